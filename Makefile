@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Every command a person types. `make help` lists them.
+
+BUILD	?= build
+prefix	?= /usr/local
+bindir	?= $(prefix)/bin
+mandir	?= $(prefix)/share/man
+completiondir ?= $(prefix)/share/bash-completion/completions
+DESTDIR	?=
+KDIR	?= /lib/modules/$(shell uname -r)/build
+SERIES	:= 6.1 6.12
+# VM=1 runs the demo in a throw-away guest, VM=0 on this kernel
+VM	?= 1
+# SAN=address,undefined or SAN=thread: a sanitized build; use another BUILD for it
+SAN	?=
+
+CC	?= gcc
+CFLAGS	?= -O2 -g
+PKGS	:= libmnl jansson smartcols gsl
+OSC_CFLAGS := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror \
+	-Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wformat=2 \
+	-fstack-protector-strong -pthread -MMD -MP \
+	-Iuser -Ikmod/include/uapi $(shell pkg-config --cflags $(PKGS))
+OSC_LDLIBS := $(shell pkg-config --libs $(PKGS)) -lm -pthread
+ifneq ($(SAN),)
+OSC_CFLAGS += -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
+OSC_LDLIBS += -fsanitize=$(SAN)
+endif
+
+ROOMS	:= lib servers load correlate report
+room_c	:= $(wildcard $(ROOMS:%=user/%/*.c))
+cli_c	:= $(wildcard user/cli/*.c)
+daemon_c := $(wildcard user/daemon/*.c)
+unit_c	:= $(wildcard tests/unit/test_*.c)
+unit_bin := $(unit_c:tests/unit/%.c=$(BUILD)/unit/%)
+obj	= $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+
+all: $(BUILD)/osconcepts $(if $(daemon_c),$(BUILD)/osconceptsd) ## build the companion: osconcepts and osconceptsd
+
+$(BUILD)/osconcepts: $(call obj,$(cli_c)) $(BUILD)/osc.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(OSC_LDLIBS) $(LDLIBS)
+
+$(BUILD)/osconceptsd: $(call obj,$(daemon_c)) $(BUILD)/osc.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(OSC_LDLIBS) $(LDLIBS)
+
+# Removed first: ar would keep the objects of deleted sources.
+$(BUILD)/osc.a: $(call obj,$(room_c))
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(OSC_CFLAGS) $(CFLAGS) $(CPPFLAGS) -c -o $@ $<
+
+$(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/osc.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(OSC_LDLIBS) $(LDLIBS)
+
+-include $(patsubst %.o,%.d,$(call obj,$(room_c) $(cli_c) $(daemon_c) $(unit_c)))
+
+unit-programs: $(unit_bin)
+
+help: ## list these targets
+	@awk 'BEGIN { FS = ":.*## "; print "Targets:" } \
+		/^[a-z][a-z-]*:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@printf 'Variables: BUILD= SAN= KDIR= VM=0|1 prefix= DESTDIR=\n'
+
+clean: ## remove what was built (the download cache outside the checkout stays)
+	rm -rf build $(BUILD)
+
+.PHONY: all unit-programs help clean
+.DELETE_ON_ERROR:

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+int osc_cli_fail(const char *command, const struct osc_error *e)
+{
+	fprintf(stderr, "osconcepts %s: %s\n", command, e->text);
+	return e->exit_code ? (int)e->exit_code : OSC_EXIT_FAILED;
+}
+
+int osc_cli_usage(const char *command)
+{
+	fprintf(stderr, "Try 'osconcepts %s --help'.\n", command);
+	return OSC_EXIT_USAGE;
+}
+
+int osc_cli_finish(const char *command, int code)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return code;
+	/* The reader of a pipe that has seen enough is not our failure. */
+	if (errno == EPIPE)
+		return code;
+	fprintf(stderr, "osconcepts %s: cannot write the output: %s\n", command,
+		strerror(errno));
+	return OSC_EXIT_FAILED;
+}

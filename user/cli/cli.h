@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * user/cli - the commands a person types. One file per command, cmd-NAME.c,
+ * and one row in the table of main.c. A command parses its flags, calls a
+ * room, and prints; it holds no logic that another command would want.
+ */
+#ifndef OSC_CLI_CLI_H
+#define OSC_CLI_CLI_H
+
+#include "lib/error.h"
+
+#define OSC_VERSION "0.1.0"
+
+struct osc_command {
+	const char *name;
+	const char *summary; /* one line for `osconcepts --help` */
+	int (*run)(int argc, char **argv); /* argv[0] is the command's name */
+};
+
+/* Prints "osconcepts NAME: text" to stderr and returns the exit code. */
+int osc_cli_fail(const char *command, const struct osc_error *e);
+
+/* After a wrong flag: points to --help and returns OSC_EXIT_USAGE. */
+int osc_cli_usage(const char *command);
+
+/*
+ * Flushes stdout and reports what went wrong with it (full disk, closed
+ * pipe): a command whose output did not arrive has failed. Returns `code`, or
+ * OSC_EXIT_FAILED when the output was lost.
+ */
+int osc_cli_finish(const char *command, int code);
+
+int cmd_serve(int argc, char **argv);
+int cmd_load(int argc, char **argv);
+int cmd_compare(int argc, char **argv);
+int cmd_stat(int argc, char **argv);
+int cmd_watch(int argc, char **argv);
+int cmd_monitor(int argc, char **argv);
+int cmd_targets(int argc, char **argv);
+int cmd_sources(int argc, char **argv);
+
+#endif

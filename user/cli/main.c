@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* osconcepts - the command line: finds the command and hands over. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+static const struct osc_command commands[] = {
+	{ NULL, NULL, NULL },
+};
+
+static void usage(FILE *out)
+{
+	fputs("Usage: osconcepts COMMAND [OPTIONS]\n"
+	      "\n"
+	      "What the scheduler, the page-fault handler and epoll do for your\n"
+	      "programs, counted by the osconcepts kernel module.\n"
+	      "\n"
+	      "Commands:\n",
+	      out);
+	for (const struct osc_command *c = commands; c->name; c++)
+		fprintf(out, "  %-10s %s\n", c->name, c->summary);
+	fputs("\n"
+	      "Options:\n"
+	      "  -h, --help     show this help; COMMAND --help shows a command's\n"
+	      "  -V, --version  show the version\n"
+	      "\n"
+	      "Exit status: 0 ok, 1 failed, 2 usage, 3 gate breached, 4 result\n"
+	      "not valid, 77 something needed is missing here. See osconcepts(1).\n",
+	      out);
+}
+
+int main(int argc, char **argv)
+{
+	/* A closed pipe is an error to report, not a reason to die mid-way. */
+	signal(SIGPIPE, SIG_IGN);
+
+	if (argc < 2) {
+		usage(stderr);
+		return OSC_EXIT_USAGE;
+	}
+	if (!strcmp(argv[1], "-h") || !strcmp(argv[1], "--help")) {
+		usage(stdout);
+		return osc_cli_finish("help", OSC_EXIT_OK);
+	}
+	if (!strcmp(argv[1], "-V") || !strcmp(argv[1], "--version")) {
+		puts("osconcepts " OSC_VERSION);
+		return osc_cli_finish("version", OSC_EXIT_OK);
+	}
+	for (const struct osc_command *c = commands; c->name; c++) {
+		if (!strcmp(argv[1], c->name))
+			return c->run(argc - 1, argv + 1);
+	}
+	fprintf(stderr,
+		"osconcepts: '%s' is not a command; try 'osconcepts --help'\n",
+		argv[1]);
+	return OSC_EXIT_USAGE;
+}

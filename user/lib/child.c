@@ -1,0 +1,518 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/error.h"
+
+/* What the child could not do; sent as one write, smaller than PIPE_BUF. */
+struct report {
+	enum {
+		STEP_DESCRIPTORS,
+		STEP_GROUP,
+		STEP_AFFINITY,
+		STEP_DEATHSIG,
+		STEP_EXEC,
+	} step;
+	int err;
+};
+
+static const char *const step_names[] = {
+	[STEP_DESCRIPTORS] = "hand over descriptors",
+	[STEP_GROUP] = "make a process group",
+	[STEP_AFFINITY] = "set the CPUs",
+	[STEP_DEATHSIG] = "ask for a signal at our end",
+	[STEP_EXEC] = "execute",
+};
+
+struct plumbing {
+	int report[2]; /* closes at exec; before that carries a failure */
+	int gate[2];
+	int out[2];
+	pid_t parent;
+};
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static void plumbing_close(struct plumbing *p)
+{
+	for (int i = 0; i < 2; i++) {
+		close_fd(&p->report[i]);
+		close_fd(&p->gate[i]);
+		close_fd(&p->out[i]);
+	}
+}
+
+static int plumbing_open(struct plumbing *p, unsigned int flags)
+{
+	*p = (struct plumbing){
+		.report = { -1, -1 },
+		.gate = { -1, -1 },
+		.out = { -1, -1 },
+		.parent = getpid(),
+	};
+	if (pipe2(p->report, O_CLOEXEC))
+		return -errno;
+	/* A socket, since a write to a pipe whose child was killed raises
+	 * SIGPIPE, and whether that is ignored is not ours to decide.
+	 */
+	if ((flags & OSC_CHILD_GATE) &&
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, p->gate))
+		return -errno;
+	if ((flags & OSC_CHILD_CAPTURE) && pipe2(p->out, O_CLOEXEC))
+		return -errno;
+	return 0;
+}
+
+/*
+ * From here to exec_child the code runs in the child of a process that may
+ * have threads: only async-signal-safe calls, no allocation.
+ */
+static void __attribute__((noreturn)) child_fail(int report, int step)
+{
+	struct report r = { .step = step, .err = errno };
+
+	/* If even this cannot be written, the end of the pipe and our exit
+	 * status still tell.
+	 */
+	if (write(report, &r, sizeof(r)) < 0)
+		_exit(126);
+	_exit(127);
+}
+
+/* Moves fd to `floor` or above, where no descriptor handed over will land. */
+static int lift(int fd, int floor)
+{
+	if (fd < 0 || fd >= floor)
+		return fd;
+	return fcntl(fd, F_DUPFD_CLOEXEC, floor);
+}
+
+static int place(const struct osc_child_fd *fds, size_t n, int floor)
+{
+	/* All are lifted before one is placed: a place may be another's
+	 * origin. The copies close at exec.
+	 */
+	int copy[16];
+
+	for (size_t i = 0; i < n; i++) {
+		copy[i] = fcntl(fds[i].parent, F_DUPFD_CLOEXEC, floor);
+		if (copy[i] < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (dup2(copy[i], fds[i].child) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int child_descriptors(const struct osc_child_options *o,
+			     struct plumbing *p)
+{
+	int floor = 3;
+
+	/* The parent's ends: first, as their numbers may be handed over. */
+	close_fd(&p->report[0]);
+	close_fd(&p->gate[1]);
+	close_fd(&p->out[0]);
+	for (size_t i = 0; i < o->nr_fds; i++) {
+		if (o->fds[i].child >= floor)
+			floor = o->fds[i].child + 1;
+	}
+	p->report[1] = lift(p->report[1], floor);
+	p->gate[0] = lift(p->gate[0], floor);
+	p->out[1] = lift(p->out[1], floor);
+	if (p->report[1] < 0)
+		return -1;
+	if (o->flags & OSC_CHILD_STDIN_NULL) {
+		int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+		if (null < 0 || dup2(null, STDIN_FILENO) < 0)
+			return -1;
+	}
+	if (p->out[1] >= 0 && dup2(p->out[1], STDOUT_FILENO) < 0)
+		return -1;
+	return place(o->fds, o->nr_fds, floor);
+}
+
+/* A wait for one byte: its absence means that the parent went away. */
+static void child_gate(struct plumbing *p)
+{
+	char go;
+	ssize_t n;
+
+	do {
+		n = read(p->gate[0], &go, 1);
+	} while (n < 0 && errno == EINTR);
+	if (n != 1)
+		_exit(127);
+}
+
+static void __attribute__((noreturn))
+exec_child(const struct osc_child_options *o, struct plumbing *p,
+	   const sigset_t *no_signals)
+{
+	if (child_descriptors(o, p))
+		child_fail(p->report[1], STEP_DESCRIPTORS);
+	if ((o->flags & OSC_CHILD_GROUP) && setpgid(0, 0))
+		child_fail(p->report[1], STEP_GROUP);
+	if (o->cpus && sched_setaffinity(0, sizeof(*o->cpus), o->cpus))
+		child_fail(p->report[1], STEP_AFFINITY);
+	if (o->flags & OSC_CHILD_PDEATHSIG) {
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL))
+			child_fail(p->report[1], STEP_DEATHSIG);
+		/* It may have ended before the signal was asked for. */
+		if (getppid() != p->parent)
+			_exit(127);
+	}
+	/* An ignored signal and a blocked one survive exec: the program must
+	 * not inherit what we set for ourselves.
+	 */
+	signal(SIGPIPE, SIG_DFL);
+	sigprocmask(SIG_SETMASK, no_signals, NULL);
+	if (o->flags & OSC_CHILD_GATE)
+		child_gate(p);
+	execvp(o->argv[0], (char *const *)o->argv);
+	child_fail(p->report[1], STEP_EXEC);
+}
+
+/* Waits for the exec: end of file is success, anything else the reason. */
+static int await_exec(struct osc_child *c, struct osc_error *e)
+{
+	struct report r;
+	ssize_t n;
+
+	do {
+		n = read(c->report, &r, sizeof(r));
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return osc_error_set(e, errno, "cannot hear from the child: %s",
+				     strerror(errno));
+	close_fd(&c->report);
+	if (!n)
+		return 0;
+	if (n != sizeof(r) || r.step > STEP_EXEC)
+		return osc_error_set(e, EPROTO, "cannot hear from the child");
+	if (r.step == STEP_EXEC)
+		return osc_error_set(e, r.err, "cannot execute %s: %s%s",
+				     c->program, strerror(r.err),
+				     r.err == ENOENT ? "; try a full path" :
+						       "");
+	return osc_error_set(e, r.err, "cannot start %s: cannot %s: %s",
+			     c->program, step_names[r.step], strerror(r.err));
+}
+
+static pid_t fork_child(const struct osc_child_options *o, struct plumbing *p)
+{
+	sigset_t all, old, none;
+	pid_t pid;
+	int err;
+
+	/* Our handlers must not run in the child. */
+	sigfillset(&all);
+	sigemptyset(&none);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	pid = fork();
+	if (!pid)
+		exec_child(o, p, &none);
+	err = errno;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	errno = err;
+	return pid;
+}
+
+static int check(const struct osc_child_options *o, struct osc_error *e)
+{
+	if (!o->argv || !o->argv[0])
+		return osc_error_set(e, EINVAL,
+				     "cannot start a child: no "
+				     "program was given");
+	if (o->nr_fds > 16)
+		return osc_error_set(e, EINVAL,
+				     "cannot start %s: more than 16 "
+				     "descriptors to hand over",
+				     o->argv[0]);
+	return 0;
+}
+
+int osc_child_start(struct osc_child *c, const struct osc_child_options *o,
+		    struct osc_error *e)
+{
+	struct plumbing p;
+	int ret = check(o, e);
+
+	*c = (struct osc_child)OSC_CHILD_NONE;
+	if (ret)
+		return ret;
+	ret = plumbing_open(&p, o->flags);
+	if (!ret) {
+		c->pid = fork_child(o, &p);
+		if (c->pid < 0)
+			ret = -errno;
+	}
+	if (ret) {
+		c->pid = 0;
+		plumbing_close(&p);
+		return osc_error_set(e, -ret, "cannot start %s: %s", o->argv[0],
+				     strerror(-ret));
+	}
+	snprintf(c->program, sizeof(c->program), "%s", o->argv[0]);
+	c->group = o->flags & OSC_CHILD_GROUP;
+	c->report = p.report[0];
+	c->gate = p.gate[1];
+	c->out = p.out[0];
+	p.report[0] = p.gate[1] = p.out[0] = -1;
+	plumbing_close(&p);
+	/* Also here, lest a signal to the group come before it exists. It may
+	 * have executed or ended already, which is fine.
+	 */
+	if (c->group)
+		setpgid(c->pid, c->pid);
+	/* Ours and not yet waited for: the number cannot be another's. */
+	c->pidfd = pidfd_open(c->pid, 0);
+	if (c->pidfd < 0)
+		ret = osc_error_set(e, errno, "cannot start %s: no pidfd: %s",
+				    o->argv[0], strerror(errno));
+	else if (c->gate < 0)
+		ret = await_exec(c, e);
+	if (ret)
+		osc_child_close(c);
+	return ret;
+}
+
+int osc_child_release(struct osc_child *c, struct osc_error *e)
+{
+	int ret = 0;
+
+	if (c->gate < 0)
+		return osc_error_set(e, EINVAL,
+				     "cannot release the child: it has no "
+				     "gate");
+	if (send(c->gate, "g", 1, MSG_NOSIGNAL) != 1)
+		ret = osc_error_set(e, errno,
+				    "cannot release the child: %s; it was "
+				    "killed at its gate",
+				    strerror(errno));
+	close_fd(&c->gate);
+	return ret ? ret : await_exec(c, e);
+}
+
+/* What is left of a wait that began at start_ns, in poll's milliseconds. */
+static int remaining_ms(uint64_t start_ns, uint64_t timeout_ns)
+{
+	uint64_t spent = osc_clock_ns() - start_ns;
+	uint64_t left;
+
+	if (timeout_ns == OSC_CHILD_FOREVER)
+		return -1;
+	if (spent >= timeout_ns)
+		return 0;
+	left = (timeout_ns - spent + OSC_NS_PER_MS - 1) / OSC_NS_PER_MS;
+	return left > 1000000 ? 1000000 : (int)left;
+}
+
+static int poll_until(int fd, uint64_t start_ns, uint64_t timeout_ns)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+
+	for (;;) {
+		int ms = remaining_ms(start_ns, timeout_ns);
+		int n = poll(&pfd, 1, ms);
+
+		if (n < 0)
+			return -errno;
+		if (n > 0)
+			return 0;
+		if (!ms)
+			return -ETIMEDOUT;
+	}
+}
+
+int osc_child_await(struct osc_child *c, uint64_t timeout_ns,
+		    struct osc_error *e)
+{
+	int ret;
+
+	if (c->ended)
+		return 0;
+	if (c->pid <= 0)
+		return osc_error_set(e, ECHILD,
+				     "cannot wait for a child: there is none");
+	ret = poll_until(c->pidfd, osc_clock_ns(), timeout_ns);
+	if (ret)
+		return osc_error_set(
+			e, -ret, "cannot wait for process %d: %s", (int)c->pid,
+			ret == -ETIMEDOUT ? "it still runs" : strerror(-ret));
+	return 0;
+}
+
+int osc_child_wait(struct osc_child *c, uint64_t timeout_ns,
+		   struct osc_error *e)
+{
+	int ret = osc_child_await(c, timeout_ns, e);
+	pid_t pid;
+
+	if (ret || c->ended)
+		return ret;
+	do {
+		pid = wait4(c->pid, &c->status, 0, &c->usage);
+	} while (pid < 0 && errno == EINTR);
+	if (pid < 0)
+		return osc_error_set(e, errno, "cannot wait for process %d: %s",
+				     (int)c->pid, strerror(errno));
+	c->ended = true;
+	return 0;
+}
+
+int osc_child_kill(struct osc_child *c, int sig, struct osc_error *e)
+{
+	int ret;
+
+	/* Once reaped, the number may be a stranger's. */
+	if (c->pid <= 0 || c->ended)
+		return 0;
+	ret = kill(c->group ? -c->pid : c->pid, sig);
+	if (ret && errno != ESRCH)
+		return osc_error_set(e, errno,
+				     "cannot send signal %d to process %d: %s",
+				     sig, (int)c->pid, strerror(errno));
+	return 0;
+}
+
+/* wait, undisturbed by signals to us. */
+static int wait_through(struct osc_child *c, uint64_t timeout_ns,
+			struct osc_error *e)
+{
+	uint64_t start = osc_clock_ns();
+	int ret;
+
+	do {
+		uint64_t spent = osc_clock_ns() - start;
+
+		if (timeout_ns != OSC_CHILD_FOREVER)
+			ret = osc_child_wait(
+				c, spent < timeout_ns ? timeout_ns - spent : 0,
+				e);
+		else
+			ret = osc_child_wait(c, timeout_ns, e);
+	} while (ret == -EINTR);
+	return ret;
+}
+
+int osc_child_stop(struct osc_child *c, uint64_t grace_ns, struct osc_error *e)
+{
+	int ret;
+
+	if (c->pid <= 0 || c->ended)
+		return 0;
+	ret = osc_child_kill(c, SIGTERM, e);
+	if (!ret)
+		ret = wait_through(c, grace_ns, e);
+	if (ret != -ETIMEDOUT)
+		return ret;
+	ret = osc_child_kill(c, SIGKILL, e);
+	return ret ? ret : wait_through(c, OSC_CHILD_FOREVER, e);
+}
+
+/* Reads on until the end of file, the deadline or max. */
+static int drain(int fd, char *buf, size_t max, size_t *length,
+		 uint64_t timeout_ns)
+{
+	uint64_t start = osc_clock_ns();
+
+	for (;;) {
+		ssize_t n;
+		int ret = poll_until(fd, start, timeout_ns);
+
+		if (ret == -EINTR)
+			continue;
+		if (ret)
+			return ret;
+		if (*length == max)
+			return -EMSGSIZE;
+		n = read(fd, buf + *length, max - *length);
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (!n)
+			return 0;
+		if (n > 0)
+			*length += (size_t)n;
+	}
+}
+
+int osc_child_output(struct osc_child *c, size_t max, uint64_t timeout_ns,
+		     char **text, size_t *length, struct osc_error *e)
+{
+	size_t n = 0;
+	char *buf;
+	int ret;
+
+	*text = NULL;
+	if (c->out < 0)
+		return osc_error_set(e, EBADF,
+				     "cannot read the child's output: it was "
+				     "not captured");
+	/* One byte more than max, to tell "exactly max" from "too much". */
+	buf = malloc(max + 2);
+	if (!buf)
+		return osc_error_set(e, ENOMEM,
+				     "cannot read the child's output: out of "
+				     "memory");
+	ret = drain(c->out, buf, max + 1, &n, timeout_ns);
+	if (!ret && n > max)
+		ret = -EMSGSIZE;
+	if (ret) {
+		free(buf);
+		return osc_error_set(
+			e, -ret, "cannot read the child's output: %s",
+			ret == -EMSGSIZE ? "it is too long" : strerror(-ret));
+	}
+	buf[n] = '\0';
+	*text = buf;
+	if (length)
+		*length = n;
+	return 0;
+}
+
+void osc_child_close(struct osc_child *c)
+{
+	if (c->pid > 0 && !c->ended) {
+		osc_child_kill(c, SIGKILL, NULL);
+		if (c->pidfd >= 0)
+			wait_through(c, OSC_CHILD_FOREVER, NULL);
+		else
+			while (wait4(c->pid, &c->status, 0, &c->usage) < 0 &&
+			       errno == EINTR)
+				;
+	}
+	close_fd(&c->pidfd);
+	close_fd(&c->out);
+	close_fd(&c->gate);
+	close_fd(&c->report);
+	*c = (struct osc_child)OSC_CHILD_NONE;
+}
+
+int osc_child_exit_code(const struct osc_child *c)
+{
+	if (WIFSIGNALED(c->status))
+		return 128 + WTERMSIG(c->status);
+	return WEXITSTATUS(c->status);
+}

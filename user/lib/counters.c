@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/counters.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/error.h"
+
+const struct osc_counter_info osc_counter_info[OSC_NR_COUNTERS] = {
+	[OSC_SWITCHES] = { "context_switches", "",
+			   "times a CPU went from one task to another" },
+	[OSC_SWITCHES_VOLUNTARY] = { "context_switches_voluntary", "",
+				     "switches because the task blocked" },
+	[OSC_SWITCHES_INVOLUNTARY] = { "context_switches_involuntary", "",
+				       "switches while the task could have "
+				       "gone on" },
+	[OSC_FAULTS_MINOR] = { "page_faults_minor", "",
+			       "page faults served without I/O" },
+	[OSC_FAULTS_MAJOR] = { "page_faults_major", "",
+			       "page faults that waited for I/O" },
+	[OSC_EPOLL_CALLBACKS] = { "epoll_callbacks", "",
+				  "events reported to an epoll instance" },
+	[OSC_EPOLL_WAKEUPS] = { "epoll_wakeups", "",
+				"waiters woken from epoll_wait" },
+	[OSC_CPU_NS] = { "cpu_ns", "ns", "time on a CPU" },
+	[OSC_RUN_DELAY_NS] = { "run_delay_ns", "ns",
+			       "time runnable but waiting for a CPU" },
+};
+
+struct osc_counters {
+	const struct osc_counters_ops *ops;
+	void *state;
+};
+
+void osc_counts_since(const struct osc_counts *now,
+		      const struct osc_counts *before, struct osc_counts *out)
+{
+	struct osc_counts d = *now;
+
+	d.present = now->present & before->present;
+	for (int i = 0; i < OSC_NR_COUNTERS; i++)
+		d.value[i] = d.present >> i & 1 ?
+				     now->value[i] - before->value[i] :
+				     0;
+	d.tasks_exited -= before->tasks_exited;
+	d.lost -= before->lost;
+	*out = d;
+}
+
+void osc_counts_add(struct osc_counts *a, const struct osc_counts *b)
+{
+	for (int i = 0; i < OSC_NR_COUNTERS; i++) {
+		if (b->present >> i & 1)
+			a->value[i] += b->value[i];
+	}
+	a->present |= b->present;
+}
+
+int osc_counters_kind_parse(const char *text, enum osc_counters_kind *out,
+			    struct osc_error *e)
+{
+	static const char *const names[] = {
+		[OSC_COUNTERS_AUTO] = "auto",
+		[OSC_COUNTERS_MODULE] = "module",
+		[OSC_COUNTERS_PROCFS] = "procfs",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (!strcmp(text, names[i])) {
+			*out = (enum osc_counters_kind)i;
+			return 0;
+		}
+	}
+	return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
+				  "source '%s': not a source; try auto, "
+				  "module or procfs",
+				  text);
+}
+
+/* In the order in which AUTO asks them. */
+static const struct osc_counters_ops *const sources[] = {
+	&osc_procfs_ops,
+};
+
+static int open_first(struct osc_counters *c, const char *name,
+		      struct osc_error *e)
+{
+	for (size_t i = 0; i < sizeof(sources) / sizeof(*sources); i++) {
+		int ret;
+
+		if (name && strcmp(name, sources[i]->name))
+			continue;
+		ret = sources[i]->open(&c->state, e);
+		if (ret == -ENOENT)
+			continue;
+		c->ops = sources[i];
+		return ret;
+	}
+	return osc_error_set_exit(e, OSC_EXIT_MISSING, ENOENT,
+				  "cannot count with the module: osconcepts "
+				  "is not loaded; try: sudo insmod "
+				  "build/kmod/$(uname -r)/osconcepts.ko");
+}
+
+int osc_counters_open(struct osc_counters **out, enum osc_counters_kind kind,
+		      struct osc_error *e)
+{
+	static const char *const wanted[] = {
+		[OSC_COUNTERS_AUTO] = NULL,
+		[OSC_COUNTERS_MODULE] = "module",
+		[OSC_COUNTERS_PROCFS] = "procfs",
+	};
+	struct osc_counters *c = calloc(1, sizeof(*c));
+	int ret;
+
+	*out = NULL;
+	if (!c)
+		return osc_error_set(e, ENOMEM,
+				     "cannot open the counters: out of "
+				     "memory");
+	ret = open_first(c, wanted[kind], e);
+	if (ret) {
+		free(c);
+		return ret;
+	}
+	*out = c;
+	return 0;
+}
+
+void osc_counters_close(struct osc_counters *c)
+{
+	if (!c)
+		return;
+	c->ops->close(c->state);
+	free(c);
+}
+
+const char *osc_counters_source(const struct osc_counters *c)
+{
+	return c->ops->name;
+}
+
+int osc_counters_totals(struct osc_counters *c, struct osc_counts *out,
+			struct osc_error *e)
+{
+	return c->ops->totals(c->state, out, e);
+}
+
+int osc_counters_watch(struct osc_counters *c, pid_t pid, unsigned int flags,
+		       uint32_t *id, struct osc_error *e)
+{
+	return c->ops->watch(c->state, pid, flags, id, e);
+}
+
+int osc_counters_read(struct osc_counters *c, uint32_t id,
+		      struct osc_counts *out, struct osc_error *e)
+{
+	return c->ops->read(c->state, id, out, e);
+}
+
+int osc_counters_unwatch(struct osc_counters *c, uint32_t id,
+			 struct osc_error *e)
+{
+	return c->ops->unwatch(c->state, id, e);
+}

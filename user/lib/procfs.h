@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * procfs.h - the kernel's own books as /proc shows them: the second source of
+ * counters, and the auditor of the first.
+ */
+#ifndef OSC_LIB_PROCFS_H
+#define OSC_LIB_PROCFS_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/counters.h"
+
+/* One thread, as /proc/PID/task/TID shows it. */
+struct osc_procfs_task {
+	pid_t pid, tid, ppid;
+	char state; /* as in stat: 'Z' has ended but was not waited for */
+	uint64_t start_ticks; /* since boot; with tid it names the thread */
+	/* Of the leader (tid == pid) with the faults of the whole process,
+	 * those of threads that have ended included; of others without faults.
+	 */
+	struct osc_counts counts;
+};
+
+/* Only the first thread's stat: pid, ppid, state, start and faults. */
+int osc_procfs_leader(pid_t pid, struct osc_procfs_task *out);
+
+/* Appends the threads of a process to *tasks, growing it; frees nothing. */
+struct osc_procfs_tasks {
+	struct osc_procfs_task *task;
+	size_t n, room;
+};
+
+/* 0, also when a thread ends meanwhile; -ESRCH when there is no process. */
+int osc_procfs_threads(pid_t pid, struct osc_procfs_tasks *tasks);
+
+/*
+ * One process, without its children, since it started: switches, CPU time and
+ * run delay are the sums over its threads that live, faults include those of
+ * threads that have ended (as /proc/PID/stat books them). A zombie still
+ * reads. -ESRCH when it is gone.
+ */
+int osc_procfs_process(pid_t pid, struct osc_counts *out, struct osc_error *e);
+
+/* /proc/stat ctxt: all context switches since boot. */
+int osc_procfs_context_switches(uint64_t *out, struct osc_error *e);
+
+/* /proc/vmstat: pgfault counts every fault, pgmajfault those with I/O. */
+int osc_procfs_faults(uint64_t *pgfault, uint64_t *pgmajfault,
+		      struct osc_error *e);
+
+/* The whole system, as the counters interface gives it. */
+int osc_procfs_totals(struct osc_counts *out, struct osc_error *e);
+
+/*
+ * Reads a whole file of /proc or /sys, NUL-terminated, which the caller
+ * frees. -errno without an error text: it is the caller who knows whether a
+ * missing file matters.
+ */
+int osc_procfs_slurp(const char *path, char **text);
+
+#endif

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/output.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <libsmartcols.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/error.h"
+
+struct osc_table {
+	const struct osc_column *columns;
+	size_t n;
+	json_t *rows; /* array of objects */
+	bool failed;
+};
+
+struct osc_table *osc_table_new(const struct osc_column *columns, size_t n)
+{
+	struct osc_table *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->columns = columns;
+	t->n = n;
+	t->rows = json_array();
+	t->failed = !t->rows;
+	return t;
+}
+
+void osc_table_free(struct osc_table *t)
+{
+	if (!t)
+		return;
+	json_decref(t->rows);
+	free(t);
+}
+
+void osc_table_row(struct osc_table *t)
+{
+	json_t *row = json_object();
+
+	/* Every key in every row, in the order of the columns. */
+	for (size_t i = 0; i < t->n; i++)
+		t->failed |= json_object_set_new(row, t->columns[i].key,
+						 json_null()) != 0;
+	t->failed |= json_array_append_new(t->rows, row) != 0;
+}
+
+static void set(struct osc_table *t, const char *key, json_t *value)
+{
+	size_t n = json_array_size(t->rows);
+	json_t *row = n ? json_array_get(t->rows, n - 1) : NULL;
+
+	/* Fails also on a NULL row or value. */
+	t->failed |= json_object_set_new(row, key, value) != 0;
+}
+
+void osc_table_u64(struct osc_table *t, const char *key, uint64_t value)
+{
+	set(t, key, json_integer((json_int_t)value));
+}
+
+void osc_table_real(struct osc_table *t, const char *key, double value)
+{
+	if (isfinite(value))
+		set(t, key, json_real(value));
+}
+
+void osc_table_text(struct osc_table *t, const char *key, const char *value)
+{
+	if (value)
+		set(t, key, json_string(value));
+}
+
+size_t osc_table_rows(const struct osc_table *t)
+{
+	return json_array_size(t->rows);
+}
+
+char *osc_format_count(uint64_t value, char *buf, size_t size)
+{
+	char digits[24];
+	int n = snprintf(digits, sizeof(digits), "%" PRIu64, value);
+	size_t k = 0;
+
+	for (int i = 0; i < n && k + 2 < size; i++) {
+		if (i && (n - i) % 3 == 0)
+			buf[k++] = ',';
+		buf[k++] = digits[i];
+	}
+	buf[k] = '\0';
+	return buf;
+}
+
+char *osc_format_real(double value, char *buf, size_t size)
+{
+	double magnitude = fabs(value);
+	int decimals = 0;
+
+	if (!isfinite(value)) {
+		snprintf(buf, size, "-");
+	} else if (magnitude >= 1000 && value > 0 && value < 1e18) {
+		osc_format_count((uint64_t)llround(value), buf, size);
+	} else {
+		if (magnitude > 0)
+			decimals = 3 - (int)floor(log10(magnitude));
+		decimals = decimals < 0 ? 0 : decimals > 6 ? 6 : decimals;
+		snprintf(buf, size, "%.*f", decimals, value);
+	}
+	return buf;
+}
+
+static const char *cell_text(const json_t *value, enum osc_column_kind kind,
+			     char *buf, size_t size)
+{
+	if (json_is_string(value))
+		return json_string_value(value);
+	if (json_is_real(value))
+		return osc_format_real(json_real_value(value), buf, size);
+	if (!json_is_integer(value))
+		return "-";
+	if (kind == OSC_COLUMN_PLAIN)
+		snprintf(buf, size, "%" JSON_INTEGER_FORMAT,
+			 json_integer_value(value));
+	else
+		osc_format_count((uint64_t)json_integer_value(value), buf,
+				 size);
+	return buf;
+}
+
+static int fill(const struct osc_table *t, struct libscols_table *out)
+{
+	json_t *row;
+	size_t r;
+
+	for (size_t i = 0; i < t->n; i++) {
+		int flags = t->columns[i].kind == OSC_COLUMN_TEXT ?
+				    0 :
+				    SCOLS_FL_RIGHT;
+
+		if (!scols_table_new_column(out, t->columns[i].heading, 0,
+					    flags))
+			return -ENOMEM;
+	}
+	json_array_foreach(t->rows, r, row) {
+		struct libscols_line *line = scols_table_new_line(out, NULL);
+
+		for (size_t i = 0; i < t->n; i++) {
+			json_t *value = json_object_get(row, t->columns[i].key);
+			char buf[64];
+
+			if (!line ||
+			    scols_line_set_data(line, i,
+						cell_text(value,
+							  t->columns[i].kind,
+							  buf, sizeof(buf))))
+				return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+int osc_table_print(const struct osc_table *t, FILE *out, struct osc_error *e)
+{
+	struct libscols_table *table = NULL;
+	char *text = NULL;
+	int ret = t->failed ? -ENOMEM : 0;
+
+	if (!ret) {
+		table = scols_new_table();
+		ret = table ? fill(t, table) : -ENOMEM;
+	}
+	/* As text first: libsmartcols neither cuts it to a terminal then nor
+	 * keeps errors of the stream to itself.
+	 */
+	if (!ret)
+		ret = scols_print_table_to_string(table, &text);
+	if (ret)
+		ret = osc_error_set(e, ENOMEM,
+				    "cannot print a table: out of memory");
+	else if (fputs(text, out) == EOF)
+		ret = osc_error_set(e, errno, "cannot write the output: %s",
+				    strerror(errno));
+	free(text);
+	scols_unref_table(table);
+	return ret;
+}
+
+json_t *osc_table_json(const struct osc_table *t)
+{
+	return t->failed ? NULL : json_incref(t->rows);
+}
+
+static int print(json_t *document, FILE *out, size_t flags, struct osc_error *e)
+{
+	int ret = 0;
+
+	if (!document)
+		return osc_error_set(e, ENOMEM,
+				     "cannot print JSON: out of memory");
+	if (json_dumpf(document, out, flags) || fputc('\n', out) == EOF)
+		ret = osc_error_set(e, errno, "cannot write the output: %s",
+				    strerror(errno));
+	json_decref(document);
+	return ret;
+}
+
+int osc_json_print(json_t *document, FILE *out, struct osc_error *e)
+{
+	return print(document, out, JSON_INDENT(2) | JSON_REAL_PRECISION(9), e);
+}
+
+int osc_json_print_line(json_t *document, FILE *out, struct osc_error *e)
+{
+	return print(document, out, JSON_COMPACT | JSON_REAL_PRECISION(9), e);
+}

@@ -60,6 +60,34 @@ $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/osc.a
 
 unit-programs: $(unit_bin)
 
+# What the tests inside the guest run, beside the companion: tests/vm/*.c share
+# the helpers in tests/vm/lib.
+vm_lib	:= $(wildcard tests/vm/lib/*.c)
+vm_bin	:= $(patsubst tests/vm/%.c,$(BUILD)/vm-tests/%,$(wildcard tests/vm/*.c))
+vm-tests: $(vm_bin)
+
+$(BUILD)/vm-tests/%: $(BUILD)/obj/tests/vm/%.o $(call obj,$(vm_lib))
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(OSC_LDLIBS) $(LDLIBS)
+
+-include $(patsubst %.o,%.d,$(call obj,$(vm_lib) $(wildcard tests/vm/*.c)))
+
+test: ## run every test; ends on 'N passed, N failed'
+	scripts/deps
+	scripts/test
+
+check: ## the tests that need neither a guest nor a kernel build
+	scripts/test --only style --only unit --only cli
+
+unit: ## run the unit tests
+	scripts/test --only unit
+
+kunit: ## run the module's KUnit suites under user-mode Linux
+	scripts/test --only kunit
+
+vm-test: ## run the guest tests on both kernels
+	scripts/test --only vm-6.1 --only vm-6.12
+
 help: ## list these targets
 	@awk 'BEGIN { FS = ":.*## "; print "Targets:" } \
 		/^[a-z][a-z-]*:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,5 +96,5 @@ help: ## list these targets
 clean: ## remove what was built (the download cache outside the checkout stays)
 	rm -rf build $(BUILD)
 
-.PHONY: all unit-programs help clean
+.PHONY: all unit-programs vm-tests test check unit kunit vm-test help clean
 .DELETE_ON_ERROR:

@@ -112,7 +112,6 @@ cache_note()
 		cat "$root/$1.note" 2>/dev/null
 		return
 	fi
-	[[ $(cat "$root/$1.note" 2>/dev/null) == "$2" ]] && return 0
 	mkdir -p "$root" && tmp=$(mktemp "$root/$1.note.XXXXXX") || return 1
 	if printf '%s\n' "$2" >"$tmp" && mv "$tmp" "$root/$1.note"; then
 		return 0

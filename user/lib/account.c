@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/account.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/error.h"
+
+static const char *const names[OSC_NR_ACCOUNT] = {
+	[OSC_ACCOUNT_ACCEPTS] = "accepts",
+	[OSC_ACCOUNT_CLOSES] = "closes",
+	[OSC_ACCOUNT_REQUESTS] = "requests",
+	[OSC_ACCOUNT_RESPONSES_2XX] = "responses_2xx",
+	[OSC_ACCOUNT_RESPONSES_4XX] = "responses_4xx",
+	[OSC_ACCOUNT_RESPONSES_5XX] = "responses_5xx",
+	[OSC_ACCOUNT_BYTES_IN] = "bytes_in",
+	[OSC_ACCOUNT_BYTES_OUT] = "bytes_out",
+	[OSC_ACCOUNT_FORKS] = "forks",
+	[OSC_ACCOUNT_THREADS_CREATED] = "threads_created",
+	[OSC_ACCOUNT_WORKER_EXITS] = "worker_exits",
+	[OSC_ACCOUNT_WORKER_DEATHS] = "worker_deaths",
+	[OSC_ACCOUNT_EPOLL_WAITS] = "epoll_waits",
+	[OSC_ACCOUNT_EPOLL_BLOCKED] = "epoll_blocked",
+	[OSC_ACCOUNT_EPOLL_EVENTS] = "epoll_events",
+	[OSC_ACCOUNT_ACCEPT_PAUSES] = "accept_pauses",
+	[OSC_ACCOUNT_REFUSED] = "refused",
+	[OSC_ACCOUNT_TIMEOUTS] = "timeouts",
+};
+
+const char *osc_account_name(enum osc_account_field field)
+{
+	return names[field];
+}
+
+/*
+ * A file with all its blocks, so that no write into the mapping can meet a full
+ * disk, renamed into place when it is complete. Returns a descriptor.
+ */
+static int create_file(const char *path, struct osc_error *e)
+{
+	char *temporary;
+	int fd, err;
+
+	if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
+		return osc_error_set(e, ENOMEM,
+				     "account file '%s': out of memory", path);
+	fd = mkostemp(temporary, O_CLOEXEC);
+	if (fd < 0) {
+		err = errno;
+		free(temporary);
+		return osc_error_set(e, err,
+				     "account file '%s': %s; try a path in a "
+				     "directory you can write",
+				     path, strerror(err));
+	}
+	err = posix_fallocate(fd, 0, sizeof(struct osc_account));
+	if (!err && fchmod(fd, 0644))
+		err = errno;
+	if (!err && rename(temporary, path))
+		err = errno;
+	if (err) {
+		unlink(temporary);
+		close(fd);
+		fd = osc_error_set(e, err,
+				   "account file '%s': %s; try another path",
+				   path, strerror(err));
+	}
+	free(temporary);
+	return fd;
+}
+
+int osc_account_create(const char *path, const char *model,
+		       struct osc_account **out, struct osc_error *e)
+{
+	struct osc_account *a;
+	struct timespec now;
+	int fd = -1;
+
+	if (path) {
+		fd = create_file(path, e);
+		if (fd < 0)
+			return fd;
+	}
+	a = mmap(NULL, sizeof(*a), PROT_READ | PROT_WRITE,
+		 MAP_SHARED | (path ? 0 : MAP_ANONYMOUS), fd, 0);
+	if (a == MAP_FAILED) {
+		int err = errno;
+
+		if (fd >= 0)
+			close(fd);
+		return osc_error_set(e, err,
+				     "account: cannot map %zu bytes: %s; try "
+				     "a path on another file system",
+				     sizeof(*a), strerror(err));
+	}
+	if (fd >= 0)
+		close(fd);
+	clock_gettime(CLOCK_REALTIME, &now);
+	a->version = OSC_ACCOUNT_VERSION;
+	a->bytes = sizeof(*a);
+	snprintf(a->model, sizeof(a->model), "%s", model);
+	a->pid = getpid();
+	a->start_monotonic_ns = osc_clock_ns();
+	a->start_realtime_ns =
+		(uint64_t)now.tv_sec * OSC_NS_PER_S + (uint64_t)now.tv_nsec;
+	/* Last: a reader that finds the magic finds the rest. */
+	atomic_thread_fence(memory_order_release);
+	a->magic = OSC_ACCOUNT_MAGIC;
+	*out = a;
+	return 0;
+}
+
+void osc_account_destroy(struct osc_account *a)
+{
+	if (a)
+		munmap(a, sizeof(*a));
+}
+
+struct osc_books osc_account_books(struct osc_account *a, unsigned int index,
+				   bool exclusive)
+{
+	return (struct osc_books){
+		.slot = &a->slot[index % OSC_ACCOUNT_MASTER],
+		.exclusive = exclusive && index < OSC_ACCOUNT_MASTER,
+	};
+}
+
+void osc_account_close_open(struct osc_account_slot *slot)
+{
+	atomic_store(&slot->value[OSC_ACCOUNT_CLOSES],
+		     atomic_load(&slot->value[OSC_ACCOUNT_ACCEPTS]));
+}
+
+void osc_account_sum(const struct osc_account *a,
+		     struct osc_account_snapshot *out)
+{
+	memset(out, 0, sizeof(*out));
+	memcpy(out->model, a->model, sizeof(out->model));
+	out->model[sizeof(out->model) - 1] = '\0';
+	out->pid = a->pid;
+	out->state = atomic_load(&a->state);
+	out->start_monotonic_ns = a->start_monotonic_ns;
+	out->start_realtime_ns = a->start_realtime_ns;
+	/*
+	 * Fields from last to first: an event is counted after the one that
+	 * led to it, so no sum shows more closes than accepts.
+	 */
+	for (int f = OSC_NR_ACCOUNT - 1; f >= 0; f--) {
+		for (int s = 0; s < OSC_ACCOUNT_SLOTS; s++)
+			out->value[f] += atomic_load_explicit(
+				&a->slot[s].value[f], memory_order_acquire);
+	}
+	if (out->value[OSC_ACCOUNT_ACCEPTS] > out->value[OSC_ACCOUNT_CLOSES])
+		out->connections_open = out->value[OSC_ACCOUNT_ACCEPTS] -
+					out->value[OSC_ACCOUNT_CLOSES];
+}
+
+static int check_size(int fd, const char *what, struct osc_error *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return osc_error_set(e, errno, "account file%s: %s", what,
+				     strerror(errno));
+	if (st.st_size != (off_t)sizeof(struct osc_account))
+		return osc_error_set(e, EINVAL,
+				     "account file%s: %jd bytes instead of "
+				     "%zu; try the file of a server of this "
+				     "version",
+				     what, (intmax_t)st.st_size,
+				     sizeof(struct osc_account));
+	return 0;
+}
+
+int osc_account_open(const char *path, struct osc_account_reader *out,
+		     struct osc_error *e)
+{
+	const struct osc_account *a;
+	char what[256];
+	int fd, ret;
+
+	snprintf(what, sizeof(what), " '%s'", path);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return osc_error_set(e, errno,
+				     "account file%s: %s; try the path given "
+				     "to 'osconcepts serve --account'",
+				     what, strerror(errno));
+	ret = check_size(fd, what, e);
+	if (ret)
+		goto close_fd;
+	a = mmap(NULL, sizeof(*a), PROT_READ, MAP_SHARED, fd, 0);
+	if (a == MAP_FAILED) {
+		ret = osc_error_set(e, errno, "account file%s: cannot map: %s",
+				    what, strerror(errno));
+		goto close_fd;
+	}
+	if (a->magic != OSC_ACCOUNT_MAGIC || a->bytes != sizeof(*a) ||
+	    a->version != OSC_ACCOUNT_VERSION) {
+		ret = osc_error_set(e, EINVAL,
+				    "account file%s: not the books of a "
+				    "server of this version",
+				    what);
+		munmap((void *)a, sizeof(*a));
+		goto close_fd;
+	}
+	out->fd = fd;
+	out->map = a;
+	return 0;
+close_fd:
+	close(fd);
+	return ret;
+}
+
+int osc_account_read(const struct osc_account_reader *r,
+		     struct osc_account_snapshot *out, struct osc_error *e)
+{
+	int ret = check_size(r->fd, "", e);
+
+	if (ret)
+		return ret;
+	osc_account_sum(r->map, out);
+	return 0;
+}
+
+void osc_account_reader_close(struct osc_account_reader *r)
+{
+	if (!r->map)
+		return;
+	munmap((void *)r->map, sizeof(*r->map));
+	close(r->fd);
+	r->map = NULL;
+	r->fd = -1;
+}

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/error.h"
+#include "lib/module.h"
 
 const struct osc_counter_info osc_counter_info[OSC_NR_COUNTERS] = {
 	[OSC_SWITCHES] = { "context_switches", "",
@@ -80,6 +81,7 @@ int osc_counters_kind_parse(const char *text, enum osc_counters_kind *out,
 
 /* In the order in which AUTO asks them. */
 static const struct osc_counters_ops *const sources[] = {
+	&osc_module_ops,
 	&osc_procfs_ops,
 };
 
@@ -97,10 +99,7 @@ static int open_first(struct osc_counters *c, const char *name,
 		c->ops = sources[i];
 		return ret;
 	}
-	return osc_error_set_exit(e, OSC_EXIT_MISSING, ENOENT,
-				  "cannot count with the module: osconcepts "
-				  "is not loaded; try: sudo insmod "
-				  "build/kmod/$(uname -r)/osconcepts.ko");
+	return osc_module_missing("count with the module", e);
 }
 
 int osc_counters_open(struct osc_counters **out, enum osc_counters_kind kind,
@@ -139,6 +138,11 @@ void osc_counters_close(struct osc_counters *c)
 const char *osc_counters_source(const struct osc_counters *c)
 {
 	return c->ops->name;
+}
+
+struct osc_module *osc_counters_module(struct osc_counters *c)
+{
+	return c->ops == &osc_module_ops ? c->state : NULL;
 }
 
 int osc_counters_totals(struct osc_counters *c, struct osc_counts *out,

@@ -102,6 +102,9 @@ int osc_counters_open(struct osc_counters **out, enum osc_counters_kind kind,
 void osc_counters_close(struct osc_counters *c);
 const char *osc_counters_source(const struct osc_counters *c);
 
+/* The connection behind the handle (module.h); NULL where /proc counts. */
+struct osc_module *osc_counters_module(struct osc_counters *c);
+
 /* The whole system, since boot or since the module was loaded: use deltas. */
 int osc_counters_totals(struct osc_counters *c, struct osc_counts *out,
 			struct osc_error *e);
@@ -130,6 +133,7 @@ struct osc_counters_ops {
 	int (*unwatch)(void *state, uint32_t id, struct osc_error *e);
 };
 
+extern const struct osc_counters_ops osc_module_ops;
 extern const struct osc_counters_ops osc_procfs_ops;
 
 #endif

@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/module.h"
+
+#include <errno.h>
+#include <linux/osconcepts.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/error.h"
+#include "lib/module_msg.h"
+#include "lib/netlink.h"
+
+/* A list that changes with every look is given up after so many. */
+#define DUMP_TRIES 32
+
+struct osc_module {
+	struct osc_netlink *nl;
+	struct osc_netlink_family family;
+};
+
+/* What to try after a refusal, by errno. */
+static const char *hint(int err)
+{
+	switch (err) {
+	case EPERM:
+	case EACCES:
+		return "; try sudo, or a process of your own";
+	case ESRCH:
+		return "; try ps -e";
+	case ENOENT:
+		return "; try osconcepts targets";
+	case ENOSPC:
+		return "; try osconcepts targets del";
+	}
+	return "";
+}
+
+int osc_module_missing(const char *what, struct osc_error *e)
+{
+	return osc_error_set_exit(
+		e, OSC_EXIT_MISSING, ENOENT,
+		"cannot %s: the module osconcepts is not loaded; try: sudo "
+		"insmod build/kmod/$(uname -r)/osconcepts.ko",
+		what);
+}
+
+static int check_version(const struct osc_netlink_family *family,
+			 struct osc_error *e)
+{
+	if (family->version == OSCONCEPTS_FAMILY_VERSION)
+		return 0;
+	return osc_error_set_exit(
+		e, OSC_EXIT_MISSING, EPROTONOSUPPORT,
+		"cannot use the module: module of another version: it speaks "
+		"%u and this program %u; try: sudo rmmod osconcepts && sudo "
+		"insmod build/kmod/$(uname -r)/osconcepts.ko",
+		family->version, OSCONCEPTS_FAMILY_VERSION);
+}
+
+int osc_module_open(struct osc_module **out, struct osc_error *e)
+{
+	struct osc_module *m = calloc(1, sizeof(*m));
+	int ret;
+
+	*out = NULL;
+	if (!m)
+		return osc_error_set(e, ENOMEM,
+				     "cannot open the module: out of memory");
+	ret = osc_netlink_open(&m->nl, e);
+	/* A kernel without netlink has no module of ours either. */
+	if (ret == -EPROTONOSUPPORT || ret == -EAFNOSUPPORT)
+		ret = -ENOENT;
+	if (!ret)
+		ret = osc_netlink_family(m->nl, OSCONCEPTS_FAMILY_NAME,
+					 &m->family, e);
+	if (!ret)
+		ret = check_version(&m->family, e);
+	if (ret) {
+		osc_module_close(m);
+		return ret;
+	}
+	*out = m;
+	return 0;
+}
+
+void osc_module_close(struct osc_module *m)
+{
+	if (!m)
+		return;
+	osc_netlink_close(m->nl);
+	free(m);
+}
+
+/* A list as it grows; parse makes one element of one message. */
+struct list {
+	void *data;
+	size_t n, room, size;
+	int (*parse)(const struct nlmsghdr *nlh, void *out);
+};
+
+static int append(const struct nlmsghdr *nlh, void *arg)
+{
+	struct list *list = arg;
+	int ret;
+
+	if (list->n == list->room) {
+		size_t room = list->room ? list->room * 2 : 16;
+		void *more = reallocarray(list->data, room, list->size);
+
+		if (!more)
+			return -ENOMEM;
+		list->data = more;
+		list->room = room;
+	}
+	ret = list->parse(nlh, (char *)list->data + list->n * list->size);
+	if (!ret)
+		list->n++;
+	return ret;
+}
+
+static int dump(struct osc_module *m, uint8_t command, struct list *list,
+		const char *what, struct osc_error *e)
+{
+	char why[OSC_NETLINK_WHY_SIZE];
+	int ret = -EAGAIN;
+
+	for (int i = 0; i < DUMP_TRIES && ret == -EAGAIN; i++) {
+		struct nlmsghdr *nlh = osc_netlink_begin(m->nl, &m->family,
+							 command, NLM_F_DUMP);
+
+		list->n = 0;
+		ret = osc_netlink_request(m->nl, nlh, append, list, why);
+	}
+	if (!ret)
+		return 0;
+	free(list->data);
+	list->data = NULL;
+	if (ret == -EAGAIN)
+		return osc_error_set(e, EAGAIN,
+				     "cannot list the %s: they change faster "
+				     "than they can be listed; try again",
+				     what);
+	return osc_error_set(e, -ret, "cannot list the %s: %s", what, why);
+}
+
+static int parse_source(const struct nlmsghdr *nlh, void *out)
+{
+	return osc_module_msg_source(nlh, out);
+}
+
+static int parse_totals(const struct nlmsghdr *nlh, void *out)
+{
+	return osc_module_msg_totals(nlh, out);
+}
+
+static int parse_target(const struct nlmsghdr *nlh, void *out)
+{
+	return osc_module_msg_target(nlh, out);
+}
+
+int osc_module_sources(struct osc_module *m, struct osc_source **out, size_t *n,
+		       struct osc_error *e)
+{
+	struct list list = { .size = sizeof(**out), .parse = parse_source };
+	int ret = dump(m, OSCONCEPTS_CMD_SOURCE_GET, &list, "sources", e);
+
+	*out = list.data;
+	*n = ret ? 0 : list.n;
+	return ret;
+}
+
+int osc_module_cpus(struct osc_module *m, struct osc_cpu_counts **out,
+		    size_t *n, struct osc_error *e)
+{
+	struct list list = { .size = sizeof(**out), .parse = parse_totals };
+	int ret = dump(m, OSCONCEPTS_CMD_TOTALS_GET, &list, "CPUs", e);
+
+	*out = list.data;
+	*n = ret ? 0 : list.n;
+	return ret;
+}
+
+int osc_module_targets(struct osc_module *m, struct osc_target **out, size_t *n,
+		       struct osc_error *e)
+{
+	struct list list = { .size = sizeof(**out), .parse = parse_target };
+	int ret = dump(m, OSCONCEPTS_CMD_TARGET_GET, &list, "targets", e);
+
+	*out = list.data;
+	*n = ret ? 0 : list.n;
+	return ret;
+}
+
+/* The one element that answers a request which is no dump. */
+struct one {
+	void *out;
+	bool found;
+	int (*parse)(const struct nlmsghdr *nlh, void *out);
+};
+
+static int take_one(const struct nlmsghdr *nlh, void *arg)
+{
+	struct one *one = arg;
+
+	one->found = true;
+	return one->parse(nlh, one->out);
+}
+
+static int ask(struct osc_module *m, struct nlmsghdr *nlh, struct one *one,
+	       char why[OSC_NETLINK_WHY_SIZE])
+{
+	int ret = osc_netlink_request(m->nl, nlh, take_one, one, why);
+
+	if (!ret && !one->found) {
+		strcpy(why, "the module said nothing");
+		ret = -EBADMSG;
+	}
+	return ret;
+}
+
+int osc_module_totals(struct osc_module *m, struct osc_counts *out,
+		      struct osc_error *e)
+{
+	struct nlmsghdr *nlh = osc_netlink_begin(m->nl, &m->family,
+						 OSCONCEPTS_CMD_TOTALS_GET, 0);
+	struct osc_cpu_counts totals;
+	struct one one = { .out = &totals, .parse = parse_totals };
+	char why[OSC_NETLINK_WHY_SIZE];
+	int ret = ask(m, nlh, &one, why);
+
+	if (ret)
+		return osc_error_set(e, -ret, "cannot read the totals: %s",
+				     why);
+	*out = totals.counts;
+	return 0;
+}
+
+int osc_module_add(struct osc_module *m, pid_t pid, unsigned int flags,
+		   struct osc_target *out, struct osc_error *e)
+{
+	struct nlmsghdr *nlh = osc_netlink_begin(m->nl, &m->family,
+						 OSCONCEPTS_CMD_TARGET_ADD, 0);
+	struct osc_target target;
+	struct one one = { .out = &target, .parse = parse_target };
+	char why[OSC_NETLINK_WHY_SIZE];
+	int ret;
+
+	mnl_attr_put_u32(nlh, OSCONCEPTS_A_TARGET_PID, (uint32_t)pid);
+	if (flags)
+		mnl_attr_put_u32(nlh, OSCONCEPTS_A_TARGET_FLAGS, flags);
+	ret = ask(m, nlh, &one, why);
+	if (ret)
+		return osc_error_set(e, -ret, "cannot watch process %d: %s%s",
+				     (int)pid, why, hint(-ret));
+	if (out)
+		*out = target;
+	return 0;
+}
+
+/* get and del: a target named, a target answered. */
+static int by_id(struct osc_module *m, uint8_t command, const char *verb,
+		 uint32_t id, struct osc_target *out, struct osc_error *e)
+{
+	struct nlmsghdr *nlh = osc_netlink_begin(m->nl, &m->family, command, 0);
+	struct osc_target target;
+	struct one one = { .out = &target, .parse = parse_target };
+	char why[OSC_NETLINK_WHY_SIZE];
+	int ret;
+
+	mnl_attr_put_u32(nlh, OSCONCEPTS_A_TARGET_ID, id);
+	ret = ask(m, nlh, &one, why);
+	if (ret)
+		return osc_error_set(e, -ret, "cannot %s target %u: %s%s", verb,
+				     id, why, hint(-ret));
+	if (out)
+		*out = target;
+	return 0;
+}
+
+int osc_module_get(struct osc_module *m, uint32_t id, struct osc_target *out,
+		   struct osc_error *e)
+{
+	return by_id(m, OSCONCEPTS_CMD_TARGET_GET, "read", id, out, e);
+}
+
+int osc_module_del(struct osc_module *m, uint32_t id, struct osc_target *out,
+		   struct osc_error *e)
+{
+	return by_id(m, OSCONCEPTS_CMD_TARGET_DEL, "remove", id, out, e);
+}
+
+int osc_module_subscribe(struct osc_module *m, struct osc_error *e)
+{
+	int ret = -ENOENT;
+
+	for (size_t i = 0; i < m->family.nr_groups; i++) {
+		if (!strcmp(m->family.groups[i].name, OSCONCEPTS_MCGRP_TARGETS))
+			ret = osc_netlink_join(m->nl, m->family.groups[i].id);
+	}
+	if (ret == -EPERM || ret == -EACCES)
+		return osc_error_set_exit(
+			e, OSC_EXIT_MISSING, -ret,
+			"cannot hear notifications: the group '%s' needs "
+			"CAP_SYS_ADMIN; try sudo",
+			OSCONCEPTS_MCGRP_TARGETS);
+	if (ret)
+		return osc_error_set(e, -ret, "cannot hear notifications: %s",
+				     strerror(-ret));
+	return 0;
+}
+
+int osc_module_fd(const struct osc_module *m)
+{
+	return osc_netlink_fd(m->nl);
+}
+
+static int take_event(const struct nlmsghdr *nlh, void *arg)
+{
+	return osc_module_msg_event(nlh, arg);
+}
+
+int osc_module_next(struct osc_module *m, struct osc_event *out,
+		    struct osc_error *e)
+{
+	int ret;
+
+	/* 1 is a notification that is not known here. */
+	do {
+		ret = osc_netlink_receive(m->nl, take_event, out);
+	} while (ret == 1);
+	if (ret == -ENOBUFS) {
+		*out = (struct osc_event){ .kind = OSC_EVENT_LOST };
+		return 0;
+	}
+	if (ret && ret != -EAGAIN)
+		return osc_error_set(e, -ret, "cannot hear notifications: %s",
+				     strerror(-ret));
+	return ret;
+}
+
+/* The interface of counters.h. */
+
+static int module_open(void **state, struct osc_error *e)
+{
+	struct osc_module *m;
+	int ret = osc_module_open(&m, e);
+
+	*state = m;
+	return ret;
+}
+
+static void module_close(void *state)
+{
+	osc_module_close(state);
+}
+
+static int module_totals(void *state, struct osc_counts *out,
+			 struct osc_error *e)
+{
+	return osc_module_totals(state, out, e);
+}
+
+static int module_watch(void *state, pid_t pid, unsigned int flags,
+			uint32_t *id, struct osc_error *e)
+{
+	struct osc_target target;
+	int ret = osc_module_add(state, pid, flags, &target, e);
+
+	if (!ret)
+		*id = target.id;
+	return ret;
+}
+
+static int module_read(void *state, uint32_t id, struct osc_counts *out,
+		       struct osc_error *e)
+{
+	struct osc_target target;
+	int ret = osc_module_get(state, id, &target, e);
+
+	if (!ret)
+		*out = target.counts;
+	return ret;
+}
+
+static int module_unwatch(void *state, uint32_t id, struct osc_error *e)
+{
+	return osc_module_del(state, id, NULL, e);
+}
+
+const struct osc_counters_ops osc_module_ops = {
+	.name = "module",
+	.open = module_open,
+	.close = module_close,
+	.totals = module_totals,
+	.watch = module_watch,
+	.read = module_read,
+	.unwatch = module_unwatch,
+};

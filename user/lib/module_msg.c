@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/module_msg.h"
+
+#include <errno.h>
+#include <linux/genetlink.h>
+#include <linux/osconcepts.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/clock.h"
+#include "lib/netlink.h"
+
+_Static_assert(OSC_WATCH_BOUND == OSCONCEPTS_TARGET_FLAGS_BOUND &&
+		       OSC_WATCH_NO_FOLLOW == OSCONCEPTS_TARGET_FLAGS_NO_FOLLOW,
+	       "our flags are handed to the module as they are");
+
+static const enum mnl_attr_data_type counter_types[OSCONCEPTS_A_COUNTERS_MAX +
+						   1] = {
+	[OSCONCEPTS_A_COUNTERS_CONTEXT_SWITCHES_VOLUNTARY] = MNL_TYPE_U64,
+	[OSCONCEPTS_A_COUNTERS_CONTEXT_SWITCHES_INVOLUNTARY] = MNL_TYPE_U64,
+	[OSCONCEPTS_A_COUNTERS_PAGE_FAULTS_MINOR] = MNL_TYPE_U64,
+	[OSCONCEPTS_A_COUNTERS_PAGE_FAULTS_MAJOR] = MNL_TYPE_U64,
+	[OSCONCEPTS_A_COUNTERS_EPOLL_CALLBACKS] = MNL_TYPE_U64,
+	[OSCONCEPTS_A_COUNTERS_EPOLL_WAKEUPS] = MNL_TYPE_U64,
+	[OSCONCEPTS_A_COUNTERS_CPU_NS] = MNL_TYPE_U64,
+	[OSCONCEPTS_A_COUNTERS_RUN_DELAY_NS] = MNL_TYPE_U64,
+};
+
+static const struct {
+	uint16_t attribute;
+	enum osc_counter counter;
+} counters[] = {
+	{ OSCONCEPTS_A_COUNTERS_CONTEXT_SWITCHES_VOLUNTARY,
+	  OSC_SWITCHES_VOLUNTARY },
+	{ OSCONCEPTS_A_COUNTERS_CONTEXT_SWITCHES_INVOLUNTARY,
+	  OSC_SWITCHES_INVOLUNTARY },
+	{ OSCONCEPTS_A_COUNTERS_PAGE_FAULTS_MINOR, OSC_FAULTS_MINOR },
+	{ OSCONCEPTS_A_COUNTERS_PAGE_FAULTS_MAJOR, OSC_FAULTS_MAJOR },
+	{ OSCONCEPTS_A_COUNTERS_EPOLL_CALLBACKS, OSC_EPOLL_CALLBACKS },
+	{ OSCONCEPTS_A_COUNTERS_EPOLL_WAKEUPS, OSC_EPOLL_WAKEUPS },
+	{ OSCONCEPTS_A_COUNTERS_CPU_NS, OSC_CPU_NS },
+	{ OSCONCEPTS_A_COUNTERS_RUN_DELAY_NS, OSC_RUN_DELAY_NS },
+};
+
+static const enum mnl_attr_data_type source_types[OSCONCEPTS_A_SOURCE_MAX + 1] = {
+	[OSCONCEPTS_A_SOURCE_NAME] = MNL_TYPE_NUL_STRING,
+	[OSCONCEPTS_A_SOURCE_STATE] = MNL_TYPE_U32,
+	[OSCONCEPTS_A_SOURCE_VIA] = MNL_TYPE_U32,
+	[OSCONCEPTS_A_SOURCE_WHY] = MNL_TYPE_NUL_STRING,
+	[OSCONCEPTS_A_SOURCE_HITS] = MNL_TYPE_U64,
+	[OSCONCEPTS_A_SOURCE_LOST] = MNL_TYPE_U64,
+};
+
+static const enum mnl_attr_data_type totals_types[OSCONCEPTS_A_TOTALS_MAX + 1] = {
+	[OSCONCEPTS_A_TOTALS_CPU] = MNL_TYPE_U32,
+	[OSCONCEPTS_A_TOTALS_COUNTERS] = MNL_TYPE_NESTED,
+	[OSCONCEPTS_A_TOTALS_SINCE_NS] = MNL_TYPE_U64,
+	[OSCONCEPTS_A_TOTALS_TIME_NS] = MNL_TYPE_U64,
+};
+
+static const enum mnl_attr_data_type target_types[OSCONCEPTS_A_TARGET_MAX + 1] = {
+	[OSCONCEPTS_A_TARGET_ID] = MNL_TYPE_U32,
+	[OSCONCEPTS_A_TARGET_PID] = MNL_TYPE_U32,
+	[OSCONCEPTS_A_TARGET_FLAGS] = MNL_TYPE_U32,
+	[OSCONCEPTS_A_TARGET_UID] = MNL_TYPE_U32,
+	[OSCONCEPTS_A_TARGET_COMM] = MNL_TYPE_NUL_STRING,
+	[OSCONCEPTS_A_TARGET_STATE] = MNL_TYPE_U32,
+	[OSCONCEPTS_A_TARGET_COUNTERS] = MNL_TYPE_NESTED,
+	[OSCONCEPTS_A_TARGET_TASKS_LIVE] = MNL_TYPE_U64,
+	[OSCONCEPTS_A_TARGET_TASKS_EXITED] = MNL_TYPE_U64,
+	[OSCONCEPTS_A_TARGET_LOST] = MNL_TYPE_U64,
+	[OSCONCEPTS_A_TARGET_SINCE_NS] = MNL_TYPE_U64,
+	[OSCONCEPTS_A_TARGET_TIME_NS] = MNL_TYPE_U64,
+};
+
+static int attributes(const struct nlmsghdr *nlh,
+		      const enum mnl_attr_data_type *types, uint16_t max,
+		      const struct nlattr **table)
+{
+	size_t length = mnl_nlmsg_get_payload_len(nlh);
+
+	if (length < GENL_HDRLEN)
+		return -EBADMSG;
+	return osc_netlink_attributes(mnl_nlmsg_get_payload_offset(nlh,
+								   GENL_HDRLEN),
+				      length - GENL_HDRLEN, types, max, table);
+}
+
+static uint64_t u64_or_0(const struct nlattr *attr)
+{
+	return attr ? mnl_attr_get_u64(attr) : 0;
+}
+
+static uint32_t u32_or_0(const struct nlattr *attr)
+{
+	return attr ? mnl_attr_get_u32(attr) : 0;
+}
+
+static void copy_text(char *out, size_t size, const struct nlattr *attr)
+{
+	snprintf(out, size, "%s", attr ? mnl_attr_get_str(attr) : "");
+}
+
+/* The module tells the time with the clock that counts a suspended machine. */
+static uint64_t monotonic(const struct nlattr *boottime)
+{
+	struct timespec ts;
+	uint64_t boot, slept;
+
+	if (!boottime)
+		return osc_clock_ns();
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	boot = (uint64_t)ts.tv_sec * OSC_NS_PER_S + (uint64_t)ts.tv_nsec;
+	slept = boot - osc_clock_ns();
+	/* Under a microsecond is the time between the two readings. */
+	if ((int64_t)slept < (int64_t)OSC_NS_PER_US)
+		slept = 0;
+	return mnl_attr_get_u64(boottime) - slept;
+}
+
+static int take_counters(const struct nlattr *nest, struct osc_counts *out)
+{
+	const struct nlattr *table[OSCONCEPTS_A_COUNTERS_MAX + 1];
+	int ret;
+
+	if (!nest)
+		return -EBADMSG;
+	ret = osc_netlink_attributes(mnl_attr_get_payload(nest),
+				     mnl_attr_get_payload_len(nest),
+				     counter_types, OSCONCEPTS_A_COUNTERS_MAX,
+				     table);
+	if (ret)
+		return ret;
+	for (size_t i = 0; i < sizeof(counters) / sizeof(*counters); i++) {
+		const struct nlattr *attr = table[counters[i].attribute];
+
+		if (attr)
+			osc_counts_set(out, counters[i].counter,
+				       mnl_attr_get_u64(attr));
+	}
+	if (osc_counts_have(out, OSC_SWITCHES_VOLUNTARY) &&
+	    osc_counts_have(out, OSC_SWITCHES_INVOLUNTARY))
+		osc_counts_set(out, OSC_SWITCHES,
+			       out->value[OSC_SWITCHES_VOLUNTARY] +
+				       out->value[OSC_SWITCHES_INVOLUNTARY]);
+	return 0;
+}
+
+int osc_module_msg_source(const struct nlmsghdr *nlh, struct osc_source *out)
+{
+	static const char *const states[] = {
+		[OSCONCEPTS_SOURCE_STATE_UNAVAILABLE] = "unavailable",
+		[OSCONCEPTS_SOURCE_STATE_OFF] = "off",
+		[OSCONCEPTS_SOURCE_STATE_ON] = "on",
+	};
+	static const char *const vias[] = {
+		[OSCONCEPTS_VIA_NOTHING] = "nothing",
+		[OSCONCEPTS_VIA_FIELDS] = "fields",
+		[OSCONCEPTS_VIA_TRACEPOINT] = "tracepoint",
+		[OSCONCEPTS_VIA_DIRECT] = "direct",
+		[OSCONCEPTS_VIA_FTRACE] = "ftrace",
+		[OSCONCEPTS_VIA_KPROBE] = "kprobe",
+	};
+	const struct nlattr *table[OSCONCEPTS_A_SOURCE_MAX + 1];
+	int ret = attributes(nlh, source_types, OSCONCEPTS_A_SOURCE_MAX, table);
+	uint32_t state, via;
+
+	if (ret)
+		return ret;
+	if (!table[OSCONCEPTS_A_SOURCE_NAME] ||
+	    !table[OSCONCEPTS_A_SOURCE_STATE])
+		return -EBADMSG;
+	state = mnl_attr_get_u32(table[OSCONCEPTS_A_SOURCE_STATE]);
+	via = u32_or_0(table[OSCONCEPTS_A_SOURCE_VIA]);
+	*out = (struct osc_source){
+		.state = state < sizeof(states) / sizeof(*states) ?
+				 states[state] :
+				 "unknown",
+		.via = via < sizeof(vias) / sizeof(*vias) ? vias[via] :
+							    "unknown",
+		.hits = u64_or_0(table[OSCONCEPTS_A_SOURCE_HITS]),
+		.lost = u64_or_0(table[OSCONCEPTS_A_SOURCE_LOST]),
+	};
+	copy_text(out->name, sizeof(out->name),
+		  table[OSCONCEPTS_A_SOURCE_NAME]);
+	copy_text(out->why, sizeof(out->why), table[OSCONCEPTS_A_SOURCE_WHY]);
+	return 0;
+}
+
+int osc_module_msg_totals(const struct nlmsghdr *nlh,
+			  struct osc_cpu_counts *out)
+{
+	const struct nlattr *table[OSCONCEPTS_A_TOTALS_MAX + 1];
+	int ret = attributes(nlh, totals_types, OSCONCEPTS_A_TOTALS_MAX, table);
+
+	if (ret)
+		return ret;
+	*out = (struct osc_cpu_counts){
+		.cpu = table[OSCONCEPTS_A_TOTALS_CPU] ?
+			       mnl_attr_get_u32(
+				       table[OSCONCEPTS_A_TOTALS_CPU]) :
+			       UINT32_MAX,
+		.counts.time_ns = monotonic(table[OSCONCEPTS_A_TOTALS_TIME_NS]),
+	};
+	return take_counters(table[OSCONCEPTS_A_TOTALS_COUNTERS], &out->counts);
+}
+
+int osc_module_msg_target(const struct nlmsghdr *nlh, struct osc_target *out)
+{
+	const struct nlattr *table[OSCONCEPTS_A_TARGET_MAX + 1];
+	int ret = attributes(nlh, target_types, OSCONCEPTS_A_TARGET_MAX, table);
+
+	if (ret)
+		return ret;
+	*out = (struct osc_target){
+		.id = u32_or_0(table[OSCONCEPTS_A_TARGET_ID]),
+		.pid = (pid_t)u32_or_0(table[OSCONCEPTS_A_TARGET_PID]),
+		.flags = u32_or_0(table[OSCONCEPTS_A_TARGET_FLAGS]),
+		.uid = u32_or_0(table[OSCONCEPTS_A_TARGET_UID]),
+		.exited = u32_or_0(table[OSCONCEPTS_A_TARGET_STATE]) ==
+			  OSCONCEPTS_TARGET_STATE_EXITED,
+		.since_ns = monotonic(table[OSCONCEPTS_A_TARGET_SINCE_NS]),
+		.counts = {
+			.time_ns = monotonic(table[OSCONCEPTS_A_TARGET_TIME_NS]),
+			.tasks_live = u64_or_0(
+				table[OSCONCEPTS_A_TARGET_TASKS_LIVE]),
+			.tasks_exited = u64_or_0(
+				table[OSCONCEPTS_A_TARGET_TASKS_EXITED]),
+			.lost = u64_or_0(table[OSCONCEPTS_A_TARGET_LOST]),
+		},
+	};
+	/* No target has number 0: a message without one names none. */
+	if (!out->id)
+		return -EBADMSG;
+	copy_text(out->comm, sizeof(out->comm),
+		  table[OSCONCEPTS_A_TARGET_COMM]);
+	return take_counters(table[OSCONCEPTS_A_TARGET_COUNTERS], &out->counts);
+}
+
+int osc_module_msg_event(const struct nlmsghdr *nlh, struct osc_event *out)
+{
+	const struct genlmsghdr *genl = mnl_nlmsg_get_payload(nlh);
+
+	if (mnl_nlmsg_get_payload_len(nlh) < GENL_HDRLEN)
+		return -EBADMSG;
+	switch (genl->cmd) {
+	case OSCONCEPTS_CMD_TARGET_ADD_NTF:
+		out->kind = OSC_EVENT_ADD;
+		break;
+	case OSCONCEPTS_CMD_TARGET_EXIT_NTF:
+		out->kind = OSC_EVENT_EXIT;
+		break;
+	case OSCONCEPTS_CMD_TARGET_DEL_NTF:
+		out->kind = OSC_EVENT_DEL;
+		break;
+	default:
+		return 1;
+	}
+	return osc_module_msg_target(nlh, &out->target);
+}

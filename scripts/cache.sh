@@ -62,7 +62,8 @@ cache_build()
 	shift 2
 	local tmp=$root/$key.tmp
 	rm -rf "$tmp" && mkdir "$tmp" || return 1
-	if "$@" "$tmp" >&2 && sync -f "$tmp" && mv -T "$tmp" "$root/$key"; then
+	# Unpacking may have set the time of the directory: it is that of the entry.
+	if "$@" "$tmp" >&2 && touch "$tmp" && sync -f "$tmp" && mv -T "$tmp" "$root/$key"; then
 		return 0
 	fi
 	if (($(cache_free_kib) < 1024)); then

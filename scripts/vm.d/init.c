@@ -265,6 +265,7 @@ static void power_off(const struct command *c, uint32_t status)
 	/* Also writes back what was mapped shared and written. */
 	if (umount2(c->out, 0))
 		log_line("osconcepts-vm: $OUT is still in use");
+	klogctl(8, NULL, 8); /* the command may have silenced the console */
 	scan_for_leaks();
 	log_line(WIRE_END);
 	send_frame(WIRE_EXIT, &status, sizeof(status));

@@ -8,13 +8,14 @@ import time
 # the kernel's own words for "something is wrong with me".
 COMPLAINTS = re.compile("|".join((
     r"\bBUG: ",                                  # BUG_ON, KASAN, soft lockup, sleeping while atomic
-    r"\bOops\b.*: ?[0-9a-f]{4}",
+    r"\bOops: ",
     r"Kernel panic - ",
     r"\bWARNING: (CPU: |possible |suspicious |inconsistent |bad |nested |at )",
     r"general protection fault",
     r"kernel BUG at",
     r"unable to handle (kernel|page fault)",
-    r"\bINFO: (task .* blocked for more than|rcu\S* .*(detected|stall)|possible |lockdep )",
+    r"\bINFO: (task .* blocked for more than|rcu\S* .*(detected|stall)|possible |trying to register )",
+    r"hard LOCKUP",
     r"rcu: .*(detected stalls|self-detected stall|detected expedited stalls)",
     r"\bUBSAN: ",
     r"\bKFENCE: ",

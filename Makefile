@@ -68,7 +68,8 @@ vm-tests: $(vm_bin)
 
 $(BUILD)/vm-tests/%: $(BUILD)/obj/tests/vm/%.o $(call obj,$(vm_lib))
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(OSC_LDLIBS) $(LDLIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lmnl -pthread $(LDLIBS)
+.SECONDARY: $(call obj,$(vm_lib) $(wildcard tests/vm/*.c))
 
 -include $(patsubst %.o,%.d,$(call obj,$(vm_lib) $(wildcard tests/vm/*.c)))
 

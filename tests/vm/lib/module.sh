@@ -1,0 +1,38 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The module under test. Sourced; functions return 1 after saying what failed.
+
+export BUILD=${BUILD:-build}
+OSC_MODULE=${OSC_MODULE:-$BUILD/kmod/$(uname -r)/osconcepts.ko}
+export OSC_MODULE
+
+module_is_loaded()
+{
+	[[ -d /sys/module/osconcepts ]]
+}
+
+# module_load [PARAMETER=VALUE…]
+module_load()
+{
+	insmod "$OSC_MODULE" "$@"
+}
+
+# A notification or a dump may hold it for a moment.
+module_unload()
+{
+	local try
+	for try in {1..50}; do
+		module_is_loaded || return 0
+		rmmod osconcepts 2>/tmp/rmmod.err && return 0
+		sleep 0.1
+	done
+	echo "rmmod failed $try times: $(cat /tmp/rmmod.err)" >&2
+	return 1
+}
+
+# The value of a line of /proc/osconcepts.
+proc_value()
+{
+	awk -v name="$1" '$1 == name { print $2; exit }' /proc/osconcepts
+}

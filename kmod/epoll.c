@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * epoll.c - readiness callbacks and waiter wakeups.
+ *
+ * epoll has no tracepoint, and most of its functions are inlined away or move
+ * between stable updates. Three are called by address, so that they exist
+ * under their names in every build:
+ *
+ *	ep_poll_callback		a watched file has become ready
+ *	ep_autoremove_wake_function	a waiter is taken off the queue and woken
+ *	ep_ptable_queue_proc		a descriptor is being registered
+ *
+ * A wakeup is attributed to the waiter, which is in the queue entry. A callback
+ * runs in the context of whoever made the file ready, often an interrupt; it
+ * is attributed to whoever registered the descriptor, by the third hook.
+ */
+#include <linux/cpumask.h>
+#include <linux/hardirq.h>
+#include <linux/moduleparam.h>
+#include <linux/percpu.h>
+#include <linux/poll.h>
+#include <linux/rcupdate.h>
+#include <linux/string.h>
+#include <linux/wait.h>
+
+#include "epitem.h"
+#include "epoll.h"
+#include "hook.h"
+#include "member.h"
+#include "slot.h"
+#include "source.h"
+#include "target.h"
+
+static char *epoll_via = "direct";
+module_param(epoll_via, charp, 0444);
+MODULE_PARM_DESC(epoll_via, "Cheapest way to hook epoll that may be tried: direct, ftrace or kprobe (default: direct)");
+
+static DEFINE_PER_CPU(struct osc_slot_counts, totals);
+static int anchor_error;
+
+/*
+ * The entries of epoll's wait queues on files are the third member of
+ *
+ *	struct eppoll_entry { next; struct epitem *base; wait_queue_entry_t wait;
+ *
+ * in fs/eventpoll.c, as they have been since epoll came. The address of the
+ * registration is read from there and only compared.
+ */
+static __always_inline const void *key_of_entry(const void *wait)
+{
+	return ((const void *const *)wait)[-1];
+}
+
+/* And struct ep_pqueue { poll_table pt; struct epitem *epi; }. */
+static __always_inline const void *key_of_table(const void *pt)
+{
+	return *(const void *const *)(pt + sizeof(poll_table));
+}
+
+/* Interrupts off, under the lock of the file's wait queue. */
+static __always_inline void on_ready(void *wait)
+{
+	struct osc_slot_counts __percpu *counts;
+
+	this_cpu_inc(totals.epoll_callbacks);
+	if (!static_branch_unlikely(&osc_targets_exist))
+		return;
+	counts = READ_ONCE(osc_slot_counts[osc_epitem_slot(key_of_entry(wait))]);
+	if (counts)
+		this_cpu_inc(counts->epoll_callbacks);
+}
+
+/* Interrupts off, under the lock of the epoll instance. */
+static __always_inline void on_wake(void *wait)
+{
+	const struct task_struct *waiter =
+		((const struct wait_queue_entry *)wait)->private;
+	struct osc_slot_counts __percpu *counts;
+
+	this_cpu_inc(totals.epoll_wakeups);
+	if (!static_branch_unlikely(&osc_targets_exist))
+		return;
+	counts = READ_ONCE(osc_slot_counts[osc_member_slot(waiter->tgid)]);
+	if (counts)
+		this_cpu_inc(counts->epoll_wakeups);
+}
+
+/*
+ * The registering process, which may sleep; the instance's mutex is held.
+ * Preemption goes off before the look at the key, so that whoever turns the key
+ * off can wait for those who saw it on.
+ */
+static __always_inline void on_register(void *pt)
+{
+	struct osc_target *target;
+	const void *key;
+
+	preempt_disable_notrace();
+	if (static_branch_unlikely(&osc_targets_exist)) {
+		key = key_of_table(pt);
+		target = rcu_dereference_sched(
+			osc_slots[osc_member_slot(current->tgid)]);
+		if (osc_epitem_set(key, target ? target->slot : 0))
+			atomic64_inc(&target->lost);
+	}
+	preempt_enable_notrace();
+}
+
+OSC_DEFINE_HOOK(ready_hook, ep_poll_callback, on_ready, 0);
+OSC_DEFINE_HOOK(wake_hook, ep_autoremove_wake_function, on_wake, 0);
+OSC_DEFINE_HOOK(register_hook, ep_ptable_queue_proc, on_register, 2);
+
+static struct osc_hook *const hooks[] = {
+	&ready_hook,
+	&wake_hook,
+	&register_hook,
+};
+
+static void detach_hooks(void)
+{
+	unsigned int i = ARRAY_SIZE(hooks);
+
+	while (i--)
+		osc_hook_detach(hooks[i]);
+	/* Our code may have been preempted in on_register(). */
+	synchronize_rcu_tasks();
+}
+
+static enum osconcepts_via first_rung(void)
+{
+	if (!strcmp(epoll_via, "kprobe"))
+		return OSCONCEPTS_VIA_KPROBE;
+	if (!strcmp(epoll_via, "ftrace"))
+		return OSCONCEPTS_VIA_FTRACE;
+	return OSCONCEPTS_VIA_DIRECT;
+}
+
+static int epoll_attach(void)
+{
+	enum osconcepts_via first = first_rung();
+	int ret;
+
+	anchor_error = osc_anchor_attach();
+	if (anchor_error)
+		return anchor_error;
+	ret = osc_hook_attach(&ready_hook, first);
+	if (!ret)
+		ret = osc_hook_attach(&wake_hook, first);
+	if (ret) {
+		detach_hooks();
+		osc_anchor_detach();
+		return ret;
+	}
+	/* Without it, callbacks count in the totals only. */
+	osc_hook_attach(&register_hook, first);
+	return 0;
+}
+
+static void epoll_detach(void)
+{
+	detach_hooks();
+	osc_anchor_detach();
+}
+
+static void read_cpu(struct osc_counts *counts, int cpu)
+{
+	const struct osc_slot_counts *c = per_cpu_ptr(&totals, cpu);
+
+	counts->value[OSC_EPOLL_CALLBACKS] += READ_ONCE(c->epoll_callbacks);
+	counts->value[OSC_EPOLL_WAKEUPS] += READ_ONCE(c->epoll_wakeups);
+}
+
+static void epoll_read(struct osc_counts *counts, int cpu)
+{
+	if (!osc_epoll_has_wakeups())
+		return;
+	osc_counts_set(counts, OSC_EPOLL_CALLBACKS, 0);
+	osc_counts_set(counts, OSC_EPOLL_WAKEUPS, 0);
+	if (cpu >= 0) {
+		read_cpu(counts, cpu);
+		return;
+	}
+	for_each_possible_cpu(cpu)
+		read_cpu(counts, cpu);
+}
+
+/* What is not as it should be, the most important thing only. */
+static void say_why(struct osc_source_status *status)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
+		const struct osc_hook *hook = hooks[i];
+
+		if (hook->via == OSCONCEPTS_VIA_NOTHING && hook->error) {
+			snprintf(status->why, sizeof(status->why),
+				 "cannot hook %s (error %d)%s", hook->function,
+				 hook->error, hook == &register_hook ?
+				 "; targets have no epoll_callbacks" : "");
+			return;
+		}
+		if (hook->refused)
+			snprintf(status->why, sizeof(status->why),
+				 "%s takes no direct call (error %d); another tracer may hold it",
+				 hook->function, hook->refused);
+	}
+}
+
+static void epoll_status(struct osc_source_status *status)
+{
+	struct osc_counts counts = {};
+	unsigned int i;
+
+	memset(status, 0, sizeof(*status));
+	if (anchor_error) {
+		status->state = OSCONCEPTS_SOURCE_STATE_UNAVAILABLE;
+		snprintf(status->why, sizeof(status->why),
+			 "ftrace refuses hooks (error %d); try sysctl kernel.ftrace_enabled=1 and load again",
+			 anchor_error);
+		return;
+	}
+	say_why(status);
+	if (!osc_epoll_has_wakeups()) {
+		status->state = OSCONCEPTS_SOURCE_STATE_UNAVAILABLE;
+		return;
+	}
+	status->state = OSCONCEPTS_SOURCE_STATE_ON;
+	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
+		status->via = max(status->via, hooks[i]->via);
+		status->lost += osc_hook_lost(hooks[i]);
+	}
+	epoll_read(&counts, -1);
+	status->hits = counts.value[OSC_EPOLL_CALLBACKS] +
+		       counts.value[OSC_EPOLL_WAKEUPS];
+}
+
+/**
+ * osc_epoll_has_wakeups() - whether epoll_wakeups of a target are counted
+ */
+bool osc_epoll_has_wakeups(void)
+{
+	return wake_hook.via != OSCONCEPTS_VIA_NOTHING;
+}
+
+/**
+ * osc_epoll_has_callbacks() - whether epoll_callbacks of a target are counted
+ */
+bool osc_epoll_has_callbacks(void)
+{
+	return register_hook.via != OSCONCEPTS_VIA_NOTHING;
+}
+
+const struct osc_source osc_epoll_source = {
+	.name = "epoll",
+	.attach = epoll_attach,
+	.detach = epoll_detach,
+	.read = epoll_read,
+	.status = epoll_status,
+};

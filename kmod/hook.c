@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/errno.h>
+#include <linux/string.h>
+
+#include "hook.h"
+#include "tracepoint.h"
+
+/* Never called: the function that the anchor's ops sits on. */
+static noinline void osc_ftrace_anchor(void)
+{
+	barrier();
+}
+
+static notrace void anchor_func(unsigned long ip, unsigned long parent,
+				struct ftrace_ops *ops,
+				struct ftrace_regs *fregs)
+{
+}
+
+static struct ftrace_ops anchor_ops = {
+	.func = anchor_func,
+	.flags = FTRACE_OPS_FL_PERMANENT,
+};
+
+static bool anchored;
+
+/**
+ * osc_anchor_attach() - keep ftrace from being switched off under the hooks
+ *
+ * Context: may sleep.
+ * Return: 0; -EBUSY while kernel.ftrace_enabled is 0, when every other hook
+ * would register without an error and count nothing.
+ */
+int osc_anchor_attach(void)
+{
+	char name[] = "osc_ftrace_anchor";
+	int ret;
+
+	/* Referenced, or the compiler would drop it. */
+	if (!anchored)
+		osc_ftrace_anchor();
+	ret = ftrace_set_filter(&anchor_ops, name, strlen(name), 1);
+	if (ret)
+		return ret;
+	ret = register_ftrace_function(&anchor_ops);
+	if (ret)
+		ftrace_free_filter(&anchor_ops);
+	anchored = !ret;
+	return ret;
+}
+
+/**
+ * osc_anchor_detach() - give ftrace back, if it was anchored
+ *
+ * Context: may sleep.
+ */
+void osc_anchor_detach(void)
+{
+	if (!anchored)
+		return;
+	unregister_ftrace_function(&anchor_ops);
+	ftrace_free_filter(&anchor_ops);
+	anchored = false;
+}
+
+/* An ops that has been registered once keeps state of the old registration. */
+static int prepare_ops(struct osc_hook *hook, ftrace_func_t func)
+{
+	char name[KSYM_NAME_LEN];
+
+	memset(&hook->ops, 0, sizeof(hook->ops));
+	hook->ops.func = func;
+	strscpy(name, hook->function, sizeof(name));
+	return ftrace_set_filter(&hook->ops, name, strlen(name), 1);
+}
+
+static int attach_direct(struct osc_hook *hook)
+{
+	int ret;
+
+	ret = prepare_ops(hook, NULL);
+	if (ret)
+		return ret;
+	ret = osc_register_direct(&hook->ops, (unsigned long)hook->direct);
+	if (ret)
+		ftrace_free_filter(&hook->ops);
+	return ret;
+}
+
+static int attach_ftrace(struct osc_hook *hook)
+{
+	int ret;
+
+	ret = prepare_ops(hook, hook->ops_func);
+	if (ret)
+		return ret;
+	ret = register_ftrace_function(&hook->ops);
+	if (ret)
+		ftrace_free_filter(&hook->ops);
+	return ret;
+}
+
+static int attach_kprobe(struct osc_hook *hook)
+{
+	memset(&hook->kprobe, 0, sizeof(hook->kprobe));
+	hook->kprobe.symbol_name = hook->function;
+	hook->kprobe.pre_handler = hook->kprobe_handler;
+	return register_kprobe(&hook->kprobe);
+}
+
+/**
+ * osc_hook_attach() - hook the function, by the cheapest rung that works
+ * @hook: detached
+ * @first: the rung to begin with
+ *
+ * Context: may sleep. The anchor must be attached.
+ * Return: 0, or what the last rung returned: -ENOENT (or -EINVAL) when this
+ * kernel has no such function to hook.
+ */
+int osc_hook_attach(struct osc_hook *hook, enum osconcepts_via first)
+{
+	static int (*const rungs[])(struct osc_hook *hook) = {
+		[OSCONCEPTS_VIA_DIRECT] = attach_direct,
+		[OSCONCEPTS_VIA_FTRACE] = attach_ftrace,
+		[OSCONCEPTS_VIA_KPROBE] = attach_kprobe,
+	};
+	unsigned int rung;
+
+	hook->refused = 0;
+	hook->error = -ENOENT;
+	if (osc_hidden(hook->function))
+		return hook->error;
+	for (rung = first; rung < ARRAY_SIZE(rungs); rung++) {
+		hook->error = rungs[rung](hook);
+		if (hook->error) {
+			hook->refused = hook->refused ?: hook->error;
+			continue;
+		}
+		hook->via = rung;
+		return 0;
+	}
+	return hook->error;
+}
+
+/**
+ * osc_hook_detach() - take the hook off, if it is on
+ * @hook: its code may still be running on other CPUs when this returns; call
+ *	synchronize_rcu_tasks() before the module or its data goes away
+ *
+ * Context: may sleep.
+ */
+void osc_hook_detach(struct osc_hook *hook)
+{
+	switch (hook->via) {
+	case OSCONCEPTS_VIA_DIRECT:
+		osc_unregister_direct(&hook->ops, (unsigned long)hook->direct);
+		ftrace_free_filter(&hook->ops);
+		break;
+	case OSCONCEPTS_VIA_FTRACE:
+		unregister_ftrace_function(&hook->ops);
+		ftrace_free_filter(&hook->ops);
+		break;
+	case OSCONCEPTS_VIA_KPROBE:
+		unregister_kprobe(&hook->kprobe);
+		break;
+	default:
+		break;
+	}
+	hook->via = OSCONCEPTS_VIA_NOTHING;
+}
+
+/**
+ * osc_hook_lost() - events the hook is known to have missed
+ * @hook: attached or not
+ *
+ * Return: for a kprobe, the hits that came while another kprobe was running on
+ * that CPU; the other rungs miss nothing.
+ */
+u64 osc_hook_lost(const struct osc_hook *hook)
+{
+	if (hook->via != OSCONCEPTS_VIA_KPROBE)
+		return 0;
+	return READ_ONCE(hook->kprobe.nmissed);
+}

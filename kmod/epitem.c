@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/atomic.h>
+#include <linux/bitops.h>
+#include <linux/errno.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/moduleparam.h>
+#include <linux/slab.h>
+
+#include "epitem.h"
+
+static unsigned int epoll_items = 65536;
+module_param(epoll_items, uint, 0444);
+MODULE_PARM_DESC(epoll_items, "How many epoll registrations of targets can be told apart, 16 bytes each while a target exists (default: 65536)");
+
+u64 *osc_epitems;
+unsigned int osc_epitem_bits;
+
+/**
+ * osc_epitem_set() - enter a registration, or mark it as nobody's
+ * @key: address of the registration
+ * @slot: of the target that registers, 0 for none
+ *
+ * Context: process context, while the table exists; takes no lock. Two calls
+ * for the same key never run at once: epoll holds the instance's mutex.
+ * Return: 0, or -ENOSPC when the key cannot be entered.
+ */
+int osc_epitem_set(const void *key, u16 slot)
+{
+	u64 *bucket = osc_epitem_bucket(key);
+	u64 tag = (u64)(uintptr_t)key << OSC_EPITEM_SLOT_BITS;
+	unsigned int i;
+	u64 entry;
+
+	for (i = 0; i < OSC_EPITEM_WAYS; i++) {
+		entry = READ_ONCE(bucket[i]);
+		if ((entry ^ tag) >> OSC_EPITEM_SLOT_BITS)
+			continue;
+		WRITE_ONCE(bucket[i], slot ? tag | slot : 0);
+		return 0;
+	}
+	if (!slot)
+		return 0;
+	for (i = 0; i < OSC_EPITEM_WAYS; i++) {
+		if (!READ_ONCE(bucket[i]) && !cmpxchg(&bucket[i], 0, tag | slot))
+			return 0;
+	}
+	return -ENOSPC;
+}
+
+/* Twice the asked-for number, since buckets do not fill evenly. */
+static size_t entries(void)
+{
+	return (size_t)OSC_EPITEM_WAYS << osc_epitem_bits;
+}
+
+/**
+ * osc_epitem_alloc() - make the table
+ *
+ * Context: may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int osc_epitem_alloc(void)
+{
+	unsigned int items = clamp(epoll_items, 64U, 1U << 26);
+
+	osc_epitem_bits = ilog2(roundup_pow_of_two(items)) + 1 -
+			  ilog2(OSC_EPITEM_WAYS);
+	osc_epitems = kvcalloc(entries(), sizeof(*osc_epitems), GFP_KERNEL);
+	return osc_epitems ? 0 : -ENOMEM;
+}
+
+/**
+ * osc_epitem_forget() - drop the entries of removed targets
+ * @retired: bitmap of slots that no hook hands out any more
+ *
+ * Context: may sleep.
+ */
+void osc_epitem_forget(const unsigned long *retired)
+{
+	size_t i;
+	u64 entry;
+
+	for (i = 0; i < entries(); i++) {
+		entry = READ_ONCE(osc_epitems[i]);
+		if (entry && test_bit((u16)entry, retired))
+			cmpxchg(&osc_epitems[i], entry, 0);
+	}
+}
+
+/**
+ * osc_epitem_free() - free the table
+ *
+ * Context: may sleep; no hook may be reading it or come to read it.
+ */
+void osc_epitem_free(void)
+{
+	kvfree(osc_epitems);
+	osc_epitems = NULL;
+}

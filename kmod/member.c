@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/atomic.h>
+#include <linux/bitops.h>
+#include <linux/build_bug.h>
+#include <linux/errno.h>
+#include <linux/slab.h>
+#include <linux/threads.h>
+
+#include "member.h"
+
+/* Spare leaves for the fork hook, which must not allocate. */
+#define SPARE_LEAVES 4
+
+static const u16 empty_leaf[OSC_MEMBER_LEAF];
+u16 *osc_member_leaves[OSC_MEMBER_LEAVES];
+static u16 *spare[SPARE_LEAVES];
+
+/**
+ * osc_member_init() - make every lookup answer "none"; call once, first
+ */
+void osc_member_init(void)
+{
+	unsigned int i;
+
+	BUILD_BUG_ON(PID_MAX_LIMIT > OSC_MEMBER_LEAVES * OSC_MEMBER_LEAF);
+	/* Shared by all empty ranges; osc_member_set() never writes to it. */
+	for (i = 0; i < OSC_MEMBER_LEAVES; i++)
+		osc_member_leaves[i] = (u16 *)empty_leaf;
+}
+
+static u16 *take_spare(void)
+{
+	unsigned int i;
+	u16 *leaf;
+
+	for (i = 0; i < SPARE_LEAVES; i++) {
+		leaf = xchg(&spare[i], NULL);
+		if (leaf)
+			return leaf;
+	}
+	return NULL;
+}
+
+static void give_spare(u16 *leaf)
+{
+	unsigned int i;
+
+	for (i = 0; i < SPARE_LEAVES; i++) {
+		if (!cmpxchg(&spare[i], NULL, leaf))
+			return;
+	}
+	/* Cannot happen: only what take_spare() took is ever given back. */
+	WARN_ON_ONCE(1);
+}
+
+/**
+ * osc_member_set() - enter a process
+ * @tgid: in the initial PID namespace
+ * @slot: its target's, 0 for none
+ *
+ * Context: any but NMI; takes no lock and allocates nothing.
+ * Return: 0, or -ENOMEM when the process lies in a new range and all spare
+ * leaves are used up.
+ */
+int osc_member_set(u32 tgid, u16 slot)
+{
+	u16 **at = &osc_member_leaves[tgid >> OSC_MEMBER_LEAF_SHIFT];
+	u16 *leaf = READ_ONCE(*at);
+	u16 *fresh;
+
+	if (leaf == empty_leaf) {
+		if (!slot)
+			return 0;
+		fresh = take_spare();
+		if (!fresh)
+			return -ENOMEM;
+		leaf = cmpxchg(at, (u16 *)empty_leaf, fresh);
+		if (leaf == empty_leaf)
+			leaf = fresh;
+		else
+			give_spare(fresh);
+	}
+	WRITE_ONCE(leaf[tgid & (OSC_MEMBER_LEAF - 1)], slot);
+	return 0;
+}
+
+/**
+ * osc_member_refill() - have spare leaves at hand
+ *
+ * Context: may sleep; one caller at a time.
+ * Return: 0 or -ENOMEM, with as many spare leaves as there was memory for.
+ */
+int osc_member_refill(void)
+{
+	unsigned int i;
+	u16 *leaf;
+
+	for (i = 0; i < SPARE_LEAVES; i++) {
+		if (READ_ONCE(spare[i]))
+			continue;
+		leaf = kcalloc(OSC_MEMBER_LEAF, sizeof(*leaf), GFP_KERNEL);
+		if (!leaf)
+			return -ENOMEM;
+		if (cmpxchg(&spare[i], NULL, leaf))
+			kfree(leaf);
+	}
+	return 0;
+}
+
+static void forget_in(u16 *leaf, const unsigned long *retired)
+{
+	unsigned int i;
+	u16 slot;
+
+	for (i = 0; i < OSC_MEMBER_LEAF; i++) {
+		slot = READ_ONCE(leaf[i]);
+		/* The fork hook may be writing another target's slot here. */
+		if (slot && test_bit(slot, retired))
+			cmpxchg(&leaf[i], slot, 0);
+	}
+}
+
+/**
+ * osc_member_forget() - drop the entries of removed targets
+ * @retired: bitmap of slots that no hook hands out any more
+ *
+ * Context: may sleep.
+ */
+void osc_member_forget(const unsigned long *retired)
+{
+	unsigned int i;
+
+	for (i = 0; i < OSC_MEMBER_LEAVES; i++) {
+		if (osc_member_leaves[i] != empty_leaf)
+			forget_in(osc_member_leaves[i], retired);
+	}
+}
+
+/**
+ * osc_member_reset() - drop all entries and free the memory
+ *
+ * Context: may sleep; no hook may be running or come to run.
+ */
+void osc_member_reset(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < OSC_MEMBER_LEAVES; i++) {
+		if (osc_member_leaves[i] != empty_leaf)
+			kfree(osc_member_leaves[i]);
+	}
+	osc_member_init();
+	for (i = 0; i < SPARE_LEAVES; i++)
+		kfree(xchg(&spare[i], NULL));
+}

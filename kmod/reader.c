@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/capability.h>
+#include <linux/cred.h>
+#include <linux/fs.h>
+#include <linux/netlink.h>
+#include <linux/pid_namespace.h>
+#include <linux/proc_fs.h>
+#include <linux/sched/coredump.h>
+#include <linux/sched/task.h>
+#include <linux/user_namespace.h>
+#include <net/sock.h>
+
+#include "reader.h"
+
+/**
+ * osc_reader_of_file() - the opener of a file in /proc
+ * @file: open
+ * @reader: overwritten
+ *
+ * The opener's rights count, not those of the process that happens to read:
+ * a privileged program may have been handed the descriptor.
+ */
+void osc_reader_of_file(const struct file *file, struct osc_reader *reader)
+{
+	reader->uid = file->f_cred->euid;
+	reader->privileged =
+		file_ns_capable(file, &init_user_ns, CAP_PERFMON) ||
+		file_ns_capable(file, &init_user_ns, CAP_SYS_ADMIN);
+	reader->pid_ns = proc_pid_ns(file_inode(file)->i_sb);
+}
+
+/**
+ * osc_reader_of_message() - the sender of a netlink message
+ * @skb: the message, in the sender's own context
+ * @reader: overwritten
+ *
+ * Both the opener of the socket and the sender must have a right, or a
+ * privileged program could be made to write to a socket that it was handed.
+ */
+void osc_reader_of_message(const struct sk_buff *skb,
+			   struct osc_reader *reader)
+{
+	const struct sock *sk = NETLINK_CB(skb).sk;
+
+	reader->uid = uid_eq(sk->sk_uid, current_euid()) ? current_euid() :
+							   INVALID_UID;
+	reader->privileged = netlink_capable(skb, CAP_PERFMON) ||
+			     netlink_capable(skb, CAP_SYS_ADMIN);
+	reader->pid_ns = task_active_pid_ns(current);
+}
+
+/**
+ * osc_reader_may_see() - whether a reader may see and remove a target
+ * @reader: who asks
+ * @owner: the user who added the target
+ */
+bool osc_reader_may_see(const struct osc_reader *reader, kuid_t owner)
+{
+	return reader->privileged ||
+	       (uid_valid(reader->uid) && uid_eq(reader->uid, owner));
+}
+
+/**
+ * osc_reader_may_watch() - whether a reader may watch a process
+ * @reader: who asks
+ * @task: the process
+ *
+ * One's own: every user ID is the reader's, and no program that raised its
+ * rights or hides its memory has been started since, as ptrace has it.
+ */
+bool osc_reader_may_watch(const struct osc_reader *reader,
+			  struct task_struct *task)
+{
+	const struct cred *cred;
+	bool may = false;
+
+	if (reader->privileged)
+		return true;
+	if (!uid_valid(reader->uid))
+		return false;
+	rcu_read_lock();
+	cred = __task_cred(task);
+	may = uid_eq(cred->uid, reader->uid) &&
+	      uid_eq(cred->euid, reader->uid) &&
+	      uid_eq(cred->suid, reader->uid);
+	rcu_read_unlock();
+	task_lock(task);
+	if (!task->mm || get_dumpable(task->mm) != SUID_DUMP_USER)
+		may = false;
+	task_unlock(task);
+	return may;
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/bitmap.h>
+#include <linux/errno.h>
+#include <linux/mm.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+
+#include "epitem.h"
+#include "member.h"
+#include "slot.h"
+#include "target.h"
+
+struct osc_target __rcu **osc_slots;
+struct osc_slot_counts __percpu **osc_slot_counts;
+
+static unsigned int nr_slots;
+static unsigned long *taken; /* retired ones included */
+static unsigned long *retired;
+
+/**
+ * osc_slots_init() - make room for the slots
+ * @max_targets: at most as many at a time; twice as many slots make the pass
+ *	over the tables rare
+ *
+ * Context: may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int osc_slots_init(unsigned int max_targets)
+{
+	nr_slots = min(2 * max_targets + 1, (unsigned int)U16_MAX);
+	osc_slots = kvcalloc(nr_slots, sizeof(*osc_slots), GFP_KERNEL);
+	osc_slot_counts = kvcalloc(nr_slots, sizeof(*osc_slot_counts),
+				   GFP_KERNEL);
+	taken = bitmap_zalloc(nr_slots, GFP_KERNEL);
+	retired = bitmap_zalloc(nr_slots, GFP_KERNEL);
+	if (osc_slots && osc_slot_counts && taken && retired) {
+		__set_bit(0, taken);
+		return 0;
+	}
+	osc_slots_exit();
+	return -ENOMEM;
+}
+
+/**
+ * osc_slots_exit() - undo osc_slots_init()
+ *
+ * Context: may sleep; no hook may be running or come to run.
+ */
+void osc_slots_exit(void)
+{
+	bitmap_free(retired);
+	bitmap_free(taken);
+	kvfree(osc_slot_counts);
+	kvfree(osc_slots);
+}
+
+static void forget_retired(void)
+{
+	/* Hooks that still hold one of them may write it to a table. */
+	synchronize_rcu();
+	osc_member_forget(retired);
+	osc_epitem_forget(retired);
+	bitmap_andnot(taken, taken, retired, nr_slots);
+	bitmap_zero(retired, nr_slots);
+}
+
+/**
+ * osc_slot_take() - a slot for a new target
+ *
+ * Context: may sleep, under the lock of target.c, while the tables exist.
+ * Return: the slot, 0 when all are in use.
+ */
+u16 osc_slot_take(void)
+{
+	unsigned long slot = find_first_zero_bit(taken, nr_slots);
+
+	if (slot >= nr_slots) {
+		forget_retired();
+		slot = find_first_zero_bit(taken, nr_slots);
+	}
+	if (slot >= nr_slots)
+		return 0;
+	__set_bit(slot, taken);
+	return slot;
+}
+
+/**
+ * osc_slot_publish() - let the hooks see a target
+ * @slot: from osc_slot_take()
+ * @target: complete
+ *
+ * Context: under the lock of target.c.
+ */
+void osc_slot_publish(u16 slot, struct osc_target *target)
+{
+	WRITE_ONCE(osc_slot_counts[slot], target->counts);
+	rcu_assign_pointer(osc_slots[slot], target);
+}
+
+/**
+ * osc_slot_retire() - hide a target from the hooks
+ * @slot: of the target; those hooks that run now may see it for an RCU grace
+ *	period
+ *
+ * Context: under the lock of target.c.
+ */
+void osc_slot_retire(u16 slot)
+{
+	rcu_assign_pointer(osc_slots[slot], NULL);
+	WRITE_ONCE(osc_slot_counts[slot], NULL);
+	__set_bit(slot, retired);
+}
+
+/**
+ * osc_slots_reset() - take back the slots of all removed targets
+ *
+ * Context: under the lock of target.c, once the tables are empty.
+ */
+void osc_slots_reset(void)
+{
+	bitmap_andnot(taken, taken, retired, nr_slots);
+	bitmap_zero(retired, nr_slots);
+}

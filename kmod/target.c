@@ -1,0 +1,741 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * target.c - adding, reading, removing targets.
+ *
+ * One mutex guards all of it; readers and writers both may sleep. The hooks
+ * never take it: they find a target by its slot under RCU and hand it records
+ * by a lock-free list. The hooks are attached while there is a target.
+ */
+#include <linux/cred.h>
+#include <linux/hashtable.h>
+#include <linux/irq_work.h>
+#include <linux/moduleparam.h>
+#include <linux/mutex.h>
+#include <linux/netlink.h>
+#include <linux/pid.h>
+#include <linux/pid_namespace.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/timekeeping.h>
+#include <linux/user_namespace.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include "epitem.h"
+#include "epoll.h"
+#include "member.h"
+#include "netlink.h"
+#include "reader.h"
+#include "slot.h"
+#include "target.h"
+#include "tree.h"
+
+static unsigned int max_targets = 16384;
+module_param(max_targets, uint, 0444);
+MODULE_PARM_DESC(max_targets, "Most targets at a time, up to 32767 (default: 16384)");
+
+static unsigned int max_targets_user = 128;
+module_param(max_targets_user, uint, 0444);
+MODULE_PARM_DESC(max_targets_user, "Most targets at a time of a user without CAP_PERFMON (default: 128)");
+
+/* Long enough for an exiting task to make its last switch. */
+#define SWEEP_DELAY msecs_to_jiffies(20)
+
+static DEFINE_MUTEX(lock);
+static DEFINE_XARRAY_ALLOC1(targets); /* by id */
+static u32 next_id;
+static unsigned int nr_targets;
+static unsigned int generation = 1;
+static DEFINE_HASHTABLE(records, 12); /* by task, of all targets */
+
+DEFINE_STATIC_KEY_FALSE(osc_targets_exist);
+
+static void sweep_work_func(struct work_struct *work);
+static void refill_work_func(struct work_struct *work);
+static void kick_func(struct irq_work *work);
+
+static DECLARE_DELAYED_WORK(sweep_work, sweep_work_func);
+static DECLARE_WORK(refill_work, refill_work_func);
+static DEFINE_IRQ_WORK(kick_work, kick_func);
+
+/* From an interrupt: a hook may not queue work, which takes locks. */
+static void kick_func(struct irq_work *work)
+{
+	queue_work(system_highpri_wq, &refill_work);
+	queue_delayed_work(system_wq, &sweep_work, SWEEP_DELAY);
+}
+
+/**
+ * osc_target_kick() - have records folded and the pools refilled, soon
+ *
+ * Context: any but NMI; takes no lock.
+ */
+void osc_target_kick(void)
+{
+	if (!delayed_work_pending(&sweep_work) || osc_record_pool_is_low())
+		irq_work_queue(&kick_work);
+}
+
+static void refill_work_func(struct work_struct *work)
+{
+	mutex_lock(&lock);
+	/* Without memory now, the hooks count what they cannot record. */
+	if (nr_targets) {
+		osc_record_pool_fill();
+		osc_member_refill();
+	}
+	mutex_unlock(&lock);
+}
+
+static struct osc_record *find_record(const struct task_struct *task)
+{
+	struct osc_record *record;
+
+	hash_for_each_possible(records, record, by_task, (unsigned long)task) {
+		if (record->task == task)
+			return record;
+	}
+	return NULL;
+}
+
+static void admit(struct osc_target *target, struct osc_record *record)
+{
+	hash_add(records, &record->by_task, (unsigned long)record->task);
+	list_add_tail(&record->of_target, &target->tasks);
+	target->tasks_live++;
+}
+
+/**
+ * osc_target_record_task() - record a task that was found running
+ * @target: it belongs to
+ * @task: may be recorded already
+ * @born: it came to be under watch, so that all it did counts
+ *
+ * Context: under RCU and the lock of target.c.
+ * Return: 0 or -ENOMEM.
+ */
+int osc_target_record_task(struct osc_target *target, struct task_struct *task,
+			   bool born)
+{
+	struct osc_record *record;
+
+	if (find_record(task))
+		return 0;
+	record = osc_record_alloc(GFP_NOWAIT | __GFP_NOWARN);
+	if (!record) {
+		atomic64_inc(&target->lost);
+		return -ENOMEM;
+	}
+	record->task = get_task_struct(task);
+	if (!born)
+		osc_task_fields(task, record->base);
+	admit(target, record);
+	return 0;
+}
+
+/*
+ * Takes in what the hooks have handed over. A task may be there already: found
+ * by the search for the first members and seen at its birth or end as well.
+ */
+static void take_fresh(struct osc_target *target)
+{
+	struct osc_record *record, *next, *known;
+	struct llist_node *list;
+
+	list = llist_del_all(&target->fresh);
+	llist_for_each_entry_safe(record, next, list, fresh) {
+		known = find_record(record->task);
+		if (!known) {
+			admit(target, record);
+			continue;
+		}
+		if (record->born)
+			memset(known->base, 0, sizeof(known->base));
+		osc_record_free(record);
+	}
+}
+
+static void fold(struct osc_target *target, struct osc_record *record)
+{
+	u64 fields[OSC_NR_FIELDS];
+	unsigned int i;
+
+	osc_task_fields(record->task, fields);
+	for (i = 0; i < OSC_NR_FIELDS; i++)
+		target->folded[i] += fields[i] - record->base[i];
+	if (record->task->tgid == target->tgid &&
+	    thread_group_leader(record->task))
+		strscpy(target->comm, record->task->comm, TASK_COMM_LEN);
+	hash_del(&record->by_task);
+	list_del(&record->of_target);
+	target->tasks_live--;
+	target->tasks_exited++;
+	osc_record_free(record);
+}
+
+/*
+ * Folds the tasks that are final. A worker's end is reported by a record of its
+ * own, handed over before it was final: so what was handed over is taken in
+ * once more, and recognised by the record that is still there, before any is
+ * dropped. Returns true while tasks are on their way out.
+ */
+static bool sweep(struct osc_target *target)
+{
+	struct osc_record *record, *next;
+	bool exiting = false;
+	LIST_HEAD(final);
+
+	take_fresh(target);
+	list_for_each_entry_safe(record, next, &target->tasks, of_target) {
+		if (osc_task_is_final(record->task))
+			list_move(&record->of_target, &final);
+		else if (READ_ONCE(record->task->flags) & PF_EXITING)
+			exiting = true;
+	}
+	take_fresh(target);
+	list_for_each_entry_safe(record, next, &final, of_target)
+		fold(target, record);
+	return exiting;
+}
+
+static void read_counts(struct osc_target *target, struct osc_counts *counts)
+{
+	u64 sum[OSC_NR_FIELDS], fields[OSC_NR_FIELDS];
+	u64 callbacks = 0, wakeups = 0;
+	struct osc_record *record;
+	unsigned int i;
+	int cpu;
+
+	memset(counts, 0, sizeof(*counts));
+	memcpy(sum, target->folded, sizeof(sum));
+	list_for_each_entry(record, &target->tasks, of_target) {
+		osc_task_fields(record->task, fields);
+		for (i = 0; i < OSC_NR_FIELDS; i++)
+			sum[i] += fields[i] - record->base[i];
+	}
+	osc_fields_to_counts(sum, counts);
+	for_each_possible_cpu(cpu) {
+		const struct osc_slot_counts *c =
+			per_cpu_ptr(target->counts, cpu);
+
+		callbacks += READ_ONCE(c->epoll_callbacks);
+		wakeups += READ_ONCE(c->epoll_wakeups);
+	}
+	if (osc_epoll_has_callbacks())
+		osc_counts_set(counts, OSC_EPOLL_CALLBACKS, callbacks);
+	if (osc_epoll_has_wakeups())
+		osc_counts_set(counts, OSC_EPOLL_WAKEUPS, wakeups);
+}
+
+/* The leader may be another task since the last look: exec makes it one. */
+static void refresh_comm(struct osc_target *target)
+{
+	struct task_struct *leader;
+
+	rcu_read_lock();
+	leader = pid_task(target->pid, PIDTYPE_TGID);
+	if (leader)
+		strscpy(target->comm, leader->comm, TASK_COMM_LEN);
+	rcu_read_unlock();
+}
+
+static void fill_view(struct osc_target *target, struct pid_namespace *ns,
+		      struct osc_target_view *view)
+{
+	view->id = target->id;
+	view->pid = ns ? pid_nr_ns(target->pid, ns) : pid_nr(target->pid);
+	view->flags = target->flags;
+	view->owner = target->owner;
+	refresh_comm(target);
+	strscpy(view->comm, target->comm, sizeof(view->comm));
+	view->state = target->exited ? OSCONCEPTS_TARGET_STATE_EXITED :
+				       OSCONCEPTS_TARGET_STATE_LIVE;
+	read_counts(target, &view->counts);
+	view->tasks_live = target->tasks_live;
+	view->tasks_exited = target->tasks_exited;
+	view->lost = atomic64_read(&target->lost);
+	view->since_ns = target->since_ns;
+	view->time_ns = ktime_get_boottime_ns();
+}
+
+static void notify(u8 command, struct osc_target *target)
+{
+	struct osc_target_view view;
+
+	fill_view(target, NULL, &view);
+	osc_netlink_notify(command, &view);
+}
+
+/* As sweep(), and says so when the last task has ended. */
+static bool bring_up_to_date(struct osc_target *target)
+{
+	bool exiting = sweep(target);
+
+	if (list_empty(&target->tasks) && !target->exited) {
+		target->exited = true;
+		generation++;
+		notify(OSCONCEPTS_CMD_TARGET_EXIT_NTF, target);
+	}
+	return exiting;
+}
+
+static void sweep_work_func(struct work_struct *work)
+{
+	struct osc_target *target;
+	bool again = false;
+	unsigned long id;
+
+	mutex_lock(&lock);
+	xa_for_each(&targets, id, target) {
+		if (!atomic_xchg(&target->dirty, 0))
+			continue;
+		if (bring_up_to_date(target)) {
+			atomic_set(&target->dirty, 1);
+			again = true;
+		}
+	}
+	mutex_unlock(&lock);
+	if (again)
+		queue_delayed_work(system_wq, &sweep_work, SWEEP_DELAY);
+}
+
+static void read_view(struct osc_target *target,
+		      const struct osc_reader *reader,
+		      struct osc_target_view *view)
+{
+	struct osc_record *record;
+
+	bring_up_to_date(target);
+	list_for_each_entry(record, &target->tasks, of_target)
+		osc_tree_add_workers(target, record->task);
+	fill_view(target, reader->pid_ns, view);
+}
+
+/* With the first target: the tables, the pools, the hooks. */
+static int start(struct netlink_ext_ack *extack)
+{
+	int ret;
+
+	ret = osc_epitem_alloc();
+	if (!ret)
+		ret = osc_record_pool_fill();
+	if (!ret)
+		ret = osc_member_refill();
+	if (ret) {
+		NL_SET_ERR_MSG(extack, "no memory for the tables of targets");
+		goto free;
+	}
+	ret = osc_tree_attach();
+	if (ret) {
+		NL_SET_ERR_MSG(extack, "this kernel has no tracepoint sched_process_fork or sched_process_exit to follow processes with");
+		ret = -EOPNOTSUPP;
+		goto free;
+	}
+	static_branch_enable(&osc_targets_exist);
+	return 0;
+
+free:
+	osc_member_reset();
+	osc_record_pool_drain();
+	osc_epitem_free();
+	return ret;
+}
+
+/* With the last one. */
+static void stop(void)
+{
+	static_branch_disable(&osc_targets_exist);
+	osc_tree_detach();
+	/* The epoll hooks that passed the key before it went off. */
+	synchronize_rcu();
+	osc_member_reset();
+	osc_slots_reset();
+	osc_record_pool_drain();
+	osc_epitem_free();
+}
+
+static void free_target(struct osc_target *target)
+{
+	struct osc_record *record, *next;
+	struct llist_node *list;
+
+	list = llist_del_all(&target->fresh);
+	llist_for_each_entry_safe(record, next, list, fresh)
+		osc_record_free(record);
+	free_percpu(target->counts);
+	put_pid(target->pid);
+	kfree(target);
+}
+
+static void free_target_rcu(struct rcu_head *head)
+{
+	free_target(container_of(head, struct osc_target, rcu));
+}
+
+/* Out of the hooks' sight, without its records; freed when they are done. */
+static void discard(struct osc_target *target)
+{
+	struct osc_record *record, *next;
+
+	if (target->slot)
+		osc_slot_retire(target->slot);
+	list_for_each_entry_safe(record, next, &target->tasks, of_target) {
+		hash_del(&record->by_task);
+		list_del(&record->of_target);
+		osc_record_free(record);
+	}
+	call_rcu(&target->rcu, free_target_rcu);
+	if (!--nr_targets)
+		stop();
+}
+
+static void remove(struct osc_target *target)
+{
+	xa_erase(&targets, target->id);
+	generation++;
+	notify(OSCONCEPTS_CMD_TARGET_DEL_NTF, target);
+	discard(target);
+}
+
+static struct osc_target *create(const struct osc_target_request *request,
+				 struct task_struct *root)
+{
+	struct osc_target *target;
+
+	target = kzalloc(sizeof(*target), GFP_KERNEL);
+	if (!target)
+		return NULL;
+	target->counts = alloc_percpu(struct osc_slot_counts);
+	if (!target->counts) {
+		kfree(target);
+		return NULL;
+	}
+	target->flags = request->flags;
+	target->owner = request->reader->uid;
+	target->pid = get_task_pid(root, PIDTYPE_TGID);
+	target->tgid = root->tgid;
+	target->net = request->net;
+	target->portid = request->portid;
+	target->since_ns = ktime_get_boottime_ns();
+	init_llist_head(&target->fresh);
+	INIT_LIST_HEAD(&target->tasks);
+	return target;
+}
+
+static unsigned int count_of_user(kuid_t uid)
+{
+	struct osc_target *target;
+	unsigned int count = 0;
+	unsigned long id;
+
+	xa_for_each(&targets, id, target)
+		count += uid_eq(target->owner, uid);
+	return count;
+}
+
+static int check_limits(const struct osc_reader *reader,
+			struct netlink_ext_ack *extack)
+{
+	if (nr_targets >= max_targets) {
+		NL_SET_ERR_MSG(extack, "there are max_targets targets already; remove some, or load the module with a larger max_targets");
+		return -ENOSPC;
+	}
+	if (!reader->privileged &&
+	    count_of_user(reader->uid) >= max_targets_user) {
+		NL_SET_ERR_MSG(extack, "this user has max_targets_user targets already; remove some");
+		return -ENOSPC;
+	}
+	return 0;
+}
+
+/* The process and a reference on it. */
+static int find_process(const struct osc_target_request *request,
+			struct task_struct **process,
+			struct netlink_ext_ack *extack)
+{
+	struct task_struct *task;
+	bool is_thread = false;
+	struct pid *pid;
+	int ret = -ESRCH;
+
+	rcu_read_lock();
+	pid = find_pid_ns(request->pid, request->reader->pid_ns);
+	task = pid_task(pid, PIDTYPE_TGID);
+	if (task)
+		get_task_struct(task);
+	else
+		is_thread = pid_task(pid, PIDTYPE_PID);
+	rcu_read_unlock();
+
+	if (is_thread) {
+		NL_SET_ERR_MSG(extack, "this is the ID of a thread; give that of its process");
+		return -EINVAL;
+	}
+	if (!task) {
+		NL_SET_ERR_MSG(extack, "no process has this PID");
+		return -ESRCH;
+	}
+	if (task->flags & PF_KTHREAD) {
+		NL_SET_ERR_MSG(extack, "this is a kernel thread; only processes can be watched");
+		ret = -EINVAL;
+	} else if (!osc_reader_may_watch(request->reader, task)) {
+		NL_SET_ERR_MSG(extack, "the process is another user's or has raised rights; this needs CAP_PERFMON or CAP_SYS_ADMIN");
+		ret = -EPERM;
+	} else if (osc_task_is_final(task) || (task->flags & PF_EXITING)) {
+		NL_SET_ERR_MSG(extack, "the process has ended already");
+	} else {
+		*process = task;
+		return 0;
+	}
+	put_task_struct(task);
+	return ret;
+}
+
+/* Under the lock, with the hooks attached. */
+static int enter(struct osc_target *target, struct task_struct *root,
+		 struct netlink_ext_ack *extack)
+{
+	int ret;
+
+	target->slot = osc_slot_take();
+	if (!target->slot) {
+		NL_SET_ERR_MSG(extack, "all slots for targets are in use");
+		return -ENOSPC;
+	}
+	osc_slot_publish(target->slot, target);
+	ret = osc_tree_enter(target, root);
+	if (!ret)
+		ret = xa_alloc_cyclic(&targets, &target->id, target,
+				      XA_LIMIT(1, U32_MAX), &next_id,
+				      GFP_KERNEL);
+	if (ret < 0) {
+		NL_SET_ERR_MSG(extack, "no memory to record the process's tasks");
+		return ret;
+	}
+	return 0;
+}
+
+static int add_locked(const struct osc_target_request *request,
+		      struct task_struct *root, struct osc_target_view *view,
+		      struct netlink_ext_ack *extack)
+{
+	struct osc_target *target;
+	int ret;
+
+	ret = check_limits(request->reader, extack);
+	if (ret)
+		return ret;
+	if (find_record(root)) {
+		NL_SET_ERR_MSG(extack, "the process belongs to a target already; remove that one first");
+		return -EBUSY;
+	}
+	target = create(request, root);
+	if (!target) {
+		NL_SET_ERR_MSG(extack, "no memory for a target");
+		return -ENOMEM;
+	}
+	if (!nr_targets)
+		ret = start(extack);
+	if (ret) {
+		free_target(target);
+		return ret;
+	}
+	nr_targets++;
+	ret = enter(target, root, extack);
+	if (ret) {
+		discard(target);
+		return ret;
+	}
+	generation++;
+	notify(OSCONCEPTS_CMD_TARGET_ADD_NTF, target);
+	read_view(target, request->reader, view);
+	return 0;
+}
+
+/**
+ * osc_target_add() - watch a process and, unless told otherwise, what it forks
+ * @request: what to watch, and for whom
+ * @view: the new target
+ * @extack: why not
+ *
+ * Context: may sleep.
+ * Return: 0; -ESRCH, -EINVAL, -EPERM, -EBUSY, -ENOSPC, -ENOMEM, -EOPNOTSUPP.
+ */
+int osc_target_add(const struct osc_target_request *request,
+		   struct osc_target_view *view,
+		   struct netlink_ext_ack *extack)
+{
+	struct task_struct *root;
+	int ret;
+
+	ret = find_process(request, &root, extack);
+	if (ret)
+		return ret;
+	mutex_lock(&lock);
+	ret = add_locked(request, root, view, extack);
+	mutex_unlock(&lock);
+	put_task_struct(root);
+	return ret;
+}
+
+/* Another user's target is reported as if it were not there. */
+static struct osc_target *find_target(u32 id, const struct osc_reader *reader)
+{
+	struct osc_target *target = xa_load(&targets, id);
+
+	if (target && osc_reader_may_see(reader, target->owner))
+		return target;
+	return NULL;
+}
+
+/**
+ * osc_target_del() - stop watching
+ * @id: of the target
+ * @reader: who asks
+ * @view: its last counts
+ *
+ * Context: may sleep.
+ * Return: 0, or -ENOENT.
+ */
+int osc_target_del(u32 id, const struct osc_reader *reader,
+		   struct osc_target_view *view)
+{
+	struct osc_target *target;
+
+	mutex_lock(&lock);
+	target = find_target(id, reader);
+	if (target) {
+		read_view(target, reader, view);
+		remove(target);
+	}
+	mutex_unlock(&lock);
+	return target ? 0 : -ENOENT;
+}
+
+/**
+ * osc_target_get() - read a target
+ * @id: of the target
+ * @reader: who asks
+ * @view: overwritten
+ *
+ * Context: may sleep.
+ * Return: 0, or -ENOENT.
+ */
+int osc_target_get(u32 id, const struct osc_reader *reader,
+		   struct osc_target_view *view)
+{
+	struct osc_target *target;
+
+	mutex_lock(&lock);
+	target = find_target(id, reader);
+	if (target)
+		read_view(target, reader, view);
+	mutex_unlock(&lock);
+	return target ? 0 : -ENOENT;
+}
+
+/**
+ * osc_target_next() - walk the targets that a reader may see
+ * @id: where to begin; on success, of the target found
+ * @reader: who asks
+ * @view: the first target from @id on
+ *
+ * Context: may sleep.
+ * Return: false past the last one.
+ */
+bool osc_target_next(u32 *id, const struct osc_reader *reader,
+		     struct osc_target_view *view)
+{
+	unsigned long index = *id;
+	struct osc_target *target;
+
+	mutex_lock(&lock);
+	xa_for_each_start(&targets, index, target, index) {
+		if (osc_reader_may_see(reader, target->owner))
+			break;
+	}
+	if (target) {
+		read_view(target, reader, view);
+		*id = target->id;
+	}
+	mutex_unlock(&lock);
+	return target;
+}
+
+/**
+ * osc_target_generation() - changes whenever a target comes, ends or goes
+ *
+ * Return: never 0.
+ */
+unsigned int osc_target_generation(void)
+{
+	return READ_ONCE(generation) ?: 1;
+}
+
+/**
+ * osc_target_unbind() - remove what was bound to a socket that closes
+ * @net: the socket's
+ * @portid: the socket's
+ *
+ * Context: may sleep.
+ */
+void osc_target_unbind(const struct net *net, u32 portid)
+{
+	struct osc_target *target;
+	unsigned long id;
+
+	mutex_lock(&lock);
+	xa_for_each(&targets, id, target) {
+		if ((target->flags & OSCONCEPTS_TARGET_FLAGS_BOUND) &&
+		    target->portid == portid && target->net == net)
+			remove(target);
+	}
+	mutex_unlock(&lock);
+}
+
+/**
+ * osc_target_init() - get ready for targets
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int osc_target_init(void)
+{
+	int ret;
+
+	max_targets = clamp(max_targets, 1U, (unsigned int)U16_MAX / 2);
+	osc_member_init();
+	ret = osc_record_init();
+	if (ret)
+		return ret;
+	ret = osc_slots_init(max_targets);
+	if (ret)
+		osc_record_exit();
+	return ret;
+}
+
+/**
+ * osc_target_exit() - remove what is left and wait for whoever still uses it
+ *
+ * Context: may sleep; no surface is open any more.
+ */
+void osc_target_exit(void)
+{
+	struct osc_target *target;
+	unsigned long id;
+
+	mutex_lock(&lock);
+	xa_for_each(&targets, id, target) {
+		xa_erase(&targets, id);
+		discard(target);
+	}
+	mutex_unlock(&lock);
+	irq_work_sync(&kick_work);
+	cancel_work_sync(&refill_work);
+	cancel_delayed_work_sync(&sweep_work);
+	/* The targets' own callbacks, which free records. */
+	rcu_barrier();
+	osc_slots_exit();
+	osc_record_exit();
+	xa_destroy(&targets);
+}

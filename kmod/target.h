@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * target.h - targets: process trees that somebody watches.
+ *
+ * A target is its records (record.h), one per task that is or was in the tree:
+ * live ones are read on demand, final ones are folded into a sum. A process
+ * belongs to one target at most.
+ */
+#ifndef OSC_TARGET_H
+#define OSC_TARGET_H
+
+#include <linux/atomic.h>
+#include <linux/jump_label.h>
+#include <linux/list.h>
+#include <linux/llist.h>
+#include <linux/osconcepts.h>
+#include <linux/percpu.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/uidgid.h>
+
+#include "counters.h"
+#include "record.h"
+
+struct net;
+struct netlink_ext_ack;
+struct osc_reader;
+struct pid;
+
+/**
+ * struct osc_slot_counts - what only hooks can count, per target and CPU
+ * @epoll_callbacks: readiness callbacks of its registrations
+ * @epoll_wakeups: wakeups of its waiters
+ */
+struct osc_slot_counts {
+	u64 epoll_callbacks;
+	u64 epoll_wakeups;
+};
+
+/**
+ * struct osc_target - a watched process tree
+ * @id: its name on every surface
+ * @slot: its name in the hooks (member.h)
+ * @flags: enum osconcepts_target_flags
+ * @owner: the user who added it
+ * @pid: the root process
+ * @comm: its name when last seen alive
+ * @tgid: its number in the initial PID namespace
+ * @net: with @portid, the socket that a bound target goes away with
+ * @portid: see @net
+ * @since_ns: when it was added, boot time
+ * @exited: all tasks are final; said once
+ * @fresh: records from the hooks
+ * @tasks: records of live tasks
+ * @tasks_live: how many
+ * @tasks_exited: how many were folded
+ * @folded: their sum
+ * @counts: per CPU, from the hooks
+ * @lost: tasks and registrations that could not be recorded
+ * @dirty: a task has ended since the last sweep
+ * @rcu: the hooks may still see it
+ *
+ * The hooks use @slot, @flags, @fresh, @counts, @lost and @dirty; all else is
+ * under the lock of target.c.
+ */
+struct osc_target {
+	u32 id;
+	u16 slot;
+	u32 flags;
+	kuid_t owner;
+	struct pid *pid;
+	char comm[TASK_COMM_LEN];
+	pid_t tgid;
+	const struct net *net;
+	u32 portid;
+	u64 since_ns;
+	bool exited;
+	struct llist_head fresh;
+	struct list_head tasks;
+	u64 tasks_live;
+	u64 tasks_exited;
+	u64 folded[OSC_NR_FIELDS];
+	struct osc_slot_counts __percpu *counts;
+	atomic64_t lost;
+	atomic_t dirty;
+	struct rcu_head rcu;
+};
+
+/**
+ * struct osc_target_view - a target as one reader sees it
+ * @id: of the target
+ * @pid: in the reader's PID namespace, 0 if it has no number there
+ * @flags: enum osconcepts_target_flags
+ * @owner: the user who added it
+ * @comm: name of the root process
+ * @state: live or exited
+ * @counts: its counters
+ * @tasks_live: tasks that are not final
+ * @tasks_exited: tasks that are
+ * @lost: what could not be recorded
+ * @since_ns: when it was added, boot time
+ * @time_ns: when it was read, boot time
+ */
+struct osc_target_view {
+	u32 id;
+	u32 pid;
+	u32 flags;
+	kuid_t owner;
+	char comm[TASK_COMM_LEN];
+	enum osconcepts_target_state state;
+	struct osc_counts counts;
+	u64 tasks_live;
+	u64 tasks_exited;
+	u64 lost;
+	u64 since_ns;
+	u64 time_ns;
+};
+
+/**
+ * struct osc_target_request - what to watch, and for whom
+ * @reader: who asks
+ * @pid: of the root process in the reader's namespace
+ * @flags: enum osconcepts_target_flags
+ * @net: of the socket that asks
+ * @portid: of the socket that asks
+ */
+struct osc_target_request {
+	const struct osc_reader *reader;
+	u32 pid;
+	u32 flags;
+	const struct net *net;
+	u32 portid;
+};
+
+/* Off: the epoll hooks need not look for targets. */
+DECLARE_STATIC_KEY_FALSE(osc_targets_exist);
+
+int osc_target_add(const struct osc_target_request *request,
+		   struct osc_target_view *view,
+		   struct netlink_ext_ack *extack);
+int osc_target_del(u32 id, const struct osc_reader *reader,
+		   struct osc_target_view *view);
+int osc_target_get(u32 id, const struct osc_reader *reader,
+		   struct osc_target_view *view);
+bool osc_target_next(u32 *id, const struct osc_reader *reader,
+		     struct osc_target_view *view);
+unsigned int osc_target_generation(void);
+void osc_target_unbind(const struct net *net, u32 portid);
+void osc_target_kick(void);
+
+int osc_target_init(void);
+void osc_target_exit(void);
+
+/* For tree.c, which finds the tasks; the lock of target.c is held. */
+int osc_target_record_task(struct osc_target *target,
+			   struct task_struct *task, bool born);
+
+#endif /* OSC_TARGET_H */

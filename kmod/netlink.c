@@ -1,0 +1,453 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/cpumask.h>
+#include <linux/cred.h>
+#include <linux/mutex.h>
+#include <linux/netlink.h>
+#include <linux/notifier.h>
+#include <linux/timekeeping.h>
+#include <linux/user_namespace.h>
+#include <net/genetlink.h>
+
+/* Made from the specification; its groups are static, hence not a header. */
+#include "netlink_gen.c"
+#include "main.h"
+#include "netlink.h"
+#include "reader.h"
+#include "source.h"
+#include "target.h"
+
+static struct genl_multicast_group groups[ARRAY_SIZE(osconcepts_nl_mcgrps)];
+
+static struct genl_family family __ro_after_init = {
+	.name = OSCONCEPTS_FAMILY_NAME,
+	.version = OSCONCEPTS_FAMILY_VERSION,
+	.netnsok = true,
+	.parallel_ops = true,
+	.module = THIS_MODULE,
+	.ops = osconcepts_nl_ops,
+	.n_ops = ARRAY_SIZE(osconcepts_nl_ops),
+	/* All operations: headers are checked in full. */
+	.resv_start_op = OSCONCEPTS_CMD_SOURCE_GET,
+	.mcgrps = groups,
+	.n_mcgrps = ARRAY_SIZE(groups),
+};
+
+/* Open: the family's groups may be written to. */
+static DEFINE_MUTEX(notify_lock);
+static bool open;
+
+static const int counter_attributes[OSC_NR_COUNTERS] = {
+	[OSC_VOLUNTARY] = OSCONCEPTS_A_COUNTERS_CONTEXT_SWITCHES_VOLUNTARY,
+	[OSC_INVOLUNTARY] = OSCONCEPTS_A_COUNTERS_CONTEXT_SWITCHES_INVOLUNTARY,
+	[OSC_FAULTS_MINOR] = OSCONCEPTS_A_COUNTERS_PAGE_FAULTS_MINOR,
+	[OSC_FAULTS_MAJOR] = OSCONCEPTS_A_COUNTERS_PAGE_FAULTS_MAJOR,
+	[OSC_EPOLL_CALLBACKS] = OSCONCEPTS_A_COUNTERS_EPOLL_CALLBACKS,
+	[OSC_EPOLL_WAKEUPS] = OSCONCEPTS_A_COUNTERS_EPOLL_WAKEUPS,
+	[OSC_CPU_NS] = OSCONCEPTS_A_COUNTERS_CPU_NS,
+	[OSC_RUN_DELAY_NS] = OSCONCEPTS_A_COUNTERS_RUN_DELAY_NS,
+};
+
+static int put_counts(struct sk_buff *skb, int attribute,
+		      const struct osc_counts *counts)
+{
+	struct nlattr *nest = nla_nest_start(skb, attribute);
+	unsigned int i;
+
+	if (!nest)
+		return -EMSGSIZE;
+	for (i = 0; i < OSC_NR_COUNTERS; i++) {
+		if (!(counts->present & BIT(i)))
+			continue;
+		if (nla_put_u64_64bit(skb, counter_attributes[i],
+				      counts->value[i],
+				      OSCONCEPTS_A_COUNTERS_PAD)) {
+			nla_nest_cancel(skb, nest);
+			return -EMSGSIZE;
+		}
+	}
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+static int put_source(struct sk_buff *skb, const struct osc_source *source)
+{
+	struct osc_source_status status;
+
+	source->status(&status);
+	if (nla_put_string(skb, OSCONCEPTS_A_SOURCE_NAME, source->name) ||
+	    nla_put_u32(skb, OSCONCEPTS_A_SOURCE_STATE, status.state) ||
+	    nla_put_u32(skb, OSCONCEPTS_A_SOURCE_VIA, status.via) ||
+	    (status.why[0] &&
+	     nla_put_string(skb, OSCONCEPTS_A_SOURCE_WHY, status.why)) ||
+	    nla_put_u64_64bit(skb, OSCONCEPTS_A_SOURCE_HITS, status.hits,
+			      OSCONCEPTS_A_SOURCE_PAD) ||
+	    nla_put_u64_64bit(skb, OSCONCEPTS_A_SOURCE_LOST, status.lost,
+			      OSCONCEPTS_A_SOURCE_PAD))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int put_totals(struct sk_buff *skb, int cpu)
+{
+	struct osc_counts counts;
+
+	osc_totals_read(&counts, cpu);
+	if ((cpu >= 0 && nla_put_u32(skb, OSCONCEPTS_A_TOTALS_CPU, cpu)) ||
+	    put_counts(skb, OSCONCEPTS_A_TOTALS_COUNTERS, &counts) ||
+	    nla_put_u64_64bit(skb, OSCONCEPTS_A_TOTALS_SINCE_NS, osc_since_ns,
+			      OSCONCEPTS_A_TOTALS_PAD) ||
+	    nla_put_u64_64bit(skb, OSCONCEPTS_A_TOTALS_TIME_NS,
+			      ktime_get_boottime_ns(),
+			      OSCONCEPTS_A_TOTALS_PAD))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int put_target(struct sk_buff *skb, const struct osc_target_view *view,
+		      struct user_namespace *user_ns)
+{
+	if (nla_put_u32(skb, OSCONCEPTS_A_TARGET_ID, view->id) ||
+	    nla_put_u32(skb, OSCONCEPTS_A_TARGET_PID, view->pid) ||
+	    nla_put_u32(skb, OSCONCEPTS_A_TARGET_FLAGS, view->flags) ||
+	    nla_put_u32(skb, OSCONCEPTS_A_TARGET_UID,
+			from_kuid_munged(user_ns, view->owner)) ||
+	    nla_put_string(skb, OSCONCEPTS_A_TARGET_COMM, view->comm) ||
+	    nla_put_u32(skb, OSCONCEPTS_A_TARGET_STATE, view->state) ||
+	    put_counts(skb, OSCONCEPTS_A_TARGET_COUNTERS, &view->counts) ||
+	    nla_put_u64_64bit(skb, OSCONCEPTS_A_TARGET_TASKS_LIVE,
+			      view->tasks_live, OSCONCEPTS_A_TARGET_PAD) ||
+	    nla_put_u64_64bit(skb, OSCONCEPTS_A_TARGET_TASKS_EXITED,
+			      view->tasks_exited, OSCONCEPTS_A_TARGET_PAD) ||
+	    nla_put_u64_64bit(skb, OSCONCEPTS_A_TARGET_LOST, view->lost,
+			      OSCONCEPTS_A_TARGET_PAD) ||
+	    nla_put_u64_64bit(skb, OSCONCEPTS_A_TARGET_SINCE_NS,
+			      view->since_ns, OSCONCEPTS_A_TARGET_PAD) ||
+	    nla_put_u64_64bit(skb, OSCONCEPTS_A_TARGET_TIME_NS, view->time_ns,
+			      OSCONCEPTS_A_TARGET_PAD))
+		return -EMSGSIZE;
+	return 0;
+}
+
+/* A reply that is being filled. */
+struct reply {
+	struct sk_buff *skb;
+	void *header;
+};
+
+static int reply_begin(struct reply *reply, struct genl_info *info)
+{
+	reply->skb = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
+	if (!reply->skb)
+		return -ENOMEM;
+	reply->header = genlmsg_put_reply(reply->skb, info, &family, 0,
+					  info->genlhdr->cmd);
+	if (reply->header)
+		return 0;
+	nlmsg_free(reply->skb);
+	return -EMSGSIZE;
+}
+
+static int reply_end(struct reply *reply, struct genl_info *info, int error)
+{
+	if (error) {
+		nlmsg_free(reply->skb);
+		return error;
+	}
+	genlmsg_end(reply->skb, reply->header);
+	return genlmsg_reply(reply->skb, info);
+}
+
+int osconcepts_nl_source_get_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *name = info->attrs[OSCONCEPTS_A_SOURCE_NAME];
+	const struct osc_source *source;
+	struct reply reply;
+	unsigned int i;
+	int ret;
+
+	if (!name) {
+		NL_SET_ERR_MSG(info->extack, "the name of a source is needed; a dump lists them");
+		return -EINVAL;
+	}
+	for (i = 0; (source = osc_source_at(i)); i++) {
+		if (!nla_strcmp(name, source->name))
+			break;
+	}
+	if (!source) {
+		NL_SET_ERR_MSG_ATTR(info->extack, name, "there is no source of this name; a dump lists them");
+		return -ENOENT;
+	}
+	ret = reply_begin(&reply, info);
+	if (ret)
+		return ret;
+	return reply_end(&reply, info, put_source(reply.skb, source));
+}
+
+/*
+ * One message of a dump. Returns false when it did not fit, so that the dump
+ * goes on with it in the next buffer.
+ */
+static bool dump_one(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd,
+		     int (*put)(struct sk_buff *skb, const void *item),
+		     const void *item)
+{
+	void *header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid,
+				   cb->nlh->nlmsg_seq, &family, NLM_F_MULTI,
+				   cmd);
+
+	if (!header)
+		return false;
+	if (put(skb, item)) {
+		genlmsg_cancel(skb, header);
+		return false;
+	}
+	genl_dump_check_consistent(cb, header);
+	genlmsg_end(skb, header);
+	return true;
+}
+
+static int put_source_item(struct sk_buff *skb, const void *item)
+{
+	return put_source(skb, item);
+}
+
+int osconcepts_nl_source_get_dumpit(struct sk_buff *skb,
+				    struct netlink_callback *cb)
+{
+	const struct osc_source *source;
+
+	for (; (source = osc_source_at(cb->args[0])); cb->args[0]++) {
+		if (!dump_one(skb, cb, OSCONCEPTS_CMD_SOURCE_GET,
+			      put_source_item, source))
+			break;
+	}
+	return skb->len;
+}
+
+int osconcepts_nl_totals_get_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *attr = info->attrs[OSCONCEPTS_A_TOTALS_CPU];
+	struct reply reply;
+	int cpu = -1;
+	int ret;
+
+	if (attr) {
+		if (nla_get_u32(attr) >= nr_cpu_ids ||
+		    !cpu_possible(nla_get_u32(attr))) {
+			NL_SET_ERR_MSG_ATTR(info->extack, attr, "there is no CPU of this number");
+			return -ENOENT;
+		}
+		cpu = nla_get_u32(attr);
+	}
+	ret = reply_begin(&reply, info);
+	if (ret)
+		return ret;
+	return reply_end(&reply, info, put_totals(reply.skb, cpu));
+}
+
+static int put_cpu_item(struct sk_buff *skb, const void *item)
+{
+	return put_totals(skb, *(const int *)item);
+}
+
+int osconcepts_nl_totals_get_dumpit(struct sk_buff *skb,
+				    struct netlink_callback *cb)
+{
+	int cpu;
+
+	for (cpu = cpumask_next((int)cb->args[0] - 1, cpu_possible_mask);
+	     cpu < nr_cpu_ids; cpu = cpumask_next(cpu, cpu_possible_mask)) {
+		if (!dump_one(skb, cb, OSCONCEPTS_CMD_TOTALS_GET, put_cpu_item,
+			      &cpu))
+			break;
+		cb->args[0] = cpu + 1;
+	}
+	return skb->len;
+}
+
+int osconcepts_nl_target_add_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *pid = info->attrs[OSCONCEPTS_A_TARGET_PID];
+	struct nlattr *flags = info->attrs[OSCONCEPTS_A_TARGET_FLAGS];
+	struct osc_target_request request = {};
+	struct osc_target_view view;
+	struct osc_reader reader;
+	struct reply reply;
+	int ret;
+
+	if (!pid) {
+		NL_SET_ERR_MSG(info->extack, "the pid of a process is needed");
+		return -EINVAL;
+	}
+	osc_reader_of_message(skb, &reader);
+	request.reader = &reader;
+	request.pid = nla_get_u32(pid);
+	request.flags = flags ? nla_get_u32(flags) : 0;
+	request.net = genl_info_net(info);
+	request.portid = info->snd_portid;
+	ret = reply_begin(&reply, info);
+	if (ret)
+		return ret;
+	ret = osc_target_add(&request, &view, info->extack);
+	if (ret)
+		NL_SET_BAD_ATTR(info->extack, pid);
+	else
+		ret = put_target(reply.skb, &view, current_user_ns());
+	return reply_end(&reply, info, ret);
+}
+
+static int target_by_id(struct sk_buff *skb, struct genl_info *info,
+			int (*act)(u32 id, const struct osc_reader *reader,
+				   struct osc_target_view *view))
+{
+	struct nlattr *id = info->attrs[OSCONCEPTS_A_TARGET_ID];
+	struct osc_target_view view;
+	struct osc_reader reader;
+	struct reply reply;
+	int ret;
+
+	if (!id) {
+		NL_SET_ERR_MSG(info->extack, "the id of a target is needed; a dump of target-get lists them");
+		return -EINVAL;
+	}
+	osc_reader_of_message(skb, &reader);
+	ret = reply_begin(&reply, info);
+	if (ret)
+		return ret;
+	ret = act(nla_get_u32(id), &reader, &view);
+	if (ret)
+		NL_SET_ERR_MSG_ATTR(info->extack, id, "there is no target of this id, or it is another user's");
+	else
+		ret = put_target(reply.skb, &view, current_user_ns());
+	return reply_end(&reply, info, ret);
+}
+
+int osconcepts_nl_target_del_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return target_by_id(skb, info, osc_target_del);
+}
+
+int osconcepts_nl_target_get_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return target_by_id(skb, info, osc_target_get);
+}
+
+static int put_target_item(struct sk_buff *skb, const void *item)
+{
+	return put_target(skb, item, current_user_ns());
+}
+
+int osconcepts_nl_target_get_dumpit(struct sk_buff *skb,
+				    struct netlink_callback *cb)
+{
+	struct osc_target_view view;
+	struct osc_reader reader;
+	u32 id = max(cb->args[0], 1L);
+
+	osc_reader_of_message(cb->skb, &reader);
+	/* One that comes or goes meanwhile sets NLM_F_DUMP_INTR. */
+	cb->seq = osc_target_generation();
+	while (osc_target_next(&id, &reader, &view)) {
+		if (!dump_one(skb, cb, OSCONCEPTS_CMD_TARGET_GET,
+			      put_target_item, &view))
+			break;
+		cb->args[0] = ++id;
+		if (!id)
+			break;
+	}
+	return skb->len;
+}
+
+static void multicast(u8 command, const struct osc_target_view *view)
+{
+	struct sk_buff *skb;
+	void *header;
+
+	if (!genl_has_listeners(&family, &init_net, OSCONCEPTS_NLGRP_TARGETS))
+		return;
+	skb = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
+	if (!skb)
+		goto lost;
+	header = genlmsg_put(skb, 0, 0, &family, 0, command);
+	if (!header || put_target(skb, view, &init_user_ns)) {
+		nlmsg_free(skb);
+		goto lost;
+	}
+	genlmsg_end(skb, header);
+	genlmsg_multicast(&family, skb, 0, OSCONCEPTS_NLGRP_TARGETS,
+			  GFP_KERNEL);
+	return;
+
+lost:
+	genl_set_err(&family, &init_net, 0, OSCONCEPTS_NLGRP_TARGETS, ENOBUFS);
+}
+
+/**
+ * osc_netlink_notify() - tell the group that a target came, ended or went
+ * @command: one of the OSCONCEPTS_CMD_TARGET_*_NTF
+ * @view: the target, with PIDs of the initial namespace
+ *
+ * Those who miss it for lack of memory or buffer find ENOBUFS on their socket.
+ * Only the initial network namespace is told: the numbers are the host's.
+ *
+ * Context: may sleep.
+ */
+void osc_netlink_notify(u8 command, const struct osc_target_view *view)
+{
+	mutex_lock(&notify_lock);
+	if (open)
+		multicast(command, view);
+	mutex_unlock(&notify_lock);
+}
+
+static int on_socket(struct notifier_block *block, unsigned long event,
+		     void *data)
+{
+	const struct netlink_notify *notify = data;
+
+	if (event == NETLINK_URELEASE && notify->protocol == NETLINK_GENERIC)
+		osc_target_unbind(notify->net, notify->portid);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block socket_notifier = {
+	.notifier_call = on_socket,
+};
+
+/**
+ * osc_netlink_init() - open the family
+ *
+ * Return: 0 or an error.
+ */
+int __init osc_netlink_init(void)
+{
+	unsigned int i;
+	int ret;
+
+	/* Notifications name other people's processes. */
+	for (i = 0; i < ARRAY_SIZE(groups); i++) {
+		groups[i] = osconcepts_nl_mcgrps[i];
+		groups[i].flags = GENL_MCAST_CAP_SYS_ADMIN;
+	}
+	ret = netlink_register_notifier(&socket_notifier);
+	if (ret)
+		return ret;
+	ret = genl_register_family(&family);
+	if (ret)
+		netlink_unregister_notifier(&socket_notifier);
+	open = !ret;
+	return ret;
+}
+
+/**
+ * osc_netlink_exit() - close the family; no operation runs when this returns
+ */
+void osc_netlink_exit(void)
+{
+	/* After that the group's number may be another family's. */
+	mutex_lock(&notify_lock);
+	open = false;
+	mutex_unlock(&notify_lock);
+	genl_unregister_family(&family);
+	netlink_unregister_notifier(&socket_notifier);
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* doc.c - reading compare.json without trusting it. */
+#include "report/doc.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct doc_counter doc_counters[DOC_NR_COUNTERS] = {
+	{ "context_switches_voluntary", "context_switches_voluntary",
+	  "Voluntary switches", 0, 0,
+	  "The task gave the CPU away because it had to wait: for a request, a "
+	  "lock, a child. More of them means more waiting in small pieces." },
+	{ "context_switches_involuntary", "context_switches_involuntary",
+	  "Involuntary switches", 0, 0,
+	  "The scheduler took the CPU away because another task's turn had "
+	  "come. More of them means more tasks ready than CPUs." },
+	{ "epoll_callbacks", "epoll_callbacks", "epoll callbacks", 0, 0,
+	  "A watched socket told an epoll instance that it is ready. Only a "
+	  "server that uses epoll has any." },
+	{ "epoll_wakeups", "epoll_wakeups", "epoll wakeups", 0, 0,
+	  "Such a callback found a thread asleep in epoll_wait and woke it. "
+	  "Fewer wakeups than callbacks means several requests were taken per "
+	  "wakeup." },
+	{ "page_faults_minor", "page_faults_minor", "Minor page faults", 0, 0,
+	  "Memory touched for the first time, or copied after a fork, without "
+	  "reading a disk. A process per connection pays them each time." },
+	{ "page_faults_major", "page_faults_major", "Major page faults", 0, 0,
+	  "A page had to be read from a disk. In a warm server there are none." },
+	{ "cpu_us", "cpu_ns", "CPU time", 1, 1e-3,
+	  "Time the server's tasks ran on a CPU, in the kernel and outside." },
+	{ "run_delay_ns", "run_delay_ns", "Wait for a CPU", 1e-3, 1e-3,
+	  "Time the server's tasks were ready to run but no CPU was free." },
+};
+
+double doc_number(const json_t *object, const char *key)
+{
+	const json_t *value = json_object_get(object, key);
+	double number;
+
+	if (!json_is_number(value))
+		return NAN;
+	number = json_number_value(value);
+	return isfinite(number) ? number : NAN;
+}
+
+const char *doc_string(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
+int doc_bool(const json_t *object, const char *key)
+{
+	const json_t *value = json_object_get(object, key);
+
+	return json_is_boolean(value) ? json_is_true(value) : -1;
+}
+
+struct doc_spread doc_spread(const json_t *object, const char *key)
+{
+	const json_t *value = json_object_get(object, key);
+
+	return (struct doc_spread){
+		.median = doc_number(value, "median"),
+		.low = doc_number(value, "low"),
+		.high = doc_number(value, "high"),
+	};
+}
+
+static struct doc_group *find_group(struct doc *doc, const char *model,
+				    const char *mode)
+{
+	unsigned int nr_models = 0, index = 0;
+	struct doc_group *group;
+	bool known = false;
+
+	for (size_t i = 0; i < doc->nr_groups; i++) {
+		group = &doc->groups[i];
+		if (!strcmp(group->model, model)) {
+			if (!strcmp(group->mode, mode))
+				return group;
+			index = group->model_index;
+			known = true;
+		}
+		if (group->model_index >= nr_models)
+			nr_models = group->model_index + 1;
+	}
+	/* doc_open() made room for one group per summary entry and run */
+	group = &doc->groups[doc->nr_groups++];
+	group->model = model;
+	group->mode = mode;
+	group->model_index = known ? index : nr_models;
+	return group;
+}
+
+int doc_open(struct doc *doc, const json_t *root)
+{
+	const json_t *summary = json_object_get(root, "summary");
+	const json_t *runs = json_object_get(root, "runs");
+	size_t nr_runs = json_array_size(runs);
+	size_t most = nr_runs + json_array_size(summary);
+	struct doc_group *group;
+	const json_t **room;
+	size_t i;
+	json_t *entry;
+
+	*doc = (struct doc){ .root = root };
+	doc->groups = calloc(most ? most : 1, sizeof(*doc->groups));
+	if (!doc->groups)
+		return -ENOMEM;
+	json_array_foreach(summary, i, entry) {
+		group = find_group(doc, doc_string(entry, "model"),
+				   doc_string(entry, "mode"));
+		group->summary = entry;
+	}
+	json_array_foreach(runs, i, entry) {
+		group = find_group(doc, doc_string(entry, "model"),
+				   doc_string(entry, "mode"));
+		room = reallocarray(group->runs, group->nr_runs + 1,
+				    sizeof(*room));
+		if (!room) {
+			doc_close(doc);
+			return -ENOMEM;
+		}
+		group->runs = room;
+		group->runs[group->nr_runs++] = entry;
+	}
+	return 0;
+}
+
+void doc_close(struct doc *doc)
+{
+	for (size_t i = 0; i < doc->nr_groups; i++)
+		free(doc->groups[i].runs);
+	free(doc->groups);
+	*doc = (struct doc){ 0 };
+}
+
+bool doc_run_is_valid(const json_t *run)
+{
+	return doc_bool(run, "valid") == 1;
+}
+
+bool doc_same_mode(const struct doc *doc, size_t a, size_t b)
+{
+	return !strcmp(doc->groups[a].mode, doc->groups[b].mode);
+}
+
+bool doc_mode_begins(const struct doc *doc, size_t group)
+{
+	for (size_t i = 0; i < group; i++) {
+		if (doc_same_mode(doc, i, group))
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * doc.h - reading compare.json without trusting it: whatever is absent, null
+ * or of another type is simply missing (NaN, NULL or an empty list).
+ */
+#ifndef OSC_REPORT_DOC_H
+#define OSC_REPORT_DOC_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A finite number, or NaN. */
+double doc_number(const json_t *object, const char *key);
+/* A string, or "". Never NULL. */
+const char *doc_string(const json_t *object, const char *key);
+/* 1, 0, or -1 for anything but true and false. */
+int doc_bool(const json_t *object, const char *key);
+
+struct doc_spread {
+	double median, low, high; /* NaN where missing */
+};
+
+struct doc_spread doc_spread(const json_t *object, const char *key);
+
+/* One model in one mode: a row of the summary and the runs it is made of. */
+struct doc_group {
+	const char *model, *mode; /* owned by the document */
+	unsigned int model_index; /* which model: its colour */
+	const json_t *summary; /* NULL when there are only runs */
+	const json_t **runs;
+	size_t nr_runs;
+};
+
+struct doc {
+	const json_t *root;
+	struct doc_group *groups; /* in order of first appearance */
+	size_t nr_groups;
+};
+
+/* 0 or -ENOMEM. root must outlive *doc. */
+int doc_open(struct doc *doc, const json_t *root);
+void doc_close(struct doc *doc);
+
+bool doc_run_is_valid(const json_t *run);
+
+/* True for the first group of its mode: the mode's own heading or picture. */
+bool doc_same_mode(const struct doc *doc, size_t a, size_t b);
+bool doc_mode_begins(const struct doc *doc, size_t group);
+
+/* A counter of per_request, per_connection, samples and correlation. */
+struct doc_counter {
+	const char *key; /* per_request, per_connection */
+	const char *sample_key; /* samples, correlation: may count otherwise */
+	const char *label;
+	double to_us; /* factor from the unit to microseconds; 0: a count */
+	double sample_to_us; /* the same for samples */
+	const char *meaning; /* how to read it, one sentence */
+};
+
+#define DOC_NR_COUNTERS 8
+extern const struct doc_counter doc_counters[DOC_NR_COUNTERS];
+
+#endif

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * overview.c - the top of the page: what was compared, on what, whether it may
+ * be trusted, and the table that answers the question.
+ */
+#include <math.h>
+
+#include "report/doc.h"
+#include "report/html.h"
+#include "report/sections.h"
+
+/* "fork, thread and epoll"; each name once. */
+static void list_models(FILE *out, const struct doc *doc)
+{
+	unsigned int seen = 0, total = 0;
+
+	for (size_t i = 0; i < doc->nr_groups; i++) {
+		if (doc->groups[i].model_index >= total)
+			total = doc->groups[i].model_index + 1;
+	}
+	for (size_t i = 0; i < doc->nr_groups; i++) {
+		/* indices rise by one with each new model */
+		if (doc->groups[i].model_index != seen)
+			continue;
+		if (seen)
+			html_text(out, seen + 1 == total ? " and " : ", ");
+		html_text(out, doc->groups[i].model);
+		seen++;
+	}
+	html_text(out, seen > 1 ? " compared" : " measured");
+}
+
+static void fact(FILE *out, const char *name, const char *value)
+{
+	if (!*value)
+		return;
+	html_open(out, "li", NULL);
+	html_element(out, "b", NULL, value);
+	html_text(out, name);
+	html_close(out, "li");
+}
+
+static void count_fact(FILE *out, const char *name, const json_t *object,
+		       const char *key)
+{
+	double value = doc_number(object, key);
+
+	if (!isnan(value))
+		fact(out, name, html_count(value).text);
+}
+
+static void list_facts(FILE *out, const struct doc *doc)
+{
+	const json_t *platform = json_object_get(doc->root, "platform");
+	const json_t *config = json_object_get(doc->root, "config");
+	double duration = doc_number(config, "duration_s");
+
+	html_open(out, "ul", "class", "facts", NULL);
+	fact(out, " kernel", doc_string(platform, "kernel"));
+	count_fact(out, " CPUs", platform, "cpus");
+	count_fact(out, " connections", config, "connections");
+	count_fact(out, " runs of each", config, "runs");
+	if (!isnan(duration))
+		fact(out, " per run", html_microseconds(duration * 1e6).text);
+	fact(out, " counted", doc_string(doc->root, "source"));
+	fact(out, " requested", doc_string(config, "path"));
+	fact(out, "", doc_string(doc->root, "created"));
+	html_close(out, "ul");
+}
+
+static void notice(FILE *out, const char *class, const char *strong,
+		   const char *text)
+{
+	html_open(out, "p", "class", class, NULL);
+	html_element(out, "strong", NULL, strong);
+	html_text(out, text);
+	html_close(out, "p");
+}
+
+static void tell_audit(FILE *out, const struct doc *doc)
+{
+	const json_t *overall = json_object_get(doc->root, "overall");
+	double audits = doc_number(overall, "audits");
+	double failed = doc_number(overall, "failed");
+
+	if (doc_bool(overall, "ok") == 1 && failed == 0) {
+		html_open(out, "p", "class", "notice good", NULL);
+		html_element(out, "strong", NULL, "Audit holds. ");
+		html_text(out, html_count(audits).text);
+		html_text(out, " checks against independent sources, none "
+			       "failed.");
+	} else if (failed > 0) {
+		html_open(out, "p", "class", "notice bad", NULL);
+		html_element(out, "strong", NULL, "Audit failed. ");
+		html_text(out, html_count(failed).text);
+		html_text(out, " of ");
+		html_text(out, html_count(audits).text);
+		html_text(out, " checks do not hold: do not trust the counters "
+			       "concerned.");
+	} else {
+		html_open(out, "p", "class", "notice warn", NULL);
+		html_element(out, "strong", NULL, "Not audited. ");
+		html_text(out, "No check against an independent source stands "
+			       "behind these numbers.");
+	}
+	html_close(out, "p");
+}
+
+static void tell_invalid(FILE *out, const struct doc *doc)
+{
+	size_t runs = 0, invalid = 0;
+
+	for (size_t i = 0; i < doc->nr_groups; i++) {
+		for (size_t r = 0; r < doc->groups[i].nr_runs; r++) {
+			runs++;
+			invalid += !doc_run_is_valid(doc->groups[i].runs[r]);
+		}
+	}
+	if (!runs) {
+		notice(out, "notice warn", "Empty. ", "There is no run.");
+		return;
+	}
+	if (!invalid)
+		return;
+	html_open(out, "p", "class", "notice warn", NULL);
+	html_element(out, "strong", NULL, "Not valid: ");
+	html_text(out, html_count((double)invalid).text);
+	html_text(out, " of ");
+	html_text(out, html_count((double)runs).text);
+	html_text(out,
+		  " runs. They are left out of the medians; why is under ");
+	html_open(out, "a", "href", "#runs", NULL);
+	html_text(out, "Runs");
+	fputs("</a>.", out);
+	html_close(out, "p");
+}
+
+int section_head(FILE *out, const struct doc *doc)
+{
+	const json_t *platform = json_object_get(doc->root, "platform");
+
+	html_open(out, "header", NULL);
+	html_element(out, "p", "eyebrow", "osconcepts compare");
+	html_open(out, "h1", NULL);
+	list_models(out, doc);
+	html_close(out, "h1");
+	list_facts(out, doc);
+	if (doc_bool(platform, "emulated") == 1)
+		notice(out, "notice warn", "Emulated CPU. ",
+		       "Absolute times and rates say nothing about real "
+		       "hardware; counts per request do.");
+	tell_audit(out, doc);
+	tell_invalid(out, doc);
+	html_close(out, "header");
+	return 0;
+}
+
+typedef struct html_number number_format(double value);
+
+/* A median, and below it the spread where there is one. */
+static void spread_cell(FILE *out, const json_t *object, const char *key,
+			number_format *format)
+{
+	struct doc_spread s = doc_spread(object, key);
+
+	html_open(out, "td", "class", "n", NULL);
+	html_text(out, format(s.median).text);
+	if (!isnan(s.low) && !isnan(s.high) && s.low < s.high) {
+		html_open(out, "small", NULL);
+		html_text(out, format(s.low).text);
+		html_text(out, "\xe2\x80\xa6");
+		html_text(out, format(s.high).text);
+		html_close(out, "small");
+	}
+	html_close(out, "td");
+}
+
+static void audit_cell(FILE *out, const json_t *summary)
+{
+	static const char *const words[] = { HTML_MISSING, "failed", "ok" };
+	static const char *const classes[] = { NULL, "bad", "good" };
+	int ok = doc_bool(summary, "audit_ok") + 1;
+
+	html_element(out, "td", classes[ok], words[ok]);
+}
+
+/* "5" or, where some are not valid, "3 of 5 valid". */
+static void runs_cell(FILE *out, const struct doc_group *group)
+{
+	size_t valid = 0;
+
+	for (size_t i = 0; i < group->nr_runs; i++)
+		valid += doc_run_is_valid(group->runs[i]);
+	html_open(out, "td", "class", valid < group->nr_runs ? "n warn" : "n",
+		  NULL);
+	if (valid < group->nr_runs) {
+		html_text(out, html_count((double)valid).text);
+		html_text(out, " of ");
+	}
+	html_text(out, html_count((double)group->nr_runs).text);
+	if (valid < group->nr_runs)
+		html_text(out, " valid");
+	html_close(out, "td");
+}
+
+/* The columns between runs and audit; the order people read them in. */
+static const struct {
+	const char *heading, *unit;
+	const char *object; /* NULL: of the summary itself */
+	const char *key;
+	number_format *format;
+} columns[] = {
+	{ "Voluntary switches", "per request", "per_request",
+	  "context_switches_voluntary", html_value },
+	{ "Involuntary switches", "per request", "per_request",
+	  "context_switches_involuntary", html_value },
+	{ "epoll wakeups", "per request", "per_request", "epoll_wakeups",
+	  html_value },
+	{ "Minor faults", "per request", "per_request", "page_faults_minor",
+	  html_value },
+	{ "Minor faults", "per connection", "per_connection",
+	  "page_faults_minor", html_value },
+	{ "CPU", "per request", "per_request", "cpu_us", html_microseconds },
+	{ "Requests", "per second", NULL, "rps", html_value },
+	{ "Latency p99", "per request", "latency_us", "p99",
+	  html_microseconds },
+};
+#define NR_COLUMNS (sizeof(columns) / sizeof(*columns))
+
+static void summary_head(FILE *out)
+{
+	html_open(out, "thead", NULL);
+	html_open(out, "tr", NULL);
+	html_column(out, NULL, "Model");
+	html_column(out, NULL, "Mode");
+	html_column(out, "n", "Runs");
+	html_column(out, "n", "Requests");
+	for (size_t i = 0; i < NR_COLUMNS; i++) {
+		html_open(out, "th", "scope", "col", "class", "n", NULL);
+		html_text(out, columns[i].heading);
+		html_element(out, "small", NULL, columns[i].unit);
+		html_close(out, "th");
+	}
+	html_column(out, NULL, "Audit");
+	html_close(out, "tr");
+	html_close(out, "thead");
+}
+
+static void summary_row(FILE *out, const struct doc_group *group)
+{
+	const json_t *summary = group->summary;
+	char class[16];
+
+	snprintf(class, sizeof(class), "chip m%u", group->model_index % 6);
+	html_open(out, "tr", NULL);
+	html_open(out, "th", "scope", "row", NULL);
+	html_open(out, "span", "class", class, "aria-hidden", "true", NULL);
+	html_close(out, "span");
+	html_text(out, group->model);
+	html_close(out, "th");
+	html_cell(out, group->mode);
+	runs_cell(out, group);
+	html_number_cell(out, html_count(doc_number(summary, "requests")).text);
+	for (size_t i = 0; i < NR_COLUMNS; i++)
+		spread_cell(out,
+			    columns[i].object ?
+				    json_object_get(summary,
+						    columns[i].object) :
+				    summary,
+			    columns[i].key, columns[i].format);
+	audit_cell(out, summary);
+	html_close(out, "tr");
+}
+
+int section_summary(FILE *out, const struct doc *doc)
+{
+	html_element(out, "h2", NULL, "Summary");
+	html_element(
+		out, "p", "note",
+		"Medians of the valid runs; below each, how far they lie "
+		"apart. keepalive: many requests on a connection. close: a "
+		"connection for every request.");
+	html_table_open(out, "Summary by mode and model");
+	summary_head(out);
+	for (size_t i = 0; i < doc->nr_groups; i++) {
+		if (!doc_mode_begins(doc, i))
+			continue;
+		html_open(out, "tbody", NULL);
+		for (size_t j = i; j < doc->nr_groups; j++) {
+			if (doc_same_mode(doc, i, j))
+				summary_row(out, &doc->groups[j]);
+		}
+		html_close(out, "tbody");
+	}
+	html_table_close(out);
+	return 0;
+}

@@ -22,7 +22,8 @@
 static inline int osc_unregister_direct(struct ftrace_ops *ops,
 					unsigned long addr)
 {
-	return unregister_ftrace_direct(ops, addr, true);
+	/* The filter is its owner's to free, as in 6.1. */
+	return unregister_ftrace_direct(ops, addr, false);
 }
 #endif
 

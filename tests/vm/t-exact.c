@@ -101,6 +101,12 @@ static void start_pingpong(struct work_shared *shared)
 	work_thread(answer, shared, WORK_PRIORITY);
 }
 
+/* Has usage read once more, with the other thread at rest too. */
+static void look_again(struct work_shared *shared)
+{
+	(void)shared;
+}
+
 static void play_pingpong(struct work_shared *shared)
 {
 	char byte = 'p';
@@ -286,10 +292,12 @@ static void test_epoll_registered_before(void)
 
 static void test_pingpong(void)
 {
-	static const work_step steps[] = { start_pingpong, play_pingpong };
+	static const work_step steps[] = { start_pingpong, look_again,
+					   play_pingpong };
 	struct trial t;
 
-	start(&t, steps, 2);
+	start(&t, steps, 3);
+	work_next(&t.work);
 	work_next(&t.work);
 	watch(&t);
 	work_next(&t.work);

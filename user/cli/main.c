@@ -7,6 +7,11 @@
 #include "cli/cli.h"
 
 static const struct osc_command commands[] = {
+	{ "stat", "count a command, a process tree or the system", cmd_stat },
+	{ "watch", "show rates as they change", cmd_watch },
+	{ "monitor", "print notifications as they come", cmd_monitor },
+	{ "targets", "list and change what the module watches", cmd_targets },
+	{ "sources", "show what the module counts, and how", cmd_sources },
 	{ NULL, NULL, NULL },
 };
 

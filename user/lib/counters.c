@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "lib/clock.h"
 #include "lib/error.h"
 #include "lib/module.h"
 
@@ -161,6 +163,19 @@ int osc_counters_read(struct osc_counters *c, uint32_t id,
 		      struct osc_counts *out, struct osc_error *e)
 {
 	return c->ops->read(c->state, id, out, e);
+}
+
+int osc_counters_read_final(struct osc_counters *c, uint32_t id,
+			    struct osc_counts *out, struct osc_error *e)
+{
+	const struct timespec pause = { .tv_nsec = (long)OSC_NS_PER_MS };
+	int ret = osc_counters_read(c, id, out, e);
+
+	for (int i = 0; i < 20 && !ret && out->tasks_live; i++) {
+		nanosleep(&pause, NULL);
+		ret = osc_counters_read(c, id, out, e);
+	}
+	return ret;
 }
 
 int osc_counters_unwatch(struct osc_counters *c, uint32_t id,

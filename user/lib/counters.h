@@ -114,6 +114,13 @@ int osc_counters_watch(struct osc_counters *c, pid_t pid, unsigned int flags,
 		       uint32_t *id, struct osc_error *e);
 int osc_counters_read(struct osc_counters *c, uint32_t id,
 		      struct osc_counts *out, struct osc_error *e);
+/*
+ * For a tree that has ended: reads until no task lives, for the kernel wakes
+ * who waits for a process a little before its last switch. Gives up after
+ * 20 ms, when something of the tree lives on.
+ */
+int osc_counters_read_final(struct osc_counters *c, uint32_t id,
+			    struct osc_counts *out, struct osc_error *e);
 int osc_counters_unwatch(struct osc_counters *c, uint32_t id,
 			 struct osc_error *e);
 

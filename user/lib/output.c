@@ -182,7 +182,8 @@ int osc_table_print(const struct osc_table *t, FILE *out, struct osc_error *e)
 	if (ret)
 		ret = osc_error_set(e, ENOMEM,
 				    "cannot print a table: out of memory");
-	else if (fputs(text, out) == EOF)
+	else if (fputs(text, out) == EOF || fputc('\n', out) == EOF ||
+		 fflush(out))
 		ret = osc_error_set(e, errno, "cannot write the output: %s",
 				    strerror(errno));
 	free(text);
@@ -202,7 +203,8 @@ static int print(json_t *document, FILE *out, size_t flags, struct osc_error *e)
 	if (!document)
 		return osc_error_set(e, ENOMEM,
 				     "cannot print JSON: out of memory");
-	if (json_dumpf(document, out, flags) || fputc('\n', out) == EOF)
+	if (json_dumpf(document, out, flags) || fputc('\n', out) == EOF ||
+	    fflush(out))
 		ret = osc_error_set(e, errno, "cannot write the output: %s",
 				    strerror(errno));
 	json_decref(document);

@@ -49,6 +49,9 @@ int osc_table_print(const struct osc_table *t, FILE *out, struct osc_error *e);
 json_t *osc_table_json(const struct osc_table *t);
 
 /*
+ * Both printers flush, so that a full disk is their error and not a later
+ * surprise; -EPIPE when nobody reads any more.
+ *
  * Prints a document; steals the reference. NULL is taken as "ran out of
  * memory", so that the result of a builder can be handed on unchecked.
  */

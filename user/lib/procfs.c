@@ -96,7 +96,7 @@ static bool field(const char *text, const char *name, uint64_t *out)
  */
 static bool parse_stat(const char *text, bool whole, struct osc_procfs_task *t)
 {
-	enum { PPID = 4, MINFLT = 10, MAJFLT = 12, STARTTIME = 22 };
+	enum { PPID = 4, MINFLT = 10, CMINFLT, MAJFLT, STARTTIME = 22 };
 	const char *p = strrchr(text, ')');
 	uint64_t value[STARTTIME + 1] = { 0 };
 
@@ -111,6 +111,7 @@ static bool parse_stat(const char *text, bool whole, struct osc_procfs_task *t)
 	}
 	t->ppid = (pid_t)value[PPID];
 	t->start_ticks = value[STARTTIME];
+	t->reaped_minor = value[CMINFLT];
 	if (whole) {
 		osc_counts_set(&t->counts, OSC_FAULTS_MINOR, value[MINFLT]);
 		osc_counts_set(&t->counts, OSC_FAULTS_MAJOR, value[MAJFLT]);

@@ -16,6 +16,8 @@ struct osc_procfs_task {
 	pid_t pid, tid, ppid;
 	char state; /* as in stat: 'Z' has ended but was not waited for */
 	uint64_t start_ticks; /* since boot; with tid it names the thread */
+	/* Minor faults of the children it has waited for, and theirs. */
+	uint64_t reaped_minor;
 	/* Of the leader (tid == pid) with the faults of the whole process,
 	 * those of threads that have ended included; of others without faults.
 	 */

@@ -44,6 +44,11 @@ struct targets {
 	uint32_t last_id;
 };
 
+static bool is_leader(const struct osc_procfs_task *task)
+{
+	return task->tid == task->pid;
+}
+
 struct process {
 	pid_t pid, ppid;
 	bool member;
@@ -185,7 +190,7 @@ static void unfinish_leaders(struct record *r, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		struct record *leader = &r[i];
 
-		if (leader->task.tid != leader->task.pid || !leader->final)
+		if (!is_leader(&leader->task) || !leader->final)
 			continue;
 		for (size_t k = 0; k < n && leader->final; k++) {
 			if (k != i && r[k].task.pid == leader->task.pid)
@@ -239,6 +244,31 @@ static struct osc_counts base_of(const struct tree *t, const struct record *r)
 							       r->task.counts;
 }
 
+/* Whether `parent` had a child that was never seen, or not to its end. */
+static bool missed_children(const struct tree *t, const struct record *now,
+			    size_t n, const struct osc_procfs_task *parent,
+			    uint64_t reaped_before)
+{
+	uint64_t known = reaped_before;
+
+	for (size_t i = 0; i < t->n; i++) {
+		const struct osc_procfs_task *child = &t->record[i].task;
+
+		if (!is_leader(child) || child->ppid != parent->pid ||
+		    find(now, n, child))
+			continue;
+		/* That one is marked already. */
+		if (!t->record[i].final)
+			return false;
+		known += child->counts.value[OSC_FAULTS_MINOR] +
+			 child->reaped_minor;
+	}
+	/* No process lives without a fault: what came and went unseen shows
+	 * in the faults that its parent inherited.
+	 */
+	return parent->reaped_minor > known;
+}
+
 static int update(struct tree *t)
 {
 	struct record *now;
@@ -251,6 +281,10 @@ static int update(struct tree *t)
 		const struct record *old = find(t->record, t->n, &now[i].task);
 
 		now[i].base = old ? old->base : base_of(t, &now[i]);
+		if (t->n && is_leader(&now[i].task) &&
+		    missed_children(t, now, n, &now[i].task,
+				    old ? old->task.reaped_minor : 0))
+			t->gone.lost++;
 	}
 	for (size_t i = 0; i < t->n; i++) {
 		const struct record *r = &t->record[i];

@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * osconcepts stat - counts what one command, one process tree or the whole
+ * system does, and prints it once, like perf stat.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/stat_report.h"
+#include "cli/wait.h"
+#include "lib/child.h"
+#include "lib/clock.h"
+#include "lib/counters.h"
+#include "lib/parse.h"
+
+/* How long a command that was told to end may take to do so. */
+#define GRACE_NS (5 * OSC_NS_PER_S)
+
+struct settings {
+	enum osc_counters_kind kind;
+	pid_t pid;
+	char **command;
+	const char *output;
+	bool json;
+	uint64_t interval_ns; /* 0: only the sum at the end */
+	uint64_t duration_ns; /* 0: until it ends, or Ctrl-C */
+};
+
+struct session {
+	const struct settings *set;
+	struct osc_counters *counters;
+	struct osc_child child;
+	uint32_t target; /* 0: the whole system */
+	int signals;
+	int pidfd; /* of the process that was named */
+	FILE *out;
+	uint64_t start_ns;
+	struct osc_counts base; /* totals when it began */
+	struct osc_counts last; /* at the last line of -I */
+	unsigned int lines;
+	bool ended; /* it did, rather than we stopped counting */
+};
+
+static void usage(FILE *out)
+{
+	fputs("Usage: osconcepts stat [options] [--] COMMAND [ARG...]\n"
+	      "       osconcepts stat [options] -p PID\n"
+	      "       osconcepts stat [options]\n"
+	      "\n"
+	      "Counts context switches, page faults, epoll events and CPU time of\n"
+	      "a command and all it starts, of a running process and its\n"
+	      "children, or of the whole system until Ctrl-C.\n"
+	      "\n"
+	      "Options:\n"
+	      "  -p, --pid PID          a running process, until it ends or Ctrl-C\n"
+	      "  -d, --duration TIME    no longer than this: 10s, 500ms, 2m\n"
+	      "  -I, --interval MS      a line every MS milliseconds, too\n"
+	      "  -j, --json             print JSON\n"
+	      "  -o, --output FILE      print to FILE, not to stderr (with COMMAND)\n"
+	      "                         or stdout\n"
+	      "      --source SOURCE    module, procfs, or auto (the default)\n"
+	      "  -h, --help             show this help\n"
+	      "\n"
+	      "Exit status: that of COMMAND (128 + N when signal N ended it, 126 or\n"
+	      "127 when it could not be run); else 0 counted, 1 failed, 2 usage,\n"
+	      "77 no module. See osconcepts-stat(1).\n",
+	      out);
+}
+
+static int read_counts(struct session *s, bool final, struct osc_counts *out,
+		       struct osc_error *e)
+{
+	struct osc_counts now;
+	int ret;
+
+	if (s->target && final)
+		return osc_counters_read_final(s->counters, s->target, out, e);
+	if (s->target)
+		return osc_counters_read(s->counters, s->target, out, e);
+	ret = osc_counters_totals(s->counters, &now, e);
+	if (!ret)
+		osc_counts_since(&now, &s->base, out);
+	return ret;
+}
+
+static int begin_command(struct session *s, struct osc_error *e)
+{
+	const struct osc_child_options o = {
+		.argv = (const char *const *)s->set->command,
+		.flags = OSC_CHILD_GATE,
+	};
+	int ret = osc_child_start(&s->child, &o, e);
+
+	if (!ret)
+		ret = osc_counters_watch(s->counters, s->child.pid,
+					 OSC_WATCH_BOUND, &s->target, e);
+	if (ret)
+		return ret;
+	s->start_ns = osc_clock_ns();
+	ret = osc_child_release(&s->child, e);
+	/* As shells say it. */
+	if (ret)
+		e->exit_code = ret == -ENOENT ? 127 : 126;
+	return ret;
+}
+
+static int begin_pid(struct session *s, struct osc_error *e)
+{
+	int ret = osc_counters_watch(s->counters, s->set->pid, OSC_WATCH_BOUND,
+				     &s->target, e);
+
+	if (ret)
+		return ret;
+	s->start_ns = osc_clock_ns();
+	s->pidfd = pidfd_open(s->set->pid, 0);
+	/* It may have ended in between; its counts are there all the same. */
+	if (s->pidfd < 0 && errno != ESRCH)
+		return osc_error_set(e, errno, "cannot wait for process %d: %s",
+				     (int)s->set->pid, strerror(errno));
+	return 0;
+}
+
+static int begin(struct session *s, struct osc_error *e)
+{
+	int ret;
+
+	if (s->set->command)
+		ret = begin_command(s, e);
+	else if (s->set->pid)
+		ret = begin_pid(s, e);
+	else
+		ret = osc_counters_totals(s->counters, &s->base, e);
+	if (!s->start_ns)
+		s->start_ns = osc_clock_ns();
+	s->last.present = ~0u;
+	return ret;
+}
+
+static int print_interval(struct session *s, uint64_t since_ns,
+			  struct osc_error *e)
+{
+	struct osc_counts now, delta;
+	uint64_t now_ns;
+	int ret = read_counts(s, false, &now, e);
+
+	if (ret)
+		return ret;
+	now_ns = osc_clock_ns();
+	osc_counts_since(&now, &s->last, &delta);
+	s->last = now;
+	return osc_stat_print_interval(
+		s->lines++, (double)(now_ns - s->start_ns) / OSC_NS_PER_S,
+		(double)(now_ns - since_ns) / OSC_NS_PER_S, &delta,
+		s->set->json, s->out, e);
+}
+
+/*
+ * With a command every signal is for it: it decides whether to end. One from
+ * the terminal has reached it already.
+ */
+static int pass_signal(struct session *s, const struct osc_cli_signal *signal,
+		       struct osc_error *e)
+{
+	return signal->from_terminal ?
+		       0 :
+		       osc_child_kill(&s->child, signal->number, e);
+}
+
+/* Time is up: 1 ends the wait; a command is told to end and waited for. */
+static int time_is_up(struct session *s, uint64_t *deadline,
+		      struct osc_error *e)
+{
+	bool told = *deadline > s->start_ns + s->set->duration_ns;
+	int ret;
+
+	if (!s->set->command)
+		return 1;
+	ret = osc_child_kill(&s->child, told ? SIGKILL : SIGTERM, e);
+	*deadline = told ? UINT64_MAX : osc_clock_ns() + GRACE_NS;
+	return ret;
+}
+
+static int wait_for_end(struct session *s, struct osc_error *e)
+{
+	int fd = s->set->command ? s->child.pidfd : s->pidfd;
+	uint64_t deadline = s->set->duration_ns ?
+				    s->start_ns + s->set->duration_ns :
+				    UINT64_MAX;
+	uint64_t line = s->start_ns, next = UINT64_MAX;
+	struct osc_cli_signal signal;
+	int ret = 0;
+
+	/* The process that was named had ended before it could be waited for. */
+	s->ended = s->set->pid && fd < 0;
+	if (s->ended)
+		return 0;
+	while (!ret) {
+		if (s->set->interval_ns)
+			next = line + s->set->interval_ns;
+		ret = osc_cli_wait(s->signals, fd,
+				   next < deadline ? next : deadline, &signal,
+				   e);
+		s->ended = ret == OSC_CLI_READY;
+		if (s->ended)
+			return 0;
+		if (ret == OSC_CLI_SIGNAL)
+			ret = s->set->command ? pass_signal(s, &signal, e) : 1;
+		else if (ret == OSC_CLI_TIME && osc_clock_ns() >= deadline)
+			ret = time_is_up(s, &deadline, e);
+		else if (ret == OSC_CLI_TIME) {
+			ret = print_interval(s, line, e);
+			line = next;
+		}
+	}
+	return ret < 0 ? ret : 0;
+}
+
+/* The books are read while the command is a zombie, then it is reaped. */
+static int finish(struct session *s, struct osc_error *e)
+{
+	struct osc_stat_result r = {
+		.source = osc_counters_source(s->counters),
+		.command = s->set->command,
+		.child = s->set->command ? &s->child : NULL,
+		.pid = s->set->command ? s->child.pid : s->set->pid,
+		.elapsed_s =
+			(double)(osc_clock_ns() - s->start_ns) / OSC_NS_PER_S,
+	};
+	int ret = 0;
+
+	if (s->set->command)
+		ret = osc_child_await(&s->child, OSC_CHILD_FOREVER, e);
+	if (!ret)
+		ret = read_counts(s, s->ended, &r.counts, e);
+	if (!ret && s->set->command)
+		ret = osc_child_wait(&s->child, OSC_CHILD_FOREVER, e);
+	return ret ? ret : osc_stat_print(&r, s->set->json, s->out, e);
+}
+
+static int open_output(struct session *s, struct osc_error *e)
+{
+	/* The command's own output is on stdout: ours must not mix with it. */
+	s->out = s->set->command ? stderr : stdout;
+	if (!s->set->output)
+		return 0;
+	s->out = fopen(s->set->output, "we");
+	if (!s->out)
+		return osc_error_set(e, errno,
+				     "cannot write %s: %s; try another -o",
+				     s->set->output, strerror(errno));
+	return 0;
+}
+
+static int session_run(struct session *s, struct osc_error *e)
+{
+	int ret = open_output(s, e);
+
+	if (!ret)
+		ret = osc_counters_open(&s->counters, s->set->kind, e);
+	if (!ret) {
+		s->signals = osc_cli_signals(e);
+		ret = s->signals < 0 ? s->signals : 0;
+	}
+	if (!ret)
+		ret = begin(s, e);
+	if (!ret)
+		ret = wait_for_end(s, e);
+	if (!ret)
+		ret = finish(s, e);
+	return ret;
+}
+
+static int session_end(struct session *s, int ret, struct osc_error *e)
+{
+	int code = OSC_EXIT_OK;
+
+	if (s->out && s->set->output && fclose(s->out) && !ret)
+		ret = osc_error_set(e, errno, "cannot write %s: %s",
+				    s->set->output, strerror(errno));
+	if (!ret && s->set->command)
+		code = osc_child_exit_code(&s->child);
+	osc_child_close(&s->child);
+	if (s->pidfd >= 0)
+		close(s->pidfd);
+	if (s->signals >= 0)
+		close(s->signals);
+	/* The target goes with the handle. */
+	osc_counters_close(s->counters);
+	return ret || !s->set->command ? osc_cli_end("stat", ret, e) : code;
+}
+
+static int parse_pid(const char *text, pid_t *out, struct osc_error *e)
+{
+	uint64_t pid = 0;
+	int ret = osc_parse_u64("--pid", text, 1, INT32_MAX, &pid, e);
+
+	*out = (pid_t)pid;
+	return ret;
+}
+
+static int parse_interval(const char *text, uint64_t *out, struct osc_error *e)
+{
+	uint64_t ms = 0;
+	int ret = osc_parse_u64("--interval", text, 10, 3600000, &ms, e);
+
+	*out = ms * OSC_NS_PER_MS;
+	return ret;
+}
+
+static int set_option(struct settings *set, int option, struct osc_error *e)
+{
+	switch (option) {
+	case 'p':
+		return parse_pid(optarg, &set->pid, e);
+	case 'd':
+		return osc_parse_duration_ns("--duration", optarg,
+					     OSC_NS_PER_MS,
+					     86400 * OSC_NS_PER_S,
+					     &set->duration_ns, e);
+	case 'I':
+		return parse_interval(optarg, &set->interval_ns, e);
+	case 'j':
+		set->json = true;
+		return 0;
+	case 'o':
+		set->output = optarg;
+		return 0;
+	case 's':
+		return osc_counters_kind_parse(optarg, &set->kind, e);
+	}
+	return 1;
+}
+
+/* 0, or 1 with the exit code in *code. */
+static int parse(struct settings *set, int argc, char **argv, int *code)
+{
+	static const struct option options[] = {
+		{ "pid", required_argument, NULL, 'p' },
+		{ "duration", required_argument, NULL, 'd' },
+		{ "interval", required_argument, NULL, 'I' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "output", required_argument, NULL, 'o' },
+		{ "source", required_argument, NULL, 's' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct osc_error e = { 0 };
+	int c, ret;
+
+	/* "+": options behind the command are the command's. */
+	while ((c = getopt_long(argc, argv, "+p:d:I:jo:h", options, NULL)) !=
+	       -1) {
+		if (c == 'h') {
+			usage(stdout);
+			*code = osc_cli_finish("stat", OSC_EXIT_OK);
+			return 1;
+		}
+		ret = set_option(set, c, &e);
+		if (ret) {
+			*code = ret < 0 ? osc_cli_fail("stat", &e) :
+					  osc_cli_usage("stat");
+			return 1;
+		}
+	}
+	if (optind < argc)
+		set->command = argv + optind;
+	if (set->command && set->pid) {
+		fputs("osconcepts stat: a command and --pid: only one can be "
+		      "counted\n",
+		      stderr);
+		*code = osc_cli_usage("stat");
+		return 1;
+	}
+	return 0;
+}
+
+int cmd_stat(int argc, char **argv)
+{
+	struct settings set = { 0 };
+	struct session s = {
+		.set = &set,
+		.child = OSC_CHILD_NONE,
+		.signals = -1,
+		.pidfd = -1,
+	};
+	struct osc_error e = { 0 };
+	int code;
+
+	argv[0] = (char *)"osconcepts stat";
+	if (parse(&set, argc, argv, &code))
+		return code;
+	return session_end(&s, session_run(&s, &e), &e);
+}

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* osconcepts targets - the process trees that the module watches. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/wait.h"
+#include "lib/counters_output.h"
+#include "lib/module.h"
+#include "lib/output.h"
+#include "lib/parse.h"
+
+struct request {
+	bool json;
+	unsigned int flags;
+	int argc; /* what follows the verb */
+	char **argv;
+};
+
+static void usage(FILE *out)
+{
+	fputs("Usage: osconcepts targets [list] [options]\n"
+	      "       osconcepts targets add PID [options]\n"
+	      "       osconcepts targets show ID [options]\n"
+	      "       osconcepts targets del ID... [options]\n"
+	      "\n"
+	      "Lists and changes the process trees that the module watches. A\n"
+	      "target added here stays until it is deleted or the module goes.\n"
+	      "\n"
+	      "Options:\n"
+	      "      --no-follow  add: watch the process without its children\n"
+	      "  -j, --json       print JSON\n"
+	      "  -h, --help       show this help\n"
+	      "\n"
+	      "Exit status: 0 done, 1 failed, 2 usage, 77 no module.\n"
+	      "See osconcepts-targets(1).\n",
+	      out);
+}
+
+static json_t *targets_json(const struct osc_target *targets, size_t n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < n; i++) {
+		if (json_array_append_new(list, osc_target_json(&targets[i]))) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return json_pack("{s:s, s:o}", "schema", "osconcepts-targets/1",
+			 "targets", list);
+}
+
+static int show_list(const struct osc_target *targets, size_t n, bool json,
+		     struct osc_error *e)
+{
+	struct osc_table *t;
+	int ret;
+
+	if (json)
+		return osc_json_print(targets_json(targets, n), stdout, e);
+	t = osc_targets_table(targets, n);
+	if (!t)
+		return osc_error_set(e, ENOMEM,
+				     "cannot show the targets: out of memory");
+	ret = osc_table_print(t, stdout, e);
+	osc_table_free(t);
+	return ret;
+}
+
+static int do_list(struct osc_module *m, const struct request *r,
+		   struct osc_error *e)
+{
+	struct osc_target *targets;
+	size_t n;
+	int ret = osc_module_targets(m, &targets, &n, e);
+
+	if (!ret)
+		ret = show_list(targets, n, r->json, e);
+	free(targets);
+	return ret;
+}
+
+static int do_add(struct osc_module *m, const struct request *r,
+		  struct osc_error *e)
+{
+	struct osc_target target;
+	uint64_t pid;
+	int ret = osc_parse_u64("pid", r->argv[0], 1, INT32_MAX, &pid, e);
+
+	if (!ret)
+		ret = osc_module_add(m, (pid_t)pid, r->flags, &target, e);
+	return ret ? ret : show_list(&target, 1, r->json, e);
+}
+
+static int parse_id(const char *text, uint32_t *id, struct osc_error *e)
+{
+	uint64_t value = 0;
+	int ret = osc_parse_u64("target", text, 1, UINT32_MAX, &value, e);
+
+	*id = (uint32_t)value;
+	return ret;
+}
+
+/* One counter a line, with its definition: what the list has no room for. */
+static int show_one(const struct osc_target *target, struct osc_error *e)
+{
+	static const struct osc_column columns[] = {
+		{ "name", "COUNTER", OSC_COLUMN_TEXT },
+		{ "value", "VALUE", OSC_COLUMN_COUNT },
+		{ "definition", "MEANING", OSC_COLUMN_TEXT },
+	};
+	struct osc_table *t =
+		osc_table_new(columns, sizeof(columns) / sizeof(*columns));
+	int ret;
+
+	if (!t)
+		return osc_error_set(e, ENOMEM,
+				     "cannot show the target: out of memory");
+	for (int i = 0; i < OSC_NR_COUNTERS; i++) {
+		osc_table_row(t);
+		osc_table_text(t, "name", osc_counter_info[i].name);
+		osc_table_text(t, "definition", osc_counter_info[i].definition);
+		if (osc_counts_have(&target->counts, (enum osc_counter)i))
+			osc_table_u64(t, "value", target->counts.value[i]);
+	}
+	ret = show_list(target, 1, false, e);
+	if (!ret && fputc('\n', stdout) == EOF)
+		ret = osc_error_set(e, errno, "cannot write the output: %s",
+				    strerror(errno));
+	if (!ret)
+		ret = osc_table_print(t, stdout, e);
+	osc_table_free(t);
+	return ret;
+}
+
+static int do_show(struct osc_module *m, const struct request *r,
+		   struct osc_error *e)
+{
+	struct osc_target target;
+	uint32_t id;
+	int ret = parse_id(r->argv[0], &id, e);
+
+	if (!ret)
+		ret = osc_module_get(m, id, &target, e);
+	if (ret)
+		return ret;
+	return r->json ? show_list(&target, 1, true, e) : show_one(&target, e);
+}
+
+/* All numbers are checked before one target is removed. */
+static int do_del(struct osc_module *m, const struct request *r,
+		  struct osc_error *e)
+{
+	struct osc_target *gone = calloc((size_t)r->argc, sizeof(*gone));
+	size_t n = 0;
+	int ret = 0;
+
+	if (!gone)
+		return osc_error_set(e, ENOMEM,
+				     "cannot remove targets: out of memory");
+	for (int i = 0; !ret && i < r->argc; i++)
+		ret = parse_id(r->argv[i], &gone[i].id, e);
+	for (int i = 0; !ret && i < r->argc; i++) {
+		ret = osc_module_del(m, gone[i].id, &gone[i], e);
+		n += !ret;
+	}
+	/* What was removed is shown even when the next one failed: these
+	 * counts are nowhere else.
+	 */
+	if (n) {
+		int shown = show_list(gone, n, r->json, ret ? NULL : e);
+
+		ret = ret ? ret : shown;
+	}
+	free(gone);
+	return ret;
+}
+
+static const struct verb {
+	const char *name;
+	int min, max; /* how many arguments follow */
+	int (*run)(struct osc_module *m, const struct request *r,
+		   struct osc_error *e);
+} verbs[] = {
+	{ "list", 0, 0, do_list },
+	{ "add", 1, 1, do_add },
+	{ "show", 1, 1, do_show },
+	{ "del", 1, 4096, do_del },
+};
+
+static const struct verb *find_verb(const char *name, int arguments)
+{
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
+		if (!strcmp(name, verbs[i].name))
+			return arguments >= verbs[i].min &&
+					       arguments <= verbs[i].max ?
+				       &verbs[i] :
+				       NULL;
+	}
+	return NULL;
+}
+
+static int run(const struct verb *verb, const struct request *r)
+{
+	struct osc_module *m = NULL;
+	struct osc_error e = { 0 };
+	int ret = osc_module_open(&m, &e);
+
+	if (ret == -ENOENT)
+		ret = osc_module_missing("use targets", &e);
+	if (!ret)
+		ret = verb->run(m, r, &e);
+	osc_module_close(m);
+	return osc_cli_end("targets", ret, &e);
+}
+
+int cmd_targets(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "no-follow", no_argument, NULL, 'n' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct request r = { 0 };
+	const struct verb *verb;
+	int c;
+
+	argv[0] = (char *)"osconcepts targets";
+	while ((c = getopt_long(argc, argv, "jh", options, NULL)) != -1) {
+		switch (c) {
+		case 'n':
+			r.flags |= OSC_WATCH_NO_FOLLOW;
+			break;
+		case 'j':
+			r.json = true;
+			break;
+		case 'h':
+			usage(stdout);
+			return osc_cli_finish("targets", OSC_EXIT_OK);
+		default:
+			return osc_cli_usage("targets");
+		}
+	}
+	r.argc = argc - optind - 1;
+	r.argv = argv + optind + 1;
+	if (optind == argc)
+		r.argc = 0;
+	verb = find_verb(optind < argc ? argv[optind] : "list", r.argc);
+	if (!verb) {
+		usage(stderr);
+		return OSC_EXIT_USAGE;
+	}
+	return run(verb, &r);
+}

@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* osconcepts watch - rates of the system, its CPUs and its targets. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/wait.h"
+#include "lib/clock.h"
+#include "lib/counters_output.h"
+#include "lib/module.h"
+#include "lib/parse.h"
+
+struct settings {
+	enum osc_counters_kind kind;
+	pid_t pid;
+	uint64_t interval_ns;
+	uint64_t count; /* 0: until Ctrl-C */
+	bool json;
+};
+
+/* One line of a report, and what it is named by from one to the next. */
+struct line {
+	enum scope { SCOPE_SYSTEM, SCOPE_CPU, SCOPE_TARGET } scope;
+	uint32_t id; /* CPU or target */
+	char name[64];
+	struct osc_counts counts;
+};
+
+struct look {
+	struct line *line;
+	size_t n, room;
+};
+
+struct session {
+	const struct settings *set;
+	struct osc_counters *counters;
+	uint32_t target; /* of --pid */
+	struct look before;
+	uint64_t start_ns;
+	bool redraw;
+};
+
+static void usage(FILE *out)
+{
+	fputs("Usage: osconcepts watch [options]\n"
+	      "\n"
+	      "Shows how much happens per second: in the whole system, on each CPU\n"
+	      "and in each target, until Ctrl-C.\n"
+	      "\n"
+	      "Options:\n"
+	      "  -p, --pid PID        only this process and its children\n"
+	      "  -i, --interval TIME  between two reports (default 1s)\n"
+	      "  -n, --count N        end after N reports\n"
+	      "  -j, --json           print one JSON object a line\n"
+	      "      --source SOURCE  module, procfs, or auto (the default)\n"
+	      "  -h, --help           show this help\n"
+	      "\n"
+	      "Exit status: 0 ended by Ctrl-C or --count, 1 failed, 2 usage, 77 no\n"
+	      "module. See osconcepts-watch(1).\n",
+	      out);
+}
+
+static int add_line(struct look *look, enum scope scope, uint32_t id,
+		    const char *name, const struct osc_counts *counts,
+		    struct osc_error *e)
+{
+	struct line *line;
+
+	if (look->n == look->room) {
+		size_t room = look->room ? look->room * 2 : 16;
+		struct line *more =
+			reallocarray(look->line, room, sizeof(*more));
+
+		if (!more)
+			return osc_error_set(e, ENOMEM,
+					     "cannot watch: out of memory");
+		look->line = more;
+		look->room = room;
+	}
+	line = &look->line[look->n++];
+	line->scope = scope;
+	line->id = id;
+	line->counts = *counts;
+	snprintf(line->name, sizeof(line->name), "%s", name);
+	return 0;
+}
+
+static int look_at_cpus(struct osc_module *m, struct look *look,
+			struct osc_error *e)
+{
+	struct osc_cpu_counts *cpus;
+	size_t n;
+	int ret = osc_module_cpus(m, &cpus, &n, e);
+
+	for (size_t i = 0; !ret && i < n; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "cpu%u", cpus[i].cpu);
+		ret = add_line(look, SCOPE_CPU, cpus[i].cpu, name,
+			       &cpus[i].counts, e);
+	}
+	free(cpus);
+	return ret;
+}
+
+static int look_at_targets(struct osc_module *m, struct look *look,
+			   struct osc_error *e)
+{
+	struct osc_target *targets;
+	size_t n;
+	int ret = osc_module_targets(m, &targets, &n, e);
+
+	for (size_t i = 0; !ret && i < n; i++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "%u: %s[%d]%s", targets[i].id,
+			 targets[i].comm, (int)targets[i].pid,
+			 targets[i].exited ? " ended" : "");
+		ret = add_line(look, SCOPE_TARGET, targets[i].id, name,
+			       &targets[i].counts, e);
+	}
+	free(targets);
+	return ret;
+}
+
+static int look_at_pid(struct session *s, struct look *look,
+		       struct osc_error *e)
+{
+	struct osc_counts counts;
+	char name[32];
+	int ret = osc_counters_read(s->counters, s->target, &counts, e);
+
+	if (ret)
+		return ret;
+	snprintf(name, sizeof(name), "process %d%s", (int)s->set->pid,
+		 counts.tasks_live ? "" : " ended");
+	return add_line(look, SCOPE_TARGET, s->target, name, &counts, e);
+}
+
+static int look_around(struct session *s, struct look *look,
+		       struct osc_error *e)
+{
+	struct osc_module *m = osc_counters_module(s->counters);
+	struct osc_counts totals;
+	int ret;
+
+	*look = (struct look){ 0 };
+	if (s->target)
+		return look_at_pid(s, look, e);
+	ret = osc_counters_totals(s->counters, &totals, e);
+	if (!ret)
+		ret = add_line(look, SCOPE_SYSTEM, 0, "system", &totals, e);
+	if (!ret && m)
+		ret = look_at_cpus(m, look, e);
+	if (!ret && m)
+		ret = look_at_targets(m, look, e);
+	return ret;
+}
+
+/* The line as it was; NULL for a CPU or target that came in between. */
+static const struct line *earlier(const struct look *before,
+				  const struct line *line)
+{
+	for (size_t i = 0; i < before->n; i++) {
+		if (before->line[i].scope == line->scope &&
+		    before->line[i].id == line->id)
+			return &before->line[i];
+	}
+	return NULL;
+}
+
+/* Returns the seconds between the two, by the clock of the counter. */
+static double difference(const struct line *now, const struct line *old,
+			 struct osc_counts *delta)
+{
+	osc_counts_since(&now->counts, &old->counts, delta);
+	return (double)(now->counts.time_ns - old->counts.time_ns) /
+	       OSC_NS_PER_S;
+}
+
+static json_t *line_json(const struct line *now, const struct line *old)
+{
+	static const char *const scopes[] = { "system", "cpu", "target" };
+	struct osc_counts delta;
+	double seconds = difference(now, old, &delta);
+
+	return json_pack("{s:s, s:o, s:s, s:f, s:o}", "scope",
+			 scopes[now->scope], "id",
+			 now->scope == SCOPE_SYSTEM ? json_null() :
+						      json_integer(now->id),
+			 "name", now->name, "interval_s", seconds, "per_second",
+			 osc_rates_json(&delta, seconds));
+}
+
+static json_t *report_json(const struct session *s, const struct look *now)
+{
+	json_t *lines = json_array();
+
+	for (size_t i = 0; lines && i < now->n; i++) {
+		const struct line *old = earlier(&s->before, &now->line[i]);
+
+		if (old && json_array_append_new(lines, line_json(&now->line[i],
+								  old))) {
+			json_decref(lines);
+			lines = NULL;
+		}
+	}
+	return json_pack("{s:s, s:s, s:f, s:o}", "schema", "osconcepts-watch/1",
+			 "source", osc_counters_source(s->counters), "time_s",
+			 (double)(osc_clock_ns() - s->start_ns) / OSC_NS_PER_S,
+			 "rates", lines);
+}
+
+static struct osc_table *report_table(const struct session *s,
+				      const struct look *now)
+{
+	static const struct osc_column columns[] = {
+		{ "name", "WHAT", OSC_COLUMN_TEXT },
+		OSC_RATE_COLUMNS,
+	};
+	struct osc_table *t =
+		osc_table_new(columns, sizeof(columns) / sizeof(*columns));
+
+	for (size_t i = 0; t && i < now->n; i++) {
+		const struct line *old = earlier(&s->before, &now->line[i]);
+		struct osc_counts delta;
+		double seconds;
+
+		if (!old)
+			continue;
+		seconds = difference(&now->line[i], old, &delta);
+		osc_table_row(t);
+		osc_table_text(t, "name", now->line[i].name);
+		osc_rates_cells(t, &delta, seconds);
+	}
+	return t;
+}
+
+static int print_text(const struct session *s, const struct look *now,
+		      struct osc_error *e)
+{
+	struct osc_table *t = report_table(s, now);
+	time_t wall = time(NULL);
+	struct tm tm;
+	char clock[16];
+	int ret;
+
+	if (!t)
+		return osc_error_set(e, ENOMEM, "cannot watch: out of memory");
+	strftime(clock, sizeof(clock), "%H:%M:%S", localtime_r(&wall, &tm));
+	/* Home, print over, then clear what is left: no flicker. */
+	printf("%s%s, source: %s%s\n", s->redraw ? "\033[H\033[2K" : "", clock,
+	       osc_counters_source(s->counters),
+	       s->redraw ? "; Ctrl-C ends" : "");
+	ret = osc_table_print(t, stdout, e);
+	osc_table_free(t);
+	fputs(s->redraw ? "\033[J" : "\n", stdout);
+	if (!ret && fflush(stdout))
+		ret = osc_error_set(e, errno, "cannot write the output: %s",
+				    strerror(errno));
+	return ret;
+}
+
+static int report(struct session *s, struct osc_error *e)
+{
+	struct look now;
+	int ret = look_around(s, &now, e);
+
+	if (!ret)
+		ret = s->set->json ? osc_json_print_line(report_json(s, &now),
+							 stdout, e) :
+				     print_text(s, &now, e);
+	if (ret) {
+		free(now.line);
+		return ret;
+	}
+	free(s->before.line);
+	s->before = now;
+	return 0;
+}
+
+static int loop(struct session *s, int signals, struct osc_error *e)
+{
+	uint64_t next = s->start_ns;
+	struct osc_cli_signal signal;
+	int ret = look_around(s, &s->before, e);
+
+	if (!ret && s->redraw)
+		fputs("\033[H\033[J", stdout);
+	for (uint64_t i = 0; !ret && (!s->set->count || i < s->set->count);
+	     i++) {
+		/* From the start, not from now: reports do not drift. */
+		next += s->set->interval_ns;
+		ret = osc_cli_wait(signals, -1, next, &signal, e);
+		if (ret == OSC_CLI_SIGNAL)
+			return 0;
+		if (!ret)
+			ret = report(s, e);
+	}
+	return ret;
+}
+
+static int run(const struct settings *set)
+{
+	struct session s = {
+		.set = set,
+		.redraw = isatty(STDOUT_FILENO) && !set->json,
+	};
+	struct osc_error e = { 0 };
+	int signals = -1;
+	int ret = osc_counters_open(&s.counters, set->kind, &e);
+
+	if (!ret && set->pid)
+		ret = osc_counters_watch(s.counters, set->pid, OSC_WATCH_BOUND,
+					 &s.target, &e);
+	if (!ret) {
+		signals = osc_cli_signals(&e);
+		ret = signals < 0 ? signals : 0;
+	}
+	if (!ret) {
+		s.start_ns = osc_clock_ns();
+		ret = loop(&s, signals, &e);
+	}
+	free(s.before.line);
+	if (signals >= 0)
+		close(signals);
+	osc_counters_close(s.counters);
+	return osc_cli_end("watch", ret, &e);
+}
+
+static int set_option(struct settings *set, int option, struct osc_error *e)
+{
+	uint64_t pid = 0;
+	int ret;
+
+	switch (option) {
+	case 'p':
+		ret = osc_parse_u64("--pid", optarg, 1, INT32_MAX, &pid, e);
+		set->pid = (pid_t)pid;
+		return ret;
+	case 'i':
+		return osc_parse_duration_ns("--interval", optarg,
+					     10 * OSC_NS_PER_MS,
+					     3600 * OSC_NS_PER_S,
+					     &set->interval_ns, e);
+	case 'n':
+		return osc_parse_u64("--count", optarg, 1, UINT32_MAX,
+				     &set->count, e);
+	case 'j':
+		set->json = true;
+		return 0;
+	case 's':
+		return osc_counters_kind_parse(optarg, &set->kind, e);
+	}
+	return 1;
+}
+
+int cmd_watch(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "pid", required_argument, NULL, 'p' },
+		{ "interval", required_argument, NULL, 'i' },
+		{ "count", required_argument, NULL, 'n' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "source", required_argument, NULL, 's' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct settings set = { .interval_ns = OSC_NS_PER_S };
+	struct osc_error e = { 0 };
+	int c, ret;
+
+	argv[0] = (char *)"osconcepts watch";
+	while ((c = getopt_long(argc, argv, "p:i:n:jh", options, NULL)) != -1) {
+		if (c == 'h') {
+			usage(stdout);
+			return osc_cli_finish("watch", OSC_EXIT_OK);
+		}
+		ret = set_option(&set, c, &e);
+		if (ret)
+			return ret < 0 ? osc_cli_fail("watch", &e) :
+					 osc_cli_usage("watch");
+	}
+	if (optind < argc)
+		return osc_cli_usage("watch");
+	return run(&set);
+}

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/stat_report.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "lib/clock.h"
+#include "lib/counters_output.h"
+#include "lib/error.h"
+#include "lib/output.h"
+#include "lib/platform.h"
+
+static double seconds_of(const struct timeval *t)
+{
+	return (double)t->tv_sec + (double)t->tv_usec / 1e6;
+}
+
+static json_t *command_json(char *const *command)
+{
+	json_t *list;
+
+	if (!command)
+		return json_null();
+	list = json_array();
+	for (; list && *command; command++) {
+		/* A name that is no UTF-8 cannot be told in JSON. */
+		json_t *word = json_string(*command);
+
+		if (json_array_append_new(list, word ? word : json_null())) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
+static json_t *real_or_null(bool have, double value)
+{
+	return have ? json_real(value) : json_null();
+}
+
+static json_t *result_json(const struct osc_stat_result *r)
+{
+	const struct osc_child *c = r->child;
+	bool signalled = c && WIFSIGNALED(c->status);
+	double cpus = (double)r->counts.value[OSC_CPU_NS] / OSC_NS_PER_S /
+		      r->elapsed_s;
+
+	return json_pack(
+		"{s:s, s:s, s:o, s:o, s:o, s:b, s:f, s:o, s:o, s:o, s:o, s:o, "
+		"s:o, s:o, s:I, s:I, s:I}",
+		"schema", "osconcepts-stat/1", "source", r->source, "platform",
+		osc_platform(), "command", command_json(r->command), "pid",
+		r->pid ? json_integer(r->pid) : json_null(), "system", !r->pid,
+		"elapsed_s", r->elapsed_s, "user_s",
+		real_or_null(c, c ? seconds_of(&c->usage.ru_utime) : 0),
+		"sys_s",
+		real_or_null(c, c ? seconds_of(&c->usage.ru_stime) : 0),
+		"exit_status",
+		c && !signalled ? json_integer(WEXITSTATUS(c->status)) :
+				  json_null(),
+		"exit_signal",
+		signalled ? json_integer(WTERMSIG(c->status)) : json_null(),
+		"counters", osc_counts_json(&r->counts), "per_second",
+		osc_rates_json(&r->counts, r->elapsed_s), "cpu_utilization",
+		real_or_null(osc_counts_have(&r->counts, OSC_CPU_NS) &&
+				     r->elapsed_s > 0,
+			     cpus),
+		"tasks_live", (json_int_t)r->counts.tasks_live, "tasks_exited",
+		(json_int_t)r->counts.tasks_exited, "lost",
+		(json_int_t)r->counts.lost);
+}
+
+static void rate_cell(struct osc_table *t, const struct osc_stat_result *r,
+		      enum osc_counter n)
+{
+	char number[32], text[48];
+	double value = (double)r->counts.value[n] / r->elapsed_s;
+
+	if (n == OSC_CPU_NS || n == OSC_RUN_DELAY_NS)
+		value /= (double)OSC_NS_PER_S;
+	osc_format_real(value, number, sizeof(number));
+	snprintf(text, sizeof(text), "%s %s", number,
+		 n == OSC_CPU_NS       ? "CPUs used" :
+		 n == OSC_RUN_DELAY_NS ? "tasks waiting" :
+					 "/s");
+	osc_table_text(t, "rate", text);
+}
+
+static int print_counters(const struct osc_stat_result *r, FILE *out,
+			  struct osc_error *e)
+{
+	static const struct osc_column columns[] = {
+		{ "value", "VALUE", OSC_COLUMN_COUNT },
+		{ "counter", "COUNTER", OSC_COLUMN_TEXT },
+		{ "rate", "RATE", OSC_COLUMN_PLAIN },
+	};
+	struct osc_table *t =
+		osc_table_new(columns, sizeof(columns) / sizeof(*columns));
+	int ret;
+
+	if (!t)
+		return osc_error_set(e, ENOMEM,
+				     "cannot print the counts: out of memory");
+	for (int i = 0; i < OSC_NR_COUNTERS; i++) {
+		enum osc_counter n = (enum osc_counter)i;
+
+		osc_table_row(t);
+		osc_table_text(t, "counter", osc_counter_info[i].name);
+		if (!osc_counts_have(&r->counts, n))
+			continue;
+		osc_table_u64(t, "value", r->counts.value[i]);
+		if (r->elapsed_s > 0)
+			rate_cell(t, r, n);
+	}
+	ret = osc_table_print(t, out, e);
+	osc_table_free(t);
+	return ret;
+}
+
+static void print_title(const struct osc_stat_result *r, FILE *out)
+{
+	fputs("\nCounts of ", out);
+	if (r->command) {
+		const char *before = "'";
+
+		for (char *const *word = r->command; *word; word++) {
+			fprintf(out, "%s%s", before, *word);
+			before = " ";
+		}
+		fputc('\'', out);
+	} else if (r->pid) {
+		fprintf(out, "process %d", (int)r->pid);
+	} else {
+		fputs("the whole system", out);
+	}
+	fprintf(out, ", source: %s\n\n", r->source);
+}
+
+static void print_times(const struct osc_stat_result *r, FILE *out)
+{
+	fprintf(out, "\n%14.6f seconds elapsed\n", r->elapsed_s);
+	if (r->child)
+		fprintf(out, "%14.6f seconds user\n%14.6f seconds sys\n",
+			seconds_of(&r->child->usage.ru_utime),
+			seconds_of(&r->child->usage.ru_stime));
+	if (r->pid)
+		fprintf(out,
+			"%14" PRIu64 " tasks ended, %" PRIu64 " live, %" PRIu64
+			" lost\n",
+			r->counts.tasks_exited, r->counts.tasks_live,
+			r->counts.lost);
+}
+
+static void print_notes(const struct osc_stat_result *r, FILE *out)
+{
+	bool procfs = !strcmp(r->source, "procfs");
+
+	if (r->pid && r->counts.lost && procfs)
+		fputs("\nCounted by looking at /proc: what the lost tasks did "
+		      "after the last look is\nmissing. Load the module for "
+		      "exact counts.\n",
+		      out);
+	else if (r->pid && r->counts.lost)
+		fputs("\nSomething was lost: the counts are a lower bound.\n",
+		      out);
+	if (osc_platform_emulated())
+		fputs("\nThe CPU is emulated: times and rates mean nothing.\n",
+		      out);
+	fputc('\n', out);
+}
+
+/* fprintf leaves its errors in the stream; here they are collected. */
+static int check(FILE *out, struct osc_error *e)
+{
+	if (!fflush(out) && !ferror(out))
+		return 0;
+	return osc_error_set(e, errno, "cannot write the output: %s",
+			     strerror(errno));
+}
+
+int osc_stat_print(const struct osc_stat_result *r, bool json, FILE *out,
+		   struct osc_error *e)
+{
+	int ret;
+
+	if (json)
+		return osc_json_print(result_json(r), out, e);
+	print_title(r, out);
+	ret = print_counters(r, out, e);
+	if (ret)
+		return ret;
+	print_times(r, out);
+	print_notes(r, out);
+	return check(out, e);
+}
+
+static const struct {
+	const char *heading;
+	enum osc_counter counter;
+} interval_columns[] = {
+	{ "SWITCH", OSC_SWITCHES },
+	{ "VOLUNT", OSC_SWITCHES_VOLUNTARY },
+	{ "INVOL", OSC_SWITCHES_INVOLUNTARY },
+	{ "MINFLT", OSC_FAULTS_MINOR },
+	{ "MAJFLT", OSC_FAULTS_MAJOR },
+	{ "EPCALL", OSC_EPOLL_CALLBACKS },
+	{ "EPWAKE", OSC_EPOLL_WAKEUPS },
+	{ "CPUS", OSC_CPU_NS },
+	{ "DELAY", OSC_RUN_DELAY_NS },
+};
+
+#define NR_INTERVAL_COLUMNS \
+	(sizeof(interval_columns) / sizeof(*interval_columns))
+
+static void interval_text(double time_s, double seconds,
+			  const struct osc_counts *delta, FILE *out)
+{
+	fprintf(out, "%10.3f", time_s);
+	for (size_t i = 0; i < NR_INTERVAL_COLUMNS; i++) {
+		enum osc_counter n = interval_columns[i].counter;
+		char text[32] = "-";
+
+		if (!osc_counts_have(delta, n))
+			;
+		else if (n == OSC_CPU_NS || n == OSC_RUN_DELAY_NS)
+			snprintf(text, sizeof(text), "%.3f",
+				 (double)delta->value[n] / OSC_NS_PER_S /
+					 seconds);
+		else
+			osc_format_count(delta->value[n], text, sizeof(text));
+		fprintf(out, " %9s", text);
+	}
+	fputc('\n', out);
+}
+
+int osc_stat_print_interval(unsigned int number, double time_s, double seconds,
+			    const struct osc_counts *delta, bool json,
+			    FILE *out, struct osc_error *e)
+{
+	if (json)
+		return osc_json_print_line(
+			json_pack("{s:s, s:f, s:f, s:o, s:I, s:I, s:I}",
+				  "schema", "osconcepts-stat-interval/1",
+				  "time_s", time_s, "interval_s", seconds,
+				  "counters", osc_counts_json(delta),
+				  "tasks_live", (json_int_t)delta->tasks_live,
+				  "tasks_exited",
+				  (json_int_t)delta->tasks_exited, "lost",
+				  (json_int_t)delta->lost),
+			out, e);
+	/* As vmstat: the headings come again before they scroll away. */
+	if (number % 20 == 0) {
+		fprintf(out, "%10s", "TIME");
+		for (size_t i = 0; i < NR_INTERVAL_COLUMNS; i++)
+			fprintf(out, " %9s", interval_columns[i].heading);
+		fputc('\n', out);
+	}
+	interval_text(time_s, seconds, delta, out);
+	return check(out, e);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* stat_report.h - what `osconcepts stat` prints. */
+#ifndef OSC_CLI_STAT_REPORT_H
+#define OSC_CLI_STAT_REPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "lib/child.h"
+#include "lib/counters.h"
+
+struct osc_error;
+
+struct osc_stat_result {
+	const char *source;
+	char *const *command; /* NULL-terminated, or NULL */
+	const struct osc_child *child; /* of the command, reaped; or NULL */
+	pid_t pid; /* or 0: the whole system */
+	double elapsed_s;
+	struct osc_counts counts;
+};
+
+int osc_stat_print(const struct osc_stat_result *r, bool json, FILE *out,
+		   struct osc_error *e);
+
+/* One line of -I: what happened between two moments; number counts from 0. */
+int osc_stat_print_interval(unsigned int number, double time_s, double seconds,
+			    const struct osc_counts *delta, bool json,
+			    FILE *out, struct osc_error *e);
+
+#endif

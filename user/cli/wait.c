@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/wait.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "lib/clock.h"
+#include "lib/error.h"
+
+int osc_cli_signals(struct osc_error *e)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &set, NULL))
+		return osc_error_set(e, errno, "cannot block signals: %s",
+				     strerror(errno));
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0)
+		return osc_error_set(e, errno, "cannot wait for signals: %s",
+				     strerror(errno));
+	return fd;
+}
+
+static int remaining_ms(uint64_t until_ns)
+{
+	uint64_t now = osc_clock_ns(), ms;
+
+	if (until_ns == UINT64_MAX)
+		return -1;
+	if (now >= until_ns)
+		return 0;
+	ms = (until_ns - now + OSC_NS_PER_MS - 1) / OSC_NS_PER_MS;
+	return ms > 1000000 ? 1000000 : (int)ms;
+}
+
+static bool take_signal(int fd, struct osc_cli_signal *signal)
+{
+	struct signalfd_siginfo info;
+
+	if (read(fd, &info, sizeof(info)) != sizeof(info))
+		return false;
+	signal->number = (int)info.ssi_signo;
+	signal->from_terminal = info.ssi_code == SI_KERNEL;
+	return true;
+}
+
+int osc_cli_wait(int signal_fd, int fd, uint64_t until_ns,
+		 struct osc_cli_signal *signal, struct osc_error *e)
+{
+	struct pollfd fds[] = {
+		{ .fd = signal_fd, .events = POLLIN },
+		{ .fd = fd, .events = POLLIN },
+	};
+
+	for (;;) {
+		int ms = remaining_ms(until_ns);
+		int n = poll(fds, 2, ms);
+
+		if (n < 0 && errno != EINTR)
+			return osc_error_set(e, errno, "cannot wait: %s",
+					     strerror(errno));
+		if (n > 0 && fds[0].revents && take_signal(signal_fd, signal))
+			return OSC_CLI_SIGNAL;
+		if (n > 0 && fds[1].revents)
+			return OSC_CLI_READY;
+		if (!n && !ms)
+			return OSC_CLI_TIME;
+	}
+}
+
+int osc_cli_end(const char *command, int ret, const struct osc_error *e)
+{
+	if (ret == -EPIPE)
+		return OSC_EXIT_OK;
+	if (ret)
+		return osc_cli_fail(command, e);
+	return osc_cli_finish(command, OSC_EXIT_OK);
+}

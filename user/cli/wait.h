@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * wait.h - what a command that runs until Ctrl-C waits for: a signal, a
+ * descriptor, a moment.
+ */
+#ifndef OSC_CLI_WAIT_H
+#define OSC_CLI_WAIT_H
+
+#include <stdint.h>
+
+struct osc_error;
+
+/*
+ * Blocks SIGINT, SIGTERM and SIGHUP and returns a descriptor that reads them,
+ * so that they end a loop and not a half-done step. -errno on failure.
+ */
+int osc_cli_signals(struct osc_error *e);
+
+enum osc_cli_event {
+	OSC_CLI_TIME, /* the moment has come */
+	OSC_CLI_READY, /* fd can be read */
+	OSC_CLI_SIGNAL,
+};
+
+struct osc_cli_signal {
+	int number;
+	int from_terminal; /* then the whole foreground group has it */
+};
+
+/*
+ * until_ns on osc_clock_ns's clock, UINT64_MAX for never; fd -1 for none; a
+ * signal goes before all else and is described in *signal. -errno on failure.
+ */
+int osc_cli_wait(int signal_fd, int fd, uint64_t until_ns,
+		 struct osc_cli_signal *signal, struct osc_error *e);
+
+/* The end of most commands: 0 checks the output, -EPIPE is a reader that has
+ * seen enough, all else is printed. Returns the exit code.
+ */
+int osc_cli_end(const char *command, int ret, const struct osc_error *e);
+
+#endif

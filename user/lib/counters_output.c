@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/counters_output.h"
+
+#include <pwd.h>
+#include <string.h>
+
+#include "lib/clock.h"
+
+json_t *osc_counts_json(const struct osc_counts *c)
+{
+	json_t *all = json_object();
+
+	for (int i = 0; all && i < OSC_NR_COUNTERS; i++) {
+		json_t *value = osc_counts_have(c, (enum osc_counter)i) ?
+					json_integer((json_int_t)c->value[i]) :
+					json_null();
+
+		if (json_object_set_new(all, osc_counter_info[i].name, value)) {
+			json_decref(all);
+			all = NULL;
+		}
+	}
+	return all;
+}
+
+/* A counter per second, and its name then: cpu_ns per second is CPUs. */
+static const char *rate(const struct osc_counts *delta, enum osc_counter n,
+			double seconds, double *out)
+{
+	double value = (double)delta->value[n] / seconds;
+
+	if (n == OSC_CPU_NS || n == OSC_RUN_DELAY_NS)
+		value /= (double)OSC_NS_PER_S;
+	*out = value;
+	if (n == OSC_CPU_NS)
+		return "cpu";
+	if (n == OSC_RUN_DELAY_NS)
+		return "run_delay";
+	return osc_counter_info[n].name;
+}
+
+json_t *osc_rates_json(const struct osc_counts *delta, double seconds)
+{
+	json_t *all = json_object();
+
+	for (int i = 0; all && i < OSC_NR_COUNTERS; i++) {
+		double value;
+		const char *name =
+			rate(delta, (enum osc_counter)i, seconds, &value);
+		bool have = osc_counts_have(delta, (enum osc_counter)i) &&
+			    seconds > 0;
+
+		if (json_object_set_new(
+			    all, name, have ? json_real(value) : json_null())) {
+			json_decref(all);
+			all = NULL;
+		}
+	}
+	return all;
+}
+
+void osc_rates_cells(struct osc_table *t, const struct osc_counts *delta,
+		     double seconds)
+{
+	for (int i = 0; i < OSC_NR_COUNTERS; i++) {
+		double value;
+		const char *name =
+			rate(delta, (enum osc_counter)i, seconds, &value);
+
+		if (osc_counts_have(delta, (enum osc_counter)i) && seconds > 0)
+			osc_table_real(t, name, value);
+	}
+}
+
+json_t *osc_target_json(const struct osc_target *t)
+{
+	return json_pack(
+		"{s:I, s:I, s:s, s:I, s:s, s:b, s:b, s:I, s:I, s:I, s:o}", "id",
+		(json_int_t)t->id, "pid", (json_int_t)t->pid, "comm", t->comm,
+		"uid", (json_int_t)t->uid, "state",
+		t->exited ? "exited" : "live", "bound",
+		!!(t->flags & OSC_WATCH_BOUND), "follow",
+		!(t->flags & OSC_WATCH_NO_FOLLOW), "tasks_live",
+		(json_int_t)t->counts.tasks_live, "tasks_exited",
+		(json_int_t)t->counts.tasks_exited, "lost",
+		(json_int_t)t->counts.lost, "counters",
+		osc_counts_json(&t->counts));
+}
+
+static void add_counts(struct osc_table *t, const struct osc_counts *c)
+{
+	static const enum osc_counter shown[] = {
+		OSC_SWITCHES_VOLUNTARY, OSC_SWITCHES_INVOLUNTARY,
+		OSC_FAULTS_MINOR,	OSC_FAULTS_MAJOR,
+		OSC_EPOLL_CALLBACKS,	OSC_EPOLL_WAKEUPS,
+	};
+
+	for (size_t i = 0; i < sizeof(shown) / sizeof(*shown); i++) {
+		if (osc_counts_have(c, shown[i]))
+			osc_table_u64(t, osc_counter_info[shown[i]].name,
+				      c->value[shown[i]]);
+	}
+}
+
+static void add_user(struct osc_table *t, uid_t uid)
+{
+	const struct passwd *user = getpwuid(uid);
+	char number[16];
+
+	snprintf(number, sizeof(number), "%u", uid);
+	osc_table_text(t, "user", user ? user->pw_name : number);
+}
+
+struct osc_table *osc_targets_table(const struct osc_target *targets, size_t n)
+{
+	static const struct osc_column columns[] = {
+		{ "id", "ID", OSC_COLUMN_PLAIN },
+		{ "pid", "PID", OSC_COLUMN_PLAIN },
+		{ "comm", "COMMAND", OSC_COLUMN_TEXT },
+		{ "user", "USER", OSC_COLUMN_TEXT },
+		{ "state", "STATE", OSC_COLUMN_TEXT },
+		{ "tasks_live", "LIVE", OSC_COLUMN_COUNT },
+		{ "tasks_exited", "EXITED", OSC_COLUMN_COUNT },
+		{ "lost", "LOST", OSC_COLUMN_COUNT },
+		{ "context_switches_voluntary", "VOLUNT", OSC_COLUMN_COUNT },
+		{ "context_switches_involuntary", "INVOL", OSC_COLUMN_COUNT },
+		{ "page_faults_minor", "MINFLT", OSC_COLUMN_COUNT },
+		{ "page_faults_major", "MAJFLT", OSC_COLUMN_COUNT },
+		{ "epoll_callbacks", "EPCALL", OSC_COLUMN_COUNT },
+		{ "epoll_wakeups", "EPWAKE", OSC_COLUMN_COUNT },
+	};
+	struct osc_table *t =
+		osc_table_new(columns, sizeof(columns) / sizeof(*columns));
+
+	for (size_t i = 0; t && i < n; i++) {
+		const struct osc_target *target = &targets[i];
+
+		osc_table_row(t);
+		osc_table_u64(t, "id", target->id);
+		/* No number where we are: shown as "-". */
+		if (target->pid)
+			osc_table_u64(t, "pid", (uint64_t)target->pid);
+		osc_table_text(t, "comm", target->comm);
+		add_user(t, target->uid);
+		osc_table_text(t, "state", target->exited ? "exited" : "live");
+		osc_table_u64(t, "tasks_live", target->counts.tasks_live);
+		osc_table_u64(t, "tasks_exited", target->counts.tasks_exited);
+		osc_table_u64(t, "lost", target->counts.lost);
+		add_counts(t, &target->counts);
+	}
+	return t;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * counters_output.h - counts and targets as JSON and as cells of a table.
+ * Wherever counters are shown they have the same names; one that is not
+ * counted is null, shown "-".
+ */
+#ifndef OSC_LIB_COUNTERS_OUTPUT_H
+#define OSC_LIB_COUNTERS_OUTPUT_H
+
+#include <jansson.h>
+
+#include "lib/counters.h"
+#include "lib/output.h"
+
+/* {context_switches: n, …}; NULL only without memory, as all here. */
+json_t *osc_counts_json(const struct osc_counts *c);
+
+/* The same per second; times become shares of one CPU: cpu, run_delay. */
+json_t *osc_rates_json(const struct osc_counts *delta, double seconds);
+
+/* {id, pid, comm, uid, state, bound, follow, tasks…, counters{…}} */
+json_t *osc_target_json(const struct osc_target *t);
+
+/* For tables with rates: the columns behind the caller's own. */
+#define OSC_RATE_COLUMNS                                                       \
+	{ "context_switches", "SWITCH/s", OSC_COLUMN_REAL },                   \
+		{ "context_switches_voluntary", "VOLUNT/s", OSC_COLUMN_REAL }, \
+		{ "context_switches_involuntary", "INVOL/s",                   \
+		  OSC_COLUMN_REAL },                                           \
+		{ "page_faults_minor", "MINFLT/s", OSC_COLUMN_REAL },          \
+		{ "page_faults_major", "MAJFLT/s", OSC_COLUMN_REAL },          \
+		{ "epoll_callbacks", "EPCALL/s", OSC_COLUMN_REAL },            \
+		{ "epoll_wakeups", "EPWAKE/s", OSC_COLUMN_REAL },              \
+		{ "cpu", "CPUS", OSC_COLUMN_REAL },                            \
+	{                                                                      \
+		"run_delay", "DELAY", OSC_COLUMN_REAL                          \
+	}
+
+void osc_rates_cells(struct osc_table *t, const struct osc_counts *delta,
+		     double seconds);
+
+/* ID, PID, COMMAND … of `osconcepts targets`. */
+struct osc_table *osc_targets_table(const struct osc_target *targets, size_t n);
+
+#endif

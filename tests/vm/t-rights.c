@@ -1,0 +1,492 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Who may watch what, who sees whose targets, and how targets end: with their
+ * process, by hand, with their socket.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/nl.h"
+#include "lib/tap.h"
+
+#define NOBODY 65534
+/* The default of the module's parameter max_targets_user. */
+#define USER_LIMIT 128
+
+/* --- processes to watch */
+
+static pid_t sleeper(void)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		tap_bail("fork");
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	return pid;
+}
+
+static void put_down(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+/* What a child finds out under another identity, one answer a query. */
+static void become_nobody(void)
+{
+	if (setgid(NOBODY) || setuid(NOBODY))
+		_exit(99);
+	/* Changing identity made us undumpable; a login would start a program
+	 * and be dumpable again.
+	 */
+	prctl(PR_SET_DUMPABLE, 1);
+}
+
+/* Run check() in a child as nobody; what it returns, 0 to 255. */
+static int as_nobody(int (*check)(pid_t victim), pid_t victim)
+{
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid < 0)
+		tap_bail("fork");
+	if (!pid) {
+		become_nobody();
+		_exit(check(victim));
+	}
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return 255;
+	return WEXITSTATUS(status);
+}
+
+static void expect_error(struct nl *nl, int rc, int error, const char *name)
+{
+	tap_equal((uint64_t)-rc, (uint64_t)error, "%s: %s", name,
+		  strerror(error));
+	tap_ok(nl->message[0], "%s: \"%s\"", name, nl->message);
+}
+
+/* --- what can be watched */
+
+static pid_t thread_id;
+
+static void *tell_id(void *arg)
+{
+	thread_id = gettid();
+	pthread_barrier_wait(arg);
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static void test_what_is_no_process(struct nl *nl)
+{
+	pthread_barrier_t told;
+	struct target target;
+	pthread_t thread;
+	pid_t dead;
+
+	expect_error(nl, nl_target_add(nl, 4194303, 0, NULL), ESRCH,
+		     "an unused pid");
+	dead = sleeper();
+	kill(dead, SIGKILL);
+	waitid(P_PID, (id_t)dead, NULL, WEXITED | WNOWAIT);
+	expect_error(nl, nl_target_add(nl, dead, 0, NULL), ESRCH, "a zombie");
+	waitpid(dead, NULL, 0);
+	expect_error(nl, nl_target_add(nl, dead, 0, NULL), ESRCH,
+		     "a dead process");
+	expect_error(nl, nl_target_add(nl, 2, 0, NULL), EINVAL,
+		     "a kernel thread");
+	pthread_barrier_init(&told, NULL, 2);
+	if (pthread_create(&thread, NULL, tell_id, &told))
+		tap_bail("pthread_create");
+	pthread_barrier_wait(&told);
+	expect_error(nl, nl_target_add(nl, thread_id, 0, NULL), EINVAL,
+		     "a thread that is no process");
+	if (nl_target_add(nl, getpid(), 0, &target))
+		tap_bail("oneself cannot be watched");
+	expect_error(nl, nl_target_add(nl, getpid(), 0, NULL), EBUSY,
+		     "a process that is watched already");
+	tap_equal(target.pid, (uint64_t)getpid(), "the reply has the pid");
+	tap_equal(target.tasks_live, 2, "the reply has both threads");
+	tap_ok(!strcmp(target.comm, "t-rights"), "the reply has the name (%s)",
+	       target.comm);
+	nl_target_del(nl, target.id, NULL);
+	expect_error(nl, nl_target_del(nl, target.id, NULL), ENOENT,
+		     "a target that was removed");
+}
+
+/* --- other users. Each check returns 0 when all is as it must be, or the
+ * number of the step that is not.
+ */
+
+static int refused_for_nobody(pid_t victim)
+{
+	struct nl nl;
+
+	nl_open(&nl);
+	if (nl_target_add(&nl, victim, 0, NULL) != -EPERM)
+		return 1;
+	if (!strstr(nl.message, "CAP_PERFMON"))
+		return 2;
+	return 0;
+}
+
+static int own_for_nobody(pid_t unused)
+{
+	struct target own, child;
+	pid_t pid = sleeper();
+	struct nl nl;
+
+	(void)unused;
+	nl_open(&nl);
+	if (nl_target_add(&nl, pid, 0, &child) || child.uid != NOBODY)
+		return 1;
+	if (nl_target_add(&nl, getpid(), 0, &own))
+		return 2;
+	put_down(pid);
+	if (nl_target_del(&nl, own.id, NULL) ||
+	    nl_target_del(&nl, child.id, NULL))
+		return 3;
+	return 0;
+}
+
+/* victim is the id of root's target here. */
+static int blind_for_others(pid_t id)
+{
+	struct target seen[8];
+	struct target own;
+	struct nl nl;
+
+	nl_open(&nl);
+	if (nl_target_get(&nl, (uint32_t)id, NULL) != -ENOENT)
+		return 1;
+	if (nl_target_del(&nl, (uint32_t)id, NULL) != -ENOENT)
+		return 2;
+	if (nl_targets(&nl, seen, 8) != 0)
+		return 3;
+	if (nl_target_add(&nl, getpid(), 0, &own))
+		return 4;
+	if (nl_targets(&nl, seen, 8) != 1 || seen[0].id != own.id)
+		return 5;
+	if (nl_target_del(&nl, own.id, NULL))
+		return 6;
+	if (nl_subscribe(&nl) != -EPERM)
+		return 7;
+	return 0;
+}
+
+/* A copy of this program, so that only its mode is special. */
+static const char setuid_program[] = "/tmp/t-rights-setuid";
+
+static int refused_for_setuid(pid_t unused)
+{
+	struct nl nl;
+	pid_t pid;
+	int rc;
+
+	(void)unused;
+	pid = fork();
+	if (!pid) {
+		execl(setuid_program, setuid_program, "sleep", NULL);
+		_exit(127);
+	}
+	nl_open(&nl);
+	/* Until the child has become the other program it is ours. */
+	for (int i = 0; i < 500; i++) {
+		struct target target;
+
+		rc = nl_target_add(&nl, pid, 0, &target);
+		if (rc)
+			break;
+		nl_target_del(&nl, target.id, NULL);
+		usleep(10000);
+	}
+	return rc == -EPERM ? 0 : 1;
+}
+
+static int refused_in_user_namespace(pid_t victim)
+{
+	struct nl nl;
+
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNET))
+		return 77;
+	nl_open(&nl);
+	return nl_target_add(&nl, victim, 0, NULL) == -EPERM ? 0 : 1;
+}
+
+static int user_limit(pid_t unused)
+{
+	pid_t pids[USER_LIMIT + 1];
+	unsigned int added = 0;
+	struct nl nl;
+	int rc = 0;
+
+	(void)unused;
+	nl_open(&nl);
+	for (int i = 0; i <= USER_LIMIT; i++) {
+		pids[i] = sleeper();
+		rc = nl_target_add(&nl, pids[i], OSCONCEPTS_TARGET_FLAGS_BOUND,
+				   NULL);
+		if (!rc)
+			added++;
+	}
+	for (int i = 0; i <= USER_LIMIT; i++)
+		put_down(pids[i]);
+	if (added != USER_LIMIT || rc != -ENOSPC)
+		return 1;
+	return strstr(nl.message, "max_targets_user") ? 0 : 2;
+}
+
+static void keep_only_perfmon(void)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3
+	};
+	struct __user_cap_data_struct data[2] = { 0 };
+
+	data[CAP_PERFMON / 32].effective = 1U << (CAP_PERFMON % 32);
+	data[CAP_PERFMON / 32].permitted = 1U << (CAP_PERFMON % 32);
+	prctl(PR_SET_KEEPCAPS, 1);
+	become_nobody();
+	if (syscall(SYS_capset, &header, data))
+		_exit(98);
+}
+
+static int perfmon_suffices(pid_t victim)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		struct target target;
+		struct nl nl;
+
+		keep_only_perfmon();
+		nl_open(&nl);
+		if (nl_target_add(&nl, victim, 0, &target))
+			_exit(1);
+		_exit(nl_target_del(&nl, target.id, NULL) ? 2 : 0);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return 255;
+	return WEXITSTATUS(status);
+}
+
+static void copy_setuid(void)
+{
+	char command[256];
+	struct stat stat_now;
+
+	snprintf(command, sizeof(command),
+		 "cp /proc/%d/exe %s && chmod 4755 %s", getpid(),
+		 setuid_program, setuid_program);
+	if (system(command) || stat(setuid_program, &stat_now) ||
+	    !(stat_now.st_mode & S_ISUID))
+		tap_bail("a setuid program cannot be made");
+}
+
+static void test_other_users(struct nl *nl)
+{
+	pid_t victim = sleeper();
+	struct target target;
+	int rc;
+
+	tap_equal((uint64_t)as_nobody(refused_for_nobody, victim), 0,
+		  "another user's process is refused, naming CAP_PERFMON");
+	tap_equal((uint64_t)as_nobody(own_for_nobody, 0), 0,
+		  "one's own process needs no root");
+	copy_setuid();
+	tap_equal((uint64_t)as_nobody(refused_for_setuid, 0), 0,
+		  "a program that raised its rights is refused");
+	unlink(setuid_program);
+	rc = as_nobody(refused_in_user_namespace, victim);
+	if (rc == 77)
+		tap_skip("root of a user namespace is refused",
+			 "user namespaces are not for ordinary users here");
+	else
+		tap_equal((uint64_t)rc, 0,
+			  "root of a user namespace is refused");
+	tap_equal((uint64_t)perfmon_suffices(victim), 0,
+		  "CAP_PERFMON alone suffices");
+	tap_equal((uint64_t)as_nobody(user_limit, 0), 0,
+		  "a user's 129th target is refused, naming max_targets_user");
+	if (nl_target_add(nl, victim, 0, &target))
+		tap_bail("the victim cannot be watched");
+	tap_equal((uint64_t)as_nobody(blind_for_others, (pid_t)target.id), 0,
+		  "another user's target can be neither seen nor removed");
+	nl_target_del(nl, target.id, NULL);
+	put_down(victim);
+}
+
+/* --- namespaces */
+
+static int in_pid_namespace(uint32_t outer)
+{
+	struct target target;
+	struct nl nl;
+
+	nl_open(&nl);
+	if (nl_target_add(&nl, 1, 0, &target) || target.pid != 1)
+		return 1;
+	if (nl_target_get(&nl, outer, &target) || target.pid != 0)
+		return 2;
+	return 0;
+}
+
+static void test_pid_namespace(struct nl *nl)
+{
+	pid_t victim = sleeper(), pid;
+	struct target outer, seen[4];
+	int status, count;
+
+	if (nl_target_add(nl, victim, 0, &outer))
+		tap_bail("the victim cannot be watched");
+	fflush(stdout);
+	pid = (pid_t)syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0);
+	if (pid < 0)
+		tap_bail("a PID namespace cannot be made");
+	if (!pid)
+		_exit(in_pid_namespace(outer.id));
+	/* Unreaped, it keeps its number. */
+	waitid(P_PID, (id_t)pid, NULL, WEXITED | WNOWAIT);
+	count = nl_targets(nl, seen, 4);
+	tap_equal((uint64_t)count, 2, "both targets are seen from outside");
+	tap_ok(seen[1].pid == (uint32_t)pid,
+	       "the pid is that of the reader's namespace");
+	waitpid(pid, &status, 0);
+	tap_equal((uint64_t)(WIFEXITED(status) ? WEXITSTATUS(status) : 255), 0,
+		  "inside, pid 1 is itself and outsiders have none");
+	for (int i = 0; i < count && i < 4; i++)
+		nl_target_del(nl, seen[i].id, NULL);
+	put_down(victim);
+}
+
+/* --- ends */
+
+/* A child that adds a target for victim, says its id, and waits. */
+static pid_t owner_of(pid_t victim, uint32_t flags, uint32_t *id)
+{
+	int say[2];
+	pid_t pid;
+
+	if (pipe(say))
+		tap_bail("pipe");
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		struct target target = { 0 };
+		struct nl nl;
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		nl_open(&nl);
+		nl_target_add(&nl, victim, flags, &target);
+		if (write(say[1], &target.id, sizeof(target.id)) < 0)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	if (pid < 0 || read(say[0], id, sizeof(*id)) != sizeof(*id) || !*id)
+		tap_bail("a child cannot add a target");
+	close(say[0]);
+	close(say[1]);
+	return pid;
+}
+
+static void test_bound(struct nl *nl)
+{
+	pid_t victim = sleeper(), owner;
+	struct target target;
+	uint32_t id;
+	int rc = 0;
+
+	owner = owner_of(victim, OSCONCEPTS_TARGET_FLAGS_BOUND, &id);
+	tap_ok(!nl_target_get(nl, id, &target) &&
+		       target.flags == OSCONCEPTS_TARGET_FLAGS_BOUND,
+	       "a bound target is there while its socket is open");
+	put_down(owner);
+	for (int i = 0; i < 500 && !rc; i++) {
+		rc = nl_target_get(nl, id, &target);
+		usleep(10000);
+	}
+	tap_equal((uint64_t)-rc, ENOENT,
+		  "it is gone when its owner was killed");
+	owner = owner_of(victim, 0, &id);
+	put_down(owner);
+	tap_ok(!nl_target_get(nl, id, &target),
+	       "an unbound target outlives its owner");
+	nl_target_del(nl, id, NULL);
+	put_down(victim);
+}
+
+static void test_notifications(void)
+{
+	pid_t victim = sleeper();
+	struct target added, told;
+	struct nl nl, watcher;
+
+	nl_open(&nl);
+	nl_open(&watcher);
+	if (nl_subscribe(&watcher))
+		tap_bail("the group cannot be joined");
+	if (nl_target_add(&nl, victim, 0, &added))
+		tap_bail("the victim cannot be watched");
+	tap_equal((uint64_t)nl_notified(&watcher, 10000, &told),
+		  OSCONCEPTS_CMD_TARGET_ADD_NTF, "an addition is told");
+	tap_ok(told.id == added.id && told.pid == (uint32_t)victim,
+	       "with its id and pid");
+	put_down(victim);
+	tap_equal((uint64_t)nl_notified(&watcher, 10000, &told),
+		  OSCONCEPTS_CMD_TARGET_EXIT_NTF,
+		  "the exit is told without anybody reading the target");
+	tap_ok(told.id == added.id &&
+		       told.state == OSCONCEPTS_TARGET_STATE_EXITED &&
+		       told.tasks_live == 0 && told.tasks_exited == 1,
+	       "with its final state");
+	nl_target_del(&nl, added.id, NULL);
+	tap_equal((uint64_t)nl_notified(&watcher, 10000, &told),
+		  OSCONCEPTS_CMD_TARGET_DEL_NTF, "the removal is told");
+	tap_equal((uint64_t)nl_notified(&watcher, 0, &told), 0,
+		  "and nothing else");
+	nl_close(&watcher);
+	nl_close(&nl);
+}
+
+int main(int argc, char **argv)
+{
+	struct nl nl;
+
+	/* As the setuid program. */
+	if (argc > 1 && !strcmp(argv[1], "sleep")) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		alarm(60);
+		pause();
+		return 0;
+	}
+	nl_open(&nl);
+	test_what_is_no_process(&nl);
+	test_other_users(&nl);
+	test_pid_namespace(&nl);
+	test_bound(&nl);
+	nl_close(&nl);
+	test_notifications();
+	return tap_done();
+}

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "correlate/run.h"
+
+#include <errno.h>
+#include <linux/osconcepts_hist.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "correlate/stats.h"
+#include "lib/clock.h"
+#include "lib/error.h"
+
+int osc_samples_add(struct osc_samples *s, const struct osc_sample *one)
+{
+	if (s->n == s->capacity) {
+		size_t capacity = s->capacity ? 2 * s->capacity : 64;
+		struct osc_sample *at = realloc(s->at, capacity * sizeof(*at));
+
+		if (!at)
+			return -ENOMEM;
+		s->at = at;
+		s->capacity = capacity;
+	}
+	s->at[s->n++] = *one;
+	return 0;
+}
+
+void osc_samples_free(struct osc_samples *s)
+{
+	free(s->at);
+	*s = (struct osc_samples){ 0 };
+}
+
+uint64_t osc_samples_decreases(const struct osc_samples *s)
+{
+	uint64_t found = 0;
+
+	for (size_t i = 1; i < s->n; i++) {
+		const struct osc_sample *a = &s->at[i - 1], *b = &s->at[i];
+
+		for (int c = 0; c < OSC_NR_COUNTERS; c++)
+			found += osc_counts_have(&a->counts, c) &&
+				 b->counts.value[c] < a->counts.value[c];
+		found += b->counts.tasks_exited < a->counts.tasks_exited;
+		found += b->requests < a->requests;
+		found += b->accepts < a->accepts;
+	}
+	return found;
+}
+
+json_t *osc_counts_document(const struct osc_counts *c)
+{
+	json_t *o = json_object();
+
+	for (int i = 0; o && i < OSC_NR_COUNTERS; i++) {
+		json_t *v = osc_counts_have(c, i) ?
+				    json_integer((json_int_t)c->value[i]) :
+				    json_null();
+
+		if (json_object_set_new(o, osc_counter_info[i].name, v)) {
+			json_decref(o);
+			o = NULL;
+		}
+	}
+	return o;
+}
+
+json_t *osc_sample_document(const struct osc_sample *s, uint64_t start_ns)
+{
+	json_t *o = json_pack("{s:f, s:I, s:I, s:I, s:I}", "t_s",
+			      (double)(int64_t)(s->time_ns - start_ns) /
+				      OSC_NS_PER_S,
+			      "requests", (json_int_t)s->requests, "accepts",
+			      (json_int_t)s->accepts, "tasks_live",
+			      (json_int_t)s->counts.tasks_live, "tasks_exited",
+			      (json_int_t)s->counts.tasks_exited);
+	json_t *counts = osc_counts_document(&s->counts);
+
+	if (!o || !counts || json_object_update(o, counts)) {
+		json_decref(o);
+		o = NULL;
+	}
+	json_decref(counts);
+	return o;
+}
+
+static double rate(uint64_t before, uint64_t after, uint64_t ns)
+{
+	return ((double)after - (double)before) / ((double)ns / OSC_NS_PER_S);
+}
+
+/* Pearson's r over the intervals between samples, or null. */
+static json_t *correlation_of(const struct osc_samples *s, enum osc_counter c,
+			      double *x, double *y)
+{
+	size_t n = 0;
+	double r;
+
+	for (size_t i = 1; i < s->n; i++) {
+		const struct osc_sample *a = &s->at[i - 1], *b = &s->at[i];
+		uint64_t ns = b->time_ns - a->time_ns;
+
+		if (!ns || !osc_counts_have(&a->counts, c) ||
+		    !osc_counts_have(&b->counts, c))
+			continue;
+		x[n] = rate(a->requests, b->requests, ns);
+		y[n] = rate(a->counts.value[c], b->counts.value[c], ns);
+		n++;
+	}
+	return osc_correlation(x, y, n, &r) ? json_real(r) : json_null();
+}
+
+json_t *osc_samples_correlation(const struct osc_samples *s)
+{
+	json_t *o = json_pack("{s:I}", "n", (json_int_t)(s->n ? s->n - 1 : 0));
+	double *x = calloc(s->n + 1, sizeof(*x));
+	double *y = calloc(s->n + 1, sizeof(*y));
+	bool ok = o && x && y;
+
+	for (int c = 0; ok && c < OSC_NR_COUNTERS; c++)
+		ok = !json_object_set_new(o, osc_counter_info[c].name,
+					  correlation_of(s, c, x, y));
+	free(x);
+	free(y);
+	if (!ok) {
+		json_decref(o);
+		return NULL;
+	}
+	return o;
+}
+
+/* Each counter over `by`, and CPU time also in microseconds. */
+static json_t *ratios(const struct osc_counts *c, uint64_t by)
+{
+	json_t *o = json_object();
+	bool ok = o;
+	bool cpu = by && osc_counts_have(c, OSC_CPU_NS);
+
+	for (int i = 0; ok && i < OSC_NR_COUNTERS; i++) {
+		bool have = by && osc_counts_have(c, i);
+		json_t *v = have ? json_real((double)c->value[i] / (double)by) :
+				   json_null();
+
+		ok = !json_object_set_new(o, osc_counter_info[i].name, v);
+	}
+	ok = ok &&
+	     !json_object_set_new(o, "cpu_us",
+				  cpu ? json_real((double)c->value[OSC_CPU_NS] /
+						  1e3 / (double)by) :
+					json_null());
+	if (!ok) {
+		json_decref(o);
+		return NULL;
+	}
+	return o;
+}
+
+static json_t *kernel_document(const struct osc_counts *delta,
+			       const struct osc_counts *after)
+{
+	json_t *o = osc_counts_document(delta);
+
+	if (o &&
+	    (json_object_set_new(o, "tasks_live",
+				 json_integer((json_int_t)after->tasks_live)) ||
+	     json_object_set_new(
+		     o, "tasks_exited",
+		     json_integer((json_int_t)delta->tasks_exited)) ||
+	     json_object_set_new(o, "lost",
+				 json_integer((json_int_t)after->lost)))) {
+		json_decref(o);
+		return NULL;
+	}
+	return o;
+}
+
+/* What the server did for the load, by its own account. */
+static json_t *server_document(const struct osc_run_facts *f)
+{
+	json_t *o = json_object();
+
+	for (int i = 0; o && i < OSC_NR_ACCOUNT; i++) {
+		uint64_t v =
+			f->account_after.value[i] - f->account_before.value[i];
+
+		if (json_object_set_new(o, osc_account_name(i),
+					json_integer((json_int_t)v))) {
+			json_decref(o);
+			o = NULL;
+		}
+	}
+	return o;
+}
+
+static json_t *samples_document(const struct osc_samples *s)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; a && i < s->n; i++) {
+		if (json_array_append_new(
+			    a,
+			    osc_sample_document(&s->at[i], s->at[0].time_ns))) {
+			json_decref(a);
+			a = NULL;
+		}
+	}
+	return a;
+}
+
+/* A member of the load's document as it is, or null where it has none. */
+static json_t *member(const json_t *o, const char *key)
+{
+	json_t *v = json_object_get(o, key);
+
+	return v ? json_deep_copy(v) : json_null();
+}
+
+/*
+ * [{le_us, count}] of the load's histogram, whose "slots" are pairs of a slot
+ * of osconcepts_hist.h and its count.
+ */
+static json_t *histogram(const json_t *load)
+{
+	const json_t *h = json_object_get(load, "histogram");
+	unsigned int sub_bits = (unsigned int)json_integer_value(
+		json_object_get(h, "sub_bits"));
+	json_t *out = json_array();
+	const json_t *pair;
+	size_t i;
+
+	json_array_foreach(json_object_get(h, "slots"), i, pair) {
+		json_int_t slot = json_integer_value(json_array_get(pair, 0));
+		json_int_t n = json_integer_value(json_array_get(pair, 1));
+		double upper;
+
+		if (sub_bits > 16 || slot < 0 || n <= 0 ||
+		    slot >= OSC_HIST_SLOTS(sub_bits))
+			continue;
+		upper = (double)osc_hist_upper((unsigned int)slot, sub_bits);
+		if (json_array_append_new(out,
+					  json_pack("{s:f, s:I}", "le_us",
+						    upper / 1e3, "count", n))) {
+			json_decref(out);
+			return NULL;
+		}
+	}
+	return out;
+}
+
+static bool say(json_t *why, const char *text)
+{
+	return !json_array_append_new(why, json_string(text));
+}
+
+/* Why the run's times cannot be trusted; an empty list when they can. */
+static json_t *doubts(const struct osc_run_facts *f, bool *valid)
+{
+	const json_t *v = json_object_get(f->load, "validity");
+	const char *verdict = json_string_value(json_object_get(v, "verdict"));
+	const json_t *said = json_object_get(v, "why");
+	json_t *why = json_is_array(said) ? json_deep_copy(said) : json_array();
+	bool ok = why;
+
+	*valid = verdict && !strcmp(verdict, "valid");
+	if (ok && json_is_true(json_object_get(f->load, "partial"))) {
+		*valid = false;
+		ok = say(why, "the load generator was stopped early");
+	}
+	if (ok && f->account_after.value[OSC_ACCOUNT_WORKER_DEATHS]) {
+		*valid = false;
+		ok = say(why, "a worker of the server died");
+	}
+	if (ok && !*valid && !json_array_size(why))
+		ok = say(why, "the load generator does not vouch for it");
+	if (ok)
+		return why;
+	json_decref(why);
+	return NULL;
+}
+
+json_t *osc_run_document(const struct osc_run_facts *f, struct osc_error *e)
+{
+	const uint64_t *a = f->account_after.value;
+	const uint64_t *b = f->account_before.value;
+	uint64_t requests = a[OSC_ACCOUNT_REQUESTS] - b[OSC_ACCOUNT_REQUESTS];
+	uint64_t accepts = a[OSC_ACCOUNT_ACCEPTS] - b[OSC_ACCOUNT_ACCEPTS];
+	struct osc_counts delta;
+	bool valid;
+	json_t *why = doubts(f, &valid);
+	json_t *o;
+
+	osc_counts_since(&f->after, &f->before, &delta);
+	o = json_pack("{s:s, s:s, s:I, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o,"
+		      " s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		      "model", f->model, "mode", f->mode, "requests",
+		      (json_int_t)requests, "connections", (json_int_t)accepts,
+		      "valid", valid, "why", why, "rps", member(f->load, "rps"),
+		      "duration_s", member(f->load, "duration_s"), "errors",
+		      member(f->load, "errors"), "latency_us",
+		      member(f->load, "latency_us"), "service_us",
+		      member(f->load, "service_us"), "latency_histogram",
+		      histogram(f->load), "kernel",
+		      kernel_document(&delta, &f->after), "server",
+		      server_document(f), "per_request",
+		      ratios(&delta, requests), "per_connection",
+		      ratios(&delta, accepts), "correlation",
+		      osc_samples_correlation(&f->samples), "samples",
+		      samples_document(&f->samples), "audit",
+		      json_deep_copy(f->audit));
+	if (!o)
+		osc_error_set(e, ENOMEM,
+			      "cannot write down the run: out of memory");
+	return o;
+}

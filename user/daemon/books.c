@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/books.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/error.h"
+#include "lib/procfs.h"
+
+/* Deeper than any server forks; ends a walk that follows pid reuse in rings. */
+#define DEPTH_MAX 32
+#define TRIES 100
+
+/* Faults of children that were waited for, which osc_procfs_process leaves. */
+static int waited_faults(pid_t pid, struct osc_tree *t)
+{
+	uint64_t cmin, cmaj;
+	char path[48], *text, *after;
+	int ret;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	ret = osc_procfs_slurp(path, &text);
+	if (ret)
+		return ret;
+	/* The name may hold anything, also blanks and parentheses. */
+	after = strrchr(text, ')');
+	/* state ppid pgrp session tty tpgid flags minflt cminflt majflt ... */
+	if (!after ||
+	    sscanf(after + 1,
+		   " %*c %*d %*d %*d %*d %*d %*u %*u %" SCNu64 " %*u %" SCNu64,
+		   &cmin, &cmaj) != 2)
+		ret = -EPROTO;
+	free(text);
+	if (ret)
+		return ret;
+	t->minor += cmin;
+	t->major += cmaj;
+	return 0;
+}
+
+static int add_process(pid_t pid, struct osc_tree *t)
+{
+	struct osc_counts c;
+	struct osc_error e;
+	int ret = osc_procfs_process(pid, &c, &e);
+
+	if (!ret)
+		ret = waited_faults(pid, t);
+	if (ret)
+		return ret;
+	t->voluntary += c.value[OSC_SWITCHES_VOLUNTARY];
+	t->involuntary += c.value[OSC_SWITCHES_INVOLUNTARY];
+	t->minor += c.value[OSC_FAULTS_MINOR];
+	t->major += c.value[OSC_FAULTS_MAJOR];
+	t->cpu_ns += c.value[OSC_CPU_NS];
+	t->tasks += c.tasks_live;
+	return 0;
+}
+
+static int add_tree(pid_t pid, int depth, struct osc_tree *t);
+
+/* The children of one thread; those that vanish meanwhile are no error. */
+static int add_children(pid_t pid, pid_t tid, int depth, struct osc_tree *t)
+{
+	char path[64], *text, *p;
+	int ret;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid,
+		 (int)tid);
+	ret = osc_procfs_slurp(path, &text);
+	if (ret)
+		return ret == -ENOENT || ret == -ESRCH ? 0 : ret;
+	for (p = text; !ret;) {
+		char *end;
+		long child = strtol(p, &end, 10);
+
+		if (end == p)
+			break;
+		p = end;
+		ret = add_tree((pid_t)child, depth + 1, t);
+		if (ret == -ESRCH || ret == -ENOENT)
+			ret = 0;
+	}
+	free(text);
+	return ret;
+}
+
+static int add_tree(pid_t pid, int depth, struct osc_tree *t)
+{
+	char path[48];
+	struct dirent *d;
+	DIR *tasks;
+	int ret = depth > DEPTH_MAX ? -ELOOP : add_process(pid, t);
+
+	if (ret)
+		return ret;
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	tasks = opendir(path);
+	if (!tasks)
+		return -errno;
+	while (!ret && (d = readdir(tasks))) {
+		if (isdigit((unsigned char)*d->d_name))
+			ret = add_children(pid, (pid_t)atoi(d->d_name), depth,
+					   t);
+	}
+	closedir(tasks);
+	return ret;
+}
+
+int osc_tree_read(pid_t pid, struct osc_tree *out, struct osc_error *e)
+{
+	int ret;
+
+	*out = (struct osc_tree){ 0 };
+	ret = add_tree(pid, 0, out);
+	if (ret)
+		return osc_error_set(e, -ret,
+				     "cannot read /proc of process %d: %s",
+				     (int)pid, strerror(-ret));
+	return 0;
+}
+
+static bool same(const struct osc_tree *a, const struct osc_tree *b)
+{
+	return a->voluntary == b->voluntary &&
+	       a->involuntary == b->involuntary && a->minor == b->minor &&
+	       a->major == b->major && a->cpu_ns == b->cpu_ns &&
+	       a->tasks == b->tasks;
+}
+
+int osc_tree_watch(struct osc_counters *c, pid_t pid, uint32_t *id,
+		   struct osc_tree *base, struct osc_error *e)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	struct osc_tree after;
+	int ret;
+
+	/* On its way to the gate it still moves: what it had done is known
+   * only where two readings around the watch agree.
+   */
+	for (int i = 0; i < TRIES; i++) {
+		ret = osc_tree_read(pid, base, e);
+		if (!ret)
+			ret = osc_counters_watch(c, pid, OSC_WATCH_BOUND, id,
+						 e);
+		if (ret)
+			return ret;
+		ret = osc_tree_read(pid, &after, e);
+		if (!ret && same(base, &after))
+			return 0;
+		if (ret) {
+			osc_counters_unwatch(c, *id, NULL);
+			return ret;
+		}
+		ret = osc_counters_unwatch(c, *id, e);
+		if (ret)
+			return ret;
+		nanosleep(&pause, NULL);
+	}
+	return osc_error_set(e, EBUSY,
+			     "cannot watch process %d from a known state: it "
+			     "does not come to rest; try again on a quieter "
+			     "machine",
+			     (int)pid);
+}
+
+int osc_system_read(struct osc_counters *c, struct osc_system *out,
+		    struct osc_error *e)
+{
+	uint64_t faults, majors;
+	int ret;
+
+	*out = (struct osc_system){ 0 };
+	if (!osc_counters_module(c))
+		return 0;
+	ret = osc_counters_totals(c, &out->before, e);
+	if (!ret)
+		ret = osc_procfs_context_switches(&out->switches, e);
+	if (!ret)
+		ret = osc_procfs_faults(&faults, &majors, e);
+	if (!ret)
+		ret = osc_counters_totals(c, &out->after, e);
+	if (ret)
+		return ret;
+	out->faults = faults;
+	out->faults_major = majors;
+	out->present = true;
+	return 0;
+}
+
+static uint64_t both_switches(const struct osc_counts *c)
+{
+	return c->value[OSC_SWITCHES_VOLUNTARY] +
+	       c->value[OSC_SWITCHES_INVOLUNTARY];
+}
+
+static uint64_t both_faults(const struct osc_counts *c)
+{
+	return c->value[OSC_FAULTS_MINOR] + c->value[OSC_FAULTS_MAJOR];
+}
+
+static uint64_t majors(const struct osc_counts *c)
+{
+	return c->value[OSC_FAULTS_MAJOR];
+}
+
+static struct osc_bracket bracket(const struct osc_system *from,
+				  const struct osc_system *to,
+				  uint64_t (*ours)(const struct osc_counts *),
+				  uint64_t theirs, enum osc_counter needed)
+{
+	return (struct osc_bracket){
+		.inner = ours(&to->before) - ours(&from->after),
+		.independent = theirs,
+		.outer = ours(&to->after) - ours(&from->before),
+		.present = from->present && to->present &&
+			   osc_counts_have(&from->before, needed) &&
+			   osc_counts_have(&to->before, needed),
+	};
+}
+
+void osc_system_brackets(const struct osc_system *from,
+			 const struct osc_system *to, struct osc_audit_facts *f)
+{
+	f->switches = bracket(from, to, both_switches,
+			      to->switches - from->switches,
+			      OSC_SWITCHES_VOLUNTARY);
+	f->faults = bracket(from, to, both_faults, to->faults - from->faults,
+			    OSC_FAULTS_MINOR);
+	f->faults_major = bracket(from, to, majors,
+				  to->faults_major - from->faults_major,
+				  OSC_FAULTS_MAJOR);
+}

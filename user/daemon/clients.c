@@ -1,0 +1,574 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The control socket. A client is somebody we do not trust to be quick, to
+ * read what we send, or to stay: everything it can make us hold is bounded.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "daemon/daemon.h"
+#include "daemon/run.h"
+#include "lib/clock.h"
+#include "lib/control.h"
+#include "lib/error.h"
+
+#define CLIENTS_MAX 32
+/* Progress is not sent to a client that has not read this much. */
+#define EVENTS_BACKLOG (1u << 20)
+/* A client that takes nothing for this long is gone. */
+#define STALL_NS (10 * OSC_NS_PER_S)
+
+struct osc_client {
+	struct osc_client *next;
+	struct osc_daemon *d;
+	unsigned int number;
+	int fd;
+	struct osc_source source;
+	struct osc_timer stall;
+	struct osc_lines in;
+	char *out;
+	size_t out_start, out_length, out_capacity;
+	unsigned int owed; /* answers still to come */
+	bool input_ended; /* it sends no more, but may still wait for answers */
+	bool last_words; /* closed once `out` is written; nothing is read */
+	bool dead; /* freed between handlers */
+};
+
+static unsigned int nr_clients(const struct osc_daemon *d)
+{
+	unsigned int n = 0;
+
+	for (const struct osc_client *c = d->clients; c; c = c->next)
+		n++;
+	return n;
+}
+
+static struct osc_client *find(struct osc_daemon *d, unsigned int number)
+{
+	for (struct osc_client *c = d->clients; c; c = c->next) {
+		if (c->number == number && !c->dead)
+			return c;
+	}
+	return NULL;
+}
+
+/* The memory stays until osc_clients_sweep: callers up the stack use it. */
+static void bury(struct osc_client *c)
+{
+	if (c->dead)
+		return;
+	c->dead = true;
+	osc_loop_remove(&c->d->loop, &c->source);
+	osc_timer_close(&c->d->loop, &c->stall);
+	close(c->fd);
+	c->fd = -1;
+}
+
+static void free_client(struct osc_client *c)
+{
+	bury(c);
+	osc_lines_free(&c->in);
+	free(c->out);
+	free(c);
+}
+
+void osc_clients_sweep(struct osc_daemon *d)
+{
+	struct osc_client **link = &d->clients;
+	struct osc_client *c;
+
+	while ((c = *link)) {
+		if (!c->dead) {
+			link = &c->next;
+			continue;
+		}
+		*link = c->next;
+		if (d->run && osc_run_client(d->run) == c->number)
+			osc_run_cancel(d->run, "its client has gone away");
+		if (d->one_client)
+			osc_daemon_end(d);
+		free_client(c);
+	}
+}
+
+static uint32_t wanted(const struct osc_client *c)
+{
+	bool deaf = c->last_words || c->input_ended;
+
+	return (deaf ? 0 : EPOLLIN) | (c->out_length ? EPOLLOUT : 0);
+}
+
+/* Writes what the socket takes; what is left waits for EPOLLOUT. */
+static void flush(struct osc_client *c)
+{
+	bool progress = false;
+
+	while (c->out_length) {
+		ssize_t n = send(c->fd, c->out + c->out_start, c->out_length,
+				 MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			break;
+		if (n < 0) {
+			bury(c);
+			return;
+		}
+		c->out_start += (size_t)n;
+		c->out_length -= (size_t)n;
+		progress = true;
+	}
+	if (!c->out_length) {
+		c->out_start = 0;
+		if (c->last_words || (c->input_ended && !c->owed)) {
+			bury(c);
+			return;
+		}
+	}
+	if (osc_loop_change(&c->d->loop, &c->source, wanted(c), NULL) ||
+	    ((progress || !c->out_length) &&
+	     osc_timer_set(&c->stall, c->out_length ? STALL_NS : 0, 0, NULL)))
+		bury(c);
+}
+
+static bool append(struct osc_client *c, const char *data, size_t size)
+{
+	size_t needed = c->out_length + size;
+
+	if (c->out_start) {
+		memmove(c->out, c->out + c->out_start, c->out_length);
+		c->out_start = 0;
+	}
+	if (needed > c->out_capacity) {
+		char *out = realloc(c->out, needed + needed / 2);
+
+		if (!out)
+			return false;
+		c->out = out;
+		c->out_capacity = needed + needed / 2;
+	}
+	memcpy(c->out + c->out_length, data, size);
+	c->out_length = needed;
+	return true;
+}
+
+static void post(struct osc_client *c, json_t *message)
+{
+	char *text = message ? json_dumps(message, JSON_COMPACT) : NULL;
+	bool idle = !c->out_length;
+	bool ok;
+
+	ok = text && c->out_length + strlen(text) < OSC_CONTROL_REPLY_MAX &&
+	     append(c, text, strlen(text)) && append(c, "\n", 1);
+	free(text);
+	if (ok && idle)
+		ok = !osc_timer_set(&c->stall, STALL_NS, 0, NULL);
+	/* Half an answer would be worse than none: it sees us close. */
+	if (!ok)
+		bury(c);
+	else
+		flush(c);
+}
+
+bool osc_ticket_take(struct osc_daemon *d, unsigned int client, json_t *id,
+		     struct osc_ticket *t)
+{
+	struct osc_client *c = find(d, client);
+
+	if (!c)
+		return false;
+	c->owed++;
+	*t = (struct osc_ticket){ .client = client, .id = json_incref(id) };
+	return true;
+}
+
+static void ticket_drop(struct osc_ticket *t)
+{
+	json_decref(t->id);
+	t->id = NULL;
+}
+
+void osc_client_answer(struct osc_daemon *d, struct osc_ticket *t,
+		       json_t *answer)
+{
+	struct osc_client *c = find(d, t->client);
+
+	if (c && answer && t->id && json_object_set(answer, "id", t->id)) {
+		json_decref(answer);
+		answer = NULL;
+	}
+	if (c) {
+		c->owed--;
+		post(c, answer);
+	}
+	json_decref(answer);
+	ticket_drop(t);
+}
+
+void osc_client_refuse(struct osc_daemon *d, struct osc_ticket *t,
+		       const struct osc_error *e)
+{
+	json_t *answer = json_pack("{s:b, s:{s:s, s:i, s:i}}", "ok", 0, "error",
+				   "text", e->text, "exit_code",
+				   (int)(e->exit_code ?: OSC_EXIT_FAILED),
+				   "errno", e->err);
+
+	/* An error text may hold a path, which need not be UTF-8. */
+	if (!answer)
+		answer = json_pack("{s:b, s:{s:s, s:i, s:i}}", "ok", 0, "error",
+				   "text",
+				   "cannot say what failed: it has no UTF-8 "
+				   "text or no memory was left",
+				   "exit_code", OSC_EXIT_FAILED, "errno",
+				   e->err);
+	osc_client_answer(d, t, answer);
+}
+
+void osc_client_event(struct osc_daemon *d, const struct osc_ticket *t,
+		      json_t *event)
+{
+	struct osc_client *c = find(d, t->client);
+
+	if (c && event && c->out_length < EVENTS_BACKLOG &&
+	    (!t->id || !json_object_set(event, "id", t->id)))
+		post(c, event);
+	json_decref(event);
+}
+
+/* Answers to what could not be taken as a request at all. */
+static void complain(struct osc_client *c, const char *text)
+{
+	struct osc_error e = { .exit_code = OSC_EXIT_USAGE, .err = EPROTO };
+	struct osc_ticket t;
+
+	if (!osc_ticket_take(c->d, c->number, NULL, &t))
+		return;
+	snprintf(e.text, sizeof(e.text), "%s", text);
+	osc_client_refuse(c->d, &t, &e);
+}
+
+static void take_line(struct osc_client *c, const char *line, size_t length)
+{
+	json_error_t why;
+	json_t *request =
+		json_loadb(line, length, JSON_REJECT_DUPLICATES, &why);
+
+	if (json_is_object(request)) {
+		osc_ops_handle(c->d, c->number, request);
+	} else {
+		char text[JSON_ERROR_TEXT_LENGTH + 80];
+
+		snprintf(text, sizeof(text),
+			 "cannot read the request: %s; send one JSON object a "
+			 "line",
+			 request ? "not an object" : why.text);
+		complain(c, text);
+	}
+	json_decref(request);
+}
+
+static void take_input(struct osc_client *c)
+{
+	char *line;
+	size_t length;
+	int ret = osc_lines_fill(&c->in, c->fd);
+
+	if (ret == -EAGAIN)
+		return;
+	if (ret < 0) {
+		bury(c);
+		return;
+	}
+	if (!ret) {
+		c->input_ended = true;
+		flush(c);
+		return;
+	}
+	while (!c->dead && !c->last_words &&
+	       (ret = osc_lines_next(&c->in, &line, &length))) {
+		if (ret < 0) {
+			c->last_words = true;
+			complain(c, "cannot take the request: it is longer "
+				    "than 64 KiB");
+			return;
+		}
+		if (length)
+			take_line(c, line, length);
+	}
+}
+
+static void on_client(void *arg, uint32_t events)
+{
+	struct osc_client *c = arg;
+
+	if (events & EPOLLOUT)
+		flush(c);
+	if (!c->dead && (events & EPOLLIN) && (wanted(c) & EPOLLIN))
+		take_input(c);
+	else if (!c->dead && (events & (EPOLLHUP | EPOLLERR)))
+		bury(c);
+}
+
+static void on_stall(void *arg)
+{
+	bury(arg);
+}
+
+/* Closes fd when it fails. */
+static struct osc_client *add_client(struct osc_daemon *d, int fd,
+				     struct osc_error *e)
+{
+	struct osc_client *c = calloc(1, sizeof(*c));
+
+	if (!c) {
+		close(fd);
+		osc_error_set(e, ENOMEM, "cannot take a client: out of memory");
+		return NULL;
+	}
+	c->d = d;
+	c->fd = fd;
+	c->source.fd = c->stall.source.fd = -1;
+	c->in.max = OSC_CONTROL_REQUEST_MAX;
+	c->number = ++d->last_client;
+	if (osc_timer_open(&d->loop, &c->stall, on_stall, c, e) ||
+	    osc_loop_add(&d->loop, &c->source, fd, EPOLLIN, on_client, c, e)) {
+		free_client(c);
+		return NULL;
+	}
+	c->next = d->clients;
+	d->clients = c;
+	return c;
+}
+
+static bool allowed(const struct osc_daemon *d, int fd)
+{
+	gid_t groups[NGROUPS_MAX];
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size))
+		return false;
+	if (peer.uid == geteuid() || peer.uid == 0)
+		return true;
+	if (d->group == (gid_t)-1)
+		return false;
+	if (peer.gid == d->group)
+		return true;
+	size = sizeof(groups);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size))
+		return false;
+	for (size_t i = 0; i < size / sizeof(*groups); i++) {
+		if (groups[i] == d->group)
+			return true;
+	}
+	return false;
+}
+
+/* A refused client learns why, if it listens at all. */
+static void turn_away(int fd, const char *why)
+{
+	char text[256];
+	int n = snprintf(text, sizeof(text),
+			 "{\"ok\":false,\"error\":{\"text\":\"cannot serve "
+			 "you: %s\",\"exit_code\":1,\"errno\":%d}}\n",
+			 why, EACCES);
+
+	(void)!send(fd, text, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	close(fd);
+}
+
+static void on_connect(void *arg, uint32_t events)
+{
+	struct osc_daemon *d = arg;
+	int fd = accept4(d->listener.fd, NULL, NULL,
+			 SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct osc_error e;
+
+	(void)events;
+	if (fd < 0)
+		return;
+	if (!allowed(d, fd))
+		turn_away(fd, "you are neither its user, nor root, nor in its "
+			      "group; try to start your own osconceptsd");
+	else if (nr_clients(d) >= CLIENTS_MAX)
+		turn_away(fd, "too many clients; try again later");
+	else if (!add_client(d, fd, &e))
+		fprintf(stderr, "osconceptsd: %s\n", e.text);
+}
+
+int osc_clients_adopt(struct osc_daemon *d, int fd, struct osc_error *e)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) ||
+	    fcntl(fd, F_SETFD, FD_CLOEXEC))
+		return osc_error_set(e, errno, "cannot use descriptor %d: %s",
+				     fd, strerror(errno));
+	d->one_client = true;
+	return add_client(d, fd, e) ? 0 : -e->err;
+}
+
+/* The directory of the default socket is ours to make; others must exist. */
+static int make_directory(const char *path, struct osc_error *e)
+{
+	char dir[sizeof(((struct osc_daemon *)0)->socket_path)];
+	char *slash;
+
+	snprintf(dir, sizeof(dir), "%s", path);
+	slash = strrchr(dir, '/');
+	if (!slash || slash == dir)
+		return 0;
+	*slash = '\0';
+	if (!mkdir(dir, 0755) || errno == EEXIST)
+		return 0;
+	return osc_error_set(e, errno,
+			     "cannot make the directory '%s': %s; try "
+			     "--socket PATH",
+			     dir, strerror(errno));
+}
+
+/*
+ * A lock beside the socket tells a living daemon from what a dead one left:
+ * whoever holds it may replace the socket file.
+ */
+static int take_lock(struct osc_daemon *d, const char *path,
+		     struct osc_error *e)
+{
+	char name[sizeof(d->socket_path) + 8];
+	struct stat ours, there;
+
+	snprintf(name, sizeof(name), "%s.lock", path);
+	for (;;) {
+		d->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+			       0600);
+		if (d->lock < 0)
+			return osc_error_set(e, errno,
+					     "cannot make '%s': %s; try "
+					     "--socket PATH in a directory you "
+					     "may write to",
+					     name, strerror(errno));
+		if (flock(d->lock, LOCK_EX | LOCK_NB))
+			break;
+		/* The one before us may have removed it before we had it. */
+		if (!fstat(d->lock, &ours) && !stat(name, &there) &&
+		    ours.st_ino == there.st_ino && ours.st_dev == there.st_dev)
+			return 0;
+		close(d->lock);
+	}
+	close(d->lock);
+	d->lock = -1;
+	return osc_error_set(e, EADDRINUSE,
+			     "cannot listen on '%s': another osconceptsd does; "
+			     "try another --socket, or stop that one",
+			     path);
+}
+
+static int remove_stale(const char *path, struct osc_error *e)
+{
+	struct stat st;
+
+	if (lstat(path, &st))
+		return 0;
+	if (!S_ISSOCK(st.st_mode))
+		return osc_error_set(e, EEXIST,
+				     "cannot listen on '%s': it exists and is "
+				     "not a socket; try another --socket",
+				     path);
+	if (unlink(path))
+		return osc_error_set(e, errno,
+				     "cannot remove the stale socket '%s': %s",
+				     path, strerror(errno));
+	return 0;
+}
+
+static int bind_socket(struct osc_daemon *d, const char *path, mode_t mode,
+		       struct osc_error *e)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	mode_t mask;
+	int ret;
+
+	if (fd < 0)
+		return osc_error_set(e, errno, "cannot make a socket: %s",
+				     strerror(errno));
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+	/* Nobody else may connect before the mode is what was asked for. */
+	mask = umask(0177);
+	ret = bind(fd, (const struct sockaddr *)&a, sizeof(a)) ? -errno : 0;
+	umask(mask);
+	if (ret) {
+		close(fd);
+		return osc_error_set(e, -ret,
+				     "cannot listen on '%s': %s; try --socket "
+				     "PATH",
+				     path, strerror(-ret));
+	}
+	snprintf(d->socket_path, sizeof(d->socket_path), "%s", path);
+	if ((d->group != (gid_t)-1 && chown(path, (uid_t)-1, d->group)) ||
+	    chmod(path, mode) || listen(fd, CLIENTS_MAX)) {
+		ret = osc_error_set(e, errno, "cannot listen on '%s': %s", path,
+				    strerror(errno));
+	} else {
+		ret = osc_loop_add(&d->loop, &d->listener, fd, EPOLLIN,
+				   on_connect, d, e);
+	}
+	if (ret)
+		close(fd);
+	return ret;
+}
+
+int osc_clients_listen(struct osc_daemon *d, const char *path, mode_t mode,
+		       struct osc_error *e)
+{
+	int ret;
+
+	if (strlen(path) >= sizeof(d->socket_path))
+		return osc_error_set(e, ENAMETOOLONG,
+				     "cannot listen on '%s': longer than a "
+				     "socket's name may be; try a shorter one",
+				     path);
+	ret = make_directory(path, e);
+	if (!ret)
+		ret = take_lock(d, path, e);
+	if (!ret)
+		ret = remove_stale(path, e);
+	if (!ret)
+		ret = bind_socket(d, path, mode, e);
+	return ret;
+}
+
+void osc_clients_close(struct osc_daemon *d)
+{
+	while (d->clients) {
+		struct osc_client *c = d->clients;
+
+		d->clients = c->next;
+		free_client(c);
+	}
+	if (d->listener.fd >= 0) {
+		int fd = d->listener.fd;
+
+		osc_loop_remove(&d->loop, &d->listener);
+		close(fd);
+	}
+	if (*d->socket_path) {
+		char name[sizeof(d->socket_path) + 8];
+
+		unlink(d->socket_path);
+		snprintf(name, sizeof(name), "%s.lock", d->socket_path);
+		unlink(name);
+	}
+	if (d->lock >= 0)
+		close(d->lock);
+}

@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What can be asked of the daemon: one table, one function a request. Each
+ * either answers its ticket at once, or hands it to what will.
+ * Documentation/control-protocol.md is the contract.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "correlate/run.h"
+#include "daemon/run.h"
+#include "lib/clock.h"
+#include "lib/control.h"
+#include "lib/cpus.h"
+#include "lib/error.h"
+
+#define CONNECTIONS_MAX 1000000
+#define REQUESTS_MAX 1000000000000
+#define DURATION_MAX_S 86400.0
+#define INTERVAL_MIN_S 0.01
+#define INTERVAL_MAX_S 3600.0
+
+struct op {
+	const char *name;
+	/* Answers or takes over the ticket, unless it fails. */
+	int (*run)(struct osc_daemon *d, const json_t *request,
+		   struct osc_ticket *t, struct osc_error *e);
+};
+
+static int bad(struct osc_error *e, const char *what)
+{
+	return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
+				  "cannot take the request: %s; see "
+				  "osconceptsd(8)",
+				  what);
+}
+
+/* After json_unpack_ex with JSON_STRICT: what it found wrong. */
+static int bad_fields(struct osc_error *e, const json_error_t *why)
+{
+	return bad(e, why->text);
+}
+
+static int answer(struct osc_daemon *d, struct osc_ticket *t, json_t *fields)
+{
+	if (fields && json_object_set_new(fields, "ok", json_true())) {
+		json_decref(fields);
+		fields = NULL;
+	}
+	osc_client_answer(d, t, fields);
+	return 0;
+}
+
+static int copy_text(char *out, size_t size, const char *text, const char *what,
+		     struct osc_error *e)
+{
+	if (strlen(text) >= size)
+		return bad(e, what);
+	strcpy(out, text);
+	return 0;
+}
+
+/* CPUs of an option; absent: not pinned. */
+static int take_cpus(const char *what, const char *text, cpu_set_t *out,
+		     bool *pinned, struct osc_error *e)
+{
+	*pinned = text;
+	return text ? osc_cpus_parse(what, text, out, e) : 0;
+}
+
+static int take_source(const char *text, enum osc_counters_kind *out,
+		       struct osc_error *e)
+{
+	*out = OSC_COUNTERS_AUTO;
+	return text ? osc_counters_kind_parse(text, out, e) : 0;
+}
+
+static int op_hello(struct osc_daemon *d, const json_t *request,
+		    struct osc_ticket *t, struct osc_error *e)
+{
+	struct osc_counters *c;
+	char source[16];
+	int ret;
+
+	(void)request;
+	ret = osc_counters_open(&c, d->kind, e);
+	if (ret)
+		return ret;
+	snprintf(source, sizeof(source), "%s", osc_counters_source(c));
+	osc_counters_close(c);
+	return answer(d, t,
+		      json_pack("{s:s, s:s, s:i, s:i, s:s}", "schema",
+				OSC_CONTROL_SCHEMA, "version", OSC_VERSION,
+				"pid", (int)getpid(), "uid", (int)geteuid(),
+				"source", source));
+}
+
+/* A service started by a request; its ticket until it is ready. */
+struct started {
+	struct osc_ticket ticket;
+	struct osc_ticket stopping;
+	bool asked, stop_asked;
+};
+
+static json_t *service_document(const struct osc_service *s)
+{
+	return json_pack("{s:i, s:s, s:s, s:i, s:i, s:s, s:s}", "server",
+			 (int)s->number, "model", s->options.model, "state",
+			 osc_service_state_name(s), "pid", (int)s->child.pid,
+			 "port", (int)s->port, "url", s->url, "source",
+			 osc_counters_source(s->counters));
+}
+
+static void on_started(struct osc_service *s, void *arg)
+{
+	struct started *started = arg;
+
+	if (!started->asked)
+		return;
+	started->asked = false;
+	answer(s->d, &started->ticket, service_document(s));
+}
+
+static void on_ended(struct osc_service *s, void *arg)
+{
+	struct started *started = arg;
+	struct osc_daemon *d = s->d;
+	bool in_order = s->state == OSC_SERVICE_ENDED && started->stop_asked;
+	struct osc_error e = { 0 };
+
+	if (!osc_service_reap(s, &e) && !*s->why.text && in_order &&
+	    !osc_child_exit_code(&s->child)) {
+		answer(d, &started->stopping,
+		       json_pack("{s:i}", "server", (int)s->number));
+	} else {
+		osc_service_obituary(s, &e);
+		if (started->stop_asked)
+			osc_client_refuse(d, &started->stopping, &e);
+		else if (!started->asked)
+			fprintf(stderr, "osconceptsd: server %u: %s\n",
+				s->number, e.text);
+	}
+	if (started->asked)
+		osc_client_refuse(d, &started->ticket, &e);
+	osc_service_free(s);
+	free(started);
+	osc_daemon_check_end(d);
+}
+
+static unsigned int nr_services(const struct osc_daemon *d)
+{
+	unsigned int n = 0;
+
+	for (const struct osc_service *s = d->services; s; s = s->next)
+		n++;
+	return n;
+}
+
+static int check_ending(const struct osc_daemon *d, struct osc_error *e)
+{
+	if (d->ending)
+		return osc_error_set(e, ESHUTDOWN,
+				     "cannot start anything: osconceptsd is "
+				     "about to end; try to start another");
+	return 0;
+}
+
+/* The members that describe a server, in start and run alike. */
+struct server_fields {
+	const char *model, *address, *cpus, *source;
+	json_int_t port, workers;
+};
+
+static int take_server(const struct server_fields *f,
+		       struct osc_service_options *o, struct osc_error *e)
+{
+	int ret;
+
+	*o = (struct osc_service_options){ 0 };
+	if (f->port < 0 || f->port > 65535)
+		return bad(e, "port must lie between 0 and 65535");
+	if (f->workers < 0 || f->workers > 4096)
+		return bad(e, "workers must lie between 0 and 4096");
+	o->port = (unsigned int)f->port;
+	o->workers = (unsigned int)f->workers;
+	ret = copy_text(o->model, sizeof(o->model), f->model,
+			"model is too long", e);
+	if (!ret)
+		ret = copy_text(o->address, sizeof(o->address),
+				f->address ?: "127.0.0.1",
+				"address is too long", e);
+	if (!ret)
+		ret = take_cpus("server_cpus", f->cpus, &o->cpus, &o->pinned,
+				e);
+	if (!ret)
+		ret = take_source(f->source, &o->source, e);
+	return ret;
+}
+
+static int op_start(struct osc_daemon *d, const json_t *request,
+		    struct osc_ticket *t, struct osc_error *e)
+{
+	struct osc_service_options o;
+	struct server_fields f = { 0 };
+	struct started *started;
+	json_error_t why;
+	int ret = check_ending(d, e);
+
+	if (!ret &&
+	    json_unpack_ex((json_t *)request, &why, JSON_STRICT,
+			   "{s:s, s?o, s:s, s?s, s?I, s?I, s?s, s?s}", "op",
+			   &(const char *){ 0 }, "id", &(json_t *){ 0 },
+			   "model", &f.model, "address", &f.address, "port",
+			   &f.port, "workers", &f.workers, "server_cpus",
+			   &f.cpus, "source", &f.source))
+		ret = bad_fields(e, &why);
+	if (!ret)
+		ret = take_server(&f, &o, e);
+	if (!ret && nr_services(d) >= OSC_SERVICES_MAX)
+		ret = osc_error_set(e, EMFILE,
+				    "cannot start a server: %d run already; "
+				    "try to stop one",
+				    OSC_SERVICES_MAX);
+	if (ret)
+		return ret;
+	started = calloc(1, sizeof(*started));
+	if (!started)
+		return osc_error_set(e, ENOMEM,
+				     "cannot start a server: out of memory");
+	if (!osc_service_start(d, &o, on_started, on_ended, started, e)) {
+		free(started);
+		return -e->err;
+	}
+	started->ticket = *t;
+	started->asked = true;
+	return 0;
+}
+
+/* A run's own server is not for others to stop. */
+static bool is_ours(const struct osc_service *s)
+{
+	return s->ended == on_ended;
+}
+
+static int find_server(struct osc_daemon *d, const json_t *request,
+		       struct osc_service **s, struct osc_error *e)
+{
+	json_error_t why;
+	int number;
+
+	if (json_unpack_ex((json_t *)request, &why, JSON_STRICT,
+			   "{s:s, s?o, s:i}", "op", &(const char *){ 0 }, "id",
+			   &(json_t *){ 0 }, "server", &number))
+		return bad_fields(e, &why);
+	*s = osc_service_find(d, (unsigned int)number);
+	if (*s && is_ours(*s))
+		return 0;
+	return osc_error_set(
+		e, ESRCH, "there is no server %d; try the op 'list'", number);
+}
+
+static int op_stop(struct osc_daemon *d, const json_t *request,
+		   struct osc_ticket *t, struct osc_error *e)
+{
+	struct osc_service *s;
+	struct started *started;
+	int ret = find_server(d, request, &s, e);
+
+	if (ret)
+		return ret;
+	started = s->arg;
+	if (started->stop_asked)
+		return osc_error_set(e, EALREADY,
+				     "server %u is being stopped already",
+				     s->number);
+	started->stop_asked = true;
+	started->stopping = *t;
+	osc_service_stop(s);
+	return 0;
+}
+
+static int op_list(struct osc_daemon *d, const json_t *request,
+		   struct osc_ticket *t, struct osc_error *e)
+{
+	json_t *all = json_array();
+
+	(void)request;
+	(void)e;
+	for (const struct osc_service *s = d->services; s; s = s->next) {
+		if (is_ours(s))
+			json_array_append_new(all, service_document(s));
+	}
+	return answer(d, t,
+		      json_pack("{s:o, s:o}", "servers", all, "run",
+				d->run ? json_integer(osc_run_number(d->run)) :
+					 json_null()));
+}
+
+static json_t *account_document(const struct osc_account_snapshot *a)
+{
+	json_t *o = json_pack("{s:I}", "connections_open",
+			      (json_int_t)a->connections_open);
+
+	for (int i = 0; o && i < OSC_NR_ACCOUNT; i++)
+		json_object_set_new(o, osc_account_name(i),
+				    json_integer((json_int_t)a->value[i]));
+	return o;
+}
+
+static int op_sample(struct osc_daemon *d, const json_t *request,
+		     struct osc_ticket *t, struct osc_error *e)
+{
+	struct osc_account_snapshot account;
+	struct osc_counts counts;
+	struct osc_service *s;
+	int ret = find_server(d, request, &s, e);
+
+	if (!ret && s->state != OSC_SERVICE_READY)
+		ret = osc_error_set(e, EAGAIN, "server %u is %s", s->number,
+				    osc_service_state_name(s));
+	if (!ret)
+		ret = osc_counters_read(s->counters, s->target, &counts, e);
+	if (!ret)
+		ret = osc_account_read(&s->account, &account, e);
+	if (ret)
+		return ret;
+	return answer(d, t,
+		      json_pack("{s:i, s:I, s:o, s:I, s:I, s:I, s:o}", "server",
+				(int)s->number, "time_ns",
+				(json_int_t)counts.time_ns, "kernel",
+				osc_counts_document(&counts), "tasks_live",
+				(json_int_t)counts.tasks_live, "tasks_exited",
+				(json_int_t)counts.tasks_exited, "lost",
+				(json_int_t)counts.lost, "account",
+				account_document(&account)));
+}
+
+/* The members of a run beyond its server's. */
+struct run_fields {
+	const char *mode, *path, *client_cpus;
+	json_int_t connections, requests;
+	double duration_s, interval_s;
+};
+
+static int take_path(const char *path, struct osc_run_options *o,
+		     struct osc_error *e)
+{
+	for (const char *p = path; *p; p++) {
+		if (*p <= ' ' || *p == 0x7f)
+			return bad(e, "path holds blanks or control codes");
+	}
+	if (*path != '/')
+		return bad(e, "path must begin with /");
+	return copy_text(o->path, sizeof(o->path), path, "path is too long", e);
+}
+
+static int take_run(const struct run_fields *f, struct osc_run_options *o,
+		    struct osc_error *e)
+{
+	int ret;
+
+	if (strcmp(f->mode, "keepalive") && strcmp(f->mode, "close"))
+		return bad(e, "mode must be keepalive or close");
+	if (f->connections < 1 || f->connections > CONNECTIONS_MAX)
+		return bad(e, "connections must lie between 1 and 1000000");
+	if (f->requests < 0 || f->requests > REQUESTS_MAX)
+		return bad(e, "requests must lie between 0 and 10^12");
+	/* Written so that NaN is refused too. */
+	if (!(f->requests > 0) == !(f->duration_s > 0) ||
+	    !(f->duration_s <= DURATION_MAX_S))
+		return bad(e, "give either requests or duration_s, which is "
+			      "at most a day");
+	if (!(f->interval_s >= INTERVAL_MIN_S &&
+	      f->interval_s <= INTERVAL_MAX_S))
+		return bad(e, "interval_s must lie between 0.01 and 3600");
+	strcpy(o->mode, f->mode);
+	o->connections = (uint64_t)f->connections;
+	o->requests = (uint64_t)f->requests;
+	o->duration_ns = (uint64_t)llround(f->duration_s * OSC_NS_PER_S);
+	o->interval_ns = (uint64_t)llround(f->interval_s * OSC_NS_PER_S);
+	ret = take_path(f->path, o, e);
+	if (!ret)
+		ret = take_cpus("client_cpus", f->client_cpus, &o->client_cpus,
+				&o->client_pinned, e);
+	return ret;
+}
+
+static int check_idle(const struct osc_daemon *d, struct osc_error *e)
+{
+	if (d->run)
+		return osc_error_set(e, EBUSY,
+				     "cannot begin a run: run %u is under way, "
+				     "and two would disturb each other; try "
+				     "again when it has ended",
+				     osc_run_number(d->run));
+	return check_ending(d, e);
+}
+
+static int op_run(struct osc_daemon *d, const json_t *request,
+		  struct osc_ticket *t, struct osc_error *e)
+{
+	struct run_fields r = { .mode = "keepalive",
+				.path = "/",
+				.connections = 1,
+				.interval_s = 0.1 };
+	struct server_fields s = { 0 };
+	struct osc_run_options o = { 0 };
+	json_error_t why;
+	int ret = check_idle(d, e);
+
+	if (ret)
+		return ret;
+	if (json_unpack_ex((json_t *)request, &why, JSON_STRICT,
+			   "{s:s, s?o, s:s, s?I, s?s, s?s, s?s, s?s, s?s,"
+			   " s?I, s?I, s?F, s?F}",
+			   "op", &(const char *){ 0 }, "id", &(json_t *){ 0 },
+			   "model", &s.model, "workers", &s.workers,
+			   "server_cpus", &s.cpus, "source", &s.source, "mode",
+			   &r.mode, "path", &r.path, "client_cpus",
+			   &r.client_cpus, "connections", &r.connections,
+			   "requests", &r.requests, "duration_s", &r.duration_s,
+			   "interval_s", &r.interval_s))
+		return bad_fields(e, &why);
+	ret = take_server(&s, &o.server, e);
+	if (!ret)
+		ret = take_run(&r, &o, e);
+	if (!ret)
+		ret = osc_run_start(d, &o, t, e);
+	return ret;
+}
+
+static int op_cancel(struct osc_daemon *d, const json_t *request,
+		     struct osc_ticket *t, struct osc_error *e)
+{
+	(void)request;
+	if (!d->run)
+		return osc_error_set(e, ESRCH,
+				     "cannot cancel a run: none is under way");
+	osc_run_cancel(d->run, "a client asked for it");
+	(void)e;
+	return answer(d, t, json_object());
+}
+
+static int op_shutdown(struct osc_daemon *d, const json_t *request,
+		       struct osc_ticket *t, struct osc_error *e)
+{
+	(void)request;
+	(void)e;
+	answer(d, t, json_object());
+	osc_daemon_end(d);
+	return 0;
+}
+
+static const struct op ops[] = {
+	{ "hello", op_hello },	 { "start", op_start },
+	{ "list", op_list },	 { "sample", op_sample },
+	{ "stop", op_stop },	 { "run", op_run },
+	{ "cancel", op_cancel }, { "shutdown", op_shutdown },
+};
+
+void osc_ops_handle(struct osc_daemon *d, unsigned int client,
+		    const json_t *request)
+{
+	const char *name = json_string_value(json_object_get(request, "op"));
+	struct osc_ticket t;
+	struct osc_error e;
+	int ret = -EINVAL;
+
+	if (!osc_ticket_take(d, client, json_object_get(request, "id"), &t))
+		return;
+	if (!name)
+		bad(&e, "it has no op");
+	else
+		osc_error_set_exit(&e, OSC_EXIT_USAGE, EINVAL,
+				   "cannot take the request: '%.60s' is not an "
+				   "op; see osconceptsd(8)",
+				   name);
+	for (size_t i = 0; name && i < sizeof(ops) / sizeof(*ops); i++) {
+		if (!strcmp(ops[i].name, name))
+			ret = ops[i].run(d, request, &t, &e);
+	}
+	if (ret)
+		osc_client_refuse(d, &t, &e);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * service.h - one server that the daemon runs as a target: a gated child that
+ * is watched before its first instruction, its counters and its own account.
+ */
+#ifndef OSC_DAEMON_SERVICE_H
+#define OSC_DAEMON_SERVICE_H
+
+#include <sched.h>
+
+#include "correlate/audit.h"
+#include "daemon/daemon.h"
+#include "lib/account.h"
+#include "lib/child.h"
+#include "lib/error.h"
+
+struct osc_service_options {
+	char model[32];
+	char address[64];
+	unsigned int port; /* 0: any */
+	unsigned int workers; /* 0: the model's own choice */
+	cpu_set_t cpus;
+	bool pinned; /* to cpus */
+	enum osc_counters_kind source;
+};
+
+enum osc_service_state {
+	OSC_SERVICE_STARTING,
+	OSC_SERVICE_READY,
+	OSC_SERVICE_STOPPING,
+	OSC_SERVICE_ENDED, /* a zombie: osc_service_reap comes next */
+};
+
+struct osc_service {
+	struct osc_service *next;
+	struct osc_daemon *d;
+	unsigned int number;
+	struct osc_service_options options;
+	enum osc_service_state state;
+	struct osc_child child;
+	struct osc_counters *counters;
+	uint32_t target;
+	struct osc_account_reader account; /* .map NULL before it is ready */
+	struct osc_tree base; /* what it had done when it became a target */
+	unsigned int port;
+	char url[128];
+
+	/* To its owner; each at most once, `ended` in any state. */
+	void (*ready)(struct osc_service *s, void *arg);
+	void (*ended)(struct osc_service *s, void *arg);
+	void *arg;
+
+	/* private */
+	char directory[64]; /* of the account file, until it is open */
+	int ready_fd;
+	char line[16];
+	size_t line_length;
+	struct osc_source ready_source, death;
+	struct osc_timer timer;
+	struct osc_error why; /* it stopped by itself: what is known */
+};
+
+/* NULL and *e when it could not be started. */
+struct osc_service *
+osc_service_start(struct osc_daemon *d, const struct osc_service_options *o,
+		  void (*ready)(struct osc_service *, void *),
+		  void (*ended)(struct osc_service *, void *), void *arg,
+		  struct osc_error *e);
+/* SIGTERM, and SIGKILL when that does not do; then `ended` is called. */
+void osc_service_stop(struct osc_service *s);
+/* Fills child.status and child.usage of one that has ended. */
+int osc_service_reap(struct osc_service *s, struct osc_error *e);
+/* Kills what still runs, without calling back, and forgets it. */
+void osc_service_free(struct osc_service *s);
+/* Why it ended, as an error, when nobody had asked it to. */
+void osc_service_obituary(const struct osc_service *s, struct osc_error *e);
+
+struct osc_service *osc_service_find(struct osc_daemon *d, unsigned int number);
+const char *osc_service_state_name(const struct osc_service *s);
+
+#endif

@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 
 static const struct osc_command commands[] = {
+	{ "serve", "serve HTTP under one concurrency model", cmd_serve },
 	{ "stat", "count a command, a process tree or the system", cmd_stat },
 	{ "watch", "show rates as they change", cmd_watch },
 	{ "monitor", "print notifications as they come", cmd_monitor },

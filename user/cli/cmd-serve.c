@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* osconcepts serve - the HTTP server under one of the engines. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "lib/clock.h"
+#include "lib/cpus.h"
+#include "lib/parse.h"
+#include "servers/engine.h"
+#include "servers/server.h"
+
+#define NAME "serve"
+
+static bool quiet;
+static bool json;
+
+static void usage(FILE *out)
+{
+	fputs("Usage: osconcepts serve --model MODEL [OPTIONS]\n"
+	      "       osconcepts serve --list [--json]\n"
+	      "\n"
+	      "Serve small HTTP/1.1 answers under one concurrency model. Parser,\n"
+	      "answers and limits are the same for all; only the engine differs.\n"
+	      "\n"
+	      "  GET /            13 bytes of text\n"
+	      "  GET /bytes/N     a body of N bytes, up to 1073741824\n"
+	      "  GET /work/N      N microseconds of CPU time, up to 1000000\n"
+	      "  GET /sleep/N     N microseconds asleep, up to 60000000\n"
+	      "\n"
+	      "Models:\n",
+	      out);
+	for (const struct osc_engine *m = osc_engines; m->name; m++)
+		fprintf(out, "  %-16s %s\n", m->name, m->summary);
+	fputs("\n"
+	      "Options:\n"
+	      "  -m, --model MODEL        how to wait for many connections\n"
+	      "  -p, --port PORT          port to listen on, 0 for any free (8080)\n"
+	      "  -a, --address ADDRESS    numeric address to listen on (127.0.0.1)\n"
+	      "  -w, --workers N          fork, thread: children or threads at once\n"
+	      "                           (4096); epoll: processes, a loop each (1)\n"
+	      "      --max-connections N  at once in a process; more wait in the\n"
+	      "                           backlog (as descriptors allow)\n"
+	      "      --backlog N          connections the kernel keeps waiting (4096)\n"
+	      "      --cpus LIST          run on these CPUs: 0, 0-3, 0,2\n"
+	      "      --header-timeout D   from a request's first byte to its last (10s)\n"
+	      "      --idle-timeout D     before a request's first byte (60s)\n"
+	      "      --write-timeout D    for each 64 KiB a client takes (30s)\n"
+	      "      --grace D            after SIGTERM, for what is in flight (10s)\n"
+	      "      --max-header SIZE    of line and fields together, up to 16k (8k)\n"
+	      "      --max-body SIZE      of a request's body (1M)\n"
+	      "      --account FILE       keep the server's own books in FILE\n"
+	      "      --ready-fd FD        write the port to FD when listening\n"
+	      "  -l, --list               list the models and who works like them\n"
+	      "  -j, --json               start or list as JSON on standard output\n"
+	      "  -q, --quiet              no line at the start and the end\n"
+	      "  -h, --help               show this help\n"
+	      "\n"
+	      "SIGTERM, SIGINT or SIGHUP stops the server: it finishes what is in\n"
+	      "flight and exits 0; a second one ends it at once, exit 1.\n"
+	      "See osconcepts-serve(1).\n",
+	      out);
+}
+
+static int list_models(void)
+{
+	json_t *array = json_array();
+	int failed = !array;
+
+	for (const struct osc_engine *m = osc_engines; json && m->name; m++)
+		failed |= json_array_append_new(
+			array,
+			json_pack("{s:s, s:s, s:s, s:s}", "model", m->name,
+				  "family", m->family, "works_like",
+				  m->works_like, "summary", m->summary));
+	if (json && !failed)
+		failed = json_dumpf(array, stdout, JSON_INDENT(2)) ||
+			 putchar('\n') == EOF;
+	json_decref(array);
+	if (failed) {
+		fputs("osconcepts serve: cannot write the list: out of memory\n",
+		      stderr);
+		return OSC_EXIT_FAILED;
+	}
+	if (json)
+		return osc_cli_finish(NAME, OSC_EXIT_OK);
+	printf("%-8s %-8s %-52s %s\n", "MODEL", "FAMILY", "HOW IT WAITS",
+	       "WORKS LIKE");
+	for (const struct osc_engine *m = osc_engines; m->name; m++)
+		printf("%-8s %-8s %-52s %s\n", m->name, m->family, m->summary,
+		       m->works_like);
+	return osc_cli_finish(NAME, OSC_EXIT_OK);
+}
+
+static void print_start_json(const struct osc_server_start *s)
+{
+	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:I, s:s?}",
+			      "schema", "osconcepts-serve/1", "model",
+			      s->config->engine->name, "url", s->url, "address",
+			      s->config->address, "port", (int)s->port, "pid",
+			      (int)getpid(), "workers", (int)s->workers,
+			      "max_connections", (json_int_t)s->max_connections,
+			      "account", s->config->account_path);
+
+	if (o)
+		json_dumpf(o, stdout, JSON_COMPACT);
+	json_decref(o);
+	putchar('\n');
+	/* Before the engine forks: a child must not hold it too. */
+	fflush(stdout);
+}
+
+static void started(const struct osc_server_start *s)
+{
+	if (json)
+		print_start_json(s);
+	if (!quiet)
+		fprintf(stderr,
+			"osconcepts serve: %s on %s, pid %d, up to %u %s; "
+			"Ctrl-C stops it\n",
+			s->config->engine->name, s->url, (int)getpid(),
+			s->workers, s->config->engine->workers_are);
+}
+
+static int print_end(const struct osc_server_report *r,
+		     const struct osc_server_config *config)
+{
+	const uint64_t *v = r->account.value;
+
+	if (r->forced) {
+		fprintf(stderr,
+			"osconcepts serve: stopped at once by a second "
+			"signal: %" PRIu64 " connections cut\n",
+			r->cut);
+		return OSC_EXIT_FAILED;
+	}
+	if (r->cut)
+		fprintf(stderr,
+			"osconcepts serve: %" PRIu64 " connections cut: not "
+			"finished %gs after the stop; try a longer --grace\n",
+			r->cut, (double)config->grace_ns / OSC_NS_PER_S);
+	if (!quiet)
+		fprintf(stderr,
+			"osconcepts serve: answered %" PRIu64
+			" requests on %" PRIu64 " connections\n",
+			v[OSC_ACCOUNT_REQUESTS], v[OSC_ACCOUNT_ACCEPTS]);
+	return OSC_EXIT_OK;
+}
+
+enum {
+	OPT_MAX_CONNECTIONS = 256,
+	OPT_BACKLOG,
+	OPT_CPUS,
+	OPT_HEADER_TIMEOUT,
+	OPT_IDLE_TIMEOUT,
+	OPT_WRITE_TIMEOUT,
+	OPT_GRACE,
+	OPT_MAX_HEADER,
+	OPT_MAX_BODY,
+	OPT_ACCOUNT,
+	OPT_READY_FD,
+};
+
+static const struct option options[] = {
+	{ "model", required_argument, NULL, 'm' },
+	{ "port", required_argument, NULL, 'p' },
+	{ "address", required_argument, NULL, 'a' },
+	{ "workers", required_argument, NULL, 'w' },
+	{ "max-connections", required_argument, NULL, OPT_MAX_CONNECTIONS },
+	{ "backlog", required_argument, NULL, OPT_BACKLOG },
+	{ "cpus", required_argument, NULL, OPT_CPUS },
+	{ "header-timeout", required_argument, NULL, OPT_HEADER_TIMEOUT },
+	{ "idle-timeout", required_argument, NULL, OPT_IDLE_TIMEOUT },
+	{ "write-timeout", required_argument, NULL, OPT_WRITE_TIMEOUT },
+	{ "grace", required_argument, NULL, OPT_GRACE },
+	{ "max-header", required_argument, NULL, OPT_MAX_HEADER },
+	{ "max-body", required_argument, NULL, OPT_MAX_BODY },
+	{ "account", required_argument, NULL, OPT_ACCOUNT },
+	{ "ready-fd", required_argument, NULL, OPT_READY_FD },
+	{ "list", no_argument, NULL, 'l' },
+	{ "json", no_argument, NULL, 'j' },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static int parse_model(const char *name, struct osc_server_config *c,
+		       struct osc_error *e)
+{
+	c->engine = osc_engine_find(name);
+	if (c->engine)
+		return 0;
+	return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
+				  "--model '%s': there is no such model; try "
+				  "'osconcepts serve --list'",
+				  name);
+}
+
+static int parse_ready_fd(const char *text, struct osc_server_config *c,
+			  struct osc_error *e)
+{
+	uint64_t n;
+	int ret = osc_parse_u64("--ready-fd", text, 0, 1 << 20, &n, e);
+
+	if (ret)
+		return ret;
+	if (fcntl((int)n, F_GETFD) < 0)
+		return osc_error_set_exit(e, OSC_EXIT_USAGE, errno,
+					  "--ready-fd %s: %s; try the write "
+					  "end of an open pipe",
+					  text, strerror(errno));
+	c->ready_fd = (int)n;
+	return 0;
+}
+
+static int parse_number(int opt, const char *text, struct osc_server_config *c,
+			struct osc_error *e)
+{
+	uint64_t n = 0;
+	int ret;
+
+	switch (opt) {
+	case 'p':
+		ret = osc_parse_u64("--port", text, 0, 65535, &n, e);
+		c->port = (uint16_t)n;
+		return ret;
+	case 'w':
+		ret = osc_parse_u64("--workers", text, 1, 1 << 20, &n, e);
+		c->workers = (unsigned int)n;
+		return ret;
+	case OPT_MAX_CONNECTIONS:
+		ret = osc_parse_u64("--max-connections", text, 1, 1 << 24, &n,
+				    e);
+		c->max_connections = (unsigned int)n;
+		return ret;
+	case OPT_BACKLOG:
+		ret = osc_parse_u64("--backlog", text, 1, 1 << 20, &n, e);
+		c->backlog = (int)n;
+		return ret;
+	case OPT_MAX_HEADER:
+		ret = osc_parse_size("--max-header", text, 64, OSC_SERVER_INPUT,
+				     &n, e);
+		c->limits.head_bytes = (uint32_t)n;
+		if (c->limits.line_bytes > n)
+			c->limits.line_bytes = (uint32_t)n;
+		return ret;
+	default:
+		return osc_parse_size("--max-body", text, 0, 1ull << 40,
+				      &c->limits.body_bytes, e);
+	}
+}
+
+static int parse_time(int opt, const char *text, struct osc_server_config *c,
+		      struct osc_error *e)
+{
+	static const uint64_t min = OSC_NS_PER_MS, max = 86400 * OSC_NS_PER_S;
+
+	switch (opt) {
+	case OPT_HEADER_TIMEOUT:
+		return osc_parse_duration_ns("--header-timeout", text, min, max,
+					     &c->header_timeout_ns, e);
+	case OPT_IDLE_TIMEOUT:
+		return osc_parse_duration_ns("--idle-timeout", text, min, max,
+					     &c->idle_timeout_ns, e);
+	case OPT_WRITE_TIMEOUT:
+		return osc_parse_duration_ns("--write-timeout", text, min, max,
+					     &c->write_timeout_ns, e);
+	default:
+		return osc_parse_duration_ns("--grace", text, 0, max,
+					     &c->grace_ns, e);
+	}
+}
+
+static int parse_option(int opt, struct osc_server_config *c,
+			struct osc_error *e)
+{
+	switch (opt) {
+	case 'm':
+		return parse_model(optarg, c, e);
+	case 'a':
+		c->address = optarg;
+		return 0;
+	case 'q':
+		quiet = true;
+		return 0;
+	case OPT_ACCOUNT:
+		c->account_path = optarg;
+		return 0;
+	case OPT_READY_FD:
+		return parse_ready_fd(optarg, c, e);
+	case OPT_CPUS:
+		c->has_cpus = true;
+		return osc_cpus_parse("--cpus", optarg, &c->cpus, e);
+	case OPT_HEADER_TIMEOUT:
+	case OPT_IDLE_TIMEOUT:
+	case OPT_WRITE_TIMEOUT:
+	case OPT_GRACE:
+		return parse_time(opt, optarg, c, e);
+	default:
+		return parse_number(opt, optarg, c, e);
+	}
+}
+
+static int check(const struct osc_server_config *c, struct osc_error *e)
+{
+	if (!c->engine)
+		return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
+					  "no --model given; try --model epoll "
+					  "or 'osconcepts serve --list'");
+	if (c->workers > c->engine->workers_max)
+		return osc_error_set_exit(e, OSC_EXIT_USAGE, ERANGE,
+					  "--workers %u: %s takes up to %u",
+					  c->workers, c->engine->name,
+					  c->engine->workers_max);
+	return 0;
+}
+
+int cmd_serve(int argc, char **argv)
+{
+	struct osc_server_config config;
+	struct osc_server_report report;
+	struct osc_error e = { 0 };
+	bool list = false;
+	int opt;
+
+	osc_server_defaults(&config);
+	while ((opt = getopt_long(argc, argv, "m:p:a:w:ljqh", options, NULL)) !=
+	       -1) {
+		if (opt == '?')
+			return osc_cli_usage(NAME);
+		if (opt == 'h') {
+			usage(stdout);
+			return osc_cli_finish(NAME, OSC_EXIT_OK);
+		}
+		if (opt == 'l')
+			list = true;
+		else if (opt == 'j')
+			json = true;
+		else if (parse_option(opt, &config, &e))
+			return osc_cli_fail(NAME, &e);
+	}
+	if (optind < argc) {
+		fprintf(stderr, "osconcepts serve: unexpected '%s'\n",
+			argv[optind]);
+		return osc_cli_usage(NAME);
+	}
+	if (list)
+		return list_models();
+	if (check(&config, &e) || osc_server_run(&config, started, &report, &e))
+		return osc_cli_fail(NAME, &e);
+	return print_end(&report, &config);
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "servers/accept.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/error.h"
+#include "servers/listen.h"
+
+static void count(const struct osc_acceptor *a, enum osc_account_field field)
+{
+	osc_books_add(&a->service->books, field, 1);
+}
+
+/* No process or thread to be had: say so, rather than let the client wait. */
+static void refuse(struct osc_acceptor *a, int fd)
+{
+	char text[OSC_RESPONSE_MAX];
+	struct osc_output out = { .data = text, .size = sizeof(text) };
+	ssize_t n;
+
+	osc_exchange_refuse(a->service, &out);
+	n = send(fd, out.data, out.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n > 0)
+		osc_books_add(&a->service->books, OSC_ACCOUNT_BYTES_OUT,
+			      (uint64_t)n);
+	close(fd);
+	count(a, OSC_ACCOUNT_CLOSES);
+}
+
+/* 0: the backlog is empty or the limit is reached; -EMFILE: pause. */
+static int accept_all(struct osc_acceptor *a)
+{
+	while (a->active(a->engine) < a->limit) {
+		int fd = osc_listen_accept(a->listener, 0);
+
+		if (fd == -EAGAIN)
+			return 0;
+		if (fd < 0)
+			return fd;
+		count(a, OSC_ACCOUNT_ACCEPTS);
+		if (a->start(a->engine, fd)) {
+			refuse(a, fd);
+			return -EMFILE;
+		}
+	}
+	return 0;
+}
+
+static void wait_for_work(struct osc_acceptor *a, bool accepting,
+			  uint64_t pause_until)
+{
+	struct pollfd pfd[2] = {
+		{ .fd = accepting ? a->listener : -1, .events = POLLIN },
+		{ .fd = a->wake_fd, .events = POLLIN },
+	};
+	struct timespec timeout;
+	uint64_t now = pause_until ? osc_clock_ns() : 0;
+	uint64_t left = pause_until > now ? pause_until - now : 0;
+	uint64_t ended;
+
+	timeout.tv_sec = (time_t)(left / OSC_NS_PER_S);
+	timeout.tv_nsec = (long)(left % OSC_NS_PER_S);
+	/* Interrupted or timed out: the caller looks at everything anyway. */
+	ppoll(pfd, 2, pause_until ? &timeout : NULL, &a->waiting_mask);
+	if (pfd[1].revents & POLLIN && read(a->wake_fd, &ended, sizeof(ended)))
+		return;
+}
+
+int osc_acceptor_run(struct osc_acceptor *a, struct osc_error *e)
+{
+	uint64_t pause_until = 0;
+	bool was_full = false;
+	int ret = 0;
+
+	while (!*a->stop) {
+		bool full = a->active(a->engine) >= a->limit;
+
+		if (full && !was_full)
+			count(a, OSC_ACCOUNT_ACCEPT_PAUSES);
+		was_full = full;
+		wait_for_work(a, !full && !pause_until, pause_until);
+		a->tend(a->engine);
+		if (pause_until && osc_clock_ns() < pause_until)
+			continue;
+		pause_until = 0;
+		ret = accept_all(a);
+		if (ret == -EMFILE) {
+			count(a, OSC_ACCOUNT_ACCEPT_PAUSES);
+			pause_until = osc_clock_ns() +
+				      OSC_SERVER_PAUSE_MS * OSC_NS_PER_MS;
+		} else if (ret) {
+			close(a->listener);
+			return osc_error_set(e, -ret,
+					     "cannot accept connections: %s",
+					     strerror(-ret));
+		}
+	}
+	/* Closing the listener would reset those who are connected already. */
+	accept_all(a);
+	close(a->listener);
+	return 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * accept.h - the main loop of the engines that give each connection a process
+ * or a thread: wait, accept, start, until told to stop.
+ */
+#ifndef OSC_SERVERS_ACCEPT_H
+#define OSC_SERVERS_ACCEPT_H
+
+#include <signal.h>
+
+#include "servers/server.h"
+
+struct osc_acceptor {
+	const struct osc_server *server;
+	struct osc_service *service; /* to refuse with */
+	int listener;
+	int wake_fd; /* readable when a connection has ended; -1: a signal says */
+	unsigned int
+		limit; /* connections at once; the rest wait in the backlog */
+	sigset_t waiting_mask; /* signals that may end the wait are not in it */
+	const volatile sig_atomic_t *stop;
+	void *engine;
+	/* Connections being served. */
+	unsigned int (*active)(void *engine);
+	/* Takes fd over, or returns -errno and leaves it. */
+	int (*start)(void *engine, int fd);
+	/* After each wait: sees to the connections that have ended. */
+	void (*tend)(void *engine);
+};
+
+/*
+ * Runs until *stop, then takes what has been connected by then and closes the
+ * listener. Fails only when the listener is broken.
+ */
+int osc_acceptor_run(struct osc_acceptor *a, struct osc_error *e);
+
+#endif

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "servers/blocking.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+
+/* The buffers live on the stack: a page that is never used costs nothing. */
+struct connection {
+	struct osc_blocking *b;
+	struct osc_exchange exchange;
+	struct osc_output out;
+	uint64_t deadline_ns; /* of the request being read; 0: none begun */
+	size_t have; /* bytes of input not yet used */
+	char input[OSC_SERVER_INPUT];
+	char output[OSC_SERVER_OUTPUT];
+};
+
+/*
+ * idle is raised before hang_up is looked at, and hang_up before idle: so
+ * either we see that we shall not wait, or the waker sees that we do, and its
+ * shutdown ends our read. What has arrived by then is still read.
+ */
+void osc_blocking_wake(struct osc_blocking *b)
+{
+	if (atomic_load(&b->idle))
+		shutdown(b->fd, SHUT_RD);
+}
+
+static void count(const struct connection *c, enum osc_account_field field,
+		  uint64_t n)
+{
+	osc_books_add(&c->b->service.books, field, n);
+}
+
+/* SO_RCVTIMEO, inherited from the listener, bounds the wait. */
+static ssize_t read_first(struct connection *c)
+{
+	ssize_t n;
+
+	do {
+		atomic_store(&c->b->idle, true);
+		if (atomic_load(c->b->hang_up))
+			n = recv(c->b->fd, c->input, sizeof(c->input),
+				 MSG_DONTWAIT);
+		else
+			n = read(c->b->fd, c->input, sizeof(c->input));
+		atomic_store(&c->b->idle, false);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EAGAIN && !atomic_load(c->b->hang_up))
+		count(c, OSC_ACCOUNT_TIMEOUTS, 1);
+	return n;
+}
+
+/* The rest of a request, which must be here at the deadline. */
+static ssize_t read_more(struct connection *c)
+{
+	struct pollfd pfd = { .fd = c->b->fd, .events = POLLIN };
+
+	for (;;) {
+		uint64_t now = osc_clock_ns();
+		ssize_t n = recv(c->b->fd, c->input + c->have,
+				 sizeof(c->input) - c->have, MSG_DONTWAIT);
+
+		if (n >= 0 || (errno != EAGAIN && errno != EINTR))
+			return n;
+		if (now >= c->deadline_ns) {
+			errno = ETIMEDOUT;
+			return -1;
+		}
+		if (poll(&pfd, 1,
+			 (int)((c->deadline_ns - now) / OSC_NS_PER_MS) + 1) <
+			    0 &&
+		    errno != EINTR)
+			return -1;
+	}
+}
+
+/* Writes all of iov, each call bounded by SO_SNDTIMEO and all by a deadline. */
+static bool write_all(struct connection *c, struct iovec *iov, int nr)
+{
+	uint64_t deadline = 0;
+
+	while (nr) {
+		ssize_t n =
+			nr == 1 ? write(c->b->fd, iov->iov_base, iov->iov_len) :
+				  writev(c->b->fd, iov, nr);
+
+		if (n < 0) {
+			if (errno == EINTR)
+				continue;
+			if (errno == EAGAIN)
+				count(c, OSC_ACCOUNT_TIMEOUTS, 1);
+			return false;
+		}
+		count(c, OSC_ACCOUNT_BYTES_OUT, (uint64_t)n);
+		while (nr && (size_t)n >= iov->iov_len) {
+			n -= (ssize_t)iov->iov_len;
+			iov++;
+			nr--;
+		}
+		if (!nr)
+			return true;
+		iov->iov_base = (char *)iov->iov_base + n;
+		iov->iov_len -= (size_t)n;
+		if (!deadline) {
+			deadline = osc_clock_ns() +
+				   c->b->server->config->write_timeout_ns;
+		} else if (osc_clock_ns() > deadline) {
+			count(c, OSC_ACCOUNT_TIMEOUTS, 1);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool flush(struct connection *c)
+{
+	struct iovec iov = { .iov_base = c->out.data, .iov_len = c->out.len };
+
+	c->out.len = 0;
+	return !iov.iov_len || write_all(c, &iov, 1);
+}
+
+static bool stream(struct connection *c)
+{
+	struct iovec iov[OSC_RESPONSE_IOV];
+	uint64_t *left = &c->exchange.stream_left;
+
+	while (*left) {
+		uint64_t bytes = 0;
+		int nr = osc_response_pattern(iov, c->exchange.route.n, *left);
+
+		for (int i = 0; i < nr; i++)
+			bytes += iov[i].iov_len;
+		if (!write_all(c, iov, nr))
+			return false;
+		*left -= bytes;
+	}
+	return true;
+}
+
+static void sleep_us(uint64_t us)
+{
+	uint64_t end = osc_clock_ns() + us * OSC_NS_PER_US;
+	const struct timespec until = {
+		.tv_sec = (time_t)(end / OSC_NS_PER_S),
+		.tv_nsec = (long)(end % OSC_NS_PER_S),
+	};
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) ==
+	       EINTR)
+		;
+}
+
+/*
+ * Closing a socket with unread input sends a reset, which can destroy the last
+ * answer before the client has read it: so take the input away first, for a
+ * bounded time and amount.
+ */
+static void linger(struct connection *c)
+{
+	size_t taken = 0;
+
+	shutdown(c->b->fd, SHUT_WR);
+	c->have = 0;
+	c->deadline_ns = osc_clock_ns() + OSC_SERVER_LINGER_NS;
+	while (taken < OSC_SERVER_LINGER_BYTES) {
+		ssize_t n = read_more(c);
+
+		if (n <= 0)
+			return;
+		count(c, OSC_ACCOUNT_BYTES_IN, (uint64_t)n);
+		taken += (size_t)n;
+	}
+}
+
+static bool read_input(struct connection *c)
+{
+	bool first = !c->have && osc_exchange_is_idle(&c->exchange);
+	ssize_t n;
+
+	if (first) {
+		n = read_first(c);
+		c->deadline_ns = 0;
+	} else {
+		if (!c->deadline_ns)
+			c->deadline_ns =
+				osc_clock_ns() +
+				c->b->server->config->header_timeout_ns;
+		n = read_more(c);
+	}
+	if (n > 0) {
+		count(c, OSC_ACCOUNT_BYTES_IN, (uint64_t)n);
+		c->have += (size_t)n;
+		return true;
+	}
+	if (n < 0 && errno == ETIMEDOUT && !first) {
+		count(c, OSC_ACCOUNT_TIMEOUTS, 1);
+		osc_exchange_timeout(&c->b->service, &c->out);
+		if (flush(c))
+			linger(c);
+	}
+	return false;
+}
+
+void osc_blocking_serve(struct osc_blocking *b)
+{
+	struct connection c;
+	enum osc_next next;
+	bool alive = true;
+	size_t used;
+
+	/* Not the buffers: clearing them would touch their pages. */
+	c.b = b;
+	memset(&c.exchange, 0, sizeof(c.exchange));
+	c.out = (struct osc_output){ .data = c.output,
+				     .size = sizeof(c.output) };
+	c.deadline_ns = 0;
+	c.have = 0;
+
+	alive = read_input(&c);
+	while (alive) {
+		next = osc_exchange_run(&c.exchange, &b->service, c.input,
+					c.have, &used, &c.out);
+		c.have -= used;
+		if (used && c.have)
+			memmove(c.input, c.input + used, c.have);
+		if (c.exchange.renewed)
+			c.deadline_ns = 0;
+		if (!flush(&c))
+			return;
+		switch (next) {
+		case OSC_NEXT_READ:
+			alive = read_input(&c);
+			break;
+		case OSC_NEXT_WRITE:
+			break;
+		case OSC_NEXT_STREAM:
+			alive = stream(&c);
+			break;
+		case OSC_NEXT_SLEEP:
+			sleep_us(c.exchange.route.n);
+			c.exchange.slept = true;
+			break;
+		case OSC_NEXT_CLOSE:
+			return;
+		case OSC_NEXT_LINGER:
+			linger(&c);
+			return;
+		}
+	}
+}

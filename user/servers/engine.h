@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * engine.h - the table of engines: one file and one row each. An engine turns
+ * a listening socket into answered requests in its own way of waiting.
+ */
+#ifndef OSC_SERVERS_ENGINE_H
+#define OSC_SERVERS_ENGINE_H
+
+#include <stdbool.h>
+
+struct osc_error;
+struct osc_server;
+struct osc_server_report;
+
+struct osc_engine {
+	const char *name;
+	const char *family; /* process, thread, event */
+	const char *summary; /* one sentence */
+	const char *works_like; /* a real server that works so */
+	const char *workers_are; /* what --workers counts */
+	unsigned int workers_default;
+	unsigned int workers_max;
+	/* Takes several connections in one process, each with a descriptor. */
+	bool shares_descriptors;
+	/* Workers are processes that a master forks and replaces; otherwise
+	 * the first process runs the engine itself.
+	 */
+	bool supervised;
+	/* Each of the supervised processes has a listener of its own. */
+	bool listener_each;
+	/*
+	 * Serves until told to stop, and returns when nothing is in flight.
+	 * Supervised: in worker `index`, told by SIGTERM. Otherwise in the
+	 * first process, which then also minds the grace and the report.
+	 */
+	int (*run)(struct osc_server *server, unsigned int index,
+		   struct osc_server_report *report, struct osc_error *e);
+};
+
+/* Ends with a row without a name. */
+extern const struct osc_engine osc_engines[];
+
+/* NULL when there is none of that name. */
+const struct osc_engine *osc_engine_find(const char *name);
+
+int osc_engine_fork(struct osc_server *server, unsigned int index,
+		    struct osc_server_report *report, struct osc_error *e);
+int osc_engine_thread(struct osc_server *server, unsigned int index,
+		      struct osc_server_report *report, struct osc_error *e);
+int osc_engine_epoll(struct osc_server *server, unsigned int index,
+		     struct osc_server_report *report, struct osc_error *e);
+
+#endif

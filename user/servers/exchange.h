@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * exchange.h - the conversation on one connection: bytes in, bytes out, no
+ * socket and no waiting. Every engine runs this and does what it returns.
+ */
+#ifndef OSC_SERVERS_EXCHANGE_H
+#define OSC_SERVERS_EXCHANGE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/account.h"
+#include "servers/http.h"
+#include "servers/response.h"
+#include "servers/route.h"
+
+/* What the conversations of one process or one loop have in common. */
+struct osc_service {
+	struct osc_http_limits limits;
+	struct osc_books books;
+	struct osc_response_cache cache;
+	/* True: each answer says that it is the connection's last. */
+	const atomic_bool *draining;
+};
+
+enum osc_exchange_phase {
+	OSC_EXCHANGE_HEAD,
+	OSC_EXCHANGE_BODY,
+	OSC_EXCHANGE_ANSWER,
+	OSC_EXCHANGE_STREAM,
+	OSC_EXCHANGE_OVER,
+};
+
+/* Holds nothing between two requests: an idle connection need not keep one. */
+struct osc_exchange {
+	struct osc_http_parser parser;
+	struct osc_route route;
+	uint64_t body_left; /* of the request, to be passed over */
+	uint64_t stream_left; /* of the answer; the engine counts it down */
+	uint8_t phase;
+	bool slept;
+	bool refused; /* the rest of the input means nothing */
+	bool renewed; /* the last run finished a request: time limits restart */
+};
+
+/* What the engine does next, after it has written all of the output. */
+enum osc_next {
+	OSC_NEXT_READ, /* get more input */
+	OSC_NEXT_WRITE, /* nothing: the output was full; call again */
+	OSC_NEXT_STREAM, /* write stream_left bytes of the pattern; call again */
+	OSC_NEXT_SLEEP, /* wait for route.n us, set slept; call again */
+	OSC_NEXT_CLOSE, /* close */
+	OSC_NEXT_LINGER, /* close so that unread input does not kill the answer */
+};
+
+/*
+ * Runs as far as the input goes. in[0..len) is what has arrived and not yet
+ * been used; *used is how much of it was. The rest is to be passed again, with
+ * more behind it. Between two calls nothing points into the input. A call
+ * without new input repeats its answer and writes nothing.
+ */
+enum osc_next osc_exchange_run(struct osc_exchange *x, struct osc_service *s,
+			       const char *in, size_t len, size_t *used,
+			       struct osc_output *out);
+
+/* Between two requests, with nothing half read. */
+static inline bool osc_exchange_is_idle(const struct osc_exchange *x)
+{
+	return x->phase == OSC_EXCHANGE_HEAD && !x->parser.pos &&
+	       !x->parser.scanned;
+}
+
+/* The 408 for a request that did not arrive in time. */
+void osc_exchange_timeout(struct osc_service *s, struct osc_output *out);
+
+/* The 503 for a connection that no child or thread could be had for. */
+void osc_exchange_refuse(struct osc_service *s, struct osc_output *out);
+
+#endif

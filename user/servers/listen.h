@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* listen.h - listening sockets, and the one policy of accepting from them. */
+#ifndef OSC_SERVERS_LISTEN_H
+#define OSC_SERVERS_LISTEN_H
+
+#include <stdint.h>
+
+struct osc_error;
+struct osc_server_config;
+
+/*
+ * Opens `count` non-blocking listeners on one address and port. With more than
+ * one the kernel spreads connections over them (SO_REUSEPORT); another server
+ * on the same port is still refused. *port: what was bound.
+ */
+int osc_listen_open(const struct osc_server_config *config, unsigned int count,
+		    int *fds, uint16_t *port, struct osc_error *e);
+
+/* "http://127.0.0.1:8080/", with brackets where IPv6 needs them. */
+void osc_listen_url(const struct osc_server_config *config, uint16_t port,
+		    char *out, unsigned int size);
+
+/*
+ * The next connection, or
+ *   -EAGAIN  there is none now;
+ *   -EMFILE  descriptors or memory have run out: pause, connections wait in
+ *            the backlog and none is lost;
+ *   other    the listener itself is broken.
+ * What befell a single connection (ECONNABORTED and the like) is passed over.
+ */
+int osc_listen_accept(int listener, int flags);
+
+#endif

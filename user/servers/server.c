@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "servers/server.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/error.h"
+#include "servers/engine.h"
+#include "servers/listen.h"
+#include "servers/supervise.h"
+
+/* Descriptors that one process needs beside its connections. */
+#define OTHER_DESCRIPTORS 32
+/* What a process takes on at most, unless --max-connections says more. */
+#define CONNECTIONS_DEFAULT (1u << 20)
+
+void osc_server_defaults(struct osc_server_config *config)
+{
+	*config = (struct osc_server_config){
+		.address = "127.0.0.1",
+		.port = 8080,
+		.backlog = 4096,
+		.limits = {
+			.line_bytes = 4 << 10,
+			.head_bytes = 8 << 10,
+			.fields = 100,
+			.body_bytes = 1 << 20,
+		},
+		.header_timeout_ns = 10 * OSC_NS_PER_S,
+		.idle_timeout_ns = 60 * OSC_NS_PER_S,
+		.write_timeout_ns = 30 * OSC_NS_PER_S,
+		.grace_ns = 10 * OSC_NS_PER_S,
+		.ready_fd = -1,
+	};
+}
+
+void osc_server_service(const struct osc_server *server, unsigned int slot,
+			bool exclusive, const atomic_bool *draining,
+			struct osc_service *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->limits = server->config->limits;
+	out->books = osc_account_books(server->account, slot, exclusive);
+	out->draining = draining;
+}
+
+/* As many descriptors as we may have: a connection costs one. */
+static unsigned int raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return 1024;
+	if (limit.rlim_cur < limit.rlim_max) {
+		struct rlimit raised = { limit.rlim_max, limit.rlim_max };
+
+		if (!setrlimit(RLIMIT_NOFILE, &raised))
+			limit = raised;
+	}
+	return limit.rlim_cur < CONNECTIONS_DEFAULT ?
+		       (unsigned int)limit.rlim_cur :
+		       CONNECTIONS_DEFAULT;
+}
+
+static void set_sizes(struct osc_server *s)
+{
+	const struct osc_server_config *config = s->config;
+	const struct osc_engine *engine = config->engine;
+	unsigned int descriptors = raise_descriptors();
+
+	s->workers = config->workers ? config->workers :
+				       engine->workers_default;
+	s->max_connections = config->max_connections;
+	if (!s->max_connections && engine->shares_descriptors)
+		s->max_connections = descriptors > 2 * OTHER_DESCRIPTORS ?
+					     descriptors - OTHER_DESCRIPTORS :
+					     descriptors / 2;
+	/* A worker that serves one connection is one connection. */
+	if (!engine->listener_each && s->max_connections &&
+	    s->workers > s->max_connections)
+		s->workers = s->max_connections;
+	if (!s->max_connections)
+		s->max_connections = s->workers;
+	s->nr_listeners = engine->listener_each ? s->workers : 1;
+}
+
+static int set_affinity(const struct osc_server_config *config,
+			struct osc_error *e)
+{
+	if (!config->has_cpus ||
+	    !sched_setaffinity(0, sizeof(config->cpus), &config->cpus))
+		return 0;
+	return osc_error_set(e, errno,
+			     "--cpus: %s; try CPUs that this process may use, "
+			     "see 'taskset -p $$'",
+			     strerror(errno));
+}
+
+static int tell_ready(int fd, uint16_t port, struct osc_error *e)
+{
+	char text[8];
+	int len = snprintf(text, sizeof(text), "%u\n", port);
+
+	if (fd < 0)
+		return 0;
+	if (write(fd, text, (size_t)len) != len)
+		return osc_error_set(e, errno,
+				     "--ready-fd %d: %s; try the "
+				     "write end of an open pipe",
+				     fd, strerror(errno));
+	close(fd);
+	return 0;
+}
+
+/* Stop signals wait until the engine, or its master, asks for them. */
+static void block_signals(struct osc_server *s)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, &s->old_mask);
+	/* Inherited from a nohup, say, it would hide the ends of children. */
+	signal(SIGCHLD, SIG_DFL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static int serve(struct osc_server *s, struct osc_server_start *start,
+		 void (*started)(const struct osc_server_start *),
+		 struct osc_server_report *report, struct osc_error *e)
+{
+	const struct osc_engine *engine = s->config->engine;
+	int ret;
+
+	start->workers = s->workers;
+	start->max_connections = s->max_connections;
+	atomic_store(&s->account->state, OSC_ACCOUNT_SERVING);
+	ret = tell_ready(s->config->ready_fd, start->port, e);
+	if (ret)
+		return ret;
+	started(start);
+	ret = engine->supervised ?
+		      osc_supervise(s, s->nr_listeners, report, e) :
+		      engine->run(s, 0, report, e);
+	if (!ret)
+		atomic_store(&s->account->state, OSC_ACCOUNT_STOPPED);
+	osc_account_sum(s->account, &report->account);
+	return ret;
+}
+
+int osc_server_run(const struct osc_server_config *config,
+		   void (*started)(const struct osc_server_start *start),
+		   struct osc_server_report *report, struct osc_error *e)
+{
+	struct osc_server s = { .config = config };
+	struct osc_server_start start = { .config = config };
+	int ret;
+
+	memset(report, 0, sizeof(*report));
+	set_sizes(&s);
+	ret = set_affinity(config, e);
+	if (ret)
+		return ret;
+	s.listeners = calloc(s.nr_listeners, sizeof(*s.listeners));
+	if (!s.listeners)
+		return osc_error_set(e, ENOMEM,
+				     "cannot keep %u listeners: out of memory",
+				     s.nr_listeners);
+	ret = osc_listen_open(config, s.nr_listeners, s.listeners, &start.port,
+			      e);
+	if (ret)
+		goto out_free;
+	osc_listen_url(config, start.port, start.url, sizeof(start.url));
+	ret = osc_account_create(config->account_path, config->engine->name,
+				 &s.account, e);
+	if (ret)
+		goto out_free;
+	block_signals(&s);
+	ret = serve(&s, &start, started, report, e);
+	sigprocmask(SIG_SETMASK, &s.old_mask, NULL);
+	osc_account_destroy(s.account);
+out_free:
+	free(s.listeners);
+	return ret;
+}

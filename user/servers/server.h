@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* server.h - a server from its configuration to its orderly end. */
+#ifndef OSC_SERVERS_SERVER_H
+#define OSC_SERVERS_SERVER_H
+
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/account.h"
+#include "servers/exchange.h"
+#include "servers/http.h"
+
+struct osc_engine;
+struct osc_error;
+
+/* Input is read, and output made, in pieces of these sizes. */
+#define OSC_SERVER_INPUT (16 << 10)
+#define OSC_SERVER_OUTPUT (32 << 10)
+/* A piece of a body that a client must take within the write timeout. */
+#define OSC_SERVER_PROGRESS (64 << 10)
+/* How long, and for how many bytes, input after a last answer is passed over. */
+#define OSC_SERVER_LINGER_NS (2 * OSC_NS_PER_S)
+#define OSC_SERVER_LINGER_BYTES (16 << 20)
+/* After SIGTERM, idle connections may still send a request for so long. */
+#define OSC_SERVER_LAST_CALL_NS (200 * OSC_NS_PER_MS)
+/* Accepting pauses for so long when descriptors or memory have run out. */
+#define OSC_SERVER_PAUSE_MS 100
+
+struct osc_server_config {
+	const struct osc_engine *engine;
+	const char *address; /* numeric, IPv4 or IPv6 */
+	uint16_t port; /* 0: any free one */
+	int backlog;
+	unsigned int workers; /* 0: the engine's default */
+	unsigned int max_connections; /* 0: what the descriptors allow */
+	struct osc_http_limits limits;
+	uint64_t header_timeout_ns; /* from a request's first byte to its last */
+	uint64_t idle_timeout_ns; /* before a request's first byte */
+	uint64_t write_timeout_ns; /* for each OSC_SERVER_PROGRESS bytes */
+	uint64_t grace_ns; /* from SIGTERM to the end of what is in flight */
+	const char *account_path; /* NULL: no file */
+	int ready_fd; /* gets "PORT\n"; -1: none */
+	bool has_cpus;
+	cpu_set_t cpus;
+};
+
+/* What is known when the server listens. */
+struct osc_server_start {
+	const struct osc_server_config *config;
+	char url[80];
+	uint16_t port;
+	unsigned int workers;
+	unsigned int max_connections;
+};
+
+/* A running server, as its engine sees it. */
+struct osc_server {
+	const struct osc_server_config *config;
+	struct osc_account *account;
+	int *listeners; /* non-blocking; one, or one per worker */
+	unsigned int nr_listeners;
+	unsigned int workers;
+	unsigned int max_connections; /* at once, in one process */
+	sigset_t old_mask; /* of signals, from before the start */
+};
+
+struct osc_server_report {
+	struct osc_account_snapshot account;
+	uint64_t cut; /* connections that the grace did not suffice for */
+	bool forced; /* ended by a second signal */
+};
+
+/* The configuration of `osconcepts serve` without options. */
+void osc_server_defaults(struct osc_server_config *config);
+
+/*
+ * Serves until SIGTERM, SIGINT or SIGHUP, and returns when all that was in
+ * flight is finished and every child is gone. started() is called once, when
+ * connections are welcome. Changes the process: signal mask and handlers,
+ * affinity, the limit of descriptors; meant to be its main work.
+ */
+int osc_server_run(const struct osc_server_config *config,
+		   void (*started)(const struct osc_server_start *start),
+		   struct osc_server_report *report, struct osc_error *e);
+
+/* The part of the limits, cache and books for one process or loop. */
+void osc_server_service(const struct osc_server *server, unsigned int slot,
+			bool exclusive, const atomic_bool *draining,
+			struct osc_service *out);
+
+#endif

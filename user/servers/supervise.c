@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "servers/supervise.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/error.h"
+#include "servers/engine.h"
+
+/* A worker that lived less long died young. */
+#define YOUNG_NS OSC_NS_PER_S
+/* After so many young deaths by an error of their own, no more is tried. */
+#define YOUNG_MAX 5
+#define PAUSE_NS (100 * OSC_NS_PER_MS)
+#define PAUSE_MAX_NS (5 * OSC_NS_PER_S)
+/* Workers mind the grace themselves; one that does not is killed then. */
+#define OVERTIME_NS OSC_NS_PER_S
+
+struct worker {
+	pid_t pid; /* 0: dead */
+	uint64_t started_ns;
+	uint64_t retry_ns; /* when to replace it */
+	unsigned int young_deaths;
+};
+
+struct master {
+	struct osc_server *server;
+	struct osc_books books;
+	struct osc_error *failure; /* shared: where a worker leaves its error */
+	pid_t self;
+	unsigned int count;
+	unsigned int alive;
+	struct worker worker[];
+};
+
+static void __attribute__((noreturn))
+be_worker(struct master *m, unsigned int index)
+{
+	struct osc_server_report unused = { 0 };
+
+	/* A worker must not outlive the server, however that ends. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != m->self)
+		_exit(OSC_EXIT_FAILED);
+	_exit(m->server->config->engine->run(m->server, index, &unused,
+					     m->failure) ?
+		      OSC_EXIT_FAILED :
+		      OSC_EXIT_OK);
+}
+
+static void spawn(struct master *m, unsigned int index)
+{
+	struct worker *w = &m->worker[index];
+
+	w->pid = fork();
+	if (!w->pid)
+		be_worker(m, index);
+	w->started_ns = osc_clock_ns();
+	if (w->pid < 0) {
+		w->pid = 0;
+		w->retry_ns = w->started_ns + PAUSE_NS;
+		return;
+	}
+	m->alive++;
+	osc_books_add(&m->books, OSC_ACCOUNT_FORKS, 1);
+}
+
+/* Connections of a dead worker have been closed by the kernel. */
+static void close_books(struct master *m, unsigned int index)
+{
+	struct osc_account_slot *slots = m->server->account->slot;
+
+	if (m->count == 1) {
+		for (int i = 0; i < OSC_ACCOUNT_MASTER; i++)
+			osc_account_close_open(&slots[i]);
+	} else if (m->count <= OSC_ACCOUNT_MASTER) {
+		osc_account_close_open(&slots[index]);
+	}
+}
+
+static void plan_replacement(struct worker *w, uint64_t now)
+{
+	uint64_t pause = PAUSE_NS;
+
+	if (now - w->started_ns >= YOUNG_NS)
+		w->young_deaths = 0;
+	for (unsigned int i = 0; i < w->young_deaths && pause < PAUSE_MAX_NS;
+	     i++)
+		pause *= 2;
+	/* The first replacement comes at once. */
+	w->retry_ns = w->young_deaths++ ? now + pause : now;
+}
+
+static void buried(struct master *m, pid_t pid, int status)
+{
+	bool in_order = WIFEXITED(status) && !WEXITSTATUS(status);
+
+	for (unsigned int i = 0; i < m->count; i++) {
+		if (m->worker[i].pid != pid)
+			continue;
+		m->worker[i].pid = 0;
+		m->alive--;
+		osc_books_add(&m->books,
+			      in_order ? OSC_ACCOUNT_WORKER_EXITS :
+					 OSC_ACCOUNT_WORKER_DEATHS,
+			      1);
+		if (WIFSIGNALED(status))
+			m->failure->text[0] = '\0';
+		if (!in_order)
+			close_books(m, i);
+		plan_replacement(&m->worker[i], osc_clock_ns());
+	}
+}
+
+static void reap(struct master *m)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		buried(m, pid, status);
+}
+
+/* False when a worker fails each time it starts. */
+static bool replace_dead(struct master *m)
+{
+	uint64_t now = osc_clock_ns();
+
+	for (unsigned int i = 0; i < m->count; i++) {
+		struct worker *w = &m->worker[i];
+
+		if (w->pid || w->retry_ns > now)
+			continue;
+		if (w->young_deaths > YOUNG_MAX && m->failure->text[0])
+			return false;
+		spawn(m, i);
+	}
+	return true;
+}
+
+static uint64_t next_replacement(const struct master *m)
+{
+	uint64_t next = UINT64_MAX;
+
+	for (unsigned int i = 0; i < m->count; i++) {
+		if (!m->worker[i].pid && m->worker[i].retry_ns < next)
+			next = m->worker[i].retry_ns;
+	}
+	return next;
+}
+
+static void signal_all(const struct master *m, int signo)
+{
+	for (unsigned int i = 0; i < m->count; i++) {
+		if (m->worker[i].pid)
+			kill(m->worker[i].pid, signo);
+	}
+}
+
+/* The next signal of the master's, 0 when `until` comes first. */
+static int next_signal(uint64_t until)
+{
+	uint64_t now = osc_clock_ns();
+	uint64_t left = until > now ? until - now : 0;
+	struct timespec timeout = {
+		.tv_sec = (time_t)(left / OSC_NS_PER_S),
+		.tv_nsec = (long)(left % OSC_NS_PER_S),
+	};
+	sigset_t set;
+	int signo;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	signo = sigtimedwait(&set, NULL, until == UINT64_MAX ? NULL : &timeout);
+	return signo > 0 ? signo : 0;
+}
+
+/* Until a stop signal; false when the workers cannot be kept alive. */
+static bool keep_alive(struct master *m)
+{
+	for (;;) {
+		int signo;
+
+		if (!replace_dead(m))
+			return false;
+		signo = next_signal(next_replacement(m));
+		if (signo == SIGCHLD)
+			reap(m);
+		else if (signo)
+			return true;
+	}
+}
+
+static void end_workers(struct master *m, struct osc_server_report *report)
+{
+	uint64_t end =
+		osc_clock_ns() + m->server->config->grace_ns + OVERTIME_NS;
+
+	signal_all(m, SIGTERM);
+	for (reap(m); m->alive; reap(m)) {
+		int signo = next_signal(end);
+
+		if (signo == SIGCHLD)
+			continue;
+		report->forced |= signo != 0;
+		signal_all(m, SIGKILL);
+		end = UINT64_MAX;
+	}
+}
+
+static void count_cut(struct master *m, struct osc_server_report *report)
+{
+	struct osc_account_snapshot books;
+
+	osc_account_sum(m->server->account, &books);
+	report->cut += books.connections_open;
+	for (int i = 0; i < OSC_ACCOUNT_MASTER; i++)
+		osc_account_close_open(&m->server->account->slot[i]);
+}
+
+int osc_supervise(struct osc_server *server, unsigned int count,
+		  struct osc_server_report *report, struct osc_error *e)
+{
+	struct master *m = calloc(1, sizeof(*m) + count * sizeof(m->worker[0]));
+	int ret = 0;
+
+	if (!m)
+		return osc_error_set(e, ENOMEM,
+				     "cannot mind %u workers: out of memory; "
+				     "try fewer --workers",
+				     count);
+	m->failure = mmap(NULL, sizeof(*m->failure), PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (m->failure == MAP_FAILED) {
+		free(m);
+		return osc_error_set(e, errno, "cannot share a page: %s",
+				     strerror(errno));
+	}
+	m->server = server;
+	m->count = count;
+	m->self = getpid();
+	m->books.slot = &server->account->slot[OSC_ACCOUNT_MASTER];
+	m->books.exclusive = true;
+	if (!keep_alive(m))
+		ret = osc_error_set(e, m->failure->err,
+				    "workers fail as they start: %s",
+				    m->failure->text);
+	end_workers(m, report);
+	count_cut(m, report);
+	munmap(m->failure, sizeof(*m->failure));
+	free(m);
+	return ret;
+}

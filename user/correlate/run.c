@@ -68,13 +68,15 @@ json_t *osc_counts_document(const struct osc_counts *c)
 
 json_t *osc_sample_document(const struct osc_sample *s, uint64_t start_ns)
 {
-	json_t *o = json_pack("{s:f, s:I, s:I, s:I, s:I}", "t_s",
-			      (double)(int64_t)(s->time_ns - start_ns) /
-				      OSC_NS_PER_S,
-			      "requests", (json_int_t)s->requests, "accepts",
-			      (json_int_t)s->accepts, "tasks_live",
-			      (json_int_t)s->counts.tasks_live, "tasks_exited",
-			      (json_int_t)s->counts.tasks_exited);
+	json_t *o = json_pack("{s:f, s:I, s:I, s:I, s:I, s:I, s:I}", "t_s",
+			      (double)(s->time_ns - start_ns) / OSC_NS_PER_S,
+			      "requests", (json_int_t)s->requests,
+			      "connections", (json_int_t)s->accepts,
+			      "bytes_out", (json_int_t)s->bytes_out,
+			      "tasks_live", (json_int_t)s->counts.tasks_live,
+			      "tasks_exited",
+			      (json_int_t)s->counts.tasks_exited, "lost",
+			      (json_int_t)s->counts.lost);
 	json_t *counts = osc_counts_document(&s->counts);
 
 	if (!o || !counts || json_object_update(o, counts)) {

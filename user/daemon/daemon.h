@@ -14,9 +14,9 @@
 struct osc_client;
 struct osc_error;
 struct osc_run;
-struct osc_service;
+struct osc_hosted;
 
-#define OSC_SERVICES_MAX 64
+#define OSC_HOSTED_MAX 64
 
 struct osc_daemon {
 	struct osc_loop loop;
@@ -33,9 +33,9 @@ struct osc_daemon {
 	struct osc_client *clients;
 	unsigned int last_client;
 
-	/* service.c */
-	struct osc_service *services;
-	unsigned int last_service;
+	/* hosted.c */
+	struct osc_hosted *hosted;
+	unsigned int last_hosted;
 
 	struct osc_run *run; /* the one under way, or NULL */
 	unsigned int last_run;

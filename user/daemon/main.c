@@ -60,7 +60,7 @@ static int fail(const struct osc_error *e)
 
 void osc_daemon_check_end(struct osc_daemon *d)
 {
-	if (d->ending && !d->run && !d->services)
+	if (d->ending && !d->run && !d->hosted)
 		d->loop.done = true;
 }
 
@@ -71,8 +71,8 @@ void osc_daemon_end(struct osc_daemon *d)
 	d->ending = true;
 	if (d->run)
 		osc_run_cancel(d->run, "osconceptsd is ending");
-	for (struct osc_service *s = d->services; s; s = s->next)
-		osc_service_stop(s);
+	for (struct osc_hosted *s = d->hosted; s; s = s->next)
+		osc_hosted_stop(s);
 	osc_daemon_check_end(d);
 }
 

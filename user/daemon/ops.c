@@ -100,45 +100,45 @@ static int op_hello(struct osc_daemon *d, const json_t *request,
 				"source", source));
 }
 
-/* A service started by a request; its ticket until it is ready. */
+/* A server started by a request; its ticket until it is ready. */
 struct started {
 	struct osc_ticket ticket;
 	struct osc_ticket stopping;
 	bool asked, stop_asked;
 };
 
-static json_t *service_document(const struct osc_service *s)
+static json_t *hosted_document(const struct osc_hosted *s)
 {
 	return json_pack("{s:i, s:s, s:s, s:i, s:i, s:s, s:s}", "server",
 			 (int)s->number, "model", s->options.model, "state",
-			 osc_service_state_name(s), "pid", (int)s->child.pid,
+			 osc_hosted_state_name(s), "pid", (int)s->child.pid,
 			 "port", (int)s->port, "url", s->url, "source",
 			 osc_counters_source(s->counters));
 }
 
-static void on_started(struct osc_service *s, void *arg)
+static void on_started(struct osc_hosted *s, void *arg)
 {
 	struct started *started = arg;
 
 	if (!started->asked)
 		return;
 	started->asked = false;
-	answer(s->d, &started->ticket, service_document(s));
+	answer(s->d, &started->ticket, hosted_document(s));
 }
 
-static void on_ended(struct osc_service *s, void *arg)
+static void on_ended(struct osc_hosted *s, void *arg)
 {
 	struct started *started = arg;
 	struct osc_daemon *d = s->d;
-	bool in_order = s->state == OSC_SERVICE_ENDED && started->stop_asked;
+	bool in_order = s->state == OSC_HOSTED_ENDED && started->stop_asked;
 	struct osc_error e = { 0 };
 
-	if (!osc_service_reap(s, &e) && !*s->why.text && in_order &&
+	if (!osc_hosted_reap(s, &e) && !*s->why.text && in_order &&
 	    !osc_child_exit_code(&s->child)) {
 		answer(d, &started->stopping,
 		       json_pack("{s:i}", "server", (int)s->number));
 	} else {
-		osc_service_obituary(s, &e);
+		osc_hosted_obituary(s, &e);
 		if (started->stop_asked)
 			osc_client_refuse(d, &started->stopping, &e);
 		else if (!started->asked)
@@ -147,16 +147,16 @@ static void on_ended(struct osc_service *s, void *arg)
 	}
 	if (started->asked)
 		osc_client_refuse(d, &started->ticket, &e);
-	osc_service_free(s);
+	osc_hosted_free(s);
 	free(started);
 	osc_daemon_check_end(d);
 }
 
-static unsigned int nr_services(const struct osc_daemon *d)
+static unsigned int nr_hosted(const struct osc_daemon *d)
 {
 	unsigned int n = 0;
 
-	for (const struct osc_service *s = d->services; s; s = s->next)
+	for (const struct osc_hosted *s = d->hosted; s; s = s->next)
 		n++;
 	return n;
 }
@@ -177,11 +177,11 @@ struct server_fields {
 };
 
 static int take_server(const struct server_fields *f,
-		       struct osc_service_options *o, struct osc_error *e)
+		       struct osc_hosted_options *o, struct osc_error *e)
 {
 	int ret;
 
-	*o = (struct osc_service_options){ 0 };
+	*o = (struct osc_hosted_options){ 0 };
 	if (f->port < 0 || f->port > 65535)
 		return bad(e, "port must lie between 0 and 65535");
 	if (f->workers < 0 || f->workers > 4096)
@@ -205,7 +205,7 @@ static int take_server(const struct server_fields *f,
 static int op_start(struct osc_daemon *d, const json_t *request,
 		    struct osc_ticket *t, struct osc_error *e)
 {
-	struct osc_service_options o;
+	struct osc_hosted_options o;
 	struct server_fields f = { 0 };
 	struct started *started;
 	json_error_t why;
@@ -221,18 +221,18 @@ static int op_start(struct osc_daemon *d, const json_t *request,
 		ret = bad_fields(e, &why);
 	if (!ret)
 		ret = take_server(&f, &o, e);
-	if (!ret && nr_services(d) >= OSC_SERVICES_MAX)
+	if (!ret && nr_hosted(d) >= OSC_HOSTED_MAX)
 		ret = osc_error_set(e, EMFILE,
 				    "cannot start a server: %d run already; "
 				    "try to stop one",
-				    OSC_SERVICES_MAX);
+				    OSC_HOSTED_MAX);
 	if (ret)
 		return ret;
 	started = calloc(1, sizeof(*started));
 	if (!started)
 		return osc_error_set(e, ENOMEM,
 				     "cannot start a server: out of memory");
-	if (!osc_service_start(d, &o, on_started, on_ended, started, e)) {
+	if (!osc_hosted_start(d, &o, on_started, on_ended, started, e)) {
 		free(started);
 		return -e->err;
 	}
@@ -242,13 +242,13 @@ static int op_start(struct osc_daemon *d, const json_t *request,
 }
 
 /* A run's own server is not for others to stop. */
-static bool is_ours(const struct osc_service *s)
+static bool is_ours(const struct osc_hosted *s)
 {
 	return s->ended == on_ended;
 }
 
 static int find_server(struct osc_daemon *d, const json_t *request,
-		       struct osc_service **s, struct osc_error *e)
+		       struct osc_hosted **s, struct osc_error *e)
 {
 	json_error_t why;
 	int number;
@@ -257,7 +257,7 @@ static int find_server(struct osc_daemon *d, const json_t *request,
 			   "{s:s, s?o, s:i}", "op", &(const char *){ 0 }, "id",
 			   &(json_t *){ 0 }, "server", &number))
 		return bad_fields(e, &why);
-	*s = osc_service_find(d, (unsigned int)number);
+	*s = osc_hosted_find(d, (unsigned int)number);
 	if (*s && is_ours(*s))
 		return 0;
 	return osc_error_set(
@@ -267,7 +267,7 @@ static int find_server(struct osc_daemon *d, const json_t *request,
 static int op_stop(struct osc_daemon *d, const json_t *request,
 		   struct osc_ticket *t, struct osc_error *e)
 {
-	struct osc_service *s;
+	struct osc_hosted *s;
 	struct started *started;
 	int ret = find_server(d, request, &s, e);
 
@@ -280,7 +280,7 @@ static int op_stop(struct osc_daemon *d, const json_t *request,
 				     s->number);
 	started->stop_asked = true;
 	started->stopping = *t;
-	osc_service_stop(s);
+	osc_hosted_stop(s);
 	return 0;
 }
 
@@ -291,9 +291,9 @@ static int op_list(struct osc_daemon *d, const json_t *request,
 
 	(void)request;
 	(void)e;
-	for (const struct osc_service *s = d->services; s; s = s->next) {
+	for (const struct osc_hosted *s = d->hosted; s; s = s->next) {
 		if (is_ours(s))
-			json_array_append_new(all, service_document(s));
+			json_array_append_new(all, hosted_document(s));
 	}
 	return answer(d, t,
 		      json_pack("{s:o, s:o}", "servers", all, "run",
@@ -317,12 +317,12 @@ static int op_sample(struct osc_daemon *d, const json_t *request,
 {
 	struct osc_account_snapshot account;
 	struct osc_counts counts;
-	struct osc_service *s;
+	struct osc_hosted *s;
 	int ret = find_server(d, request, &s, e);
 
-	if (!ret && s->state != OSC_SERVICE_READY)
+	if (!ret && s->state != OSC_HOSTED_READY)
 		ret = osc_error_set(e, EAGAIN, "server %u is %s", s->number,
-				    osc_service_state_name(s));
+				    osc_hosted_state_name(s));
 	if (!ret)
 		ret = osc_counters_read(s->counters, s->target, &counts, e);
 	if (!ret)

@@ -45,7 +45,7 @@ struct osc_run {
 	struct osc_ticket ticket;
 	enum phase phase;
 	uint64_t phase_ns; /* when it began */
-	struct osc_service *server;
+	struct osc_hosted *server;
 	struct osc_loader load;
 	struct osc_timer timer;
 	struct osc_counts looked; /* the last look, while coming to rest */
@@ -72,7 +72,7 @@ static void run_free(struct osc_run *r)
 
 	osc_loader_close(&r->load);
 	if (r->server)
-		osc_service_free(r->server);
+		osc_hosted_free(r->server);
 	osc_timer_close(&d->loop, &r->timer);
 	osc_samples_free(&r->facts.samples);
 	json_decref(r->load_document);
@@ -256,7 +256,7 @@ static int rest(struct osc_run *r, struct osc_error *e)
 	if (!ret)
 		ret = enter(r, STOP, 0, e);
 	if (!ret)
-		osc_service_stop(r->server);
+		osc_hosted_stop(r->server);
 	return ret;
 }
 
@@ -340,7 +340,7 @@ static void on_tick(void *arg)
 		run_fail(r, &e);
 }
 
-static void on_ready(struct osc_service *s, void *arg)
+static void on_ready(struct osc_hosted *s, void *arg)
 {
 	struct osc_run *r = arg;
 	struct osc_error e;
@@ -364,15 +364,15 @@ static void on_load_ended(void *arg)
 		run_fail(r, &e);
 }
 
-static void on_server_ended(struct osc_service *s, void *arg)
+static void on_server_ended(struct osc_hosted *s, void *arg)
 {
 	struct osc_run *r = arg;
 	struct osc_error e = { 0 };
 	int ret = osc_account_read(&s->account, &r->audit.last_account, &e);
 
-	if (osc_service_reap(s, &e) || r->phase != STOP ||
+	if (osc_hosted_reap(s, &e) || r->phase != STOP ||
 	    osc_child_exit_code(&s->child) || *s->why.text) {
-		osc_service_obituary(s, &e);
+		osc_hosted_obituary(s, &e);
 		run_fail(r, &e);
 		return;
 	}
@@ -398,8 +398,8 @@ int osc_run_start(struct osc_daemon *d, const struct osc_run_options *o,
 	r->load = (struct osc_loader)OSC_LOADER_NONE;
 	ret = osc_timer_open(&d->loop, &r->timer, on_tick, r, e);
 	if (!ret) {
-		r->server = osc_service_start(d, &o->server, on_ready,
-					      on_server_ended, r, e);
+		r->server = osc_hosted_start(d, &o->server, on_ready,
+					     on_server_ended, r, e);
 		ret = r->server ? 0 : -e->err;
 	}
 	if (ret) {

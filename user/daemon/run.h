@@ -3,10 +3,10 @@
 #ifndef OSC_DAEMON_RUN_H
 #define OSC_DAEMON_RUN_H
 
-#include "daemon/service.h"
+#include "daemon/hosted.h"
 
 struct osc_run_options {
-	struct osc_service_options server;
+	struct osc_hosted_options server;
 	char mode[16]; /* "keepalive" or "close" */
 	char path[256]; /* what is asked for, "/..." */
 	uint64_t connections;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * service.h - one server that the daemon runs as a target: a gated child that
+ * hosted.h - one server that the daemon runs as a target: a gated child that
  * is watched before its first instruction, its counters and its own account.
  */
-#ifndef OSC_DAEMON_SERVICE_H
-#define OSC_DAEMON_SERVICE_H
+#ifndef OSC_DAEMON_HOSTED_H
+#define OSC_DAEMON_HOSTED_H
 
 #include <sched.h>
 
@@ -14,7 +14,7 @@
 #include "lib/child.h"
 #include "lib/error.h"
 
-struct osc_service_options {
+struct osc_hosted_options {
 	char model[32];
 	char address[64];
 	unsigned int port; /* 0: any */
@@ -24,19 +24,19 @@ struct osc_service_options {
 	enum osc_counters_kind source;
 };
 
-enum osc_service_state {
-	OSC_SERVICE_STARTING,
-	OSC_SERVICE_READY,
-	OSC_SERVICE_STOPPING,
-	OSC_SERVICE_ENDED, /* a zombie: osc_service_reap comes next */
+enum osc_hosted_state {
+	OSC_HOSTED_STARTING,
+	OSC_HOSTED_READY,
+	OSC_HOSTED_STOPPING,
+	OSC_HOSTED_ENDED, /* a zombie: osc_hosted_reap comes next */
 };
 
-struct osc_service {
-	struct osc_service *next;
+struct osc_hosted {
+	struct osc_hosted *next;
 	struct osc_daemon *d;
 	unsigned int number;
-	struct osc_service_options options;
-	enum osc_service_state state;
+	struct osc_hosted_options options;
+	enum osc_hosted_state state;
 	struct osc_child child;
 	struct osc_counters *counters;
 	uint32_t target;
@@ -46,8 +46,8 @@ struct osc_service {
 	char url[128];
 
 	/* To its owner; each at most once, `ended` in any state. */
-	void (*ready)(struct osc_service *s, void *arg);
-	void (*ended)(struct osc_service *s, void *arg);
+	void (*ready)(struct osc_hosted *s, void *arg);
+	void (*ended)(struct osc_hosted *s, void *arg);
 	void *arg;
 
 	/* private */
@@ -61,21 +61,21 @@ struct osc_service {
 };
 
 /* NULL and *e when it could not be started. */
-struct osc_service *
-osc_service_start(struct osc_daemon *d, const struct osc_service_options *o,
-		  void (*ready)(struct osc_service *, void *),
-		  void (*ended)(struct osc_service *, void *), void *arg,
-		  struct osc_error *e);
+struct osc_hosted *osc_hosted_start(struct osc_daemon *d,
+				    const struct osc_hosted_options *o,
+				    void (*ready)(struct osc_hosted *, void *),
+				    void (*ended)(struct osc_hosted *, void *),
+				    void *arg, struct osc_error *e);
 /* SIGTERM, and SIGKILL when that does not do; then `ended` is called. */
-void osc_service_stop(struct osc_service *s);
+void osc_hosted_stop(struct osc_hosted *s);
 /* Fills child.status and child.usage of one that has ended. */
-int osc_service_reap(struct osc_service *s, struct osc_error *e);
+int osc_hosted_reap(struct osc_hosted *s, struct osc_error *e);
 /* Kills what still runs, without calling back, and forgets it. */
-void osc_service_free(struct osc_service *s);
+void osc_hosted_free(struct osc_hosted *s);
 /* Why it ended, as an error, when nobody had asked it to. */
-void osc_service_obituary(const struct osc_service *s, struct osc_error *e);
+void osc_hosted_obituary(const struct osc_hosted *s, struct osc_error *e);
 
-struct osc_service *osc_service_find(struct osc_daemon *d, unsigned int number);
-const char *osc_service_state_name(const struct osc_service *s);
+struct osc_hosted *osc_hosted_find(struct osc_daemon *d, unsigned int number);
+const char *osc_hosted_state_name(const struct osc_hosted *s);
 
 #endif

@@ -4,7 +4,7 @@
  * says which port it has, serves, is told to stop, is a zombie whose books can
  * still be read, is reaped. Each step is an event of the loop.
  */
-#include "daemon/service.h"
+#include "daemon/hosted.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +27,7 @@
 /* Where the server finds its end of the pipe. */
 #define READY_FD 3
 
-const char *osc_service_state_name(const struct osc_service *s)
+const char *osc_hosted_state_name(const struct osc_hosted *s)
 {
 	static const char *const names[] = { "starting", "ready", "stopping",
 					     "ended" };
@@ -35,22 +35,22 @@ const char *osc_service_state_name(const struct osc_service *s)
 	return names[s->state];
 }
 
-struct osc_service *osc_service_find(struct osc_daemon *d, unsigned int number)
+struct osc_hosted *osc_hosted_find(struct osc_daemon *d, unsigned int number)
 {
-	struct osc_service *s = d->services;
+	struct osc_hosted *s = d->hosted;
 
 	while (s && s->number != number)
 		s = s->next;
 	return s;
 }
 
-static void account_path(const struct osc_service *s, char *path, size_t size)
+static void account_path(const struct osc_hosted *s, char *path, size_t size)
 {
 	snprintf(path, size, "%s/account", s->directory);
 }
 
 /* Once the account is open its file has no more use. */
-static void remove_directory(struct osc_service *s)
+static void remove_directory(struct osc_hosted *s)
 {
 	char path[80];
 
@@ -62,7 +62,7 @@ static void remove_directory(struct osc_service *s)
 	*s->directory = '\0';
 }
 
-static int make_directory(struct osc_service *s, struct osc_error *e)
+static int make_directory(struct osc_hosted *s, struct osc_error *e)
 {
 	snprintf(s->directory, sizeof(s->directory), "/tmp/osconceptsd.XXXXXX");
 	if (mkdtemp(s->directory))
@@ -75,7 +75,7 @@ static int make_directory(struct osc_service *s, struct osc_error *e)
 }
 
 /* Takes it out of the loop; what it did can still be read. */
-static void unwatch_events(struct osc_service *s)
+static void unwatch_events(struct osc_hosted *s)
 {
 	osc_loop_remove(&s->d->loop, &s->ready_source);
 	osc_loop_remove(&s->d->loop, &s->death);
@@ -84,14 +84,14 @@ static void unwatch_events(struct osc_service *s)
 
 static void on_death(void *arg, uint32_t events)
 {
-	struct osc_service *s = arg;
+	struct osc_hosted *s = arg;
 
 	(void)events;
 	/* The zombie still holds its group's number: workers that outlived it
    * serve nobody.
    */
 	osc_child_kill(&s->child, SIGKILL, NULL);
-	s->state = OSC_SERVICE_ENDED;
+	s->state = OSC_HOSTED_ENDED;
 	unwatch_events(s);
 	s->ended(s, s->arg);
 }
@@ -99,9 +99,9 @@ static void on_death(void *arg, uint32_t events)
 /* It starts too slowly or does not stop. Its death is the next event. */
 static void on_late(void *arg)
 {
-	struct osc_service *s = arg;
+	struct osc_hosted *s = arg;
 
-	if (s->state == OSC_SERVICE_STARTING)
+	if (s->state == OSC_HOSTED_STARTING)
 		osc_error_set(
 			&s->why, ETIMEDOUT,
 			"the %s server did not start within %u s; try a less busy machine",
@@ -114,18 +114,18 @@ static void on_late(void *arg)
 	osc_child_kill(&s->child, SIGKILL, NULL);
 }
 
-void osc_service_stop(struct osc_service *s)
+void osc_hosted_stop(struct osc_hosted *s)
 {
-	if (s->state >= OSC_SERVICE_STOPPING)
+	if (s->state >= OSC_HOSTED_STOPPING)
 		return;
-	s->state = OSC_SERVICE_STOPPING;
+	s->state = OSC_HOSTED_STOPPING;
 	/* Not its group: how its workers end is the server's own affair. */
 	pidfd_send_signal(s->child.pidfd, SIGTERM, NULL, 0);
 	if (osc_timer_set(&s->timer, GRACE_S * OSC_NS_PER_S, 0, &s->why))
 		osc_child_kill(&s->child, SIGKILL, NULL);
 }
 
-static int open_account(struct osc_service *s, struct osc_error *e)
+static int open_account(struct osc_hosted *s, struct osc_error *e)
 {
 	char path[80];
 	int ret;
@@ -137,7 +137,7 @@ static int open_account(struct osc_service *s, struct osc_error *e)
 }
 
 /* The line is whole: the server listens. */
-static void become_ready(struct osc_service *s)
+static void become_ready(struct osc_hosted *s)
 {
 	uint64_t port;
 	int ret;
@@ -150,11 +150,11 @@ static void become_ready(struct osc_service *s)
 	if (!ret)
 		ret = osc_timer_set(&s->timer, 0, 0, &s->why);
 	if (ret) {
-		osc_service_stop(s);
+		osc_hosted_stop(s);
 		return;
 	}
 	s->port = (unsigned int)port;
-	s->state = OSC_SERVICE_READY;
+	s->state = OSC_HOSTED_READY;
 	snprintf(s->url, sizeof(s->url), "http://%s:%u", s->options.address,
 		 s->port);
 	s->ready(s, s->arg);
@@ -162,7 +162,7 @@ static void become_ready(struct osc_service *s)
 
 static void on_ready_line(void *arg, uint32_t events)
 {
-	struct osc_service *s = arg;
+	struct osc_hosted *s = arg;
 	ssize_t n = read(s->ready_fd, s->line + s->line_length,
 			 sizeof(s->line) - 1 - s->line_length);
 	char *end;
@@ -184,7 +184,7 @@ static void on_ready_line(void *arg, uint32_t events)
 		osc_error_set(&s->why, EPROTO,
 			      "the %s server did not say its port",
 			      s->options.model);
-		osc_service_stop(s);
+		osc_hosted_stop(s);
 	}
 	/* Closed without a line: its death tells the rest. */
 	osc_loop_remove(&s->d->loop, &s->ready_source);
@@ -198,9 +198,9 @@ struct words {
 	char port[12], workers[12], ready[12], account[80];
 };
 
-static void compose(const struct osc_service *s, struct words *w)
+static void compose(const struct osc_hosted *s, struct words *w)
 {
-	const struct osc_service_options *o = &s->options;
+	const struct osc_hosted_options *o = &s->options;
 	size_t n = 0;
 
 	snprintf(w->port, sizeof(w->port), "%u", o->port);
@@ -228,7 +228,7 @@ static void compose(const struct osc_service *s, struct words *w)
 }
 
 /* The child at its gate, with the pipe on which it will say its port. */
-static int start_child(struct osc_service *s, struct osc_error *e)
+static int start_child(struct osc_hosted *s, struct osc_error *e)
 {
 	struct osc_child_fd fd = { .child = READY_FD };
 	struct osc_child_options o = {
@@ -256,7 +256,7 @@ static int start_child(struct osc_service *s, struct osc_error *e)
 	return ret;
 }
 
-static int start(struct osc_service *s, struct osc_error *e)
+static int start(struct osc_hosted *s, struct osc_error *e)
 {
 	int ret = osc_counters_open(&s->counters, s->options.source, e);
 
@@ -282,13 +282,13 @@ static int start(struct osc_service *s, struct osc_error *e)
 	return ret;
 }
 
-struct osc_service *
-osc_service_start(struct osc_daemon *d, const struct osc_service_options *o,
-		  void (*ready)(struct osc_service *, void *),
-		  void (*ended)(struct osc_service *, void *), void *arg,
-		  struct osc_error *e)
+struct osc_hosted *osc_hosted_start(struct osc_daemon *d,
+				    const struct osc_hosted_options *o,
+				    void (*ready)(struct osc_hosted *, void *),
+				    void (*ended)(struct osc_hosted *, void *),
+				    void *arg, struct osc_error *e)
 {
-	struct osc_service *s = calloc(1, sizeof(*s));
+	struct osc_hosted *s = calloc(1, sizeof(*s));
 
 	if (!s) {
 		osc_error_set(e, ENOMEM,
@@ -299,28 +299,28 @@ osc_service_start(struct osc_daemon *d, const struct osc_service_options *o,
 	s->options = *o;
 	if (s->options.source == OSC_COUNTERS_AUTO)
 		s->options.source = d->kind;
-	s->number = ++d->last_service;
+	s->number = ++d->last_hosted;
 	s->child = (struct osc_child)OSC_CHILD_NONE;
 	s->ready_fd = s->account.fd = -1;
 	s->ready_source.fd = s->death.fd = s->timer.source.fd = -1;
 	s->ready = ready;
 	s->ended = ended;
 	s->arg = arg;
-	s->next = d->services;
-	d->services = s;
+	s->next = d->hosted;
+	d->hosted = s;
 	if (start(s, e)) {
-		osc_service_free(s);
+		osc_hosted_free(s);
 		return NULL;
 	}
 	return s;
 }
 
-int osc_service_reap(struct osc_service *s, struct osc_error *e)
+int osc_hosted_reap(struct osc_hosted *s, struct osc_error *e)
 {
 	return osc_child_wait(&s->child, 0, e);
 }
 
-void osc_service_obituary(const struct osc_service *s, struct osc_error *e)
+void osc_hosted_obituary(const struct osc_hosted *s, struct osc_error *e)
 {
 	const struct osc_child *c = &s->child;
 
@@ -346,9 +346,9 @@ void osc_service_obituary(const struct osc_service *s, struct osc_error *e)
 		e->exit_code = OSC_EXIT_MISSING;
 }
 
-void osc_service_free(struct osc_service *s)
+void osc_hosted_free(struct osc_hosted *s)
 {
-	struct osc_service **link = &s->d->services;
+	struct osc_hosted **link = &s->d->hosted;
 
 	unwatch_events(s);
 	osc_child_close(&s->child);

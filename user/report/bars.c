@@ -11,9 +11,9 @@
 #include "report/sections.h"
 #include "report/svg.h"
 
-#define LABEL_X 84.0
-#define BARS_FROM 92.0
-#define BARS_TO 330.0
+#define LABEL_X 76.0
+#define BARS_FROM 82.0
+#define BARS_TO 298.0
 #define ROW 22.0
 #define HEADING 22.0
 #define AXIS 22.0
@@ -88,15 +88,14 @@ static void draw_axis(FILE *out, const struct svg_axis *x,
 
 		svg_line(out, i ? "grid" : "axis", at, 4, at, bottom);
 		svg_text(out, "tick", "middle", at, bottom + 15,
-			 shown(counter, ticks[i]).text);
+			 html_round(shown(counter, ticks[i])).text);
 	}
 }
 
 static void draw(FILE *out, const struct doc *doc,
 		 const struct doc_counter *counter, double most)
 {
-	struct svg_axis x = { 0, most > 0 ? most : 1, BARS_FROM, BARS_TO,
-			      false };
+	struct svg_axis x = { 0, most, BARS_FROM, BARS_TO, false };
 	double y = 4, bottom = 4 + (double)doc->nr_groups * ROW;
 
 	for (size_t i = 0; i < doc->nr_groups; i++)
@@ -134,17 +133,23 @@ static void figure(FILE *out, const struct doc *doc,
 	html_close(out, "figure");
 }
 
-/* Names what is not in a picture, so that nobody looks for it. */
-static void list_missing(FILE *out, const struct doc *doc)
+/*
+ * Names the counters without a picture, so that nobody looks for them: those
+ * nobody counted (absent), or those that are 0 everywhere.
+ */
+static void list_others(FILE *out, const struct doc *doc, const char *heading,
+			bool absent)
 {
 	bool any = false;
 
 	for (size_t i = 0; i < DOC_NR_COUNTERS; i++) {
-		if (!isnan(longest(doc, &doc_counters[i])))
+		double most = longest(doc, &doc_counters[i]);
+
+		if (absent ? !isnan(most) : most != 0)
 			continue;
 		if (!any)
 			html_open(out, "p", "class", "note", NULL);
-		html_text(out, any ? ", " : "Not counted here: ");
+		html_text(out, any ? ", " : heading);
 		html_text(out, doc_counters[i].label);
 		any = true;
 	}
@@ -165,10 +170,11 @@ int section_counters(FILE *out, const struct doc *doc)
 	for (size_t i = 0; i < DOC_NR_COUNTERS; i++) {
 		double most = longest(doc, &doc_counters[i]);
 
-		if (!isnan(most))
+		if (most > 0)
 			figure(out, doc, &doc_counters[i], most);
 	}
 	html_close(out, "div");
-	list_missing(out, doc);
+	list_others(out, doc, "Zero everywhere: ", false);
+	list_others(out, doc, "Not counted here: ", true);
 	return 0;
 }

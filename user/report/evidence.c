@@ -124,12 +124,12 @@ static void audit_columns(FILE *out)
 	html_open(out, "thead", NULL);
 	html_open(out, "tr", NULL);
 	html_column(out, "n", "Run");
+	html_column(out, NULL, "Verdict");
 	html_column(out, NULL, "Counter");
 	html_column(out, "n", "Counted");
 	html_column(out, "n", "Independent");
 	html_column(out, "n", "Exited");
 	html_column(out, NULL, "Must hold");
-	html_column(out, NULL, "Verdict");
 	html_column(out, NULL, "Independent source");
 	html_close(out, "tr");
 	html_close(out, "thead");
@@ -143,30 +143,41 @@ static void audit_row(FILE *out, const json_t *run, const json_t *row)
 
 	html_open(out, "tr", NULL);
 	html_number_cell(out, html_count(doc_number(run, "run")).text);
+	html_element(out, "td", classes[ok], words[ok]);
 	html_row_header(out, doc_string(row, "counter"));
 	html_number_cell(out, html_count(doc_number(row, "kernel")).text);
 	html_number_cell(out, html_count(doc_number(row, "independent")).text);
 	html_number_cell(out, html_count(doc_number(row, "exited")).text);
-	html_cell(out, doc_string(row, "relation"));
-	html_element(out, "td", classes[ok], words[ok]);
-	html_cell(out, doc_string(row, "oracle"));
+	html_prose_cell(out, doc_string(row, "relation"));
+	html_prose_cell(out, doc_string(row, "oracle"));
 	html_close(out, "tr");
 }
 
-static void count_audit(const struct doc_group *group, size_t *rows,
-			size_t *failed)
+/* What a group's checks or runs came to; the rest could not be judged. */
+struct tally {
+	size_t all, good, bad;
+};
+
+static void tally_add(struct tally *t, int verdict)
 {
-	*rows = *failed = 0;
+	t->all++;
+	t->good += verdict == 1;
+	t->bad += verdict == 0;
+}
+
+static struct tally tally_audit(const struct doc_group *group)
+{
+	struct tally t = { 0 };
+
 	for (size_t r = 0; r < group->nr_runs; r++) {
 		const json_t *audit = json_object_get(group->runs[r], "audit");
 		json_t *row;
 		size_t i;
 
-		json_array_foreach(audit, i, row) {
-			++*rows;
-			*failed += doc_bool(row, "ok") == 0;
-		}
+		json_array_foreach(audit, i, row)
+			tally_add(&t, doc_bool(row, "ok"));
 	}
+	return t;
 }
 
 /* Failed rows before the others: they are what one came to see. */
@@ -189,27 +200,36 @@ static void audit_rows(FILE *out, const struct doc_group *group)
 
 /* What a closed <details> shows: of what, how many, and the bad news. */
 static void details_open(FILE *out, const struct doc_group *group,
-			 const char *what, size_t n, size_t bad,
+			 const char *what, const struct tally *t,
 			 const char *bad_word)
 {
-	html_open(out, "details", bad ? "open" : NULL, bad ? "" : NULL, NULL);
+	html_open(out, "details", t->bad ? "open" : NULL, t->bad ? "" : NULL,
+		  NULL);
 	html_open(out, "summary", NULL);
 	html_element(out, "b", NULL, group->model);
 	html_text(out, " ");
 	html_text(out, group->mode);
-	html_element(out, "span", bad ? "bad" : "good",
-		     bad ? html_count((double)bad).text : "ok");
-	if (bad)
+	if (t->bad) {
+		html_element(out, "span", "bad",
+			     html_count((double)t->bad).text);
 		html_text(out, bad_word);
+	} else if (t->good && t->good == t->all) {
+		html_element(out, "span", "good", "ok");
+	} else {
+		html_element(out, "span", NULL, "not all judged");
+	}
 	html_open(out, "small", NULL);
-	html_text(out, html_count((double)n).text);
+	html_text(out, html_count((double)t->all).text);
 	html_text(out, what);
+	html_text(out, t->all == 1 ? "" : "s");
 	html_close(out, "small");
 	html_close(out, "summary");
 }
 
 int section_audit(FILE *out, const struct doc *doc)
 {
+	size_t all = 0;
+
 	html_element(out, "h2", NULL, "Audit");
 	html_element(
 		out, "p", "note",
@@ -218,13 +238,12 @@ int section_audit(FILE *out, const struct doc *doc)
 		"by their number, as the relation says.");
 	for (size_t i = 0; i < doc->nr_groups; i++) {
 		const struct doc_group *group = &doc->groups[i];
-		size_t rows, failed;
+		struct tally t = tally_audit(group);
 
-		count_audit(group, &rows, &failed);
-		if (!rows)
+		all += t.all;
+		if (!t.all)
 			continue;
-		details_open(out, group, rows == 1 ? " check" : " checks", rows,
-			     failed, " failed");
+		details_open(out, group, " check", &t, " failed");
 		html_table_open(out, "Audit");
 		audit_columns(out);
 		html_open(out, "tbody", NULL);
@@ -233,6 +252,8 @@ int section_audit(FILE *out, const struct doc *doc)
 		html_table_close(out);
 		html_close(out, "details");
 	}
+	if (!all)
+		html_element(out, "p", "note", "No check was made.");
 	return 0;
 }
 
@@ -241,6 +262,7 @@ static void run_columns(FILE *out)
 	html_open(out, "thead", NULL);
 	html_open(out, "tr", NULL);
 	html_column(out, "n", "Run");
+	html_column(out, NULL, "Verdict");
 	html_column(out, "n", "Requests");
 	html_column(out, "n", "Connections");
 	html_column(out, "n", "Per second");
@@ -248,7 +270,6 @@ static void run_columns(FILE *out)
 	html_column(out, "n", "p99");
 	html_column(out, "n", "Tasks ended");
 	html_column(out, "n", "Lost");
-	html_column(out, NULL, "Verdict");
 	html_column(out, NULL, "Why");
 	html_close(out, "tr");
 	html_close(out, "thead");
@@ -259,7 +280,8 @@ static void why_cell(FILE *out, const json_t *why)
 	json_t *reason;
 	size_t i;
 
-	html_open(out, "td", NULL);
+	html_open(out, "td", "class", json_array_size(why) ? "prose" : NULL,
+		  NULL);
 	json_array_foreach(why, i, reason) {
 		const char *text = json_string_value(reason);
 
@@ -278,6 +300,8 @@ static void run_row(FILE *out, const json_t *run)
 
 	html_open(out, "tr", NULL);
 	html_number_cell(out, html_count(doc_number(run, "run")).text);
+	html_element(out, "td", valid ? "good" : "bad",
+		     valid ? "valid" : "not valid");
 	html_number_cell(out, html_count(doc_number(run, "requests")).text);
 	html_number_cell(out, html_count(doc_number(run, "connections")).text);
 	html_number_cell(out, html_value(doc_number(run, "rps")).text);
@@ -288,8 +312,6 @@ static void run_row(FILE *out, const json_t *run)
 	html_number_cell(out,
 			 html_count(doc_number(kernel, "tasks_exited")).text);
 	html_number_cell(out, html_count(doc_number(kernel, "lost")).text);
-	html_element(out, "td", valid ? "good" : "bad",
-		     valid ? "valid" : "not valid");
 	why_cell(out, json_object_get(run, "why"));
 	html_close(out, "tr");
 }
@@ -301,12 +323,13 @@ int section_runs(FILE *out, const struct doc *doc)
 	html_close(out, "h2");
 	for (size_t i = 0; i < doc->nr_groups; i++) {
 		const struct doc_group *group = &doc->groups[i];
-		size_t invalid = 0;
+		struct tally t = { 0 };
 
 		for (size_t r = 0; r < group->nr_runs; r++)
-			invalid += !doc_run_is_valid(group->runs[r]);
-		details_open(out, group, group->nr_runs == 1 ? " run" : " runs",
-			     group->nr_runs, invalid, " not valid");
+			tally_add(&t, doc_run_is_valid(group->runs[r]));
+		if (!t.all)
+			continue;
+		details_open(out, group, " run", &t, " not valid");
 		html_table_open(out, "Runs");
 		run_columns(out);
 		html_open(out, "tbody", NULL);

@@ -146,6 +146,11 @@ void html_cell(FILE *out, const char *text)
 	html_element(out, "td", NULL, text);
 }
 
+void html_prose_cell(FILE *out, const char *text)
+{
+	html_element(out, "td", "prose", text);
+}
+
 void html_number_cell(FILE *out, const char *text)
 {
 	html_element(out, "td", "n", text);
@@ -256,6 +261,21 @@ struct html_number html_microseconds(double us)
 	strncat(n.text, NARROW_SPACE, sizeof(n.text) - strlen(n.text) - 1);
 	strncat(n.text, unit, sizeof(n.text) - strlen(n.text) - 1);
 	return n;
+}
+
+struct html_number html_round(struct html_number number)
+{
+	char *point = strchr(number.text, '.'), *end, *last;
+
+	if (!point)
+		return number;
+	end = point + 1 + strspn(point + 1, "0123456789");
+	for (last = end; last[-1] == '0';)
+		last--;
+	if (last[-1] == '.')
+		last--;
+	memmove(last, end, strlen(end) + 1);
+	return number;
 }
 
 struct html_number html_bytes(double bytes)

@@ -30,6 +30,7 @@ void html_element(FILE *out, const char *tag, const char *class,
 void html_column(FILE *out, const char *class, const char *text);
 void html_row_header(FILE *out, const char *text);
 void html_cell(FILE *out, const char *text);
+void html_prose_cell(FILE *out, const char *text); /* wide enough to read */
 void html_number_cell(FILE *out, const char *text);
 
 /* A table that scrolls by itself when the window is narrow; label is its name. */
@@ -47,6 +48,8 @@ struct html_number html_count(double value);
 struct html_number html_value(double value);
 /* Three significant digits with ns, µs, ms, s. */
 struct html_number html_microseconds(double us);
+/* Without zeros that say nothing, for round numbers: 3 s, not 3.00 s. */
+struct html_number html_round(struct html_number number);
 /* 2.05 GiB. */
 struct html_number html_bytes(double bytes);
 

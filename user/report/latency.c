@@ -89,7 +89,7 @@ static double last_nine(const struct distribution *d)
 static void set_axes(const struct distribution *all, size_t n,
 		     struct svg_axis *x, struct svg_axis *y)
 {
-	*x = (struct svg_axis){ 0, 1, 50, SVG_WIDTH - 62, false };
+	*x = (struct svg_axis){ 0, 1, 44, SVG_WIDTH - 52, false };
 	*y = (struct svg_axis){ INFINITY, 0, HEIGHT - 42, 8, true };
 	for (size_t i = 0; i < n; i++) {
 		const struct distribution *d = &all[i];
@@ -129,8 +129,8 @@ static void draw_axes(FILE *out, const struct svg_axis *x,
 		double at = svg_axis_at(y, ticks[i]);
 
 		svg_line(out, "grid", x->from, at, x->to, at);
-		svg_text(out, "tick", "end", x->from - 6, at + 4,
-			 html_microseconds(ticks[i]).text);
+		svg_text(out, "tick", "end", x->from - 4, at + 4,
+			 html_round(html_microseconds(ticks[i])).text);
 	}
 	for (size_t i = 0; i < sizeof(marks) / sizeof(*marks); i++) {
 		double at = nines(marks[i].fraction);
@@ -284,7 +284,7 @@ int section_latency(FILE *out, const struct doc *doc)
 		     "All valid runs together, from the intended start of a "
 		     "request to its last byte. Lower is faster; the right "
 		     "end is the slowest request in a thousand or more.");
-	html_open(out, "div", "class", "figures", NULL);
+	html_open(out, "div", "class", "figures wide", NULL);
 	for (size_t i = 0; i < doc->nr_groups && !err; i++) {
 		if (doc_mode_begins(doc, i))
 			err = one_mode(out, doc, i);

@@ -61,7 +61,8 @@ static void list_facts(FILE *out, const struct doc *doc)
 	count_fact(out, " connections", config, "connections");
 	count_fact(out, " runs of each", config, "runs");
 	if (!isnan(duration))
-		fact(out, " per run", html_microseconds(duration * 1e6).text);
+		fact(out, " per run",
+		     html_round(html_microseconds(duration * 1e6)).text);
 	fact(out, " counted", doc_string(doc->root, "source"));
 	fact(out, " requested", doc_string(config, "path"));
 	fact(out, "", doc_string(doc->root, "created"));
@@ -157,21 +158,72 @@ int section_head(FILE *out, const struct doc *doc)
 
 typedef struct html_number number_format(double value);
 
-/* A median, and below it the spread where there is one. */
-static void spread_cell(FILE *out, const json_t *object, const char *key,
-			number_format *format)
-{
-	struct doc_spread s = doc_spread(object, key);
+/* The columns between runs and audit; the order people read them in. */
+static const struct column {
+	const char *heading, *unit;
+	const char *label; /* both in one, where there is no heading above */
+	const char *object; /* NULL: of the summary itself */
+	const char *key;
+	number_format *format;
+} columns[] = {
+	{ "Voluntary switches", "per request", "Voluntary switches per request",
+	  "per_request", "context_switches_voluntary", html_value },
+	{ "Involuntary switches", "per request",
+	  "Involuntary switches per request", "per_request",
+	  "context_switches_involuntary", html_value },
+	{ "epoll wakeups", "per request", "epoll wakeups per request",
+	  "per_request", "epoll_wakeups", html_value },
+	{ "Minor faults", "per request", "Minor faults per request",
+	  "per_request", "page_faults_minor", html_value },
+	{ "Minor faults", "per connection", "Minor faults per connection",
+	  "per_connection", "page_faults_minor", html_value },
+	{ "CPU", "per request", "CPU per request", "per_request", "cpu_us",
+	  html_microseconds },
+	{ "Requests", "per second", "Requests per second", NULL, "rps",
+	  html_value },
+	{ "Latency p99", "per request", "Latency p99", "latency_us", "p99",
+	  html_microseconds },
+};
+#define NR_COLUMNS (sizeof(columns) / sizeof(*columns))
 
-	html_open(out, "td", "class", "n", NULL);
-	html_text(out, format(s.median).text);
+/*
+ * A narrow window shows each row as a card, each cell with its label. That
+ * takes the elements' meaning as a table from them, so the roles say it again.
+ */
+static void cell_open(FILE *out, const char *class, const char *label)
+{
+	html_open(out, "td", "role", "cell", "class", class, "data-label",
+		  label, NULL);
+}
+
+static void text_cell(FILE *out, const char *class, const char *label,
+		      const char *text)
+{
+	cell_open(out, class, label);
+	html_element(out, "span", NULL, text);
+	html_close(out, "td");
+}
+
+/* A median, and below it the spread where there is one. */
+static void spread_cell(FILE *out, const json_t *summary,
+			const struct column *column)
+{
+	const json_t *object =
+		column->object ? json_object_get(summary, column->object) :
+				 summary;
+	struct doc_spread s = doc_spread(object, column->key);
+
+	cell_open(out, "n", column->label);
+	html_open(out, "span", NULL);
+	html_text(out, column->format(s.median).text);
 	if (!isnan(s.low) && !isnan(s.high) && s.low < s.high) {
 		html_open(out, "small", NULL);
-		html_text(out, format(s.low).text);
+		html_text(out, column->format(s.low).text);
 		html_text(out, "\xe2\x80\xa6");
-		html_text(out, format(s.high).text);
+		html_text(out, column->format(s.high).text);
 		html_close(out, "small");
 	}
+	html_close(out, "span");
 	html_close(out, "td");
 }
 
@@ -181,67 +233,49 @@ static void audit_cell(FILE *out, const json_t *summary)
 	static const char *const classes[] = { NULL, "bad", "good" };
 	int ok = doc_bool(summary, "audit_ok") + 1;
 
-	html_element(out, "td", classes[ok], words[ok]);
+	text_cell(out, classes[ok], "Audit", words[ok]);
 }
 
 /* "5" or, where some are not valid, "3 of 5 valid". */
 static void runs_cell(FILE *out, const struct doc_group *group)
 {
 	size_t valid = 0;
+	char text[128];
 
 	for (size_t i = 0; i < group->nr_runs; i++)
 		valid += doc_run_is_valid(group->runs[i]);
-	html_open(out, "td", "class", valid < group->nr_runs ? "n warn" : "n",
-		  NULL);
-	if (valid < group->nr_runs) {
-		html_text(out, html_count((double)valid).text);
-		html_text(out, " of ");
+	if (valid == group->nr_runs) {
+		text_cell(out, "n", "Runs", html_count((double)valid).text);
+		return;
 	}
-	html_text(out, html_count((double)group->nr_runs).text);
-	if (valid < group->nr_runs)
-		html_text(out, " valid");
-	html_close(out, "td");
+	snprintf(text, sizeof(text), "%s of %s valid",
+		 html_count((double)valid).text,
+		 html_count((double)group->nr_runs).text);
+	text_cell(out, "n warn", "Runs", text);
 }
 
-/* The columns between runs and audit; the order people read them in. */
-static const struct {
-	const char *heading, *unit;
-	const char *object; /* NULL: of the summary itself */
-	const char *key;
-	number_format *format;
-} columns[] = {
-	{ "Voluntary switches", "per request", "per_request",
-	  "context_switches_voluntary", html_value },
-	{ "Involuntary switches", "per request", "per_request",
-	  "context_switches_involuntary", html_value },
-	{ "epoll wakeups", "per request", "per_request", "epoll_wakeups",
-	  html_value },
-	{ "Minor faults", "per request", "per_request", "page_faults_minor",
-	  html_value },
-	{ "Minor faults", "per connection", "per_connection",
-	  "page_faults_minor", html_value },
-	{ "CPU", "per request", "per_request", "cpu_us", html_microseconds },
-	{ "Requests", "per second", NULL, "rps", html_value },
-	{ "Latency p99", "per request", "latency_us", "p99",
-	  html_microseconds },
-};
-#define NR_COLUMNS (sizeof(columns) / sizeof(*columns))
+static void heading(FILE *out, const char *class, const char *text,
+		    const char *unit)
+{
+	html_open(out, "th", "scope", "col", "role", "columnheader", "class",
+		  class, NULL);
+	html_text(out, text);
+	if (unit)
+		html_element(out, "small", NULL, unit);
+	html_close(out, "th");
+}
 
 static void summary_head(FILE *out)
 {
-	html_open(out, "thead", NULL);
-	html_open(out, "tr", NULL);
-	html_column(out, NULL, "Model");
-	html_column(out, NULL, "Mode");
-	html_column(out, "n", "Runs");
-	html_column(out, "n", "Requests");
-	for (size_t i = 0; i < NR_COLUMNS; i++) {
-		html_open(out, "th", "scope", "col", "class", "n", NULL);
-		html_text(out, columns[i].heading);
-		html_element(out, "small", NULL, columns[i].unit);
-		html_close(out, "th");
-	}
-	html_column(out, NULL, "Audit");
+	html_open(out, "thead", "role", "rowgroup", NULL);
+	html_open(out, "tr", "role", "row", NULL);
+	heading(out, NULL, "Model", NULL);
+	heading(out, NULL, "Mode", NULL);
+	heading(out, "n", "Runs", NULL);
+	heading(out, "n", "Requests", NULL);
+	for (size_t i = 0; i < NR_COLUMNS; i++)
+		heading(out, "n", columns[i].heading, columns[i].unit);
+	heading(out, NULL, "Audit", NULL);
 	html_close(out, "tr");
 	html_close(out, "thead");
 }
@@ -252,22 +286,18 @@ static void summary_row(FILE *out, const struct doc_group *group)
 	char class[16];
 
 	snprintf(class, sizeof(class), "chip m%u", group->model_index % 6);
-	html_open(out, "tr", NULL);
-	html_open(out, "th", "scope", "row", NULL);
+	html_open(out, "tr", "role", "row", NULL);
+	html_open(out, "th", "scope", "row", "role", "rowheader", NULL);
 	html_open(out, "span", "class", class, "aria-hidden", "true", NULL);
 	html_close(out, "span");
 	html_text(out, group->model);
 	html_close(out, "th");
-	html_cell(out, group->mode);
+	text_cell(out, NULL, "Mode", group->mode);
 	runs_cell(out, group);
-	html_number_cell(out, html_count(doc_number(summary, "requests")).text);
+	text_cell(out, "n", "Requests",
+		  html_count(doc_number(summary, "requests")).text);
 	for (size_t i = 0; i < NR_COLUMNS; i++)
-		spread_cell(out,
-			    columns[i].object ?
-				    json_object_get(summary,
-						    columns[i].object) :
-				    summary,
-			    columns[i].key, columns[i].format);
+		spread_cell(out, summary, &columns[i]);
 	audit_cell(out, summary);
 	html_close(out, "tr");
 }
@@ -280,12 +310,14 @@ int section_summary(FILE *out, const struct doc *doc)
 		"Medians of the valid runs; below each, how far they lie "
 		"apart. keepalive: many requests on a connection. close: a "
 		"connection for every request.");
-	html_table_open(out, "Summary by mode and model");
+	html_open(out, "div", "class", "scroll cards", "tabindex", "0", "role",
+		  "region", "aria-label", "Summary by mode and model", NULL);
+	html_open(out, "table", "role", "table", NULL);
 	summary_head(out);
 	for (size_t i = 0; i < doc->nr_groups; i++) {
 		if (!doc_mode_begins(doc, i))
 			continue;
-		html_open(out, "tbody", NULL);
+		html_open(out, "tbody", "role", "rowgroup", NULL);
 		for (size_t j = i; j < doc->nr_groups; j++) {
 			if (doc_same_mode(doc, i, j))
 				summary_row(out, &doc->groups[j]);

@@ -8,8 +8,9 @@
 
 static struct html_number plain(const json_t *value)
 {
-	return json_is_integer(value) ? html_count(json_number_value(value)) :
-					html_value(json_number_value(value));
+	return json_is_integer(value) ?
+		       html_count(json_number_value(value)) :
+		       html_round(html_value(json_number_value(value)));
 }
 
 /* Any JSON value as words; a list as its members. */
@@ -23,7 +24,9 @@ static void value_text(FILE *out, const char *key, const json_t *value)
 	else if (json_is_boolean(value))
 		html_text(out, json_is_true(value) ? "yes" : "no");
 	else if (json_is_number(value) && !strcmp(key, "memory_bytes"))
-		html_text(out, html_bytes(json_number_value(value)).text);
+		html_text(
+			out,
+			html_round(html_bytes(json_number_value(value))).text);
 	else if (json_is_number(value))
 		html_text(out, plain(value).text);
 	else if (json_is_array(value) && json_array_size(value) > 0)

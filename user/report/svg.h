@@ -12,7 +12,7 @@
 #include <stdio.h>
 
 /* Width of every picture's box: a phone shows it about 1:1. */
-#define SVG_WIDTH 400.0
+#define SVG_WIDTH 360.0
 
 struct svg_point {
 	double x, y;

@@ -14,8 +14,8 @@
 #include "report/svg.h"
 
 #define STRIP 34.0
-#define STRIP_FROM 126.0
-#define STRIP_TO 322.0
+#define STRIP_FROM 130.0
+#define STRIP_TO 284.0
 #define AXIS 24.0
 
 /* What a strip shows: a key of samples, which counts from the run's start. */
@@ -174,7 +174,7 @@ static void draw_seconds(FILE *out, const struct svg_axis *x, double bottom)
 
 		svg_line(out, "grid", at, 0, at, bottom);
 		svg_text(out, "tick", "middle", at, bottom + 16,
-			 html_microseconds(ticks[i] * 1e6).text);
+			 html_round(html_microseconds(ticks[i] * 1e6)).text);
 	}
 }
 

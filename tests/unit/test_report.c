@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * report.html: well-formed and harmless whatever the document holds. Run from
+ * the top of the tree, where the fixture's path begins.
+ */
+#include <errno.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/error.h"
+#include "report/html.h"
+#include "report/report.h"
+#include "report/svg.h"
+
+#define FIXTURE "tests/unit/data/compare.json"
+
+static json_t *load(void)
+{
+	json_error_t error;
+	json_t *doc = json_load_file(FIXTURE, 0, &error);
+
+	if (!doc)
+		fail_msg("%s: %s", FIXTURE, error.text);
+	return doc;
+}
+
+/* The page, to be freed; NULL, with the code in *err, when it failed. */
+static char *render(const json_t *doc, int *err)
+{
+	struct osc_error e = { 0 };
+	char *page = NULL;
+	size_t size;
+	FILE *out = open_memstream(&page, &size);
+
+	assert_non_null(out);
+	*err = osc_report_html(doc, out, &e);
+	fclose(out);
+	if (!*err)
+		return page;
+	assert_non_null(strstr(e.text, "; try "));
+	free(page);
+	return NULL;
+}
+
+struct tag {
+	const char *name;
+	size_t len;
+};
+
+static bool is_void(const struct tag *tag)
+{
+	return *tag->name == '!' ||
+	       (tag->len == 4 && !strncmp(tag->name, "meta", 4));
+}
+
+static bool is_shape(const struct tag *tag)
+{
+	static const char *const shapes[] = { "line", "rect", "text",
+					      "polyline" };
+
+	for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); i++) {
+		if (strlen(shapes[i]) == tag->len &&
+		    !strncmp(shapes[i], tag->name, tag->len))
+			return true;
+	}
+	return false;
+}
+
+/* Every tag closed in order; every shape with finite coordinates. */
+static void check_page(const char *page)
+{
+	struct tag open[64];
+	size_t depth = 0;
+
+	for (const char *p = strchr(page, '<'); p; p = strchr(p, '<')) {
+		bool closes = p[1] == '/';
+		struct tag tag = { p + 1 + closes, 0 };
+		const char *end = strchr(p, '>');
+
+		assert_non_null(end);
+		tag.len = strcspn(tag.name, " />");
+		if (is_shape(&tag)) {
+			char *text = strndup(p, (size_t)(end - p));
+
+			assert_non_null(text);
+			if (strstr(text, "nan") || strstr(text, "inf"))
+				fail_msg("not a coordinate: %s", text);
+			free(text);
+		}
+		p = end;
+		if (closes) {
+			assert_true(depth > 0);
+			depth--;
+			assert_int_equal(open[depth].len, tag.len);
+			assert_memory_equal(open[depth].name, tag.name,
+					    tag.len);
+		} else if (end[-1] != '/' && !is_void(&tag)) {
+			assert_true(depth < sizeof(open) / sizeof(*open));
+			open[depth++] = tag;
+		}
+	}
+	assert_int_equal(depth, 0);
+}
+
+static void page_shows_the_comparison(void **state)
+{
+	static const char *const expected[] = {
+		"<h1>fork and epoll compared</h1>",
+		"Emulated CPU.",
+		"Audit holds.",
+		"1 of 5 runs.",
+		"the client waited 31 % of the time for a CPU",
+		"Voluntary switches",
+		"Latency by percentile",
+		"Counters over time",
+		"kernel == independent",
+		"QEMU Virtual CPU version 2.5+",
+		"prefers-color-scheme: dark",
+		"Zero everywhere: Major page faults.",
+	};
+	json_t *doc = load();
+	int err;
+	char *page = render(doc, &err);
+
+	(void)state;
+	assert_non_null(page);
+	check_page(page);
+	for (size_t i = 0; i < sizeof(expected) / sizeof(*expected); i++) {
+		if (!strstr(page, expected[i]))
+			fail_msg("the page lacks '%s'", expected[i]);
+	}
+	free(page);
+	json_decref(doc);
+}
+
+static void page_needs_no_network_and_no_script(void **state)
+{
+	static const char *const forbidden[] = {
+		"http:", "https:",  "src=",  "@import",
+		"url(",	 "<script", "<link",
+	};
+	json_t *doc = load();
+	int err;
+	char *page = render(doc, &err);
+
+	(void)state;
+	assert_non_null(page);
+	for (size_t i = 0; i < sizeof(forbidden) / sizeof(*forbidden); i++) {
+		if (strstr(page, forbidden[i]))
+			fail_msg("the page has '%s'", forbidden[i]);
+	}
+	free(page);
+	json_decref(doc);
+}
+
+static void failed_audit_is_open_and_first(void **state)
+{
+	json_t *doc = load();
+	json_t *run = json_array_get(json_object_get(doc, "runs"), 0);
+	json_t *row = json_array_get(json_object_get(run, "audit"), 2);
+	const char *details, *failed, *ok;
+	char *page;
+	int err;
+
+	(void)state;
+	json_object_set_new(row, "ok", json_false());
+	json_object_set_new(json_object_get(doc, "overall"), "failed",
+			    json_integer(1));
+	json_object_set_new(json_object_get(doc, "overall"), "ok",
+			    json_false());
+	page = render(doc, &err);
+	assert_non_null(page);
+	assert_non_null(strstr(page, "Audit failed."));
+	details = strstr(page, "<details open=\"\">");
+	assert_non_null(details);
+	failed = strstr(details, "<td class=\"bad\">failed</td>");
+	ok = strstr(details, "<td class=\"good\">ok</td>");
+	assert_non_null(failed);
+	assert_true(failed < ok);
+	free(page);
+	json_decref(doc);
+}
+
+static void unjudged_checks_are_not_ok(void **state)
+{
+	json_t *doc = load(), *run, *row;
+	size_t i, j;
+	char *page;
+	int err;
+
+	(void)state;
+	json_array_foreach(json_object_get(doc, "runs"), i, run)
+		json_array_foreach(json_object_get(run, "audit"), j, row)
+			json_object_set_new(row, "ok", json_null());
+	json_object_set_new(json_object_get(doc, "overall"), "ok",
+			    json_false());
+	page = render(doc, &err);
+	assert_non_null(page);
+	assert_non_null(strstr(page, "Not audited."));
+	assert_non_null(strstr(page, "not all judged"));
+	assert_null(strstr(page, "<td class=\"good\">ok</td><th"));
+	free(page);
+	json_decref(doc);
+}
+
+/* One way to spoil a value; NULL takes it away. */
+static const char *const spoils[] = {
+	NULL, "null", "\"<q>&\\\"'\\u0007\"", "-1", "0", "1.7e308", "true",
+	"[]", "{}",   "[null, \"<u>\", {}]",
+};
+
+static void check_spoilt(json_t *root)
+{
+	int err;
+	char *page = render(root, &err);
+
+	if (!page) {
+		/* only the schema's own name is needed */
+		assert_int_equal(err, -EINVAL);
+		return;
+	}
+	check_page(page);
+	assert_null(strstr(page, "<q>"));
+	assert_null(strstr(page, "<u>"));
+	free(page);
+}
+
+static void spoil_members(json_t *root, json_t *at);
+
+static void spoil_key(json_t *root, json_t *object, const char *key)
+{
+	json_t *kept = json_incref(json_object_get(object, key));
+
+	for (size_t i = 0; i < sizeof(spoils) / sizeof(*spoils); i++) {
+		if (spoils[i])
+			json_object_set_new(object, key,
+					    json_loads(spoils[i],
+						       JSON_DECODE_ANY, NULL));
+		else
+			json_object_del(object, key);
+		check_spoilt(root);
+	}
+	json_object_set_new(object, key, kept);
+	spoil_members(root, kept);
+}
+
+/* The names of an object's keys, ended by NULL: it changes under the walk. */
+static char **keys_of(json_t *object)
+{
+	char **keys = calloc(json_object_size(object) + 1, sizeof(*keys));
+	const char *key;
+	json_t *value;
+	size_t n = 0;
+
+	assert_non_null(keys);
+	json_object_foreach(object, key, value) {
+		keys[n] = strdup(key);
+		assert_non_null(keys[n++]);
+	}
+	return keys;
+}
+
+/* Every key at every depth; of a list the first member stands for all. */
+static void spoil_members(json_t *root, json_t *at)
+{
+	char **keys;
+
+	if (json_is_array(at))
+		spoil_members(root, json_array_get(at, 0));
+	if (!json_is_object(at))
+		return;
+	keys = keys_of(at);
+	for (size_t i = 0; keys[i]; i++) {
+		spoil_key(root, at, keys[i]);
+		free(keys[i]);
+	}
+	free(keys);
+}
+
+static void page_survives_any_value_of_any_key(void **state)
+{
+	json_t *doc = load();
+
+	(void)state;
+	spoil_members(doc, doc);
+	json_decref(doc);
+}
+
+static void empty_document_has_a_page(void **state)
+{
+	json_t *doc = json_pack("{s:s}", "schema", "osconcepts-compare/1");
+	int err;
+	char *page = render(doc, &err);
+
+	(void)state;
+	assert_non_null(page);
+	check_page(page);
+	assert_non_null(strstr(page, "There is no run."));
+	assert_non_null(strstr(page, "Not audited."));
+	free(page);
+	json_decref(doc);
+}
+
+static void other_documents_are_refused(void **state)
+{
+	json_t *doc = json_pack("{s:s}", "schema", "osconcepts-load/1");
+	int err;
+
+	(void)state;
+	assert_null(render(doc, &err));
+	assert_int_equal(err, -EINVAL);
+	assert_null(render(NULL, &err));
+	assert_int_equal(err, -EINVAL);
+	json_decref(doc);
+}
+
+static void full_disk_is_an_error(void **state)
+{
+	struct osc_error e = { 0 };
+	FILE *full = fopen("/dev/full", "w");
+	json_t *doc = load();
+
+	(void)state;
+	assert_non_null(full);
+	assert_int_equal(osc_report_html(doc, full, &e), -ENOSPC);
+	assert_non_null(strstr(e.text, "No space left"));
+	fclose(full);
+	json_decref(doc);
+}
+
+static void text_is_escaped(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "a<b>&\"'", "a&lt;b&gt;&amp;&quot;&#39;" },
+		{ "\xc2\xb5s \xe2\x80\x93 \xf0\x9f\x90\xa7",
+		  "\xc2\xb5s \xe2\x80\x93 \xf0\x9f\x90\xa7" },
+		{ "\x1b[0m\x7f", "\xef\xbf\xbd[0m\xef\xbf\xbd" },
+		/* cut, overlong, surrogate, lone continuation */
+		{ "\xe2\x80", "\xef\xbf\xbd\xef\xbf\xbd" },
+		{ "\xc0\xbc", "\xef\xbf\xbd\xef\xbf\xbd" },
+		{ "\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
+		{ "\x80", "\xef\xbf\xbd" },
+		/* would turn the line around */
+		{ "\xe2\x80\xae"
+		  "x",
+		  "\xef\xbf\xbdx" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char *text = NULL;
+		size_t size;
+		FILE *out = open_memstream(&text, &size);
+
+		assert_non_null(out);
+		html_text(out, cases[i][0]);
+		fclose(out);
+		assert_string_equal(text, cases[i][1]);
+		free(text);
+	}
+}
+
+#define NARROW "\xe2\x80\xaf"
+#define MICRO "\xc2\xb5s"
+
+static void numbers_read_well(void **state)
+{
+	static const struct {
+		struct html_number (*format)(double value);
+		double value;
+		const char *text;
+	} cases[] = {
+		{ html_count, 0, "0" },
+		{ html_count, 5955, "5955" },
+		{ html_count, 47375, "47" NARROW "375" },
+		{ html_count, -1234567, "-1" NARROW "234" NARROW "567" },
+		{ html_count, NAN, HTML_MISSING },
+		{ html_value, 0, "0" },
+		{ html_value, 2.003, "2.00" },
+		{ html_value, 0.0312, "0.031" },
+		{ html_value, 9.999, "10.0" },
+		{ html_value, 99.97, "100" },
+		{ html_value, 9999, "9999" },
+		{ html_value, 9999.6, "10.0" NARROW "k" },
+		{ html_value, 1e300, "1e+300" },
+		{ html_value, INFINITY, HTML_MISSING },
+		{ html_microseconds, 0.5, "500" NARROW "ns" },
+		{ html_microseconds, 999.7, "1.00" NARROW "ms" },
+		{ html_microseconds, 94.7, "94.7" NARROW MICRO },
+		{ html_microseconds, 3e6, "3.00" NARROW "s" },
+		{ html_microseconds, NAN, HTML_MISSING },
+		{ html_bytes, 1073741824, "1.00" NARROW "GiB" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		assert_string_equal(cases[i].format(cases[i].value).text,
+				    cases[i].text);
+	assert_string_equal(html_round(html_microseconds(3e6)).text,
+			    "3" NARROW "s");
+	assert_string_equal(html_round(html_value(1.5)).text, "1.5");
+	assert_string_equal(html_round(html_value(100)).text, "100");
+}
+
+static void axis_keeps_values_inside(void **state)
+{
+	const struct svg_axis x = { 0, 10, 100, 200, false };
+	const struct svg_axis log = { 1, 100, 0, 20, true };
+	double ticks[SVG_TICKS];
+
+	(void)state;
+	assert_float_equal(svg_axis_at(&x, 5), 150, 1e-9);
+	assert_float_equal(svg_axis_at(&x, 1e300), 200, 1e-9);
+	assert_float_equal(svg_axis_at(&x, NAN), 100, 1e-9);
+	assert_float_equal(svg_axis_at(&log, 10), 10, 1e-9);
+	assert_float_equal(svg_axis_at(&log, 0), 0, 1e-9);
+	assert_int_equal(svg_axis_ticks(&x, ticks), 3);
+	assert_float_equal(ticks[2], 10, 1e-9);
+	assert_int_equal(svg_axis_ticks(&log, ticks), 3);
+	assert_float_equal(ticks[1], 10, 1e-9);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(text_is_escaped),
+		cmocka_unit_test(numbers_read_well),
+		cmocka_unit_test(axis_keeps_values_inside),
+		cmocka_unit_test(page_shows_the_comparison),
+		cmocka_unit_test(page_needs_no_network_and_no_script),
+		cmocka_unit_test(failed_audit_is_open_and_first),
+		cmocka_unit_test(unjudged_checks_are_not_ok),
+		cmocka_unit_test(empty_document_has_a_page),
+		cmocka_unit_test(other_documents_are_refused),
+		cmocka_unit_test(full_disk_is_an_error),
+		cmocka_unit_test(page_survives_any_value_of_any_key),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -22,7 +22,8 @@
 #include "servers/engine.h"
 
 /* Signals of the first process; a child has its own two flags. */
-static volatile sig_atomic_t stop_signals;
+static volatile sig_atomic_t stopped;
+static volatile sig_atomic_t stopped_again;
 static atomic_bool draining;
 static atomic_bool hang_up;
 static struct osc_blocking *served; /* the child's connection */
@@ -41,8 +42,8 @@ struct fork_engine {
 static void on_stop(int signo)
 {
 	(void)signo;
-	if (stop_signals < 2)
-		stop_signals++;
+	stopped_again = stopped;
+	stopped = 1;
 }
 
 /* Ends the wait it arrives in; the loop then looks for what has ended. */
@@ -152,12 +153,24 @@ static void signal_all(const struct fork_engine *f, int signo)
 		kill(f->children[i], signo);
 }
 
+static void kill_all(struct fork_engine *f)
+{
+	sigset_t child;
+
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	signal_all(f, SIGKILL);
+	for (tend(f); f->active; tend(f))
+		sigwaitinfo(&child, NULL);
+}
+
 /* Waits for the children: SIGTERM, then SIGHUP, then, at the end, SIGKILL. */
 static void drain(struct fork_engine *f, struct osc_server_report *report)
 {
 	uint64_t now = osc_clock_ns();
 	uint64_t last_call = now + OSC_SERVER_LAST_CALL_NS;
 	uint64_t end = now + f->server->config->grace_ns;
+	uint64_t same_until = now + OSC_SERVER_SAME_STOP_NS;
 	sigset_t waiting;
 
 	sigprocmask(SIG_SETMASK, NULL, &waiting);
@@ -171,13 +184,13 @@ static void drain(struct fork_engine *f, struct osc_server_report *report)
 		struct timespec timeout;
 
 		now = osc_clock_ns();
-		if (stop_signals > 1 || now >= end) {
-			report->forced = stop_signals > 1;
-			report->cut += f->active;
-			signal_all(f, SIGKILL);
-			stop_signals = 0;
-			end = UINT64_MAX;
-			continue;
+		if (now < same_until)
+			stopped_again = 0;
+		if (stopped_again || now >= end) {
+			report->forced = stopped_again;
+			report->cut = f->active;
+			kill_all(f);
+			return;
 		}
 		if (last_call && now >= last_call) {
 			signal_all(f, SIGHUP);
@@ -222,7 +235,7 @@ int osc_engine_fork(struct osc_server *server, unsigned int index,
 		.listener = server->listeners[0],
 		.wake_fd = -1,
 		.limit = server->workers,
-		.stop = &stop_signals,
+		.stop = &stopped,
 		.engine = &f,
 		.active = active,
 		.start = start,

@@ -26,6 +26,11 @@ struct osc_error;
 #define OSC_SERVER_LINGER_BYTES (16 << 20)
 /* After SIGTERM, idle connections may still send a request for so long. */
 #define OSC_SERVER_LAST_CALL_NS (200 * OSC_NS_PER_MS)
+/*
+ * A stop signal that follows another within so long is the same one, sent to
+ * the process and to its group (timeout, a terminal); a later one means "now".
+ */
+#define OSC_SERVER_SAME_STOP_NS (200 * OSC_NS_PER_MS)
 /* Accepting pauses for so long when descriptors or memory have run out. */
 #define OSC_SERVER_PAUSE_MS 100
 

@@ -202,14 +202,15 @@ static bool keep_alive(struct master *m)
 
 static void end_workers(struct master *m, struct osc_server_report *report)
 {
-	uint64_t end =
-		osc_clock_ns() + m->server->config->grace_ns + OVERTIME_NS;
+	uint64_t now = osc_clock_ns();
+	uint64_t end = now + m->server->config->grace_ns + OVERTIME_NS;
+	uint64_t same_until = now + OSC_SERVER_SAME_STOP_NS;
 
 	signal_all(m, SIGTERM);
 	for (reap(m); m->alive; reap(m)) {
 		int signo = next_signal(end);
 
-		if (signo == SIGCHLD)
+		if (signo == SIGCHLD || (signo && osc_clock_ns() < same_until))
 			continue;
 		report->forced |= signo != 0;
 		signal_all(m, SIGKILL);

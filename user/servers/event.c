@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* event.c - the life of one connection in an event loop. */
+#include "servers/event.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+
+/* A stream yields to the other connections after so much. */
+#define STREAM_TURN (1 << 20)
+
+enum written { WRITTEN, BLOCKED, BROKEN };
+
+static uint32_t fd_of(const struct osc_event_loop *l,
+		      const struct osc_event_connection *c)
+{
+	return (uint32_t)(c - l->table);
+}
+
+void osc_event_close(struct osc_event_loop *l, struct osc_event_connection *c)
+{
+	uint32_t fd = fd_of(l, c);
+
+	osc_timers_clear(&l->timers, fd);
+	free(c->kept);
+	memset(c, 0, sizeof(*c));
+	/* Also takes it out of the epoll set. */
+	close((int)fd);
+	l->open--;
+	l->pause_until_ns = 0;
+	osc_event_count(l, OSC_ACCOUNT_CLOSES, 1);
+}
+
+/*
+ * Mostly moves the deadline alone: the timer, set for an earlier one, finds
+ * that when it fires and is set anew.
+ */
+static void set_deadline(struct osc_event_loop *l,
+			 struct osc_event_connection *c, uint64_t ns)
+{
+	c->deadline_ns = ns;
+	if (c->due_ns && c->due_ns <= ns)
+		return;
+	c->due_ns = ns;
+	osc_timers_set(&l->timers, fd_of(l, c), ns);
+}
+
+static bool set_interest(struct osc_event_loop *l,
+			 struct osc_event_connection *c,
+			 enum osc_event_interest interest)
+{
+	if (c->interest == interest)
+		return true;
+	c->interest = (uint8_t)interest;
+	return !l->backend->watch(l, (int)fd_of(l, c), interest, false);
+}
+
+/*
+ * Copies aside what the connection needs when it goes on: the exchange, the
+ * input not yet used and the output not yet taken. Old contents are replaced.
+ */
+static bool keep(struct osc_event_loop *l, struct osc_event_connection *c,
+		 const struct osc_exchange *x, const char *in, size_t in_len)
+{
+	struct osc_event_kept *k = malloc(sizeof(*k) + l->out.len + in_len);
+
+	if (!k)
+		return false;
+	k->exchange = *x;
+	k->progress = 0;
+	k->in_len = (uint32_t)in_len;
+	k->out_len = (uint32_t)l->out.len;
+	k->out_at = 0;
+	memcpy(k->data, l->out.data, l->out.len);
+	memcpy(k->data + l->out.len, in, in_len);
+	free(c->kept);
+	c->kept = k;
+	l->out.len = 0;
+	return true;
+}
+
+/* Puts kept input back to the front of the loop's buffer. */
+static size_t restore(struct osc_event_loop *l,
+		      const struct osc_event_connection *c,
+		      struct osc_exchange *x)
+{
+	const struct osc_event_kept *k = c->kept;
+
+	if (!k) {
+		memset(x, 0, sizeof(*x));
+		return 0;
+	}
+	*x = k->exchange;
+	memcpy(l->input, k->data + k->out_len, k->in_len);
+	return k->in_len;
+}
+
+/* Writes the loop's output; what the socket does not take stays in it. */
+static enum written flush(struct osc_event_loop *l,
+			  struct osc_event_connection *c)
+{
+	ssize_t n;
+
+	if (!l->out.len)
+		return WRITTEN;
+	n = write((int)fd_of(l, c), l->out.data, l->out.len);
+	if (n < 0) {
+		if (errno == EAGAIN || errno == EINTR)
+			return BLOCKED;
+		l->out.len = 0;
+		return BROKEN;
+	}
+	osc_event_count(l, OSC_ACCOUNT_BYTES_OUT, (uint64_t)n);
+	l->out.len -= (size_t)n;
+	if (!l->out.len)
+		return WRITTEN;
+	memmove(l->out.data, l->out.data + n, l->out.len);
+	return BLOCKED;
+}
+
+/* Writes the body of /bytes/N as far as it goes, *bytes in all. */
+static enum written stream(struct osc_event_loop *l,
+			   struct osc_event_connection *c,
+			   struct osc_exchange *x, uint64_t *bytes)
+{
+	struct iovec iov[OSC_RESPONSE_IOV];
+
+	*bytes = 0;
+	while (x->stream_left && *bytes < STREAM_TURN) {
+		int nr = osc_response_pattern(iov, x->route.n, x->stream_left);
+		ssize_t n = writev((int)fd_of(l, c), iov, nr);
+
+		if (n < 0)
+			return errno == EAGAIN || errno == EINTR ? BLOCKED :
+								   BROKEN;
+		osc_event_count(l, OSC_ACCOUNT_BYTES_OUT, (uint64_t)n);
+		x->stream_left -= (uint64_t)n;
+		*bytes += (uint64_t)n;
+	}
+	return x->stream_left ? BLOCKED : WRITTEN;
+}
+
+/*
+ * Waits for the socket to take more. The deadline moves only when a good piece
+ * was taken, so that a client cannot buy time byte by byte.
+ */
+static void wait_writable(struct osc_event_loop *l,
+			  struct osc_event_connection *c,
+			  const struct osc_exchange *x, const char *in,
+			  size_t in_len, uint64_t progress)
+{
+	bool anew = c->state != OSC_EVENT_WRITING;
+
+	if (!anew)
+		progress += c->kept->progress;
+	if (!keep(l, c, x, in, in_len) || !set_interest(l, c, OSC_EVENT_OUT)) {
+		osc_event_close(l, c);
+		return;
+	}
+	c->state = OSC_EVENT_WRITING;
+	if (anew || progress >= OSC_SERVER_PROGRESS)
+		set_deadline(l, c, l->now_ns + l->config->write_timeout_ns);
+	else
+		c->kept->progress = progress;
+}
+
+static void wait_readable(struct osc_event_loop *l,
+			  struct osc_event_connection *c,
+			  const struct osc_exchange *x, const char *in,
+			  size_t in_len)
+{
+	/* A request that was being read already keeps its deadline. */
+	bool anew = c->state != OSC_EVENT_READING || !c->kept || x->renewed;
+
+	if (in_len || !osc_exchange_is_idle(x)) {
+		if (!keep(l, c, x, in, in_len)) {
+			osc_event_close(l, c);
+			return;
+		}
+		if (anew)
+			set_deadline(l, c,
+				     l->now_ns + l->config->header_timeout_ns);
+	} else {
+		free(c->kept);
+		c->kept = NULL;
+		set_deadline(l, c, l->now_ns + l->config->idle_timeout_ns);
+	}
+	c->state = OSC_EVENT_READING;
+	if (!set_interest(l, c, OSC_EVENT_IN))
+		osc_event_close(l, c);
+}
+
+static void begin_sleep(struct osc_event_loop *l,
+			struct osc_event_connection *c,
+			const struct osc_exchange *x, const char *in,
+			size_t in_len)
+{
+	if (!keep(l, c, x, in, in_len)) {
+		osc_event_close(l, c);
+		return;
+	}
+	c->state = OSC_EVENT_SLEEPING;
+	set_deadline(l, c, osc_clock_ns() + x->route.n * OSC_NS_PER_US);
+}
+
+/* As in blocking.c: unread input must not destroy the last answer. */
+static void begin_linger(struct osc_event_loop *l,
+			 struct osc_event_connection *c)
+{
+	shutdown((int)fd_of(l, c), SHUT_WR);
+	free(c->kept);
+	c->kept = NULL;
+	c->state = OSC_EVENT_LINGERING;
+	set_deadline(l, c, l->now_ns + OSC_SERVER_LINGER_NS);
+	if (!set_interest(l, c, OSC_EVENT_IN))
+		osc_event_close(l, c);
+}
+
+/* Runs the exchange over l->input[0..have) until the connection must wait. */
+static void drive(struct osc_event_loop *l, struct osc_event_connection *c,
+		  struct osc_exchange *x, size_t have)
+{
+	const char *in = l->input;
+	enum written written = WRITTEN;
+	enum osc_next next;
+	uint64_t progress = 0;
+	size_t used;
+
+	for (;;) {
+		next = osc_exchange_run(x, &l->service, in, have, &used,
+					&l->out);
+		in += used;
+		have -= used;
+		written = flush(l, c);
+		if (written == WRITTEN && next == OSC_NEXT_STREAM)
+			written = stream(l, c, x, &progress);
+		if (written == BROKEN) {
+			osc_event_close(l, c);
+			return;
+		}
+		if (written == BLOCKED) {
+			wait_writable(l, c, x, in, have, progress);
+			return;
+		}
+		switch (next) {
+		case OSC_NEXT_READ:
+			wait_readable(l, c, x, in, have);
+			return;
+		case OSC_NEXT_SLEEP:
+			begin_sleep(l, c, x, in, have);
+			return;
+		case OSC_NEXT_CLOSE:
+			osc_event_close(l, c);
+			return;
+		case OSC_NEXT_LINGER:
+			begin_linger(l, c);
+			return;
+		case OSC_NEXT_WRITE:
+		case OSC_NEXT_STREAM:
+			break;
+		}
+	}
+}
+
+void osc_event_readable(struct osc_event_loop *l,
+			struct osc_event_connection *c)
+{
+	struct osc_exchange x;
+	size_t have = restore(l, c, &x);
+	ssize_t n = read((int)fd_of(l, c), l->input + have,
+			 sizeof(l->input) - have);
+
+	if (n <= 0) {
+		if (n == 0 || (errno != EAGAIN && errno != EINTR))
+			osc_event_close(l, c);
+		return;
+	}
+	osc_event_count(l, OSC_ACCOUNT_BYTES_IN, (uint64_t)n);
+	drive(l, c, &x, have + (size_t)n);
+}
+
+static void on_writable(struct osc_event_loop *l,
+			struct osc_event_connection *c)
+{
+	struct osc_event_kept *k = c->kept;
+	struct osc_exchange x;
+	size_t have;
+
+	if (k->out_at < k->out_len) {
+		ssize_t n = write((int)fd_of(l, c), k->data + k->out_at,
+				  k->out_len - k->out_at);
+
+		if (n < 0) {
+			if (errno != EAGAIN && errno != EINTR)
+				osc_event_close(l, c);
+			return;
+		}
+		osc_event_count(l, OSC_ACCOUNT_BYTES_OUT, (uint64_t)n);
+		k->out_at += (uint32_t)n;
+		/* At most OSC_SERVER_OUTPUT, within one write timeout. */
+		if (k->out_at < k->out_len)
+			return;
+	}
+	have = restore(l, c, &x);
+	drive(l, c, &x, have);
+}
+
+static void on_lingering(struct osc_event_loop *l,
+			 struct osc_event_connection *c)
+{
+	ssize_t n = read((int)fd_of(l, c), l->input, sizeof(l->input));
+
+	if (n > 0)
+		osc_event_count(l, OSC_ACCOUNT_BYTES_IN, (uint64_t)n);
+	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+		osc_event_close(l, c);
+}
+
+void osc_event_ready(struct osc_event_loop *l, int fd, unsigned int events)
+{
+	struct osc_event_connection *c = &l->table[fd];
+
+	switch (c->state) {
+	case OSC_EVENT_READING:
+		osc_event_readable(l, c);
+		break;
+	case OSC_EVENT_WRITING:
+		on_writable(l, c);
+		break;
+	case OSC_EVENT_LINGERING:
+		on_lingering(l, c);
+		break;
+	case OSC_EVENT_SLEEPING:
+		/* Level-triggered input would wake us again and again. */
+		if (events & OSC_EVENT_BROKEN ||
+		    !set_interest(l, c, OSC_EVENT_NONE))
+			osc_event_close(l, c);
+		break;
+	case OSC_EVENT_LISTENER:
+		l->accept_ready = true;
+		break;
+	case OSC_EVENT_SIGNAL:
+		l->stop_ready = true;
+		break;
+	case OSC_EVENT_FREE:
+		break;
+	}
+}
+
+void osc_event_deadline(struct osc_event_loop *l,
+			struct osc_event_connection *c)
+{
+	struct osc_exchange x;
+	size_t have;
+
+	if (c->state == OSC_EVENT_SLEEPING) {
+		have = restore(l, c, &x);
+		x.slept = true;
+		drive(l, c, &x, have);
+		return;
+	}
+	if (c->state != OSC_EVENT_LINGERING)
+		osc_event_count(l, OSC_ACCOUNT_TIMEOUTS, 1);
+	if (c->state != OSC_EVENT_READING || !c->kept) {
+		osc_event_close(l, c);
+		return;
+	}
+	osc_exchange_timeout(&l->service, &l->out);
+	if (flush(l, c) == WRITTEN) {
+		begin_linger(l, c);
+	} else {
+		l->out.len = 0;
+		osc_event_close(l, c);
+	}
+}
+
+void osc_event_begin(struct osc_event_loop *l, int fd)
+{
+	struct osc_event_connection *c;
+
+	osc_event_count(l, OSC_ACCOUNT_ACCEPTS, 1);
+	if ((uint32_t)fd >= l->table_size ||
+	    l->backend->watch(l, fd, OSC_EVENT_IN, true)) {
+		close(fd);
+		osc_event_count(l, OSC_ACCOUNT_CLOSES, 1);
+		osc_event_count(l, OSC_ACCOUNT_REFUSED, 1);
+		return;
+	}
+	l->open++;
+	c = &l->table[fd];
+	c->state = OSC_EVENT_READING;
+	c->interest = OSC_EVENT_IN;
+	set_deadline(l, c, l->now_ns + l->config->idle_timeout_ns);
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * event.h - one loop over many connections: what all event engines share. An
+ * engine adds how to wait (its backend), and no more.
+ *
+ * An idle connection is a record in a table by descriptor and owns no buffer:
+ * the loop has one for input and one for output, and only what is left over
+ * when a connection has to wait in mid-request is copied aside.
+ */
+#ifndef OSC_SERVERS_EVENT_H
+#define OSC_SERVERS_EVENT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "servers/exchange.h"
+#include "servers/server.h"
+#include "servers/timers.h"
+
+struct osc_event_loop;
+
+/* What to wait for on a descriptor, and what has come. Errors and hang-ups
+ * always come, asked for or not.
+ */
+enum osc_event_interest {
+	OSC_EVENT_NONE = 0,
+	OSC_EVENT_IN = 1,
+	OSC_EVENT_OUT = 2,
+	OSC_EVENT_BROKEN = 4,
+};
+
+struct osc_event_backend {
+	/* Prepares the loop for waiting. Returns 0 or -errno. */
+	int (*open)(struct osc_event_loop *l);
+	/* Level-triggered. `anew`: the descriptor is not known yet. A closed
+	 * descriptor is forgotten by itself. Returns 0 or -errno.
+	 */
+	int (*watch)(struct osc_event_loop *l, int fd,
+		     enum osc_event_interest interest, bool anew);
+	/*
+	 * Waits for at most `timeout` (NULL: for ever), calls
+	 * osc_event_waited() and then osc_event_ready() for each descriptor,
+	 * and books the wait. Returns 0 or -errno.
+	 */
+	int (*wait)(struct osc_event_loop *l, const struct timespec *timeout);
+};
+
+enum osc_event_state {
+	OSC_EVENT_FREE,
+	OSC_EVENT_READING, /* a request, or for one to begin */
+	OSC_EVENT_WRITING, /* an answer that the socket does not take at once */
+	OSC_EVENT_SLEEPING, /* in /sleep/N */
+	OSC_EVENT_LINGERING, /* passing over input after the last answer */
+	OSC_EVENT_LISTENER,
+	OSC_EVENT_SIGNAL,
+};
+
+/* What a connection keeps while it waits in the middle of something. */
+struct osc_event_kept {
+	struct osc_exchange exchange;
+	uint64_t progress; /* bytes taken since the write deadline was set */
+	uint32_t in_len;
+	uint32_t out_len;
+	uint32_t out_at;
+	char data[]; /* output, then input */
+};
+
+struct osc_event_connection {
+	uint64_t deadline_ns; /* moved with each request, at no cost */
+	uint64_t due_ns; /* when the timer looks at deadline_ns; <= it */
+	struct osc_event_kept *kept;
+	uint8_t interest; /* enum osc_event_interest, as the backend has it */
+	uint8_t state; /* enum osc_event_state */
+};
+
+/* With its timer's 16 + 4 bytes, all the memory of an idle connection. */
+_Static_assert(sizeof(struct osc_event_connection) == 32,
+	       "two to a cache line");
+_Static_assert(sizeof(struct osc_event_connection) +
+			       sizeof(struct osc_timer_entry) +
+			       sizeof(uint32_t) <=
+		       128,
+	       "an idle connection owns at most 128 bytes");
+
+struct osc_event_loop {
+	const struct osc_event_backend *backend;
+	struct osc_server *server;
+	const struct osc_server_config *config;
+	struct osc_service service;
+	atomic_bool draining;
+	int wait_fd; /* the backend's, if it has one */
+	int listener; /* -1: closed */
+	int signal_fd;
+	bool listening; /* the listener's events are asked for */
+	bool accept_ready; /* seen in this round */
+	bool stop_ready;
+	uint64_t now_ns; /* when the last wait ended */
+	uint64_t pause_until_ns; /* no accepting before; 0: no pause */
+	uint64_t last_call_ns; /* then idle connections end; 0: not draining */
+	uint64_t end_ns; /* then all do */
+	struct osc_event_connection *table; /* by descriptor */
+	uint32_t table_size;
+	uint32_t open; /* connections */
+	struct osc_timers timers;
+	struct osc_output out;
+	char input[OSC_SERVER_INPUT];
+	char output[OSC_SERVER_OUTPUT];
+};
+
+/* Serves until SIGTERM, and until nothing is in flight or the grace is over. */
+int osc_event_run(struct osc_event_loop *l, struct osc_server *server,
+		  unsigned int index, const struct osc_event_backend *backend,
+		  struct osc_error *e);
+
+/* Called by a backend when its wait has returned: takes the time. */
+void osc_event_waited(struct osc_event_loop *l);
+
+/* Called by a backend for each descriptor with what has come. */
+void osc_event_ready(struct osc_event_loop *l, int fd, unsigned int events);
+
+/* Between loop.c and event.c: the life of one connection. */
+void osc_event_begin(struct osc_event_loop *l, int fd);
+void osc_event_readable(struct osc_event_loop *l,
+			struct osc_event_connection *c);
+void osc_event_deadline(struct osc_event_loop *l,
+			struct osc_event_connection *c);
+void osc_event_close(struct osc_event_loop *l, struct osc_event_connection *c);
+
+static inline void osc_event_count(const struct osc_event_loop *l,
+				   enum osc_account_field field, uint64_t n)
+{
+	osc_books_add(&l->service.books, field, n);
+}
+
+#endif

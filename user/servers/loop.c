@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* loop.c - the rounds of an event loop: wait, serve, time out, accept, end. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/error.h"
+#include "servers/event.h"
+#include "servers/listen.h"
+
+/* Descriptors that are not connections, with room to spare. */
+#define OTHER_DESCRIPTORS 1024
+
+void osc_event_waited(struct osc_event_loop *l)
+{
+	l->now_ns = osc_clock_ns();
+}
+
+static void run_timers(struct osc_event_loop *l)
+{
+	const struct osc_timer_entry *first;
+
+	while ((first = osc_timers_first(&l->timers)) &&
+	       first->due_ns <= l->now_ns) {
+		uint32_t fd = first->id;
+		struct osc_event_connection *c = &l->table[fd];
+
+		if (c->deadline_ns > l->now_ns) {
+			c->due_ns = c->deadline_ns;
+			osc_timers_set(&l->timers, fd, c->due_ns);
+		} else {
+			/* The next deadline then sets the timer anew. */
+			osc_timers_clear(&l->timers, fd);
+			c->due_ns = 0;
+			osc_event_deadline(l, c);
+		}
+	}
+}
+
+/* Asks for the listener's events, or not, as room and pause have it. */
+static int update_listener(struct osc_event_loop *l)
+{
+	bool want = l->open < l->server->max_connections &&
+		    l->pause_until_ns <= l->now_ns;
+
+	if (l->listener < 0 || want == l->listening)
+		return 0;
+	l->listening = want;
+	if (want)
+		l->pause_until_ns = 0;
+	else
+		osc_event_count(l, OSC_ACCOUNT_ACCEPT_PAUSES, 1);
+	return l->backend->watch(l, l->listener,
+				 want ? OSC_EVENT_IN : OSC_EVENT_NONE, false);
+}
+
+static int accept_all(struct osc_event_loop *l)
+{
+	while (l->open < l->server->max_connections) {
+		int fd = osc_listen_accept(l->listener, SOCK_NONBLOCK);
+
+		if (fd == -EAGAIN)
+			return 0;
+		if (fd == -EMFILE) {
+			l->pause_until_ns =
+				l->now_ns + OSC_SERVER_PAUSE_MS * OSC_NS_PER_MS;
+			return 0;
+		}
+		if (fd < 0)
+			return fd;
+		osc_event_begin(l, fd);
+	}
+	return 0;
+}
+
+/* Takes what is connected by now; closing the listener would reset it. */
+static void begin_drain(struct osc_event_loop *l)
+{
+	struct signalfd_siginfo info;
+
+	while (read(l->signal_fd, &info, sizeof(info)) > 0)
+		;
+	if (l->last_call_ns)
+		return;
+	atomic_store(&l->draining, true);
+	l->last_call_ns = l->now_ns + OSC_SERVER_LAST_CALL_NS;
+	l->end_ns = l->now_ns + l->config->grace_ns;
+	/* A broken listener has nothing more to give. */
+	(void)accept_all(l);
+	l->table[l->listener].state = OSC_EVENT_FREE;
+	close(l->listener);
+	l->listener = -1;
+}
+
+/* A request that has come in time is answered; whoever is silent is closed. */
+static void close_idle(struct osc_event_loop *l)
+{
+	for (uint32_t fd = 0; fd < l->table_size && l->open; fd++) {
+		struct osc_event_connection *c = &l->table[fd];
+
+		if (c->state != OSC_EVENT_READING || c->kept)
+			continue;
+		osc_event_readable(l, c);
+		if (c->state == OSC_EVENT_READING && !c->kept)
+			osc_event_close(l, c);
+	}
+	l->last_call_ns = l->end_ns;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a && a < b ? a : b;
+}
+
+static int wait_events(struct osc_event_loop *l)
+{
+	const struct osc_timer_entry *first = osc_timers_first(&l->timers);
+	uint64_t until = first ? first->due_ns : UINT64_MAX;
+	struct timespec timeout;
+	uint64_t left;
+
+	until = earlier(l->pause_until_ns, until);
+	until = earlier(l->last_call_ns, until);
+	until = earlier(l->end_ns, until);
+	/* Never 0, which would be a poll and not a wait. */
+	left = until > l->now_ns ? until - l->now_ns : 1;
+	timeout.tv_sec = (time_t)(left / OSC_NS_PER_S);
+	timeout.tv_nsec = (long)(left % OSC_NS_PER_S);
+	return l->backend->wait(l, until == UINT64_MAX ? NULL : &timeout);
+}
+
+/*
+ * One round. Accepting comes last: until then no descriptor that this round
+ * has an event for can have been closed and given to a new connection.
+ */
+static int run_round(struct osc_event_loop *l)
+{
+	int ret;
+
+	l->accept_ready = false;
+	l->stop_ready = false;
+	ret = wait_events(l);
+	if (ret)
+		return ret;
+	run_timers(l);
+	if (l->last_call_ns && l->last_call_ns < l->end_ns &&
+	    l->now_ns >= l->last_call_ns)
+		close_idle(l);
+	if (l->stop_ready)
+		begin_drain(l);
+	else if (l->accept_ready && l->listener >= 0)
+		ret = accept_all(l);
+	return ret ? ret : update_listener(l);
+}
+
+static int watch_special(struct osc_event_loop *l, int fd,
+			 enum osc_event_state state)
+{
+	if ((uint32_t)fd >= l->table_size)
+		return -EMFILE;
+	l->table[fd].state = (uint8_t)state;
+	return l->backend->watch(l, fd, OSC_EVENT_IN, true);
+}
+
+static int set_up(struct osc_event_loop *l)
+{
+	sigset_t stop;
+	int ret;
+
+	l->table_size = l->server->max_connections + OTHER_DESCRIPTORS;
+	/* Pages of the table come into being as descriptors are used. */
+	l->table = mmap(NULL, l->table_size * sizeof(*l->table),
+			PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (l->table == MAP_FAILED)
+		return -errno;
+	ret = osc_timers_init(&l->timers, l->table_size);
+	if (ret)
+		return ret;
+	ret = l->backend->open(l);
+	if (ret)
+		return ret;
+	sigemptyset(&stop);
+	sigaddset(&stop, SIGTERM);
+	l->signal_fd = signalfd(-1, &stop, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (l->signal_fd < 0)
+		return -errno;
+	l->listening = true;
+	l->out.data = l->output;
+	l->out.size = sizeof(l->output);
+	ret = watch_special(l, l->listener, OSC_EVENT_LISTENER);
+	return ret ? ret : watch_special(l, l->signal_fd, OSC_EVENT_SIGNAL);
+}
+
+/* The process ends with the loop: what it holds is not given back apart. */
+int osc_event_run(struct osc_event_loop *l, struct osc_server *server,
+		  unsigned int index, const struct osc_event_backend *backend,
+		  struct osc_error *e)
+{
+	int ret;
+
+	l->backend = backend;
+	l->server = server;
+	l->config = server->config;
+	l->listener = server->listeners[index];
+	osc_server_service(server, index, true, &l->draining, &l->service);
+	ret = set_up(l);
+	if (ret)
+		return osc_error_set(e, -ret,
+				     "cannot set up the event loop: %s",
+				     strerror(-ret));
+	l->now_ns = osc_clock_ns();
+	while (!ret && (!l->end_ns || (l->open && l->now_ns < l->end_ns)))
+		ret = run_round(l);
+	if (ret)
+		return osc_error_set(e, -ret, "the event loop failed: %s",
+				     strerror(-ret));
+	return 0;
+}

@@ -9,6 +9,7 @@
 
 #include "correlate/stats.h"
 #include "lib/clock.h"
+#include "lib/counters_output.h"
 #include "lib/error.h"
 
 int osc_samples_add(struct osc_samples *s, const struct osc_sample *one)
@@ -49,23 +50,6 @@ uint64_t osc_samples_decreases(const struct osc_samples *s)
 	return found;
 }
 
-json_t *osc_counts_document(const struct osc_counts *c)
-{
-	json_t *o = json_object();
-
-	for (int i = 0; o && i < OSC_NR_COUNTERS; i++) {
-		json_t *v = osc_counts_have(c, i) ?
-				    json_integer((json_int_t)c->value[i]) :
-				    json_null();
-
-		if (json_object_set_new(o, osc_counter_info[i].name, v)) {
-			json_decref(o);
-			o = NULL;
-		}
-	}
-	return o;
-}
-
 json_t *osc_sample_document(const struct osc_sample *s, uint64_t start_ns)
 {
 	json_t *o = json_pack("{s:f, s:I, s:I, s:I, s:I, s:I, s:I}", "t_s",
@@ -77,7 +61,7 @@ json_t *osc_sample_document(const struct osc_sample *s, uint64_t start_ns)
 			      "tasks_exited",
 			      (json_int_t)s->counts.tasks_exited, "lost",
 			      (json_int_t)s->counts.lost);
-	json_t *counts = osc_counts_document(&s->counts);
+	json_t *counts = osc_counts_json(&s->counts);
 
 	if (!o || !counts || json_object_update(o, counts)) {
 		json_decref(o);
@@ -161,7 +145,7 @@ static json_t *ratios(const struct osc_counts *c, uint64_t by)
 static json_t *kernel_document(const struct osc_counts *delta,
 			       const struct osc_counts *after)
 {
-	json_t *o = osc_counts_document(delta);
+	json_t *o = osc_counts_json(delta);
 
 	if (o &&
 	    (json_object_set_new(o, "tasks_live",

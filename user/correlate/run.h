@@ -42,9 +42,6 @@ struct osc_run_facts {
 	struct osc_samples samples; /* during the load */
 };
 
-/* {counter: value or null, …} of all counters. NULL without memory. */
-json_t *osc_counts_document(const struct osc_counts *c);
-
 /* {t_s, requests, connections, bytes_out, counter…}; t_s from start_ns. */
 json_t *osc_sample_document(const struct osc_sample *s, uint64_t start_ns);
 

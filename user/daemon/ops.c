@@ -16,6 +16,7 @@
 #include "daemon/run.h"
 #include "lib/clock.h"
 #include "lib/control.h"
+#include "lib/counters_output.h"
 #include "lib/cpus.h"
 #include "lib/error.h"
 
@@ -333,7 +334,7 @@ static int op_sample(struct osc_daemon *d, const json_t *request,
 		      json_pack("{s:i, s:I, s:o, s:I, s:I, s:I, s:o}", "server",
 				(int)s->number, "time_ns",
 				(json_int_t)counts.time_ns, "kernel",
-				osc_counts_document(&counts), "tasks_live",
+				osc_counts_json(&counts), "tasks_live",
 				(json_int_t)counts.tasks_live, "tasks_exited",
 				(json_int_t)counts.tasks_exited, "lost",
 				(json_int_t)counts.lost, "account",

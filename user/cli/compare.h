@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * compare.h - what the files of `osconcepts compare` share: cmd-compare.c
+ * (options, plan, verdict), compare_session.c (the daemon's other end) and
+ * compare_table.c (what a person reads).
+ */
+#ifndef OSC_CLI_COMPARE_H
+#define OSC_CLI_COMPARE_H
+
+#include <jansson.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "lib/child.h"
+#include "lib/control.h"
+#include "lib/counters.h"
+
+#define OSC_COMPARE_WORDS 16
+
+/* A comma-separated list of words, each once. */
+struct osc_words {
+	char text[256];
+	const char *word[OSC_COMPARE_WORDS];
+	size_t n;
+};
+
+struct osc_compare_settings {
+	struct osc_words models, modes;
+	uint64_t connections;
+	uint64_t requests; /* 0: duration_ns */
+	uint64_t duration_ns, interval_ns;
+	uint64_t runs;
+	uint64_t workers; /* 0: each model's own choice */
+	const char *path;
+	enum osc_counters_kind source;
+	/* As lists; "" is not pinned. */
+	char server_cpus[256], client_cpus[256];
+	const char *socket; /* NULL: a daemon of our own */
+	const char *json, *html; /* NULL: none */
+	bool progress;
+};
+
+/* One thing to measure. */
+struct osc_compare_item {
+	const char *model, *mode;
+	unsigned int run; /* from 1 */
+};
+
+/* The daemon, ours or somebody's. */
+struct osc_session {
+	struct osc_control control;
+	struct osc_child daemon; /* NONE when it is somebody's */
+	const volatile sig_atomic_t *stop; /* set by a signal handler */
+	int next_id;
+	char source[16];
+};
+
+int osc_session_open(struct osc_session *s,
+		     const struct osc_compare_settings *set,
+		     struct osc_error *e);
+/*
+ * One run's document, a new reference. -EINTR when *stop was set: the run is
+ * cancelled then.
+ */
+int osc_session_run(struct osc_session *s,
+		    const struct osc_compare_settings *set,
+		    const struct osc_compare_item *item, json_t **run,
+		    struct osc_error *e);
+void osc_session_close(struct osc_session *s);
+
+/* The summary as a table, the failed audits, and what to make of it. */
+int osc_compare_print(const json_t *document, FILE *out, struct osc_error *e);
+
+#endif

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "correlate/compare.h"
+
+#include <string.h>
+
+#include "correlate/audit.h"
+#include "correlate/stats.h"
+#include "lib/counters.h"
+#include "lib/error.h"
+
+static bool in_row(const json_t *run, const char *model, const char *mode)
+{
+	return !strcmp(json_string_value(json_object_get(run, "model")),
+		       model) &&
+	       !strcmp(json_string_value(json_object_get(run, "mode")), mode);
+}
+
+static bool is_valid(const json_t *run)
+{
+	return json_is_true(json_object_get(run, "valid"));
+}
+
+/* The runs of one row. */
+struct row {
+	const char *model, *mode;
+	const json_t *run[OSC_SPREAD_MAX];
+	size_t n, valid;
+	json_int_t requests;
+	size_t audits, failed;
+};
+
+static void gather(struct row *r, const json_t *runs)
+{
+	const json_t *run;
+	size_t i, rows, failed;
+
+	json_array_foreach(runs, i, run) {
+		if (r->n == OSC_SPREAD_MAX || !in_row(run, r->model, r->mode))
+			continue;
+		r->run[r->n++] = run;
+		r->valid += is_valid(run);
+		r->requests +=
+			json_integer_value(json_object_get(run, "requests"));
+		osc_audit_count(json_object_get(run, "audit"), &rows, &failed);
+		r->audits += rows;
+		r->failed += failed;
+	}
+}
+
+/* run[group][key], or run[key] where group is NULL; null is left out. */
+static json_t *spread(const struct row *r, const char *group, const char *key,
+		      bool valid_only)
+{
+	double values[OSC_SPREAD_MAX];
+	struct osc_spread s;
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->n; i++) {
+		const json_t *run = r->run[i];
+		const json_t *o = group ? json_object_get(run, group) : run;
+		const json_t *v = json_object_get(o, key);
+
+		if (json_is_number(v) && (!valid_only || is_valid(run)))
+			values[n++] = json_number_value(v);
+	}
+	if (!osc_spread(values, n, &s))
+		return json_null();
+	return json_pack("{s:f, s:f, s:f, s:f, s:i}", "median", s.median, "low",
+			 s.low, "high", s.high, "coverage", s.coverage, "n",
+			 (int)s.n);
+}
+
+static json_t *counter_spreads(const struct row *r, const char *group)
+{
+	json_t *o =
+		json_pack("{s:o}", "cpu_us", spread(r, group, "cpu_us", false));
+
+	for (int c = 0; o && c < OSC_NR_COUNTERS; c++) {
+		const char *name = osc_counter_info[c].name;
+
+		if (json_object_set_new(o, name,
+					spread(r, group, name, false))) {
+			json_decref(o);
+			o = NULL;
+		}
+	}
+	return o;
+}
+
+static json_t *latency_spreads(const struct row *r)
+{
+	static const char *const keys[] = { "p50",  "p90", "p99",
+					    "p999", "max", "mean" };
+	json_t *o = json_object();
+
+	for (size_t i = 0; o && i < sizeof(keys) / sizeof(*keys); i++) {
+		if (json_object_set_new(o, keys[i],
+					spread(r, "latency_us", keys[i],
+					       true))) {
+			json_decref(o);
+			o = NULL;
+		}
+	}
+	return o;
+}
+
+static json_t *row_document(const struct row *r)
+{
+	return json_pack(
+		"{s:s, s:s, s:i, s:i, s:I, s:o, s:o, s:o, s:o, s:i, s:i, s:o}",
+		"model", r->model, "mode", r->mode, "runs", (int)r->n, "valid",
+		(int)r->valid, "requests", r->requests, "rps",
+		spread(r, NULL, "rps", true), "per_request",
+		counter_spreads(r, "per_request"), "per_connection",
+		counter_spreads(r, "per_connection"), "latency_us",
+		latency_spreads(r), "audits", (int)r->audits, "audits_failed",
+		(int)r->failed, "audit_ok",
+		r->audits ? json_boolean(!r->failed) : json_null());
+}
+
+static bool have(const json_t *summary, const char *model, const char *mode)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(summary, i, row) {
+		if (in_row(row, model, mode))
+			return true;
+	}
+	return false;
+}
+
+json_t *osc_compare_summary(const json_t *runs)
+{
+	json_t *summary = json_array();
+	const json_t *run;
+	size_t i;
+
+	json_array_foreach(runs, i, run) {
+		struct row r = {
+			.model = json_string_value(
+				json_object_get(run, "model")),
+			.mode = json_string_value(json_object_get(run, "mode")),
+		};
+
+		if (have(summary, r.model, r.mode))
+			continue;
+		gather(&r, runs);
+		if (json_array_append_new(summary, row_document(&r))) {
+			json_decref(summary);
+			return NULL;
+		}
+	}
+	return summary;
+}
+
+json_t *osc_compare_overall(const json_t *runs)
+{
+	size_t audits = 0, failed = 0, i;
+	const json_t *run;
+
+	json_array_foreach(runs, i, run) {
+		size_t a, f;
+
+		osc_audit_count(json_object_get(run, "audit"), &a, &f);
+		audits += a;
+		failed += f;
+	}
+	return json_pack("{s:I, s:I, s:b}", "audits", (json_int_t)audits,
+			 "failed", (json_int_t)failed, "ok", audits && !failed);
+}
+
+int osc_compare_exit_code(const json_t *overall, const json_t *summary,
+			  bool emulated)
+{
+	const json_t *row;
+	size_t i;
+
+	if (!json_is_true(json_object_get(overall, "ok")))
+		return OSC_EXIT_FAILED;
+	if (emulated)
+		return OSC_EXIT_OK;
+	json_array_foreach(summary, i, row) {
+		if (!json_integer_value(json_object_get(row, "valid")))
+			return OSC_EXIT_INVALID;
+	}
+	return OSC_EXIT_OK;
+}

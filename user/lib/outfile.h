@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * outfile.h - a result file that appears whole or not at all, and whose place
+ * is found wanting before the work begins, not after it.
+ */
+#ifndef OSC_LIB_OUTFILE_H
+#define OSC_LIB_OUTFILE_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+struct osc_error;
+
+struct osc_outfile {
+	FILE *file; /* write here; NULL: not open */
+	char path[PATH_MAX];
+	char temporary[PATH_MAX]; /* "" when written in place */
+};
+
+/*
+ * "-" is stdout. What is there and is no regular file (a device, a pipe) is
+ * written in place; anything else becomes `path` only with commit. Room for
+ * `reserve` bytes is taken now.
+ */
+int osc_outfile_open(struct osc_outfile *o, const char *path, size_t reserve,
+		     struct osc_error *e);
+/* Writes out what is buffered and gives the file its name. Closes it. */
+int osc_outfile_commit(struct osc_outfile *o, struct osc_error *e);
+/* Leaves nothing behind. Fine on one that is not open. */
+void osc_outfile_abandon(struct osc_outfile *o);
+
+#endif

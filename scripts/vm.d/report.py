@@ -11,7 +11,7 @@ COMPLAINTS = re.compile("|".join((
     r"\bOops: ",
     r"Kernel panic - ",
     r"\bWARNING: (CPU: |possible |suspicious |inconsistent |bad |nested |at )",
-    r"general protection fault[,:].*\[#",       # with ip: it is a program's own
+    r"\b[0-9a-f]{4} \[#[0-9]+\]",                # the die() line of every trap: int3, invalid opcode …
     r"kernel BUG at",
     r"unable to handle (kernel|page fault)",
     r"\bINFO: (task .* blocked for more than|rcu\S* .*(detected|stall)|possible |trying to register )",

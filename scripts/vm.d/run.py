@@ -116,7 +116,8 @@ class Guest:
         signal.set_wakeup_fd(wake_w)
         for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP,
                   signal.SIGQUIT, signal.SIGWINCH):
-            signal.signal(n, lambda *_: None)
+            if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN:  # nohup
+                signal.signal(n, lambda *_: None)
         self.qemu = subprocess.Popen(
             qemu_command(args, theirs.fileno(), log),
             stdin=subprocess.DEVNULL, stdout=self.qemu_says, stderr=self.qemu_says,

@@ -250,6 +250,7 @@ bad = """BUG: kernel NULL pointer dereference, address: 0000000000000000
 Oops: 0002 [#1] PREEMPT SMP NOPTI
 general protection fault, probably for non-canonical address 0xdead: 0000 [#1] PREEMPT
 Kernel panic - not syncing: Fatal exception
+int3: 0000 [#1] PREEMPT SMP NOPTI
 WARNING: CPU: 1 PID: 99 at kernel/x.c:1 f+0x1/0x2 [osconcepts]
 WARNING: possible circular locking dependency detected
 WARNING: suspicious RCU usage
@@ -287,6 +288,42 @@ for line in good:
 EOF
 	[ "$status" -eq 0 ]
 	[ -z "$output" ]
+}
+
+@test "a shell has the size of the terminal and ends with it" {
+	need_guest
+	cat >"$BATS_TEST_TMPDIR/type.py" <<'EOF'
+import fcntl, os, pty, signal, struct, sys, termios
+pid, fd = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], [sys.argv[1], "shell", "--", "bash", "--norc", "-i"])
+def size(rows, columns):
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+def until(text):
+    seen = b""
+    while text not in seen:
+        seen += os.read(fd, 4096)
+size(33, 101)
+until(b"# ")
+os.write(fd, b"stty size\n")
+until(b"33 101")
+size(20, 70)
+os.write(fd, b"while [ \"$(stty size)\" != '20 70' ]; do sleep 0.1; done; echo res''ized; sleep 600\n")
+until(b"resized")
+os.write(fd, b"\x03")
+until(b"# ")
+os.write(fd, b"exit 4\n")
+try:
+    until(b"\0")
+except OSError:     # the terminal is closed
+    pass
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+EOF
+	run timeout 60 /usr/bin/python3 "$BATS_TEST_TMPDIR/type.py" "$vm" 3>&-
+	echo "$output"
+	[ "$status" -eq 4 ]
+	run "$vm" shell </dev/null
+	[ "$status" -eq 2 ]
 }
 
 # --- fetching, with an apt of our own
@@ -440,6 +477,34 @@ entries()
 	[ "$(entries)" = "./image-6.1.0-10-amd64_1" ]
 	run "$kernel" clean --all
 	[ -z "$(entries)" ]
+}
+
+@test "deps says what is missing, asks nothing in CI and installs just that" {
+	fake=$BATS_TEST_TMPDIR
+	mkdir "$fake/bin"
+	cat >"$fake/bin/dpkg-query" <<'EOF'
+#!/bin/sh
+case "$*" in *libmnl-dev) exit 1 ;; esac
+printf installed
+EOF
+	printf '#!/bin/sh\nprintf "%%s:\n  Candidate: 1\n" "$2"\n' >"$fake/bin/apt-cache"
+	printf '#!/bin/sh\necho "apt-get $*"\nexit "${FAKE_STATUS:-0}"\n' >"$fake/bin/apt-get"
+	printf '#!/bin/sh\nshift\nexec "$@"\n' >"$fake/bin/sudo"
+	chmod +x "$fake/bin"/*
+	PATH=$fake/bin:$PATH run "$top/scripts/deps" --check build
+	[ "$status" -eq 77 ]
+	[[ $output == *libmnl-dev*"scripts/deps build"* ]]
+	[[ $output != *libgsl-dev* ]]
+	[ -e /usr/sbin/policy-rc.d ] || [ "$EUID" -eq 0 ] || skip "needs root"
+	CI=1 PATH=$fake/bin:$PATH run "$top/scripts/deps" build
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output == *"apt-get"*"install"*" libmnl-dev"* ]]
+	# apt knows it already.
+	[[ $output != *update* ]]
+	FAKE_STATUS=1 CI=1 PATH=$fake/bin:$PATH run "$top/scripts/deps" build
+	[ "$status" -eq 1 ]
+	[[ $output == *try:* ]]
 }
 
 @test "every package is listed once per group, with a reason" {

@@ -89,6 +89,12 @@ kunit: ## run the module's KUnit suites under user-mode Linux
 vm-test: ## run the guest tests on both kernels
 	scripts/test --only vm-6.1 --only vm-6.12
 
+module: ## build the module for KDIR, by default the running kernel's headers
+	BUILD=$(BUILD) scripts/module $(KDIR)
+
+modules-all: ## build the module for Debian's 6.1 and 6.12
+	BUILD=$(BUILD) scripts/module $(SERIES)
+
 help: ## list these targets
 	@awk 'BEGIN { FS = ":.*## "; print "Targets:" } \
 		/^[a-z][a-z-]*:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -97,5 +103,6 @@ help: ## list these targets
 clean: ## remove what was built (the download cache outside the checkout stays)
 	rm -rf build $(BUILD)
 
+.PHONY: module modules-all
 .PHONY: all unit-programs vm-tests test check unit kunit vm-test help clean
 .DELETE_ON_ERROR:

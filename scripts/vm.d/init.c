@@ -38,7 +38,8 @@ static void log_line(const char *text)
 
 	if (fd < 0)
 		return;
-	snprintf(line, sizeof(line), "<6>%s\n", text);
+	/* A level that the console shows from the start. */
+	snprintf(line, sizeof(line), "<3>%s\n", text);
 	if (write(fd, line, strlen(line)) < 0)
 		send_frame(WIRE_ERROR, line, strlen(line));
 	close(fd);

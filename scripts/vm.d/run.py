@@ -35,12 +35,14 @@ def say(text):
 
 
 class Ended(Exception):
-    """The run is over for a reason of the host's: status and why."""
+    """The run is over before its command: the status, why, and whether the
+    guest's log may tell more."""
 
-    def __init__(self, status, why=None):
+    def __init__(self, status, why=None, see_log=True):
         super().__init__(why)
         self.status = status
         self.why = why
+        self.see_log = see_log
 
 
 class Stream:
@@ -58,7 +60,7 @@ class Stream:
             raise Ended(128 + signal.SIGPIPE) from None
         except OSError as e:
             raise Ended(FAILED, f"cannot write the command's output: {e.strerror}; "
-                        "try: make room, or send it elsewhere") from None
+                        "try: make room, or send it elsewhere", see_log=False) from None
         self.pending = self.pending[n:]
 
 
@@ -214,9 +216,10 @@ class Guest:
         self.qemu.wait()
         self.qemu_says.seek(0)
         said = [line for line in self.qemu_says.read().decode(errors="replace").splitlines()
-                if "warning:" not in line]
+                if line.strip() and "warning:" not in line]
         if self.qemu.returncode and said:
-            return "QEMU failed: " + "; ".join(said[-3:])
+            hint = "OSCONCEPTS_ACCEL=tcg" if self.args.accel == "kvm" else "scripts/vm doctor"
+            return "QEMU failed: " + "; ".join(said[-3:]) + "; try: " + hint
         return "the guest ended before its command did"
 
     def take_signals(self):
@@ -285,17 +288,18 @@ class Guest:
 
 
 def run(args, log):
-    """Returns the exit status; everything the person must know is printed."""
+    """Returns the exit status and whether the log is worth keeping; what the
+    person must know is printed."""
     guest = Guest(args, log)
     saved = termios.tcgetattr(0) if args.tty else None
     if args.tty:
         tty.setraw(0)
-    why = None
+    why, see_log = None, False
     try:
         status = guest.relay()
         report.wait_for_end(log)
     except Ended as e:
-        status, why = e.status, e.why
+        status, why, see_log = e.status, e.why, e.why and e.see_log
     finally:
         if saved:
             termios.tcsetattr(0, termios.TCSADRAIN, saved)
@@ -306,10 +310,11 @@ def run(args, log):
     if found:
         say("the kernel reported: " + found[0])
         print("\n".join(found[1]), file=sys.stderr)
-        status = REPORTED
-    elif why:
-        print("\n".join(report.tail(log)), file=sys.stderr)
-    return status, bool(why or found)
+        return REPORTED, True
+    tail = report.tail(log) if see_log else []
+    if tail:
+        print("\n".join(tail), file=sys.stderr)
+    return status, bool(tail)
 
 
 def main():

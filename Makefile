@@ -73,6 +73,9 @@ $(BUILD)/vm-tests/%: $(BUILD)/obj/tests/vm/%.o $(call obj,$(vm_lib))
 
 -include $(patsubst %.o,%.d,$(call obj,$(vm_lib) $(wildcard tests/vm/*.c)))
 
+demo: ## compare three server models through the module, in a guest (VM=0: here)
+	scripts/demo $(if $(filter 0,$(VM)),--no-vm,--vm)
+
 test: ## run every test; ends on 'N passed, N failed'
 	scripts/deps
 	scripts/test
@@ -103,6 +106,6 @@ help: ## list these targets
 clean: ## remove what was built (the download cache outside the checkout stays)
 	rm -rf build $(BUILD)
 
-.PHONY: module modules-all
+.PHONY: demo module modules-all
 .PHONY: all unit-programs vm-tests test check unit kunit vm-test help clean
 .DELETE_ON_ERROR:

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * compare.h - what the files of `osconcepts compare` share: cmd-compare.c
- * (options, plan, verdict), compare_session.c (the daemon's other end) and
- * compare_table.c (what a person reads).
+ * (the plan and the verdict), compare_options.c, compare_session.c (the
+ * daemon's other end) and compare_table.c (what a person reads).
  */
 #ifndef OSC_CLI_COMPARE_H
 #define OSC_CLI_COMPARE_H
@@ -16,6 +16,7 @@
 #include "lib/child.h"
 #include "lib/control.h"
 #include "lib/counters.h"
+#include "lib/error.h"
 
 #define OSC_COMPARE_WORDS 16
 
@@ -41,6 +42,13 @@ struct osc_compare_settings {
 	const char *json, *html; /* NULL: none */
 	bool progress;
 };
+
+/*
+ * 1: help was asked for and printed; -EINVAL with an empty *e: getopt has said
+ * what is wrong.
+ */
+int osc_compare_options(int argc, char **argv, struct osc_compare_settings *s,
+			struct osc_error *e);
 
 /* One thing to measure. */
 struct osc_compare_item {

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The options of `osconcepts compare`, and what stands in for those not given. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/compare.h"
+#include "correlate/stats.h"
+#include "lib/clock.h"
+#include "lib/cpus.h"
+#include "lib/parse.h"
+
+static void usage(FILE *out)
+{
+	fputs("Usage: osconcepts compare [options]\n"
+	      "\n"
+	      "Runs the same HTTP server under several concurrency models, loads\n"
+	      "each in turn, and shows what the kernel did for it: per request and\n"
+	      "per connection. Every run is audited against independent counts.\n"
+	      "\n"
+	      "Options:\n"
+	      "      --models LIST        of fork,thread,epoll (default: all three)\n"
+	      "      --modes LIST         of keepalive,close (default: both); close\n"
+	      "                           is one request a connection\n"
+	      "  -c, --connections N      open at a time (default 16)\n"
+	      "  -d, --duration TIME      of a run (default 2s)\n"
+	      "  -n, --requests N         in a run, instead of a duration\n"
+	      "  -r, --runs N             of each model and mode (default 5)\n"
+	      "      --path PATH          what is requested (default /)\n"
+	      "      --workers N          of each server (default: the model's own)\n"
+	      "      --interval TIME      between samples (default: a 40th of the\n"
+	      "                           duration, at least 20ms)\n"
+	      "      --source SOURCE      module, procfs, or auto (the default)\n"
+	      "      --server-cpus LIST   such as 0,2-3 (default: the first half)\n"
+	      "      --client-cpus LIST   (default: the other half)\n"
+	      "      --socket PATH        of a running osconceptsd (default: start\n"
+	      "                           one that ends with the command)\n"
+	      "      --json FILE          write all results; - is standard output\n"
+	      "      --html FILE          write a page to look at\n"
+	      "      --no-progress        say nothing while it runs\n"
+	      "  -h, --help               show this help\n"
+	      "\n"
+	      "Exit status: 0 ok, 1 failed or an audit does not hold, 2 usage, 4 the\n"
+	      "load generator vouches for no run of a row, 77 something needed is\n"
+	      "missing here. See osconcepts-compare(1).\n",
+	      out);
+}
+
+enum {
+	MODELS = 256,
+	MODES,
+	PATH_,
+	WORKERS,
+	INTERVAL,
+	SOURCE,
+	SERVER_CPUS,
+	CLIENT_CPUS,
+	SOCKET,
+	JSON,
+	HTML,
+	NO_PROGRESS
+};
+
+static const struct option longs[] = {
+	{ "models", required_argument, NULL, MODELS },
+	{ "modes", required_argument, NULL, MODES },
+	{ "connections", required_argument, NULL, 'c' },
+	{ "duration", required_argument, NULL, 'd' },
+	{ "requests", required_argument, NULL, 'n' },
+	{ "runs", required_argument, NULL, 'r' },
+	{ "path", required_argument, NULL, PATH_ },
+	{ "workers", required_argument, NULL, WORKERS },
+	{ "interval", required_argument, NULL, INTERVAL },
+	{ "source", required_argument, NULL, SOURCE },
+	{ "server-cpus", required_argument, NULL, SERVER_CPUS },
+	{ "client-cpus", required_argument, NULL, CLIENT_CPUS },
+	{ "socket", required_argument, NULL, SOCKET },
+	{ "json", required_argument, NULL, JSON },
+	{ "html", required_argument, NULL, HTML },
+	{ "no-progress", no_argument, NULL, NO_PROGRESS },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static bool has_word(const struct osc_words *w, const char *word)
+{
+	for (size_t i = 0; i < w->n; i++) {
+		if (!strcmp(w->word[i], word))
+			return true;
+	}
+	return false;
+}
+
+static int take_words(const char *what, const char *text, struct osc_words *w,
+		      struct osc_error *e)
+{
+	char *rest = w->text, *word;
+
+	w->n = 0;
+	if (strlen(text) >= sizeof(w->text))
+		return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
+					  "%s: the list is too long", what);
+	strcpy(w->text, text);
+	while ((word = strsep(&rest, ","))) {
+		if (!*word || has_word(w, word) || w->n == OSC_COMPARE_WORDS)
+			return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
+						  "%s '%s': names must be "
+						  "separated by commas, each "
+						  "once",
+						  what, text);
+		w->word[w->n++] = word;
+	}
+	return 0;
+}
+
+static int take_modes(const char *text, struct osc_words *w,
+		      struct osc_error *e)
+{
+	int ret = take_words("--modes", text, w, e);
+
+	for (size_t i = 0; !ret && i < w->n; i++) {
+		if (strcmp(w->word[i], "keepalive") &&
+		    strcmp(w->word[i], "close"))
+			ret = osc_error_set_exit(
+				e, OSC_EXIT_USAGE, EINVAL,
+				"--modes '%s': there are keepalive and close",
+				w->word[i]);
+	}
+	return ret;
+}
+
+static int take_cpus(const char *what, const char *text, char *out, size_t size,
+		     struct osc_error *e)
+{
+	cpu_set_t set;
+	int ret = osc_cpus_parse(what, text, &set, e);
+
+	if (!ret)
+		osc_cpus_format(&set, out, size);
+	return ret;
+}
+
+static int take_option(int c, struct osc_compare_settings *s,
+		       struct osc_error *e)
+{
+	switch (c) {
+	case MODELS:
+		return take_words("--models", optarg, &s->models, e);
+	case MODES:
+		return take_modes(optarg, &s->modes, e);
+	case 'c':
+		return osc_parse_u64("--connections", optarg, 1, 1000000,
+				     &s->connections, e);
+	case 'd':
+		s->requests = 0;
+		return osc_parse_duration_ns("--duration", optarg,
+					     OSC_NS_PER_S / 10,
+					     86400 * OSC_NS_PER_S,
+					     &s->duration_ns, e);
+	case 'n':
+		return osc_parse_u64("--requests", optarg, 1, 1000000000000,
+				     &s->requests, e);
+	case 'r':
+		return osc_parse_u64("--runs", optarg, 1, OSC_SPREAD_MAX,
+				     &s->runs, e);
+	case WORKERS:
+		return osc_parse_u64("--workers", optarg, 1, 4096, &s->workers,
+				     e);
+	case INTERVAL:
+		return osc_parse_duration_ns("--interval", optarg,
+					     OSC_NS_PER_S / 100,
+					     3600 * OSC_NS_PER_S,
+					     &s->interval_ns, e);
+	case SOURCE:
+		return osc_counters_kind_parse(optarg, &s->source, e);
+	case SERVER_CPUS:
+		return take_cpus("--server-cpus", optarg, s->server_cpus,
+				 sizeof(s->server_cpus), e);
+	case CLIENT_CPUS:
+		return take_cpus("--client-cpus", optarg, s->client_cpus,
+				 sizeof(s->client_cpus), e);
+	case PATH_:
+		s->path = optarg;
+		return 0;
+	case SOCKET:
+		s->socket = optarg;
+		return 0;
+	case JSON:
+		s->json = optarg;
+		return 0;
+	case HTML:
+		s->html = optarg;
+		return 0;
+	default: /* NO_PROGRESS */
+		s->progress = false;
+		return 0;
+	}
+}
+
+/*
+ * Servers on the first half of our CPUs, the client on the other, so that
+ * neither takes time from the other; what was asked for stays. On one CPU
+ * there is nothing to part.
+ */
+static int part_cpus(struct osc_compare_settings *s, struct osc_error *e)
+{
+	cpu_set_t all, half[2];
+	int n, seen = 0;
+	int ret = osc_cpus_allowed(&all, e);
+
+	if (ret)
+		return ret;
+	n = CPU_COUNT(&all);
+	if (n < 2 || *s->server_cpus || *s->client_cpus)
+		return 0;
+	CPU_ZERO(&half[0]);
+	CPU_ZERO(&half[1]);
+	for (int i = 0; i < CPU_SETSIZE; i++) {
+		if (CPU_ISSET(i, &all))
+			CPU_SET(i, &half[seen++ >= (n + 1) / 2]);
+	}
+	osc_cpus_format(&half[0], s->server_cpus, sizeof(s->server_cpus));
+	osc_cpus_format(&half[1], s->client_cpus, sizeof(s->client_cpus));
+	return 0;
+}
+
+static int complete(struct osc_compare_settings *s, struct osc_error *e)
+{
+	int ret = 0;
+
+	if (!s->models.n)
+		ret = take_words("--models", "fork,thread,epoll", &s->models,
+				 e);
+	if (!ret && !s->modes.n)
+		ret = take_modes("keepalive,close", &s->modes, e);
+	if (!ret && *s->path != '/')
+		ret = osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
+					 "--path '%s': must begin with /",
+					 s->path);
+	if (!ret && s->json && s->html && !strcmp(s->json, s->html))
+		ret = osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
+					 "--json and --html name the same file "
+					 "'%s'",
+					 s->json);
+	if (!ret)
+		ret = part_cpus(s, e);
+	if (!s->interval_ns)
+		s->interval_ns = s->requests ? OSC_NS_PER_S / 10 :
+					       s->duration_ns / 40;
+	if (s->interval_ns < OSC_NS_PER_S / 50)
+		s->interval_ns = OSC_NS_PER_S / 50;
+	return ret;
+}
+
+static int take_all(int argc, char **argv, struct osc_compare_settings *s,
+		    struct osc_error *e)
+{
+	int c, ret;
+
+	optind = 0;
+	while ((c = getopt_long(argc, argv, "c:d:n:r:h", longs, NULL)) != -1) {
+		if (c == 'h') {
+			usage(stdout);
+			return 1;
+		}
+		if (c == '?')
+			return -EINVAL;
+		ret = take_option(c, s, e);
+		if (ret)
+			return ret;
+	}
+	if (optind < argc)
+		return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
+					  "'%s' is not an option; try "
+					  "'osconcepts compare --help'",
+					  argv[optind]);
+	return 0;
+}
+
+int osc_compare_options(int argc, char **argv, struct osc_compare_settings *s,
+			struct osc_error *e)
+{
+	int ret;
+
+	*s = (struct osc_compare_settings){
+		.connections = 16,
+		.duration_ns = 2 * OSC_NS_PER_S,
+		.runs = 5,
+		.path = "/",
+		.progress = true,
+	};
+	ret = take_all(argc, argv, s, e);
+	return ret ? ret : complete(s, e);
+}

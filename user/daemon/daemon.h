@@ -24,11 +24,13 @@ struct osc_daemon {
 	enum osc_counters_kind kind; /* what "auto" in a request means */
 	char osconcepts[PATH_MAX]; /* the program that serves and loads */
 
-	/* clients.c */
+	/* listen.c */
 	struct osc_source listener;
 	char socket_path[108]; /* "" when it has none */
 	int lock; /* held while the socket file is ours */
 	gid_t group; /* may connect besides our user and root; -1: none */
+
+	/* clients.c */
 	bool one_client; /* ends with the client it was started for */
 	struct osc_client *clients;
 	unsigned int last_client;
@@ -53,9 +55,15 @@ void osc_daemon_end(struct osc_daemon *d);
 /* Called when something has ended: lets the loop end when it was the last. */
 void osc_daemon_check_end(struct osc_daemon *d);
 
-/* clients.c */
-int osc_clients_listen(struct osc_daemon *d, const char *path, mode_t mode,
-		       struct osc_error *e);
+/* listen.c */
+int osc_listen_on(struct osc_daemon *d, const char *path, mode_t mode,
+		  struct osc_error *e);
+/* Removes the socket file, and the lock last. */
+void osc_listen_end(struct osc_daemon *d);
+
+/* clients.c; add and adopt take over fd, also when they fail. */
+bool osc_clients_full(const struct osc_daemon *d);
+int osc_clients_add(struct osc_daemon *d, int fd, struct osc_error *e);
 int osc_clients_adopt(struct osc_daemon *d, int fd, struct osc_error *e);
 void osc_clients_close(struct osc_daemon *d);
 void osc_clients_sweep(struct osc_daemon *d);

@@ -275,7 +275,7 @@ static int open_all(struct osc_daemon *d, struct options *o,
 	if (!ret && !o->has_socket)
 		ret = osc_control_path(o->socket, sizeof(o->socket), e);
 	if (!ret)
-		ret = osc_clients_listen(d, o->socket, o->mode, e);
+		ret = osc_listen_on(d, o->socket, o->mode, e);
 	if (!ret)
 		fprintf(stderr, "osconceptsd: listening on %s\n", o->socket);
 	return ret;
@@ -284,6 +284,7 @@ static int open_all(struct osc_daemon *d, struct options *o,
 static void close_all(struct osc_daemon *d)
 {
 	osc_clients_close(d);
+	osc_listen_end(d);
 	if (d->signals.fd >= 0)
 		close(d->signals.fd);
 	osc_loop_close(&d->loop);

@@ -361,12 +361,15 @@ EOF
 	cat >"$fake/bin/apt-get" <<EOF
 #!/bin/bash
 spec=\${!#}
+[[ \$spec != update ]] || exec rm $fake/mode
 case \$(cat $fake/mode 2>/dev/null) in
+gone) echo "E: Failed to fetch http://x/y.deb  404  Not Found"; exit 100 ;;
 "") cp "$fake/\${spec%%=*}.deb" . ;;
 cut) head -c 100 "$fake/\${spec%%=*}.deb" >x.deb; echo "E: Connection failed"; exit 100 ;;
 hang) head -c 100 "$fake/\${spec%%=*}.deb" >x.deb; touch $fake/hanging; exec sleep 600 ;;
 esac
 EOF
+	printf '#!/bin/sh\nshift\nexec "$@"\n' >"$fake/bin/sudo"
 	chmod +x "$fake/bin"/*
 	PATH=$fake/bin:$PATH
 	export OSCONCEPTS_CACHE=$fake/cache
@@ -399,6 +402,16 @@ entries()
 	run "$kernel" image 6.1
 	[ "$status" -eq 0 ]
 	[ "$(cat "${lines[-1]}/boot/vmlinuz-6.1.0-10-amd64")" = 6.1.0-10-amd64 ]
+}
+
+@test "what the mirror has replaced is asked for again after an update" {
+	fake_apt
+	echo gone >"$fake/mode"
+	run "$kernel" image 6.1
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output == *"apt-get update"* ]]
+	[ "$(entries)" = "./image-6.1.0-10-amd64_1" ]
 }
 
 @test "what a killed download left is swept by the next" {

@@ -25,10 +25,7 @@ static json_t *command_json(char *const *command)
 		return json_null();
 	list = json_array();
 	for (; list && *command; command++) {
-		/* A name that is no UTF-8 cannot be told in JSON. */
-		json_t *word = json_string(*command);
-
-		if (json_array_append_new(list, word ? word : json_null())) {
+		if (json_array_append_new(list, osc_json_text(*command))) {
 			json_decref(list);
 			return NULL;
 		}

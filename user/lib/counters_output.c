@@ -75,7 +75,7 @@ void osc_rates_cells(struct osc_table *t, const struct osc_counts *delta,
 json_t *osc_target_json(const struct osc_target *t)
 {
 	return json_pack(
-		"{s:I, s:I, s:s, s:I, s:s, s:b, s:b, s:I, s:I, s:I, s:o}", "id",
+		"{s:I, s:I, s:o, s:I, s:s, s:b, s:b, s:I, s:I, s:I, s:o}", "id",
 		(json_int_t)t->id, "pid", (json_int_t)t->pid, "comm", t->comm,
 		"uid", (json_int_t)t->uid, "state",
 		t->exited ? "exited" : "live", "bound",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/module_msg.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <linux/genetlink.h>
 #include <linux/osconcepts.h>
@@ -97,9 +98,14 @@ static uint32_t u32_or_0(const struct nlattr *attr)
 	return attr ? mnl_attr_get_u32(attr) : 0;
 }
 
+/* A process may call itself anything, escape sequences included. */
 static void copy_text(char *out, size_t size, const struct nlattr *attr)
 {
 	snprintf(out, size, "%s", attr ? mnl_attr_get_str(attr) : "");
+	for (; *out; out++) {
+		if (iscntrl((unsigned char)*out))
+			*out = '?';
+	}
 }
 
 /* The module tells the time with the clock that counts a suspended machine. */

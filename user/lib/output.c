@@ -70,10 +70,30 @@ void osc_table_real(struct osc_table *t, const char *key, double value)
 		set(t, key, json_real(value));
 }
 
+json_t *osc_json_text(const char *text)
+{
+	json_t *json = json_string(text);
+	char *copy;
+
+	if (json)
+		return json;
+	/* Names are bytes to the kernel; JSON wants characters. */
+	copy = strdup(text);
+	if (!copy)
+		return NULL;
+	for (char *p = copy; *p; p++) {
+		if ((unsigned char)*p >= 0x80)
+			*p = '?';
+	}
+	json = json_string(copy);
+	free(copy);
+	return json;
+}
+
 void osc_table_text(struct osc_table *t, const char *key, const char *value)
 {
 	if (value)
-		set(t, key, json_string(value));
+		set(t, key, osc_json_text(value));
 }
 
 size_t osc_table_rows(const struct osc_table *t)
@@ -164,21 +184,52 @@ static int fill(const struct osc_table *t, struct libscols_table *out)
 	return 0;
 }
 
-int osc_table_print(const struct osc_table *t, FILE *out, struct osc_error *e)
+/* libsmartcols prints nothing of an empty table; a person wants to see that
+ * it is empty.
+ */
+static char *headings(const struct osc_table *t)
 {
-	struct libscols_table *table = NULL;
-	char *text = NULL;
-	int ret = t->failed ? -ENOMEM : 0;
+	size_t size = 1;
+	char *text;
 
-	if (!ret) {
-		table = scols_new_table();
-		ret = table ? fill(t, table) : -ENOMEM;
+	for (size_t i = 0; i < t->n; i++)
+		size += strlen(t->columns[i].heading) + 1;
+	text = calloc(1, size);
+	for (size_t i = 0; text && i < t->n; i++) {
+		strcat(text, i ? " " : "");
+		strcat(text, t->columns[i].heading);
 	}
-	/* As text first: libsmartcols neither cuts it to a terminal then nor
-	 * keeps errors of the stream to itself.
+	return text;
+}
+
+static int lay_out(const struct osc_table *t, char **text)
+{
+	struct libscols_table *table;
+	int ret;
+
+	*text = NULL;
+	if (t->failed)
+		return -ENOMEM;
+	if (!osc_table_rows(t)) {
+		*text = headings(t);
+		return *text ? 0 : -ENOMEM;
+	}
+	table = scols_new_table();
+	ret = table ? fill(t, table) : -ENOMEM;
+	/* To a string: it is then neither cut to a terminal nor are errors of
+	 * the stream lost.
 	 */
 	if (!ret)
-		ret = scols_print_table_to_string(table, &text);
+		ret = scols_print_table_to_string(table, text);
+	scols_unref_table(table);
+	return ret;
+}
+
+int osc_table_print(const struct osc_table *t, FILE *out, struct osc_error *e)
+{
+	char *text;
+	int ret = lay_out(t, &text);
+
 	if (ret)
 		ret = osc_error_set(e, ENOMEM,
 				    "cannot print a table: out of memory");
@@ -187,7 +238,6 @@ int osc_table_print(const struct osc_table *t, FILE *out, struct osc_error *e)
 		ret = osc_error_set(e, errno, "cannot write the output: %s",
 				    strerror(errno));
 	free(text);
-	scols_unref_table(table);
 	return ret;
 }
 

@@ -59,6 +59,12 @@ int osc_json_print(json_t *document, FILE *out, struct osc_error *e);
 /* The same on one line, for streams (NDJSON). */
 int osc_json_print_line(json_t *document, FILE *out, struct osc_error *e);
 
+/*
+ * A JSON string of a name that may be no UTF-8, as a process may call itself:
+ * what cannot be told becomes '?'.
+ */
+json_t *osc_json_text(const char *text);
+
 /* 1234567 as "1,234,567"; buf is at least 27 bytes. Returns buf. */
 char *osc_format_count(uint64_t value, char *buf, size_t size);
 /* Four significant digits without an exponent; buf as above. */

@@ -137,10 +137,12 @@ static void a_process_reads_as_it_was_booked(void **state)
 	worker_do(&w, 'f');
 	assert_int_equal(osc_procfs_process(w.pid, &after, &e), 0);
 	assert_int_equal(after.tasks_live, 1);
-	/* The pages and, if any, what the C library does once. */
+	/* The pages, and what the C library or a sanitizer does besides; not
+	 * twice the pages.
+	 */
 	assert_in_range(after.value[OSC_FAULTS_MINOR] -
 				before.value[OSC_FAULTS_MINOR],
-			1000, 1020);
+			1000, 1999);
 	assert_true(after.value[OSC_SWITCHES_VOLUNTARY] >
 		    before.value[OSC_SWITCHES_VOLUNTARY]);
 	assert_int_equal(after.value[OSC_SWITCHES],
@@ -248,7 +250,7 @@ static void a_target_counts_from_the_watch_on(void **state)
 	assert_int_equal(counts.tasks_live, 1);
 	worker_do(&w, 'f');
 	counts = read_target(c, id);
-	assert_in_range(counts.value[OSC_FAULTS_MINOR], 1000, 1020);
+	assert_in_range(counts.value[OSC_FAULTS_MINOR], 1000, 1999);
 	assert_int_equal(counts.lost, 0);
 	assert_int_equal(osc_counters_unwatch(c, id, &e), 0);
 	assert_int_equal(osc_counters_read(c, id, &counts, &e), -ENOENT);

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/counters_output.h"
+#include "lib/error.h"
+#include "lib/output.h"
+
+static const struct osc_column columns[] = {
+	{ "name", "NAME", OSC_COLUMN_TEXT },
+	{ "count", "COUNT", OSC_COLUMN_COUNT },
+	{ "pid", "PID", OSC_COLUMN_PLAIN },
+	{ "rate", "RATE", OSC_COLUMN_REAL },
+};
+
+static struct osc_error e;
+
+static struct osc_table *example(void)
+{
+	struct osc_table *t =
+		osc_table_new(columns, sizeof(columns) / sizeof(*columns));
+
+	osc_table_row(t);
+	osc_table_text(t, "name", "a");
+	osc_table_u64(t, "count", 1234567);
+	osc_table_u64(t, "pid", 1234567);
+	osc_table_real(t, "rate", 0.5);
+	osc_table_row(t);
+	osc_table_text(t, "name", NULL);
+	osc_table_real(t, "rate", NAN);
+	return t;
+}
+
+static char *text_of(const struct osc_table *t)
+{
+	char *text = NULL;
+	size_t n;
+	FILE *out = open_memstream(&text, &n);
+
+	if (osc_table_print(t, out, &e))
+		fail_msg("%s", e.text);
+	fclose(out);
+	return text;
+}
+
+static void a_table_prints_for_people(void **state)
+{
+	struct osc_table *t = example();
+	char *text = text_of(t);
+
+	(void)state;
+	assert_string_equal(text, "NAME     COUNT     PID   RATE\n"
+				  "a    1,234,567 1234567 0.5000\n"
+				  "-            -       -      -\n");
+	free(text);
+	osc_table_free(t);
+}
+
+static void the_same_table_is_an_array_for_programs(void **state)
+{
+	struct osc_table *t = example();
+	json_t *json = osc_table_json(t);
+	json_t *want = json_pack("[{s:s, s:i, s:i, s:f}, {s:n, s:n, s:n, s:n}]",
+				 "name", "a", "count", 1234567, "pid", 1234567,
+				 "rate", 0.5, "name", "count", "pid", "rate");
+
+	(void)state;
+	assert_true(json_equal(json, want));
+	json_decref(json);
+	json_decref(want);
+	osc_table_free(t);
+}
+
+static void an_empty_table_has_headings_only(void **state)
+{
+	struct osc_table *t =
+		osc_table_new(columns, sizeof(columns) / sizeof(*columns));
+	json_t *json = osc_table_json(t);
+	char *text = text_of(t);
+
+	(void)state;
+	assert_string_equal(text, "NAME COUNT PID RATE\n");
+	assert_int_equal(json_array_size(json), 0);
+	free(text);
+	json_decref(json);
+	osc_table_free(t);
+}
+
+static void a_cell_before_any_row_fails_the_table(void **state)
+{
+	struct osc_table *t =
+		osc_table_new(columns, sizeof(columns) / sizeof(*columns));
+	FILE *out = fopen("/dev/null", "w");
+
+	(void)state;
+	osc_table_text(t, "name", "before any row");
+	assert_int_equal(osc_table_print(t, out, &e), -ENOMEM);
+	assert_null(osc_table_json(t));
+	fclose(out);
+	osc_table_free(t);
+}
+
+static void a_name_that_is_no_utf8_can_still_be_told(void **state)
+{
+	json_t *good = osc_json_text("caf\xc3\xa9");
+	json_t *bad = osc_json_text("caf\xe9 \xff");
+
+	(void)state;
+	assert_string_equal(json_string_value(good), "caf\xc3\xa9");
+	assert_string_equal(json_string_value(bad), "caf? ?");
+	json_decref(good);
+	json_decref(bad);
+}
+
+static void a_full_disk_is_an_error_of_the_printer(void **state)
+{
+	struct osc_table *t = example();
+	FILE *full = fopen("/dev/full", "w");
+
+	(void)state;
+	assert_non_null(full);
+	assert_int_equal(osc_table_print(t, full, &e), -ENOSPC);
+	assert_non_null(strstr(e.text, "No space left"));
+	assert_int_equal(osc_json_print(osc_table_json(t), full, &e), -ENOSPC);
+	assert_int_equal(osc_json_print(NULL, full, &e), -ENOMEM);
+	fclose(full);
+	osc_table_free(t);
+}
+
+static void numbers_are_grouped(void **state)
+{
+	char buf[32];
+
+	(void)state;
+	assert_string_equal(osc_format_count(0, buf, sizeof(buf)), "0");
+	assert_string_equal(osc_format_count(999, buf, sizeof(buf)), "999");
+	assert_string_equal(osc_format_count(1000, buf, sizeof(buf)), "1,000");
+	assert_string_equal(osc_format_count(UINT64_MAX, buf, sizeof(buf)),
+			    "18,446,744,073,709,551,615");
+}
+
+static void reals_have_four_digits_that_mean_something(void **state)
+{
+	char buf[32];
+
+	(void)state;
+	assert_string_equal(osc_format_real(0, buf, sizeof(buf)), "0");
+	assert_string_equal(osc_format_real(0.012345, buf, sizeof(buf)),
+			    "0.01235");
+	assert_string_equal(osc_format_real(1.5, buf, sizeof(buf)), "1.500");
+	assert_string_equal(osc_format_real(123.456, buf, sizeof(buf)),
+			    "123.5");
+	assert_string_equal(osc_format_real(1234567.8, buf, sizeof(buf)),
+			    "1,234,568");
+	assert_string_equal(osc_format_real(-2.25, buf, sizeof(buf)), "-2.250");
+	assert_string_equal(osc_format_real(INFINITY, buf, sizeof(buf)), "-");
+	assert_string_equal(osc_format_real(1e300, buf, 8), "1000000");
+}
+
+static void a_counter_that_is_not_counted_is_null(void **state)
+{
+	struct osc_counts c = { 0 };
+	json_t *json;
+
+	(void)state;
+	osc_counts_set(&c, OSC_FAULTS_MINOR, 0);
+	json = osc_counts_json(&c);
+	assert_int_equal(json_object_size(json), OSC_NR_COUNTERS);
+	assert_true(
+		json_is_integer(json_object_get(json, "page_faults_minor")));
+	assert_true(json_is_null(json_object_get(json, "epoll_wakeups")));
+	json_decref(json);
+}
+
+static void a_difference_has_what_both_have(void **state)
+{
+	struct osc_counts before = { .tasks_exited = 1, .lost = 1 };
+	struct osc_counts now = { .tasks_exited = 3,
+				  .tasks_live = 2,
+				  .lost = 1 };
+	struct osc_counts delta;
+	json_t *rates;
+
+	(void)state;
+	osc_counts_set(&before, OSC_SWITCHES, 10);
+	osc_counts_set(&now, OSC_SWITCHES, 30);
+	osc_counts_set(&before, OSC_CPU_NS, 0);
+	osc_counts_set(&now, OSC_CPU_NS, 1000000000);
+	osc_counts_set(&now, OSC_FAULTS_MAJOR, 5);
+	osc_counts_since(&now, &before, &delta);
+	assert_int_equal(delta.value[OSC_SWITCHES], 20);
+	assert_false(osc_counts_have(&delta, OSC_FAULTS_MAJOR));
+	assert_int_equal(delta.tasks_exited, 2);
+	assert_int_equal(delta.tasks_live, 2);
+	assert_int_equal(delta.lost, 0);
+	rates = osc_rates_json(&delta, 2);
+	assert_true(json_real_value(json_object_get(rates, "cpu")) == 0.5);
+	assert_true(json_real_value(
+			    json_object_get(rates, "context_switches")) == 10);
+	assert_true(json_is_null(json_object_get(rates, "page_faults_major")));
+	json_decref(rates);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_table_prints_for_people),
+		cmocka_unit_test(the_same_table_is_an_array_for_programs),
+		cmocka_unit_test(an_empty_table_has_headings_only),
+		cmocka_unit_test(a_cell_before_any_row_fails_the_table),
+		cmocka_unit_test(a_name_that_is_no_utf8_can_still_be_told),
+		cmocka_unit_test(a_full_disk_is_an_error_of_the_printer),
+		cmocka_unit_test(numbers_are_grouped),
+		cmocka_unit_test(reals_have_four_digits_that_mean_something),
+		cmocka_unit_test(a_counter_that_is_not_counted_is_null),
+		cmocka_unit_test(a_difference_has_what_both_have),
+	};
+
+	return cmocka_run_group_tests_name("output", tests, NULL, NULL);
+}

@@ -1,0 +1,186 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Loading and unloading: with every parameter, twice, without a hook, with
+# ftrace off, under load; and nothing is left behind.
+
+source scripts/test.d/tap.sh
+source tests/vm/lib/module.sh
+helper=$BUILD/vm-tests/helper
+tracing=/sys/kernel/tracing
+[[ -d $tracing/events ]] || tracing=/sys/kernel/debug/tracing
+
+# source_field NAME FIELD: of the source's line in /proc/osconcepts.
+source_field()
+{
+	sed -n "s/^source $1 .*\b$2=\([^ ]*\).*/\1/p" /proc/osconcepts
+}
+
+# is WANT GOT NAME
+is()
+{
+	[[ $1 == "$2" ]] || echo "# got '$2', want '$1'"
+	[[ $1 == "$2" ]]
+	tap_result $? "$3"
+}
+
+# has PATTERN TEXT NAME
+has()
+{
+	[[ $2 == *"$1"* ]] || echo "# no '$1' in: $2"
+	[[ $2 == *"$1"* ]]
+	tap_result $? "$3"
+}
+
+reload()
+{
+	module_unload && module_load "$@" && return
+	tap_result 1 "the module loads with '$*'"
+	tap_done
+}
+
+test_load_twice()
+{
+	local before said
+	before=$(proc_value since_ns)
+	said=$(module_load 2>&1) && tap_result 1 "a second load is refused"
+	has "File exists" "$said" "a second load is refused, saying why"
+	is "$before" "$(proc_value since_ns)" "the loaded module does not notice"
+}
+
+# The counts are exact by whichever way the hooks are attached.
+test_rungs()
+{
+	local rung
+	for rung in direct ftrace kprobe; do
+		reload epoll_via=$rung
+		is "$rung" "$(source_field epoll via)" "epoll_via=$rung is what /proc shows"
+		tap_suite "exact by $rung" "$BUILD/vm-tests/t-exact" epoll
+	done
+}
+
+# hidden FUNCTION SOURCE STATE: without it the module loads, and says so.
+hidden()
+{
+	reload "hide=$1"
+	is "$3" "$(source_field "$2" state)" "without $1 the source $2 is $3"
+	has "$1" "$(grep "^source $2 " /proc/osconcepts)" "without $1 the source $2 names it"
+}
+
+test_missing_hooks()
+{
+	local other
+	hidden ep_poll_callback epoll unavailable
+	is - "$(proc_value epoll_callbacks)" "without ep_poll_callback there is no count of callbacks"
+	for other in sched fault; do
+		is on "$(source_field $other state)" "without ep_poll_callback the source $other counts"
+	done
+	hidden ep_autoremove_wake_function epoll unavailable
+	hidden ep_ptable_queue_proc epoll on
+	hidden sched_switch sched unavailable
+	reload hide=sched_process_fork
+	has "sched_process_fork" "$("$helper" add $$)" "without sched_process_fork a target is refused, saying why"
+	reload totals=N
+	is off "$(source_field sched state)" "totals=N turns the totals of switches off"
+	is - "$(proc_value context_switches)" "totals=N: no count of switches"
+}
+
+test_limit()
+{
+	local i
+	local -a pids=()
+	reload max_targets=3
+	for i in 1 2 3 4; do
+		sleep 1000 &
+		pids+=($!)
+	done
+	for i in 0 1 2; do
+		"$helper" add "${pids[i]}" >/dev/null
+		tap_result $? "max_targets=3: target $((i + 1)) is added"
+	done
+	has "No space left on device: there are max_targets targets" "$("$helper" add "${pids[3]}")" \
+		"max_targets=3: the fourth is refused, naming the parameter"
+	kill "${pids[@]}"
+	wait "${pids[@]}" 2>/dev/null
+	reload max_targets=4194304
+	(($(</sys/module/osconcepts/parameters/max_targets) < 65536))
+	tap_result $? "max_targets=4194304 is cut to what the slots hold"
+}
+
+test_ftrace_off()
+{
+	reload
+	sysctl -q kernel.ftrace_enabled=0 2>/dev/null
+	is 1 "$(</proc/sys/kernel/ftrace_enabled)" "ftrace cannot be turned off under the hooks"
+	module_unload
+	sysctl -q kernel.ftrace_enabled=0
+	module_load
+	is unavailable "$(source_field epoll state)" "loaded with ftrace off, epoll is unavailable"
+	has ftrace "$(grep '^source epoll ' /proc/osconcepts)" "loaded with ftrace off, epoll says why"
+	sysctl -q kernel.ftrace_enabled=1
+	reload
+	is on "$(source_field epoll state)" "loaded with ftrace on again, epoll counts"
+}
+
+# What the module could leave in the kernel, as text.
+traces()
+{
+	ls -d /proc/osconcepts /sys/module/osconcepts 2>/dev/null
+	"$helper" family && echo "the netlink family"
+	cat $tracing/enabled_functions /sys/kernel/debug/kprobes/list
+	grep osc_ /proc/slabinfo
+	cat $tracing/set_event
+}
+
+read_forever()
+{
+	while :; do
+		cat /proc/osconcepts
+		dd if=/proc/osconcepts bs=7 status=none
+	done >/dev/null 2>&1
+}
+
+# cycle: in use in every way, then gone.
+cycle()
+{
+	module_load || return 1
+	exec 8</proc/osconcepts
+	read -r -N 5 _ <&8
+	"$helper" add "$storm" >/dev/null || return 1
+	"$helper" add $$ >/dev/null || return 1
+	sleep 0.1
+	module_unload || return 1
+	# What was opened before answers no more, and harms nothing.
+	cat <&8 >/dev/null 2>&1
+	exec 8<&-
+}
+
+test_unload_in_use()
+{
+	local i failed=0 before
+	local -a pids=()
+	module_unload
+	before=$(traces)
+	"$helper" storm &
+	storm=$!
+	pids+=("$storm")
+	"$helper" watch &
+	pids+=($!)
+	read_forever &
+	pids+=($!)
+	for i in {1..20}; do
+		cycle || { failed=$((failed + 1)); module_unload; }
+	done
+	is 0 "$failed" "20 times loaded, read, watched and unloaded under a storm"
+	kill -KILL "${pids[@]}"
+	wait "${pids[@]}" 2>/dev/null
+	is "$before" "$(traces)" "nothing is left: no entry, family, hook or cache"
+}
+
+test_load_twice
+test_rungs
+test_missing_hooks
+test_limit
+test_ftrace_off
+test_unload_in_use
+tap_done

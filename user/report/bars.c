@@ -162,10 +162,9 @@ static void list_others(FILE *out, const struct doc *doc, const char *heading,
 int section_counters(FILE *out, const struct doc *doc)
 {
 	html_element(out, "h2", NULL, "What a request costs");
-	html_element(
-		out, "p", "note",
-		"Bar: median of the valid runs. Whisker: their spread, low "
-		"to high. Each picture has its own scale.");
+	html_element(out, "p", "note",
+		     "Bar: median of the runs. Whisker: their spread, low "
+		     "to high. Each picture has its own scale.");
 	html_open(out, "div", "class", "figures", NULL);
 	for (size_t i = 0; i < DOC_NR_COUNTERS; i++) {
 		double most = longest(doc, &doc_counters[i]);

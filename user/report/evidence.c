@@ -18,7 +18,7 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* The middle r of a group's valid runs; NaN when all withhold it. */
+/* The middle r of a group's runs; NaN when all withhold it. */
 static int middle_r(const struct doc_group *group, const char *key, double *r)
 {
 	double *values = calloc(group->nr_runs + 1, sizeof(*values));
@@ -30,7 +30,7 @@ static int middle_r(const struct doc_group *group, const char *key, double *r)
 		double value = doc_number(
 			json_object_get(group->runs[i], "correlation"), key);
 
-		if (doc_run_is_valid(group->runs[i]) && !isnan(value))
+		if (!isnan(value))
 			values[n++] = value;
 	}
 	qsort(values, n, sizeof(*values), by_value);
@@ -39,7 +39,7 @@ static int middle_r(const struct doc_group *group, const char *key, double *r)
 	return 0;
 }
 
-/* Intervals of all valid runs together. */
+/* Intervals of all runs together. */
 static double intervals(const struct doc_group *group)
 {
 	double sum = NAN;
@@ -48,7 +48,7 @@ static double intervals(const struct doc_group *group)
 		double n = doc_number(
 			json_object_get(group->runs[i], "correlation"), "n");
 
-		if (doc_run_is_valid(group->runs[i]) && !isnan(n))
+		if (!isnan(n))
 			sum = isnan(sum) ? n : sum + n;
 	}
 	return sum;
@@ -98,7 +98,7 @@ int section_correlation(FILE *out, const struct doc *doc)
 	html_element(out, "h2", NULL, "What moves with the requests");
 	html_element(out, "p", "note",
 		     "Pearson's r between requests and each counter over the "
-		     "intervals of a run; median over the valid runs. +1: they "
+		     "intervals of a run; median over the runs. +1: they "
 		     "rise and fall together. \xe2\x80\x93: withheld, because "
 		     "there were too few intervals or nothing varied.");
 	html_table_open(out, "Correlation with requests");

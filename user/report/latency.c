@@ -21,12 +21,16 @@ struct bucket {
 	double le_us, count;
 };
 
-/* The buckets of a group's valid runs together, by rising edge. */
+/*
+ * The buckets of a group's valid runs together, by rising edge; of all its
+ * runs where none is valid, for the shape alone.
+ */
 struct distribution {
 	const struct doc_group *group;
 	struct bucket *buckets;
 	size_t n;
 	double total;
+	bool doubtful; /* no run is valid */
 };
 
 static int by_edge(const void *a, const void *b)
@@ -54,11 +58,21 @@ static void add_buckets(struct distribution *d, const json_t *histogram)
 	}
 }
 
+static bool has_valid_run(const struct doc_group *group)
+{
+	for (size_t i = 0; i < group->nr_runs; i++) {
+		if (doc_run_is_valid(group->runs[i]))
+			return true;
+	}
+	return false;
+}
+
 static int gather(struct distribution *d, const struct doc_group *group)
 {
 	size_t room = 0;
 
 	*d = (struct distribution){ .group = group };
+	d->doubtful = !has_valid_run(group);
 	for (size_t i = 0; i < group->nr_runs; i++)
 		room += json_array_size(
 			json_object_get(group->runs[i], "latency_histogram"));
@@ -66,7 +80,7 @@ static int gather(struct distribution *d, const struct doc_group *group)
 	if (!d->buckets)
 		return -ENOMEM;
 	for (size_t i = 0; i < group->nr_runs; i++) {
-		if (doc_run_is_valid(group->runs[i]))
+		if (d->doubtful || doc_run_is_valid(group->runs[i]))
 			add_buckets(d, json_object_get(group->runs[i],
 						       "latency_histogram"));
 	}
@@ -232,6 +246,28 @@ static int draw(FILE *out, const struct distribution *all, size_t n)
 	return err;
 }
 
+static void name_doubtful(FILE *out, const struct distribution *all, size_t n)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!all[i].doubtful || !all[i].n)
+			continue;
+		if (!any) {
+			html_open(out, "p", "class", "warn", NULL);
+			html_text(out, "No valid run: the times hold delays of "
+				       "the client itself. Concerns ");
+		}
+		html_text(out, any ? ", " : "");
+		html_text(out, all[i].group->model);
+		any = true;
+	}
+	if (any) {
+		html_text(out, ".");
+		html_close(out, "p");
+	}
+}
+
 static int figure(FILE *out, const char *mode, const struct distribution *all,
 		  size_t n)
 {
@@ -249,7 +285,8 @@ static int figure(FILE *out, const char *mode, const struct distribution *all,
 		err = draw(out, all, n);
 	else
 		html_element(out, "p", "note",
-			     "No valid run has a latency histogram.");
+			     "No run has a latency histogram.");
+	name_doubtful(out, all, n);
 	html_close(out, "figure");
 	return err;
 }
@@ -281,7 +318,7 @@ int section_latency(FILE *out, const struct doc *doc)
 
 	html_element(out, "h2", NULL, "How long a request takes");
 	html_element(out, "p", "note",
-		     "All valid runs together, from the intended start of a "
+		     "The valid runs together, from the intended start of a "
 		     "request to its last byte. Lower is faster; the right "
 		     "end is the slowest request in a thousand or more.");
 	html_open(out, "div", "class", "figures wide", NULL);

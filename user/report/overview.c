@@ -128,8 +128,9 @@ static void tell_invalid(FILE *out, const struct doc *doc)
 	html_text(out, html_count((double)invalid).text);
 	html_text(out, " of ");
 	html_text(out, html_count((double)runs).text);
-	html_text(out,
-		  " runs. They are left out of the medians; why is under ");
+	html_text(out, " runs, says the load generator. Their rates and "
+		       "latencies are left out; the counters are the server's "
+		       "own and stand. Why is under ");
 	html_open(out, "a", "href", "#runs", NULL);
 	html_text(out, "Runs");
 	fputs("</a>.", out);
@@ -152,6 +153,9 @@ int section_head(FILE *out, const struct doc *doc)
 		       "hardware; counts per request do.");
 	tell_audit(out, doc);
 	tell_invalid(out, doc);
+	if (doc_bool(doc->root, "partial") == 1)
+		notice(out, "notice warn", "Stopped early. ",
+		       "Not every run that was asked for was made.");
 	html_close(out, "header");
 	return 0;
 }
@@ -305,11 +309,11 @@ static void summary_row(FILE *out, const struct doc_group *group)
 int section_summary(FILE *out, const struct doc *doc)
 {
 	html_element(out, "h2", NULL, "Summary");
-	html_element(
-		out, "p", "note",
-		"Medians of the valid runs; below each, how far they lie "
-		"apart. keepalive: many requests on a connection. close: a "
-		"connection for every request.");
+	html_element(out, "p", "note",
+		     "Medians of the runs; below each, how far they lie apart. "
+		     "Rates and latencies are made of the valid runs alone. "
+		     "keepalive: many requests on a connection. close: a "
+		     "connection for every request.");
 	html_open(out, "div", "class", "scroll cards", "tabindex", "0", "role",
 		  "region", "aria-label", "Summary by mode and model", NULL);
 	html_open(out, "table", "role", "table", NULL);

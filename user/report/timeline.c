@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "report/doc.h"
@@ -48,19 +49,26 @@ static const json_t *samples_of(const struct doc_group *group, size_t run)
 	return json_object_get(group->runs[run], "samples");
 }
 
-/* The run in the middle by rps among the valid ones: it is drawn in front. */
+static double requests_of(const struct doc_group *group, size_t run)
+{
+	return doc_number(group->runs[run], "requests");
+}
+
+/* The run in the middle by requests: it is drawn in front. */
 static size_t typical_run(const struct doc_group *group)
 {
-	struct doc_spread rps = doc_spread(group->summary, "rps");
-	size_t best = 0;
-	double nearest = INFINITY;
+	size_t best = 0, most_off = SIZE_MAX;
 
 	for (size_t i = 0; i < group->nr_runs; i++) {
-		double off =
-			fabs(doc_number(group->runs[i], "rps") - rps.median);
+		size_t below = 0, above = 0, off;
 
-		if (doc_run_is_valid(group->runs[i]) && off < nearest) {
-			nearest = off;
+		for (size_t j = 0; j < group->nr_runs; j++) {
+			below += requests_of(group, j) < requests_of(group, i);
+			above += requests_of(group, j) > requests_of(group, i);
+		}
+		off = below > above ? below - above : above - below;
+		if (off < most_off) {
+			most_off = off;
 			best = i;
 		}
 	}
@@ -150,7 +158,7 @@ static int draw_strip(FILE *out, const struct strip *strip,
 		  strip->label);
 	svg_line(out, "grid", x->from, y.from, x->to, y.from);
 	for (size_t r = 0; r < group->nr_runs && !err; r++) {
-		if (r == front || !doc_run_is_valid(group->runs[r]))
+		if (r == front)
 			continue;
 		snprintf(class, sizeof(class), "faint m%u",
 			 group->model_index % 6);
@@ -236,7 +244,7 @@ int section_timeline(FILE *out, const struct doc *doc)
 	html_element(
 		out, "p", "note",
 		"Per second, from the samples of each run. Strong line: the "
-		"run in the middle; faint lines: the other valid runs. Each "
+		"run in the middle; faint lines: the other runs. Each "
 		"strip has its own scale from zero; its peak is at the "
 		"right. Counters that stayed at zero are left out.");
 	html_open(out, "div", "class", "figures", NULL);

@@ -59,7 +59,7 @@ static void usage(FILE *out)
 	      "      --account FILE       keep the server's own books in FILE\n"
 	      "      --ready-fd FD        write the port to FD when listening\n"
 	      "  -l, --list               list the models and who works like them\n"
-	      "  -j, --json               start or list as JSON on standard output\n"
+	      "  -j, --json               list, or start and end, as JSON on stdout\n"
 	      "  -q, --quiet              no line at the start and the end\n"
 	      "  -h, --help               show this help\n"
 	      "\n"
@@ -99,6 +99,16 @@ static int list_models(void)
 	return osc_cli_finish(NAME, OSC_EXIT_OK);
 }
 
+/* Takes o over, NULL included: a line that cannot be made is left out. */
+static void print_document(json_t *o)
+{
+	if (o && !json_dumpf(o, stdout, JSON_COMPACT))
+		putchar('\n');
+	json_decref(o);
+	/* Before the engine forks: a child must not hold it too. */
+	fflush(stdout);
+}
+
 static void print_start_json(const struct osc_server_start *s)
 {
 	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:I, s:s?}",
@@ -109,12 +119,7 @@ static void print_start_json(const struct osc_server_start *s)
 			      "max_connections", (json_int_t)s->max_connections,
 			      "account", s->config->account_path);
 
-	if (o)
-		json_dumpf(o, stdout, JSON_COMPACT);
-	json_decref(o);
-	putchar('\n');
-	/* Before the engine forks: a child must not hold it too. */
-	fflush(stdout);
+	print_document(o);
 }
 
 static void started(const struct osc_server_start *s)
@@ -123,10 +128,26 @@ static void started(const struct osc_server_start *s)
 		print_start_json(s);
 	if (!quiet)
 		fprintf(stderr,
-			"osconcepts serve: %s on %s, pid %d, up to %u %s; "
-			"Ctrl-C stops it\n",
-			s->config->engine->name, s->url, (int)getpid(),
-			s->workers, s->config->engine->workers_are);
+			"osconcepts serve: %s (%s) on %s, pid %d; Ctrl-C stops "
+			"it\n",
+			s->config->engine->name, s->config->engine->summary,
+			s->url, (int)getpid());
+}
+
+static void print_end_json(const struct osc_server_report *r)
+{
+	json_t *books = json_object();
+	json_t *o;
+
+	for (int f = 0; f < OSC_NR_ACCOUNT; f++)
+		json_object_set_new(
+			books, osc_account_name(f),
+			json_integer((json_int_t)r->account.value[f]));
+	o = json_pack("{s:s, s:s, s:b, s:I, s:o}", "schema",
+		      "osconcepts-serve-end/1", "model", r->account.model,
+		      "forced", r->forced, "cut", (json_int_t)r->cut, "account",
+		      books);
+	print_document(o);
 }
 
 static int print_end(const struct osc_server_report *r,
@@ -134,6 +155,8 @@ static int print_end(const struct osc_server_report *r,
 {
 	const uint64_t *v = r->account.value;
 
+	if (json)
+		print_end_json(r);
 	if (r->forced) {
 		fprintf(stderr,
 			"osconcepts serve: stopped at once by a second "
@@ -151,7 +174,7 @@ static int print_end(const struct osc_server_report *r,
 			"osconcepts serve: answered %" PRIu64
 			" requests on %" PRIu64 " connections\n",
 			v[OSC_ACCOUNT_REQUESTS], v[OSC_ACCOUNT_ACCEPTS]);
-	return OSC_EXIT_OK;
+	return osc_cli_finish(NAME, OSC_EXIT_OK);
 }
 
 enum {

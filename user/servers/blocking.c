@@ -39,21 +39,27 @@ static void count(const struct connection *c, enum osc_account_field field,
 	osc_books_add(&c->b->service.books, field, n);
 }
 
-/* SO_RCVTIMEO, inherited from the listener, bounds the wait. */
+/*
+ * SO_RCVTIMEO, inherited from the listener, bounds the wait; for a connection
+ * that was not told that it is to end before it was to, the last call does.
+ */
 static ssize_t read_first(struct connection *c)
 {
+	struct pollfd pfd = { .fd = c->b->fd, .events = POLLIN };
+	bool last_call;
 	ssize_t n;
 
 	do {
 		atomic_store(&c->b->idle, true);
-		if (atomic_load(c->b->hang_up))
-			n = recv(c->b->fd, c->input, sizeof(c->input),
-				 MSG_DONTWAIT);
-		else
-			n = read(c->b->fd, c->input, sizeof(c->input));
+		last_call = atomic_load(c->b->hang_up);
+		if (last_call)
+			poll(&pfd, 1,
+			     (int)(OSC_SERVER_LAST_CALL_NS / OSC_NS_PER_MS));
+		n = recv(c->b->fd, c->input, sizeof(c->input),
+			 last_call ? MSG_DONTWAIT : 0);
 		atomic_store(&c->b->idle, false);
 	} while (n < 0 && errno == EINTR);
-	if (n < 0 && errno == EAGAIN && !atomic_load(c->b->hang_up))
+	if (n < 0 && errno == EAGAIN && !last_call)
 		count(c, OSC_ACCOUNT_TIMEOUTS, 1);
 	return n;
 }

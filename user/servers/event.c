@@ -169,6 +169,17 @@ static void wait_writable(struct osc_event_loop *l,
 		c->kept->progress = progress;
 }
 
+/*
+ * In a drain an idle connection is one whose last answer began before: it was
+ * not told that it would be the last, and gets the last call.
+ */
+static uint64_t idle_time(const struct osc_event_loop *l)
+{
+	return atomic_load_explicit(&l->draining, memory_order_relaxed) ?
+		       OSC_SERVER_LAST_CALL_NS :
+		       l->config->idle_timeout_ns;
+}
+
 static void wait_readable(struct osc_event_loop *l,
 			  struct osc_event_connection *c,
 			  const struct osc_exchange *x, const char *in,
@@ -188,7 +199,7 @@ static void wait_readable(struct osc_event_loop *l,
 	} else {
 		free(c->kept);
 		c->kept = NULL;
-		set_deadline(l, c, l->now_ns + l->config->idle_timeout_ns);
+		set_deadline(l, c, l->now_ns + idle_time(l));
 	}
 	c->state = OSC_EVENT_READING;
 	if (!set_interest(l, c, OSC_EVENT_IN))
@@ -364,7 +375,7 @@ void osc_event_deadline(struct osc_event_loop *l,
 		drive(l, c, &x, have);
 		return;
 	}
-	if (c->state != OSC_EVENT_LINGERING)
+	if (c->state != OSC_EVENT_LINGERING && !l->last_call_ns)
 		osc_event_count(l, OSC_ACCOUNT_TIMEOUTS, 1);
 	if (c->state != OSC_EVENT_READING || !c->kept) {
 		osc_event_close(l, c);

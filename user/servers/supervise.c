@@ -48,6 +48,11 @@ be_worker(struct master *m, unsigned int index)
 	/* A worker must not outlive the server, however that ends. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != m->self)
 		_exit(OSC_EXIT_FAILED);
+	/* Those of the others: the master keeps them for their successors. */
+	for (unsigned int i = 0; i < m->server->nr_listeners; i++) {
+		if (i != index)
+			close(m->server->listeners[i]);
+	}
 	_exit(m->server->config->engine->run(m->server, index, &unused,
 					     m->failure) ?
 		      OSC_EXIT_FAILED :
@@ -206,6 +211,9 @@ static void end_workers(struct master *m, struct osc_server_report *report)
 	uint64_t end = now + m->server->config->grace_ns + OVERTIME_NS;
 	uint64_t same_until = now + OSC_SERVER_SAME_STOP_NS;
 
+	/* Only then do the workers close them for good, when they are empty. */
+	for (unsigned int i = 0; i < m->server->nr_listeners; i++)
+		close(m->server->listeners[i]);
 	signal_all(m, SIGTERM);
 	for (reap(m); m->alive; reap(m)) {
 		int signo = next_signal(end);

@@ -1,0 +1,205 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# osconcepts serve: its flags, and HTTP as every model must speak it, to the
+# tools of the trade and to clients made of bytes.
+
+bats_require_minimum_version 1.5.0
+# shellcheck source=tests/cli/lib/serve.bash
+source "$BATS_TEST_DIRNAME/lib/serve.bash"
+
+setup()
+{
+	servers=()
+}
+
+teardown()
+{
+	end_servers
+}
+
+@test "--help names every option and model" {
+	run -0 "$osconcepts" serve --help
+	for word in --model --port --address --workers --max-connections --backlog --cpus \
+		--header-timeout --idle-timeout --write-timeout --grace --max-header --max-body \
+		--account --ready-fd --list --json --quiet $(models); do
+		[[ $output == *"$word"* ]] || { echo "no $word"; return 1; }
+	done
+}
+
+@test "--list tells model, family and who works like it" {
+	run -0 "$osconcepts" serve --list
+	[[ ${lines[0]} == MODEL*FAMILY*"WORKS LIKE" ]]
+	[[ $output == *fork*process* && $output == *thread*thread* && $output == *epoll*event* ]]
+	run -0 "$osconcepts" serve --list --json
+	/usr/bin/python3 -c 'import json, sys
+for m in json.loads(sys.argv[1]): assert m["model"] and m["family"] and m["works_like"], m' "$output"
+}
+
+@test "wrong flags are named, with what would be right, and exit 2" {
+	local args
+	for args in "" "--model forked" "--model fork --port 70000" "--model fork --workers 0" \
+		"--model epoll --workers 9999" "--model fork --idle-timeout never" \
+		"--model fork --ready-fd 77" "--model fork --address localhost" "--model fork extra" \
+		"--model fork --cpus x" "--no-such-flag"; do
+		# shellcheck disable=SC2086
+		run -2 "$osconcepts" serve $args
+		[[ $output == *osconcepts* ]]
+	done
+}
+
+@test "a port in use, a privileged port and a foreign address say what to do" {
+	start epoll --workers 2
+	run -1 "$osconcepts" serve --model fork --port "$port"
+	[[ $output == *"port $port: Address already in use; try "* ]]
+	# Also for models that share their port among themselves.
+	run -1 "$osconcepts" serve --model epoll --workers 2 --port "$port"
+	[[ $output == *"Address already in use; try "* ]]
+	run -1 "$osconcepts" serve --model fork --port 0 --address 192.0.2.1
+	[[ $output == *"192.0.2.1 port 0: Cannot assign requested address; try "* ]]
+	stop
+	command -v setpriv >/dev/null || skip "setpriv"
+	((EUID == 0)) || skip "root, to give up its rights"
+	(($(</proc/sys/net/ipv4/ip_unprivileged_port_start) > 80)) || skip "no privileged ports here"
+	run -1 setpriv --reuid 65534 --clear-groups --bounding-set -all "$osconcepts" serve \
+		--model fork --port 80
+	[[ $output == *"port 80: Permission denied; try "* ]]
+}
+
+@test "an account that cannot be written is an error before anything is served" {
+	run -1 "$osconcepts" serve --model fork --port 0 --account /nowhere/books
+	[[ $output == *"/nowhere/books"*"; try "* ]]
+	run -1 "$osconcepts" serve --model fork --port 0 --account /dev/full/books
+	[[ $output == *"/dev/full/books"*"; try "* ]]
+}
+
+@test "start and end are JSON when asked, and the ready descriptor gets the port" {
+	start fork --account "$BATS_TEST_TMPDIR/books"
+	[[ -s $BATS_TEST_TMPDIR/books ]]
+	run -0 curl -sS "$url/"
+	[[ $output == "Hello, world" ]]
+	stop
+	/usr/bin/python3 -c 'import json, sys
+first, last = map(json.loads, open(sys.argv[1]))
+assert first["schema"] == "osconcepts-serve/1" and first["port"] == int(sys.argv[2]), first
+assert first["account"].endswith("/books") and first["model"] == "fork", first
+assert last["schema"] == "osconcepts-serve-end/1" and not last["forced"], last
+assert last["account"]["requests"] == 1 == last["account"]["forks"], last' "$end" "$port"
+}
+
+@test "IPv6 and --cpus" {
+	[[ -e /proc/net/if_inet6 ]] || skip "no IPv6"
+	start thread --address ::1 --cpus 0
+	run -0 curl -sS -g "http://[::1]:$port/"
+	[[ $output == "Hello, world" ]]
+	for pid in "$server" $(pgrep -P "$server"); do
+		run -0 taskset -cp "$pid"
+		[[ $output == *": 0" ]]
+	done
+	stop
+}
+
+@test "curl: text, HEAD, bytes, work, sleep, queries, a long body" {
+	for model in $(models); do
+		start "$model"
+		[[ $(curl -sS "$url/") == "Hello, world" ]]
+		curl -sSI "$url/bytes/77" | grep -q $'^Content-Length: 77\r$'
+		[[ $(curl -sS "$url/bytes/1000000?x=y" | wc -c) == 1000000 ]]
+		[[ $(curl -sS "$url/bytes/0" | wc -c) == 0 ]]
+		[[ $(curl -sS "$url/work/1000" "$url/sleep/1000" | wc -l) == 2 ]]
+		[[ $(curl -sS -o /dev/null -w '%{http_code}' "$url/none") == 404 ]]
+		curl -sS -i -d x "$url/" | grep -q $'^Allow: GET, HEAD\r$'
+		[[ $(head -c 500000 /dev/zero |
+			curl -sS -o /dev/null -w '%{http_code}' --data-binary @- "$url/") == 405 ]]
+		[[ $(head -c 5000000 /dev/zero |
+			curl -sS -o /dev/null -w '%{http_code}' --data-binary @- "$url/") == 413 ]]
+		[[ $(curl -sS -H 'Transfer-Encoding: chunked' -d x -o /dev/null -w '%{http_code}' "$url/") == 501 ]]
+		[[ $(curl -sS --http1.0 "$url/") == "Hello, world" ]]
+		stop
+		(($(booked requests) == $(booked responses_2xx) + $(booked responses_4xx) + $(booked responses_5xx)))
+		(($(booked accepts) == $(booked closes)))
+	done
+}
+
+@test "ab, wrk and h2load have every request answered" {
+	for model in $(models); do
+		start "$model"
+		run -0 ab -q -n 500 -c 10 "$url/"
+		[[ $output =~ Complete\ requests:\ +500 && $output =~ Failed\ requests:\ +0 ]]
+		run -0 ab -q -k -n 2000 -c 10 "$url/"
+		[[ $output =~ Keep-Alive\ requests:\ +2000 && $output =~ Failed\ requests:\ +0 ]]
+		run -0 wrk -t 1 -c 10 -d 1 "$url/"
+		[[ $output != *"Socket errors"* && $output != *Non-2xx* ]]
+		run -0 h2load --h1 -n 2000 -c 10 -m 8 "$url/bytes/100"
+		[[ $output == *"2000 succeeded, 0 failed, 0 errored, 0 timeout"* ]]
+		stop
+		(($(booked accepts) == $(booked closes) && $(booked accepts) >= 530))
+		(($(booked responses_2xx) == $(booked requests)))
+	done
+}
+
+@test "nginx passes requests on and finds nothing wrong" {
+	command -v nginx >/dev/null || skip "nginx"
+	for model in $(models); do
+		start "$model"
+		cat >"$BATS_TEST_TMPDIR/nginx.conf" <<-CONF
+			daemon off; master_process off; pid $BATS_TEST_TMPDIR/nginx.pid;
+			error_log $BATS_TEST_TMPDIR/nginx.log error;
+			events {}
+			http {
+				access_log off;
+				client_body_temp_path $BATS_TEST_TMPDIR/b; proxy_temp_path $BATS_TEST_TMPDIR/p;
+				fastcgi_temp_path $BATS_TEST_TMPDIR/f; uwsgi_temp_path $BATS_TEST_TMPDIR/u;
+				scgi_temp_path $BATS_TEST_TMPDIR/s;
+				upstream us { server 127.0.0.1:$port; keepalive 8; }
+				server {
+					listen unix:$BATS_TEST_TMPDIR/nginx.sock;
+					location / { proxy_pass http://us; proxy_http_version 1.1; proxy_set_header Connection ""; }
+				}
+			}
+		CONF
+		nginx -c "$BATS_TEST_TMPDIR/nginx.conf" 3>&- 2>/dev/null &
+		local proxy=$!
+		servers+=("$proxy")
+		eventually test -S "$BATS_TEST_TMPDIR/nginx.sock"
+		local through=(curl -sS --unix-socket "$BATS_TEST_TMPDIR/nginx.sock")
+		for _ in 1 2 3 4 5; do
+			[[ $("${through[@]}" http://proxy/ http://proxy/ | wc -l) == 2 ]]
+			[[ $("${through[@]}" http://proxy/bytes/3000000 | wc -c) == 3000000 ]]
+			[[ $("${through[@]}" -d x -o /dev/null -w '%{http_code}' http://proxy/) == 405 ]]
+		done
+		kill "$proxy"
+		wait "$proxy" || true
+		[[ ! -s $BATS_TEST_TMPDIR/nginx.log ]] || { cat "$BATS_TEST_TMPDIR/nginx.log"; return 1; }
+		rm -f "$BATS_TEST_TMPDIR/nginx.sock"
+		stop
+	done
+}
+
+@test "pipelining in pieces of every size, and thousands deep" {
+	for model in $(models); do
+		start "$model"
+		check pieces
+		check deep_pipeline
+		stop
+	done
+}
+
+@test "each refusal has its status, reaches a client that still sends, and hurts nobody else" {
+	for model in $(models); do
+		start "$model"
+		check statuses
+		check big_refusal
+		check expect_continue
+		check half_close
+		stop
+	done
+}
+
+@test "hundreds of idle connections keep nobody from being served" {
+	for model in $(models); do
+		start "$model"
+		check idle_many 300
+		stop
+	done
+}

@@ -64,7 +64,7 @@ const char report_style[] =
 	"th small, td small { display: block; white-space: nowrap; font-size: .75rem; }\n"
 	".n { text-align: right; } td.n { white-space: nowrap; }\n"
 	"thead th:first-child:not(.n), tbody th[scope=row]:first-child { position: sticky; left: 0; background: var(--card); min-width: 6.75rem; max-width: 9rem; overflow-wrap: break-word; }\n"
-	"td.prose { min-width: 15rem; }\n"
+	"td.prose { min-width: 15rem; } td.good, td.bad { white-space: nowrap; }\n"
 	"td.strong { font-weight: 700; background: var(--good-back); } td.medium { font-weight: 600; }\n"
 	".chip { display: inline-block; width: .7em; height: .7em; margin-right: .45em; border-radius: .15em; background: var(--c); }\n"
 	".m0 { --c: var(--m0); --d: none; } .m1 { --c: var(--m1); --d: 7 3; } .m2 { --c: var(--m2); --d: 2 2; }\n"

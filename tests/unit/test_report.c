@@ -448,6 +448,12 @@ static void numbers_read_well(void **state)
 	assert_string_equal(html_round(html_value(100)).text, "100");
 }
 
+/* cmocka's own comparison takes infinities and NaN for equal to anything. */
+static void assert_near(double value, double expected)
+{
+	assert_true(fabs(value - expected) < 1e-9);
+}
+
 static void axis_keeps_values_inside(void **state)
 {
 	const struct svg_axis x = { 0, 10, 100, 200, false };
@@ -455,15 +461,15 @@ static void axis_keeps_values_inside(void **state)
 	double ticks[SVG_TICKS];
 
 	(void)state;
-	assert_float_equal(svg_axis_at(&x, 5), 150, 1e-9);
-	assert_float_equal(svg_axis_at(&x, 1e300), 200, 1e-9);
-	assert_float_equal(svg_axis_at(&x, NAN), 100, 1e-9);
-	assert_float_equal(svg_axis_at(&log, 10), 10, 1e-9);
-	assert_float_equal(svg_axis_at(&log, 0), 0, 1e-9);
+	assert_near(svg_axis_at(&x, 5), 150);
+	assert_near(svg_axis_at(&x, 1e300), 200);
+	assert_near(svg_axis_at(&x, NAN), 100);
+	assert_near(svg_axis_at(&log, 10), 10);
+	assert_near(svg_axis_at(&log, 0), 0);
 	assert_int_equal(svg_axis_ticks(&x, ticks), 3);
-	assert_float_equal(ticks[2], 10, 1e-9);
+	assert_near(ticks[2], 10);
 	assert_int_equal(svg_axis_ticks(&log, ticks), 3);
-	assert_float_equal(ticks[1], 10, 1e-9);
+	assert_near(ticks[1], 10);
 }
 
 int main(void)

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "correlate/compare.h"
+#include "correlate/run.h"
+#include "lib/error.h"
+
+static double number(const json_t *o, const char *a, const char *b,
+		     const char *c)
+{
+	const json_t *v = json_object_get(o, a);
+
+	v = b ? json_object_get(v, b) : v;
+	v = c ? json_object_get(v, c) : v;
+	return json_is_number(v) ? json_number_value(v) : NAN;
+}
+
+static bool near(double a, double b)
+{
+	return fabs(a - b) < 1e-9;
+}
+
+/* A run of 100 requests with 2 switches each, but for what is asked. */
+static json_t *a_run(const char *model, bool valid, double rps, double switches,
+		     bool audit_ok)
+{
+	return json_pack(
+		"{s:s, s:s, s:i, s:b, s:f, s:{s:f, s:n}, s:{}, s:{s:f},"
+		" s:[{s:b}, {s:b}]}",
+		"model", model, "mode", "close", "requests", 100, "valid",
+		valid, "rps", rps, "per_request", "context_switches_voluntary",
+		switches, "epoll_wakeups", "per_connection", "latency_us",
+		"p50", 1e6 / rps, "audit", "ok", audit_ok, "ok", 1);
+}
+
+static json_t *some_runs(void)
+{
+	json_t *runs = json_array();
+
+	json_array_append_new(runs, a_run("fork", true, 10, 2, true));
+	json_array_append_new(runs, a_run("epoll", false, 99, 1, true));
+	json_array_append_new(runs, a_run("fork", false, 500, 4, true));
+	json_array_append_new(runs, a_run("fork", true, 20, 3, true));
+	return runs;
+}
+
+static void a_row_is_made_of_its_runs_in_order_of_appearance(void **state)
+{
+	json_t *runs = some_runs(), *summary = osc_compare_summary(runs);
+	const json_t *fork = json_array_get(summary, 0);
+
+	(void)state;
+	assert_int_equal(json_array_size(summary), 2);
+	assert_string_equal(json_string_value(json_object_get(fork, "model")),
+			    "fork");
+	assert_true(near(number(fork, "runs", NULL, NULL), 3));
+	assert_true(near(number(fork, "valid", NULL, NULL), 2));
+	assert_true(near(number(fork, "requests", NULL, NULL), 300));
+	assert_true(near(number(fork, "audits", NULL, NULL), 6));
+	json_decref(summary);
+	json_decref(runs);
+}
+
+static void counts_stand_where_times_are_withheld(void **state)
+{
+	json_t *runs = some_runs(), *summary = osc_compare_summary(runs);
+	const json_t *fork = json_array_get(summary, 0);
+	const json_t *epoll = json_array_get(summary, 1);
+	static const char name[] = "context_switches_voluntary";
+
+	(void)state;
+	/* Counts of all three runs, rates of the two that are valid. */
+	assert_true(near(number(fork, "per_request", name, "median"), 3));
+	assert_true(near(number(fork, "per_request", name, "n"), 3));
+	assert_true(near(number(fork, "rps", "median", NULL), 15));
+	assert_true(near(number(fork, "rps", "high", NULL), 20));
+	/* None is valid. */
+	assert_true(near(number(epoll, "per_request", name, "median"), 1));
+	assert_true(json_is_null(json_object_get(epoll, "rps")));
+	assert_true(json_is_null(
+		json_object_get(json_object_get(epoll, "latency_us"), "p50")));
+	/* What nobody counted is null, not 0. */
+	assert_true(json_is_null(json_object_get(
+		json_object_get(fork, "per_request"), "epoll_wakeups")));
+	json_decref(summary);
+	json_decref(runs);
+}
+
+static int code_of(json_t *runs, bool emulated)
+{
+	json_t *summary = osc_compare_summary(runs);
+	json_t *overall = osc_compare_overall(runs);
+	int code = osc_compare_exit_code(overall, summary, emulated);
+
+	json_decref(summary);
+	json_decref(overall);
+	json_decref(runs);
+	return code;
+}
+
+static void the_exit_code_follows_the_audit_and_then_validity(void **state)
+{
+	json_t *runs = some_runs();
+
+	(void)state;
+	assert_int_equal(code_of(some_runs(), false), OSC_EXIT_INVALID);
+	assert_int_equal(code_of(some_runs(), true), OSC_EXIT_OK);
+	json_array_append_new(runs, a_run("epoll", true, 1, 1, true));
+	assert_int_equal(code_of(json_deep_copy(runs), false), OSC_EXIT_OK);
+	json_array_append_new(runs, a_run("epoll", true, 1, 1, false));
+	assert_int_equal(code_of(json_deep_copy(runs), false), OSC_EXIT_FAILED);
+	assert_int_equal(code_of(runs, true), OSC_EXIT_FAILED);
+	/* Where nothing was compared, nothing is ok. */
+	assert_int_equal(code_of(json_array(), false), OSC_EXIT_FAILED);
+}
+
+static struct osc_sample sample(uint64_t ms, uint64_t requests,
+				uint64_t switches)
+{
+	struct osc_sample s = { .time_ns = ms * 1000000, .requests = requests };
+
+	osc_counts_set(&s.counts, OSC_SWITCHES_VOLUNTARY, switches);
+	return s;
+}
+
+static void add(struct osc_samples *s, struct osc_sample one)
+{
+	assert_int_equal(osc_samples_add(s, &one), 0);
+}
+
+static void correlation_is_of_rates_not_of_totals(void **state)
+{
+	struct osc_samples s = { 0 };
+	uint64_t requests = 0, switches = 0, ms = 0;
+	json_t *c;
+
+	(void)state;
+	/* Both grow, but the more of one the less of the other. */
+	for (uint64_t i = 0; i < 12; i++) {
+		add(&s, sample(ms, requests, switches));
+		ms += 50;
+		requests += 100 + 10 * (i % 3);
+		switches += 500 - 20 * (i % 3);
+	}
+	c = osc_samples_correlation(&s);
+	assert_true(
+		near(number(c, "context_switches_voluntary", NULL, NULL), -1));
+	assert_true(near(number(c, "n", NULL, NULL), 11));
+	assert_true(json_is_null(json_object_get(c, "epoll_wakeups")));
+	json_decref(c);
+	s.n = 8; /* 7 intervals */
+	c = osc_samples_correlation(&s);
+	assert_true(
+		json_is_null(json_object_get(c, "context_switches_voluntary")));
+	json_decref(c);
+	osc_samples_free(&s);
+}
+
+static void a_counter_that_ran_backwards_is_noticed(void **state)
+{
+	struct osc_samples s = { 0 };
+
+	(void)state;
+	add(&s, sample(0, 10, 5));
+	add(&s, sample(1, 10, 5));
+	add(&s, sample(2, 11, 9));
+	assert_int_equal(osc_samples_decreases(&s), 0);
+	add(&s, sample(3, 12, 8));
+	assert_int_equal(osc_samples_decreases(&s), 1);
+	add(&s, sample(4, 11, 8));
+	assert_int_equal(osc_samples_decreases(&s), 2);
+	osc_samples_free(&s);
+}
+
+/* A load of 8 requests over 2 connections, which began at 3 and 1. */
+static struct osc_run_facts facts(json_t *load, json_t *audit)
+{
+	struct osc_run_facts f = {
+		.model = "fork", .mode = "close", .load = load, .audit = audit
+	};
+
+	osc_counts_set(&f.before, OSC_SWITCHES_VOLUNTARY, 100);
+	osc_counts_set(&f.after, OSC_SWITCHES_VOLUNTARY, 132);
+	osc_counts_set(&f.before, OSC_CPU_NS, 1000);
+	osc_counts_set(&f.after, OSC_CPU_NS, 17000);
+	f.after.tasks_exited = 2;
+	f.account_before.value[OSC_ACCOUNT_REQUESTS] = 3;
+	f.account_after.value[OSC_ACCOUNT_REQUESTS] = 11;
+	f.account_before.value[OSC_ACCOUNT_ACCEPTS] = 1;
+	f.account_after.value[OSC_ACCOUNT_ACCEPTS] = 3;
+	return f;
+}
+
+static json_t *a_load(const char *verdict)
+{
+	return json_pack("{s:f, s:{s:f}, s:{s:s, s:[]},"
+			 " s:{s:i, s:[[i, i], [i, i]]}}",
+			 "rps", 8.0, "latency_us", "p50", 7.0, "validity",
+			 "verdict", verdict, "why", "histogram", "sub_bits", 7,
+			 "slots", 5, 6, 300, 2);
+}
+
+static void a_run_counts_from_before_the_load_to_after_it(void **state)
+{
+	json_t *load = a_load("valid"), *audit = json_array();
+	struct osc_run_facts f = facts(load, audit);
+	struct osc_error e;
+	json_t *run = osc_run_document(&f, &e);
+
+	(void)state;
+	assert_non_null(run);
+	assert_true(near(number(run, "requests", NULL, NULL), 8));
+	assert_true(near(number(run, "connections", NULL, NULL), 2));
+	assert_true(near(
+		number(run, "kernel", "context_switches_voluntary", NULL), 32));
+	assert_true(near(number(run, "per_request",
+				"context_switches_voluntary", NULL),
+			 4));
+	assert_true(near(number(run, "per_connection",
+				"context_switches_voluntary", NULL),
+			 16));
+	assert_true(near(number(run, "per_request", "cpu_us", NULL), 2));
+	assert_true(json_is_null(json_object_get(
+		json_object_get(run, "per_request"), "epoll_wakeups")));
+	assert_true(json_is_true(json_object_get(run, "valid")));
+	json_decref(run);
+	json_decref(load);
+	json_decref(audit);
+}
+
+static void a_run_without_requests_divides_by_nothing(void **state)
+{
+	json_t *load = a_load("valid"), *audit = json_array();
+	struct osc_run_facts f = facts(load, audit);
+	struct osc_error e;
+	json_t *run;
+
+	(void)state;
+	f.account_after.value[OSC_ACCOUNT_REQUESTS] = 3;
+	run = osc_run_document(&f, &e);
+	assert_true(json_is_null(
+		json_object_get(json_object_get(run, "per_request"),
+				"context_switches_voluntary")));
+	json_decref(run);
+	json_decref(load);
+	json_decref(audit);
+}
+
+static void a_doubtful_run_says_why(void **state)
+{
+	static const char *const verdicts[] = { "suspect", "invalid", "?" };
+	json_t *audit = json_array(), *load, *run;
+	struct osc_run_facts f;
+	struct osc_error e;
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		load = a_load(i < 3 ? verdicts[i] : "valid");
+		f = facts(load, audit);
+		if (i == 3)
+			f.account_after.value[OSC_ACCOUNT_WORKER_DEATHS] = 1;
+		run = osc_run_document(&f, &e);
+		assert_true(json_is_false(json_object_get(run, "valid")));
+		assert_int_equal(json_array_size(json_object_get(run, "why")),
+				 1);
+		json_decref(run);
+		json_decref(load);
+	}
+	json_decref(audit);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			a_row_is_made_of_its_runs_in_order_of_appearance),
+		cmocka_unit_test(counts_stand_where_times_are_withheld),
+		cmocka_unit_test(
+			the_exit_code_follows_the_audit_and_then_validity),
+		cmocka_unit_test(correlation_is_of_rates_not_of_totals),
+		cmocka_unit_test(a_counter_that_ran_backwards_is_noticed),
+		cmocka_unit_test(a_run_counts_from_before_the_load_to_after_it),
+		cmocka_unit_test(a_run_without_requests_divides_by_nothing),
+		cmocka_unit_test(a_doubtful_run_says_why),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <dirent.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "lib/cpus.h"
+#include "lib/error.h"
+#include "lib/outfile.h"
+
+static char directory[64];
+
+static int enter(void **state)
+{
+	(void)state;
+	strcpy(directory, "/tmp/osc-test-outfile.XXXXXX");
+	return !mkdtemp(directory) || chdir(directory);
+}
+
+static int leave(void **state)
+{
+	(void)state;
+	unlink("out");
+	unlink("link");
+	return chdir("/") || rmdir(directory);
+}
+
+static int entries(void)
+{
+	DIR *d = opendir(".");
+	int n = -2; /* . and .. */
+
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+static void check_text(const char *expected)
+{
+	char text[32] = "";
+	FILE *f = fopen("out", "r");
+
+	assert_non_null(f);
+	assert_non_null(fgets(text, sizeof(text), f));
+	assert_string_equal(text, expected);
+	fclose(f);
+}
+
+static void put(const char *text)
+{
+	struct osc_outfile o;
+	struct osc_error e;
+
+	assert_int_equal(osc_outfile_open(&o, "out", 4096, &e), 0);
+	assert_true(fputs(text, o.file) >= 0);
+	assert_int_equal(osc_outfile_commit(&o, &e), 0);
+}
+
+static void a_file_appears_with_commit(void **state)
+{
+	struct osc_outfile o;
+	struct osc_error e;
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(osc_outfile_open(&o, "out", 1 << 20, &e), 0);
+	assert_int_equal(access("out", F_OK), -1);
+	assert_true(fputs("whole", o.file) >= 0);
+	assert_int_equal(access("out", F_OK), -1);
+	assert_int_equal(osc_outfile_commit(&o, &e), 0);
+	check_text("whole");
+	assert_int_equal(stat("out", &st), 0);
+	/* The room that was taken is given back. */
+	assert_int_equal(st.st_size, 5);
+	assert_int_equal(entries(), 1);
+	osc_outfile_abandon(&o);
+	check_text("whole");
+}
+
+static void an_old_file_stays_until_then(void **state)
+{
+	struct osc_outfile o;
+	struct osc_error e;
+	struct stat st;
+
+	(void)state;
+	put("old");
+	assert_int_equal(chmod("out", 0640), 0);
+	assert_int_equal(osc_outfile_open(&o, "out", 4096, &e), 0);
+	assert_true(fputs("half", o.file) >= 0);
+	osc_outfile_abandon(&o);
+	check_text("old");
+	assert_int_equal(entries(), 1);
+	put("new");
+	check_text("new");
+	assert_int_equal(stat("out", &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0640);
+}
+
+static void a_place_that_cannot_be_written_is_found_at_once(void **state)
+{
+	struct osc_outfile o;
+	struct osc_error e;
+
+	(void)state;
+	assert_int_equal(osc_outfile_open(&o, "no/such/out", 1, &e), -ENOENT);
+	assert_non_null(strstr(e.text, "no/such/out"));
+	osc_outfile_abandon(&o);
+	assert_int_equal(osc_outfile_open(&o, ".", 1, &e), -EISDIR);
+	assert_int_equal(osc_outfile_open(&o, "", 1, &e), -ENOENT);
+	/* More than any disk has. */
+	assert_true(osc_outfile_open(&o, "out", SIZE_MAX / 4, &e) < 0);
+	assert_int_equal(entries(), 0);
+}
+
+static void a_full_disk_is_told_at_the_end(void **state)
+{
+	struct osc_outfile o;
+	struct osc_error e;
+
+	(void)state;
+	assert_int_equal(osc_outfile_open(&o, "/dev/full", 4096, &e), 0);
+	assert_true(fputs("text", o.file) >= 0);
+	assert_int_equal(osc_outfile_commit(&o, &e), -ENOSPC);
+	assert_non_null(strstr(e.text, "/dev/full"));
+	assert_null(o.file);
+}
+
+static void cpus_are_numbers_and_ranges_that_are_ours(void **state)
+{
+	static const char *const bad[] = { "",	   ",",	   "a",	   "0,", ",0",
+					   "0-",   "-0",   "1-0",  "0 ", "0;1",
+					   "0--0", "0,,0", "99999" };
+	cpu_set_t allowed, set;
+	char text[64], list[64];
+	struct osc_error e;
+	int first = 0;
+
+	(void)state;
+	assert_int_equal(osc_cpus_allowed(&allowed, &e), 0);
+	while (!CPU_ISSET(first, &allowed))
+		first++;
+	snprintf(text, sizeof(text), "%d,%d-%d", first, first, first);
+	assert_int_equal(osc_cpus_parse("--cpus", text, &set, &e), 0);
+	assert_int_equal(CPU_COUNT(&set), 1);
+	snprintf(text, sizeof(text), "%d", first);
+	assert_string_equal(osc_cpus_format(&set, list, sizeof(list)), text);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		assert_int_equal(osc_cpus_parse("--cpus", bad[i], &set, &e),
+				 -EINVAL);
+		assert_int_equal(e.exit_code, OSC_EXIT_USAGE);
+	}
+	snprintf(text, sizeof(text), "%d", CPU_SETSIZE - 1);
+	assert_int_equal(osc_cpus_parse("--cpus", text, &set, &e), -EINVAL);
+	assert_non_null(strstr(e.text, "not ours"));
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	CPU_SET(2, &set);
+	CPU_SET(3, &set);
+	CPU_SET(4, &set);
+	CPU_SET(9, &set);
+	assert_string_equal(osc_cpus_format(&set, list, sizeof(list)),
+			    "0,2-4,9");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_file_appears_with_commit,
+						enter, leave),
+		cmocka_unit_test_setup_teardown(an_old_file_stays_until_then,
+						enter, leave),
+		cmocka_unit_test_setup_teardown(
+			a_place_that_cannot_be_written_is_found_at_once, enter,
+			leave),
+		cmocka_unit_test(a_full_disk_is_told_at_the_end),
+		cmocka_unit_test(cpus_are_numbers_and_ranges_that_are_ours),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -203,3 +203,13 @@ assert last["account"]["requests"] == 1 == last["account"]["forks"], last' "$end
 		stop
 	done
 }
+
+@test "the examples of the man page work" {
+	local page=$BATS_TEST_DIRNAME/../../Documentation/man/osconcepts-serve.1 example
+	PATH=${osconcepts%/*}:$PATH
+	while read -r example; do
+		run -0 bash -c "$example"
+		[[ $output ]]
+	done < <(sed -n 's/^\.Dl \$ //p' "$page")
+	[[ $output == *'"schema":"osconcepts-serve-end/1"'* ]]
+}

@@ -1,0 +1,246 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# osconceptsd as a client meets it, and as an unfriendly one does.
+
+# run --separate-stderr sets $stderr.
+# shellcheck disable=SC2154
+
+bats_require_minimum_version 1.5.0
+
+setup()
+{
+	top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd -P)
+	build=${BUILD:-$top/build}
+	# A name longer than a socket may have is easily had below.
+	dir=$(mktemp -d /tmp/osc-bats.XXXXXX)
+	sock=$dir/s
+	daemons=()
+}
+
+teardown()
+{
+	local pid
+	for pid in "${daemons[@]}"; do
+		kill -KILL "$pid" 2>/dev/null
+	done
+	rm -rf "$dir"
+}
+
+# wait_until COMMAND…: up to 10 seconds
+wait_until()
+{
+	local tries
+	for ((tries = 0; tries < 200; tries++)); do
+		"$@" && return
+		sleep 0.05
+	done
+	return 1
+}
+
+# start_daemon [OPTION…]: sets $daemon
+start_daemon()
+{
+	"$build/osconceptsd" --socket "$sock" "$@" 2>"$dir/log" 3>&- &
+	daemon=$!
+	daemons+=("$daemon")
+	wait_until test -S "$sock"
+}
+
+client()
+{
+	/usr/bin/python3 "$top/tests/cli/lib/control_client.py" "$sock" "$@"
+}
+
+ask()
+{
+	client ask "$@"
+}
+
+# ends PID: it is gone, or a zombie of ours
+ends()
+{
+	[[ ! -e /proc/$1 || $(sed 's/.*) //' "/proc/$1/stat") == Z* ]]
+}
+
+# refuses TEXT REQUEST: the answer is an error that holds TEXT
+refuses()
+{
+	run ask "$2"
+	echo "$output"
+	[[ $(jq -r .ok <<<"$output") == false && $(jq -r .error.text <<<"$output") == *"$1"* ]]
+}
+
+@test "hello says who answers" {
+	start_daemon
+	run -0 ask '{"op": "hello", "id": {"any": "value"}}'
+	[[ $(jq -r '.ok, .schema, .id.any' <<<"$output" | xargs) == "true osconcepts-control/1 value" ]]
+	[[ $(jq .pid <<<"$output") == "$daemon" ]]
+	[[ $(stat -c %a "$sock") == 600 ]]
+}
+
+@test "what is no request is answered, and the connection goes on" {
+	start_daemon
+	run -0 ask 'hello' '[1]' '{"op": 1}' '{"op": "fly"}' '{"op": "start"}' \
+		'{"op": "start", "model": "epoll", "colour": 1}' '{"op":"a","op":"b"}' \
+		'{"op": "sample", "server": 99}' '{"op": "cancel"}' '{"op": "hello"}'
+	[[ ${#lines[@]} -eq 10 ]]
+	[[ $(jq -s 'map(.ok) | index(true)' <<<"$output") == 9 ]]
+	[[ $(jq -sr '.[3].error.text' <<<"$output") == *"'fly' is not an op"* ]]
+	[[ $(jq -s '.[3].error.exit_code' <<<"$output") == 2 ]]
+	# One that was misspelt is not passed over.
+	[[ $(jq -sr '.[5].error.text' <<<"$output") == *colour* ]]
+}
+
+@test "runs of impossible size are refused" {
+	start_daemon
+	refuses "mode" '{"op": "run", "model": "fork", "mode": "sideways", "requests": 1}'
+	refuses "connections" '{"op": "run", "model": "fork", "connections": 0, "requests": 1}'
+	refuses "either requests or duration" '{"op": "run", "model": "fork"}'
+	refuses "either requests or duration" '{"op": "run", "model": "fork", "requests": 1, "duration_s": 1}'
+	refuses "at most a day" '{"op": "run", "model": "fork", "duration_s": 1e9}'
+	refuses "interval_s" '{"op": "run", "model": "fork", "requests": 1, "interval_s": 1e-9}'
+	refuses "path" '{"op": "run", "model": "fork", "requests": 1, "path": "/ HTTP/1.1"}'
+	refuses "path" '{"op": "run", "model": "fork", "requests": 1, "path": "x"}'
+	refuses "CPU" '{"op": "run", "model": "fork", "requests": 1, "server_cpus": "1000"}'
+}
+
+@test "a request without an end is cut off, others are served" {
+	start_daemon
+	run -0 client long 1000000
+	[[ ${lines[0]} == *"longer than 64 KiB"* && ${lines[-1]} == closed ]]
+	run -0 ask '{"op": "hello"}'
+	[[ $(jq .ok <<<"$output") == true ]]
+}
+
+@test "a client that never reads is thrown out, others are served meanwhile" {
+	start_daemon
+	client deaf '{"op": "list", "id": "'"$(printf 'x%.0s' {1..1000})"'"}' >"$dir/deaf" 3>&- &
+	deaf=$!
+	run -0 ask '{"op": "hello"}'
+	[[ $(jq .ok <<<"$output") == true ]]
+	wait "$deaf"
+	[[ $(<"$dir/deaf") == "thrown out" ]]
+	run -0 ask '{"op": "hello"}'
+	[[ $(jq .ok <<<"$output") == true ]]
+}
+
+@test "one client too many is told so, and room comes back" {
+	start_daemon
+	run -0 client crowd 32
+	[[ $output == *"too many clients"* ]]
+	run -0 ask '{"op": "hello"}'
+	[[ $(jq .ok <<<"$output") == true ]]
+}
+
+@test "a server is started, listed, sampled and stopped" {
+	start_daemon
+	run -0 ask '{"op": "start", "model": "epoll", "workers": 1}'
+	server=$(jq .server <<<"$output") url=$(jq -r .url <<<"$output") pid=$(jq .pid <<<"$output")
+	[[ $(jq -r .state <<<"$output") == ready ]]
+	run -0 curl -sS -o /dev/null -w '%{http_code}' "$url/"
+	[[ $output == 200 ]]
+	run -0 ask '{"op": "list"}' '{"op": "sample", "server": '"$server"'}'
+	[[ $(jq -s '.[0].servers | length' <<<"$output") == 1 ]]
+	[[ $(jq -s '.[1].account.requests, .[1].account.accepts' <<<"$output" | xargs) == "1 1" ]]
+	[[ $(jq -s '.[1].kernel.context_switches_voluntary > 0' <<<"$output") == true ]]
+	run -0 ask '{"op": "stop", "server": '"$server"'}' '{"op": "list"}' '{"op": "stop", "server": '"$server"'}'
+	[[ $(jq -s '.[0].ok, (.[1].servers | length), .[2].ok' <<<"$output" | xargs) == "true 0 false" ]]
+	[[ ! -e /proc/$pid ]]
+}
+
+@test "a server that cannot start says why" {
+	start_daemon
+	run -0 ask '{"op": "start", "model": "epoll"}'
+	port=$(jq .port <<<"$output")
+	refuses "ended with exit code" '{"op": "start", "model": "fork", "port": '"$port"'}'
+	grep -q "in use" "$dir/log"
+	refuses "exit code 2" '{"op": "start", "model": "nonsense"}'
+}
+
+@test "a server that dies is missed and forgotten" {
+	start_daemon
+	run -0 ask '{"op": "start", "model": "thread"}'
+	kill -KILL "$(jq .pid <<<"$output")"
+	wait_until grep -q "killed by signal 9" "$dir/log"
+	run -0 ask '{"op": "list"}'
+	[[ $(jq '.servers | length' <<<"$output") == 0 ]]
+}
+
+@test "SIGTERM ends the daemon and all it started" {
+	start_daemon
+	run -0 ask '{"op": "start", "model": "fork"}' '{"op": "start", "model": "epoll"}'
+	pids=$(jq .pid <<<"$output")
+	kill -TERM "$daemon"
+	wait "$daemon"
+	[[ ! -e $sock && ! -e $sock.lock ]]
+	for pid in $pids; do
+		[[ ! -e /proc/$pid ]]
+	done
+	[[ -z $(find /tmp -maxdepth 1 -name 'osconceptsd.*' -newer "$dir/log") ]]
+}
+
+@test "shutdown ends it as a signal does" {
+	start_daemon
+	run -0 ask '{"op": "start", "model": "thread"}' '{"op": "shutdown"}'
+	wait "$daemon"
+	[[ ! -e $sock ]]
+}
+
+@test "a daemon that was killed leaves no server, and its socket is replaced" {
+	start_daemon
+	run -0 ask '{"op": "start", "model": "epoll"}'
+	pid=$(jq .pid <<<"$output") url=$(jq -r .url <<<"$output")
+	kill -KILL "$daemon"
+	wait "$daemon" || true
+	[[ -S $sock ]]
+	wait_until ends "$pid"
+	refused() { ! curl -sS -o /dev/null "$url" 2>/dev/null; }
+	wait_until refused
+	start_daemon
+	answered() { ask '{"op": "hello"}' 2>/dev/null | grep -q true; }
+	wait_until answered
+}
+
+@test "the socket of a living daemon is not taken" {
+	start_daemon
+	run -1 --separate-stderr "$build/osconceptsd" --socket "$sock"
+	[[ $stderr == *"another osconceptsd does"* ]]
+	run -0 ask '{"op": "hello"}'
+	[[ $(jq .pid <<<"$output") == "$daemon" ]]
+}
+
+@test "what is no socket is not removed" {
+	echo precious >"$sock"
+	run -1 --separate-stderr "$build/osconceptsd" --socket "$sock"
+	[[ $stderr == *"not a socket"* && $(<"$sock") == precious ]]
+	run -1 --separate-stderr "$build/osconceptsd" --socket /no/such/place/s
+	[[ $stderr == *"/no/such/place"* ]]
+	run -2 --separate-stderr "$build/osconceptsd" --socket "/tmp/$(printf 'x%.0s' {1..107})"
+	[[ $stderr == *"longer"* ]]
+}
+
+@test "strangers are refused, the group is not" {
+	[[ $(id -u) == 0 ]] || skip "needs root, to become somebody else"
+	chmod 755 "$dir"
+	start_daemon --group nogroup
+	[[ $(stat -c '%a %G' "$sock") == "660 nogroup" ]]
+	as() { setpriv --reuid 12345 --regid "$1" --clear-groups /usr/bin/python3 "$top/tests/cli/lib/control_client.py" "$sock" ask '{"op": "hello"}'; }
+	run as nogroup
+	[[ $status -eq 0 && $(jq .ok <<<"$output") == true ]] || echo "$output"
+	# The socket's mode stops others; if it did not, the check would.
+	chmod 666 "$sock"
+	run as 54321
+	echo "$output"
+	[[ $output == *"neither its user"* ]]
+}
+
+@test "wrong usage ends with 2" {
+	run -2 "$build/osconceptsd" --colour
+	run -2 "$build/osconceptsd" something
+	run -2 "$build/osconceptsd" --counters magic
+	run -2 "$build/osconceptsd" --group no-such-group-here
+	run -2 "$build/osconceptsd" --client-fd x
+	run -0 "$build/osconceptsd" --help
+	run -0 "$build/osconceptsd" --version
+}

@@ -39,30 +39,32 @@ struct fork_engine {
 	unsigned int next_slot;
 };
 
+/*
+ * One handler for both, so that a child need not set its own. In a child,
+ * SIGTERM makes the next answer the last and SIGHUP ends the idle; SIGINT, from
+ * a terminal, is for the first process alone.
+ */
 static void on_stop(int signo)
 {
-	(void)signo;
-	stopped_again = stopped;
-	stopped = 1;
+	int saved = errno;
+
+	if (!served) {
+		stopped_again = stopped;
+		stopped = 1;
+	} else if (signo != SIGINT) {
+		atomic_store(&draining, true);
+		if (signo == SIGHUP) {
+			atomic_store(&hang_up, true);
+			osc_blocking_wake(served);
+		}
+	}
+	errno = saved;
 }
 
 /* Ends the wait it arrives in; the loop then looks for what has ended. */
 static void on_child(int signo)
 {
 	(void)signo;
-}
-
-/* In a child: SIGTERM makes the next answer the last, SIGHUP ends the idle. */
-static void on_drain(int signo)
-{
-	int saved = errno;
-
-	atomic_store(&draining, true);
-	if (signo == SIGHUP) {
-		atomic_store(&hang_up, true);
-		osc_blocking_wake(served);
-	}
-	errno = saved;
 }
 
 static int handle(int signo, void (*handler)(int))
@@ -89,9 +91,7 @@ static void __attribute__((noreturn)) child(struct fork_engine *f, int fd)
 	b.service.books =
 		osc_account_books(f->server->account, f->next_slot, false);
 	served = &b;
-	if (handle(SIGTERM, on_drain) || handle(SIGHUP, on_drain) ||
-	    handle(SIGINT, SIG_IGN) ||
-	    sigprocmask(SIG_SETMASK, &f->server->old_mask, NULL))
+	if (sigprocmask(SIG_SETMASK, &f->server->old_mask, NULL))
 		_exit(OSC_EXIT_FAILED);
 	osc_blocking_serve(&b);
 	_exit(OSC_EXIT_OK);

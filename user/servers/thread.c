@@ -39,6 +39,7 @@ struct thread_engine {
 	pthread_mutex_t lock;
 	/* Under lock. */
 	struct thread_connection *connections;
+	struct thread_connection *spare;
 	unsigned int active;
 	bool waiting_for_end;
 };
@@ -49,6 +50,23 @@ static void on_stop(int signo)
 {
 	(void)signo;
 	stopped = 1;
+}
+
+/*
+ * Records of ended threads are used again, and not freed by these: a thread's
+ * first call of free() would set up an arena that its few microseconds of life
+ * have no use for.
+ */
+static struct thread_connection *take_spare(struct thread_engine *t)
+{
+	struct thread_connection *c;
+
+	pthread_mutex_lock(&t->lock);
+	c = t->spare;
+	if (c)
+		t->spare = c->next;
+	pthread_mutex_unlock(&t->lock);
+	return c ? c : malloc(sizeof(*c));
 }
 
 static void join(struct thread_engine *t, struct thread_connection *c)
@@ -80,8 +98,9 @@ static void leave(struct thread_engine *t, struct thread_connection *c)
 	/* Cannot fail: the count of ended threads does not reach 2^64. */
 	if (tell && write(t->wake_fd, &one, sizeof(one)) < 0)
 		t->waiting_for_end = true;
+	c->next = t->spare;
+	t->spare = c;
 	pthread_mutex_unlock(&t->lock);
-	free(c);
 }
 
 static void *serve(void *arg)
@@ -96,19 +115,23 @@ static void *serve(void *arg)
 static int start(void *engine, int fd)
 {
 	struct thread_engine *t = engine;
-	struct thread_connection *c = calloc(1, sizeof(*c));
+	struct thread_connection *c = take_spare(t);
 	pthread_t thread;
 	int err;
 
 	if (!c)
 		return -ENOMEM;
-	c->engine = t;
-	c->blocking.server = t->server;
-	c->blocking.service = t->service;
+	*c = (struct thread_connection){
+		.engine = t,
+		.blocking = {
+			.server = t->server,
+			.service = t->service,
+			.hang_up = &t->hang_up,
+			.fd = fd,
+		},
+	};
 	c->blocking.service.books =
 		osc_account_books(t->server->account, t->next_slot++, false);
-	c->blocking.hang_up = &t->hang_up;
-	c->blocking.fd = fd;
 	join(t, c);
 	err = pthread_create(&thread, &t->attributes, serve, c);
 	if (err) {

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "load/failures.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "load/response.h"
+
+static const char *const phase_names[OSC_NR_LOAD_PHASES] = {
+	[OSC_LOAD_CONNECT] = "connect", [OSC_LOAD_WRITE] = "write",
+	[OSC_LOAD_READ] = "read",	[OSC_LOAD_TIMEOUT] = "timeout",
+	[OSC_LOAD_PARSE] = "parse",	[OSC_LOAD_STATUS] = "status",
+};
+
+#define ANY (-1)
+
+/* The first row that fits; adding a hint is a row. */
+static const struct hint {
+	enum osc_load_phase phase;
+	int code;
+	const char *text;
+} hints[] = {
+	{ OSC_LOAD_CONNECT, ECONNREFUSED,
+	  "nobody listens there; start the server or check host and port" },
+	{ OSC_LOAD_CONNECT, EADDRNOTAVAIL,
+	  "all local ports to this address are taken; open fewer connections a "
+	  "second or widen net.ipv4.ip_local_port_range" },
+	{ OSC_LOAD_CONNECT, EMFILE,
+	  "no descriptors left; use fewer --connections or raise ulimit -n" },
+	{ OSC_LOAD_CONNECT, ENFILE,
+	  "the system has no descriptors left; see fs.file-max" },
+	{ OSC_LOAD_CONNECT, ENETUNREACH, "no route; check the address" },
+	{ OSC_LOAD_CONNECT, EHOSTUNREACH, "no route; check the address" },
+	{ OSC_LOAD_CONNECT, ANY, "check the address and the server's log" },
+	{ OSC_LOAD_READ, 0,
+	  "the server closed the connection instead of answering; see its log "
+	  "and its keep-alive limits" },
+	{ OSC_LOAD_READ, ECONNRESET,
+	  "the server cut the connection; see whether it died or refuses so "
+	  "many" },
+	{ OSC_LOAD_READ, ANY, "see the server's log" },
+	{ OSC_LOAD_WRITE, ANY, "the server closed early; see its log" },
+	{ OSC_LOAD_TIMEOUT, 1,
+	  "no connection within --timeout; the server's backlog may be full" },
+	{ OSC_LOAD_TIMEOUT, ANY,
+	  "no answer within --timeout; the server is stuck or overloaded" },
+	{ OSC_LOAD_PARSE, OSC_RESPONSE_TRUNCATED,
+	  "the server closed in the middle of an answer; see its log" },
+	{ OSC_LOAD_PARSE, ANY, "not valid HTTP/1.1; look with curl -v" },
+	{ OSC_LOAD_STATUS, ANY,
+	  "look with curl -v, or say --expect-status when it is wanted" },
+};
+
+void osc_failures_add(struct osc_failures *f, enum osc_load_phase phase,
+		      int code, uint64_t count, uint64_t now_ns)
+{
+	struct osc_failure *row = f->rows;
+
+	while (row < f->rows + f->n &&
+	       (row->phase != phase || row->code != code))
+		row++;
+	if (row == f->rows + OSC_FAILURES_MAX)
+		row--; /* counted all the same, under the last name */
+	if (row == f->rows + f->n) {
+		*row = (struct osc_failure){ .phase = phase,
+					     .code = code,
+					     .first_ns = now_ns };
+		f->n++;
+	}
+	row->count += count;
+	if (now_ns < row->first_ns)
+		row->first_ns = now_ns;
+	if (now_ns > row->last_ns)
+		row->last_ns = now_ns;
+}
+
+void osc_failures_merge(struct osc_failures *to,
+			const struct osc_failures *from)
+{
+	for (unsigned int i = 0; i < from->n; i++) {
+		const struct osc_failure *f = &from->rows[i];
+
+		osc_failures_add(to, f->phase, f->code, f->count, f->last_ns);
+		osc_failures_add(to, f->phase, f->code, 0, f->first_ns);
+	}
+}
+
+uint64_t osc_failures_total(const struct osc_failures *f)
+{
+	uint64_t total = 0;
+
+	for (unsigned int i = 0; i < f->n; i++)
+		total += f->rows[i].count;
+	return total;
+}
+
+char *osc_failure_name(const struct osc_failure *f, char *buf, size_t size)
+{
+	const char *phase = phase_names[f->phase], *name = NULL;
+
+	switch (f->phase) {
+	case OSC_LOAD_PARSE:
+		name = osc_response_error_name(
+			(enum osc_response_error)f->code);
+		break;
+	case OSC_LOAD_TIMEOUT:
+		name = f->code ? "connect" : "response";
+		break;
+	case OSC_LOAD_READ:
+		name = f->code ? strerrorname_np(f->code) : "closed";
+		break;
+	case OSC_LOAD_STATUS:
+		break;
+	default:
+		name = strerrorname_np(f->code);
+	}
+	if (name)
+		snprintf(buf, size, "%s.%s", phase, name);
+	else
+		snprintf(buf, size, "%s.%d", phase, f->code);
+	return buf;
+}
+
+const char *osc_failure_hint(const struct osc_failure *f)
+{
+	const struct hint *h = hints;
+
+	/* Each phase ends on a row for ANY code. */
+	while (h->phase != f->phase || (h->code != ANY && h->code != f->code))
+		h++;
+	return h->text;
+}
+
+json_t *osc_failures_json(const struct osc_failures *f)
+{
+	json_t *o = json_object();
+	int failed = !o;
+	char name[64];
+
+	for (unsigned int i = 0; i < f->n; i++)
+		failed |= json_object_set_new(
+			o, osc_failure_name(&f->rows[i], name, sizeof(name)),
+			json_integer((json_int_t)f->rows[i].count));
+	if (!failed)
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
+static double since(uint64_t ns, uint64_t start_ns)
+{
+	return ns > start_ns ? (double)(ns - start_ns) / OSC_NS_PER_S : 0;
+}
+
+json_t *osc_failures_details(const struct osc_failures *f, uint64_t start_ns)
+{
+	json_t *array = json_array();
+	int failed = !array;
+	char name[64];
+
+	for (unsigned int i = 0; i < f->n; i++) {
+		const struct osc_failure *row = &f->rows[i];
+
+		failed |= json_array_append_new(
+			array,
+			json_pack("{s:s, s:I, s:f, s:f, s:s}", "error",
+				  osc_failure_name(row, name, sizeof(name)),
+				  "count", (json_int_t)row->count, "first_s",
+				  since(row->first_ns, start_ns), "last_s",
+				  since(row->last_ns, start_ns), "hint",
+				  osc_failure_hint(row)));
+	}
+	if (!failed)
+		return array;
+	json_decref(array);
+	return NULL;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * response.h - the parser of HTTP/1.1 responses, as a client meets them.
+ *
+ * It is pure: no socket, no clock, no allocation. Bytes come in pieces of any
+ * size and the outcome does not depend on the pieces. Whole lines are read
+ * where they lie; only a line cut by the end of a piece is kept, so that a
+ * connection needs no buffer of its own.
+ */
+#ifndef OSC_LOAD_RESPONSE_H
+#define OSC_LOAD_RESPONSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A field that frames the message must fit, others are passed over. */
+#define OSC_RESPONSE_LINE 96
+/* Of a head, with its 1xx predecessors, and of trailers. */
+#define OSC_RESPONSE_HEAD_MAX (64u << 10)
+
+enum osc_response_error {
+	OSC_RESPONSE_OK,
+	OSC_RESPONSE_BAD_STATUS_LINE,
+	OSC_RESPONSE_BAD_FIELD,
+	OSC_RESPONSE_BAD_LENGTH,
+	OSC_RESPONSE_BAD_CODING,
+	OSC_RESPONSE_BAD_CHUNK,
+	OSC_RESPONSE_HEAD_TOO_LONG,
+	OSC_RESPONSE_UPGRADE,
+	OSC_RESPONSE_TRUNCATED,
+	OSC_RESPONSE_UNSOLICITED, /* set by the caller: nothing was asked */
+	OSC_NR_RESPONSE_ERRORS,
+};
+
+/* "bad-status-line", …: as in the results. */
+const char *osc_response_error_name(enum osc_response_error error);
+
+struct osc_response {
+	uint64_t left; /* of the body or the chunk */
+	uint64_t body_bytes;
+	uint32_t head_bytes;
+	uint16_t status;
+	uint8_t state;
+	uint8_t error;
+	uint8_t minor; /* HTTP/1.minor */
+	uint8_t carried; /* bytes in carry */
+	bool head_only; /* the request was HEAD: no body follows */
+	bool has_length, chunked;
+	bool close, keep_alive; /* as the Connection field says */
+	char carry[OSC_RESPONSE_LINE];
+};
+
+/* Before each response. */
+void osc_response_init(struct osc_response *r, bool head_only);
+
+enum osc_response_result {
+	OSC_RESPONSE_MORE, /* all was used */
+	OSC_RESPONSE_COMPLETE,
+	OSC_RESPONSE_FAILED, /* see r->error */
+};
+
+/* *used: bytes that belong to this response. */
+enum osc_response_result osc_response_feed(struct osc_response *r,
+					   const char *data, size_t size,
+					   size_t *used);
+
+/* The connection has ended: that completes a body without a length. */
+enum osc_response_result osc_response_end(struct osc_response *r);
+
+/* Nothing of a response has come yet. */
+bool osc_response_untouched(const struct osc_response *r);
+
+/* After COMPLETE: the server will not answer more on this connection. */
+bool osc_response_closes(const struct osc_response *r);
+
+#endif

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "load/url.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "lib/error.h"
+#include "lib/parse.h"
+
+static int bad(struct osc_error *e, const char *text, const char *why)
+{
+	return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
+				  "cannot use the URL '%s': %s; try "
+				  "http://127.0.0.1:8080/",
+				  text, why);
+}
+
+/* Up to `end`, in brackets or not; *rest is behind it. */
+static const char *take_host(const char *p, const char *end,
+			     struct osc_url *url, const char **rest)
+{
+	const char *stop = end;
+
+	if (*p == '[') {
+		p++;
+		stop = memchr(p, ']', (size_t)(end - p));
+		if (!stop)
+			return "the '[' has no ']'";
+		*rest = stop + 1;
+	} else {
+		const char *colon = memchr(p, ':', (size_t)(end - p));
+
+		if (colon)
+			stop = colon;
+		*rest = stop;
+	}
+	if (stop == p)
+		return "it names no host";
+	if ((size_t)(stop - p) >= sizeof(url->host))
+		return "its host is too long";
+	memcpy(url->host, p, (size_t)(stop - p));
+	url->host[stop - p] = '\0';
+	return NULL;
+}
+
+static const char *take_port(const char *p, const char *end,
+			     struct osc_url *url)
+{
+	char digits[8];
+	uint64_t port;
+
+	url->port = 80;
+	if (p == end)
+		return NULL;
+	if (*p++ != ':')
+		return "a ':' and a port must follow the ']'";
+	if (p == end || (size_t)(end - p) >= sizeof(digits))
+		return "its port is not a number from 1 to 65535";
+	memcpy(digits, p, (size_t)(end - p));
+	digits[end - p] = '\0';
+	if (osc_parse_u64("port", digits, 1, 65535, &port, NULL))
+		return "its port is not a number from 1 to 65535";
+	url->port = (uint16_t)port;
+	return NULL;
+}
+
+/* A fragment is the client's own matter and not sent. */
+static const char *take_target(const char *p, struct osc_url *url)
+{
+	int n = snprintf(url->target, sizeof(url->target), "%s%.*s",
+			 *p == '/' ? "" : "/", (int)strcspn(p, "#"), p);
+
+	if (n < 0 || (size_t)n >= sizeof(url->target))
+		return "it is too long";
+	return NULL;
+}
+
+int osc_url_parse(const char *text, struct osc_url *url, struct osc_error *e)
+{
+	const char *p = text, *end, *port, *why;
+
+	for (; *p; p++) {
+		if ((unsigned char)*p <= ' ' || *p == 0x7f)
+			return bad(e, text, "a blank must be written %20");
+	}
+	if (!strncasecmp(text, "https://", 8))
+		return bad(e, text, "only http is spoken here, not https");
+	if (strncasecmp(text, "http://", 7))
+		return bad(e, text, "it does not begin with http://");
+	p = text + 7;
+	end = p + strcspn(p, "/?#");
+	if (memchr(p, '@', (size_t)(end - p)))
+		return bad(e, text, "a user in it is not supported");
+	why = take_host(p, end, url, &port);
+	if (!why)
+		why = take_port(port, end, url);
+	if (!why)
+		why = take_target(end, url);
+	if (why)
+		return bad(e, text, why);
+	snprintf(url->authority, sizeof(url->authority), "%.*s", (int)(end - p),
+		 p);
+	return 0;
+}
+
+int osc_url_resolve(const struct osc_url *url, struct osc_addresses *out,
+		    struct osc_error *e)
+{
+	struct addrinfo hints = {
+		.ai_family = AF_UNSPEC,
+		.ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_NUMERICSERV,
+	};
+	struct addrinfo *list;
+	char port[8];
+	int ret;
+
+	snprintf(port, sizeof(port), "%u", (unsigned int)url->port);
+	ret = getaddrinfo(url->host, port, &hints, &list);
+	if (ret)
+		return osc_error_set(e,
+				     ret == EAI_SYSTEM ? errno : EHOSTUNREACH,
+				     "cannot resolve '%s': %s; try its address",
+				     url->host,
+				     ret == EAI_SYSTEM ? strerror(errno) :
+							 gai_strerror(ret));
+	out->n = 0;
+	for (struct addrinfo *a = list; a && out->n < OSC_URL_ADDRESSES;
+	     a = a->ai_next) {
+		memcpy(&out->address[out->n], a->ai_addr, a->ai_addrlen);
+		out->length[out->n++] = a->ai_addrlen;
+	}
+	freeaddrinfo(list);
+	return 0;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* url.h - http://host[:port][/path][?query], and the addresses of its host. */
+#ifndef OSC_LOAD_URL_H
+#define OSC_LOAD_URL_H
+
+#include <stdint.h>
+#include <sys/socket.h>
+
+struct osc_error;
+
+#define OSC_URL_HOST 256
+#define OSC_URL_TARGET 4096
+#define OSC_URL_ADDRESSES 8
+
+struct osc_url {
+	char host[OSC_URL_HOST]; /* without the brackets of IPv6 */
+	char authority[OSC_URL_HOST + 8]; /* for the Host field */
+	char target[OSC_URL_TARGET]; /* path and query, at least "/" */
+	uint16_t port;
+};
+
+int osc_url_parse(const char *text, struct osc_url *url, struct osc_error *e);
+
+struct osc_addresses {
+	struct sockaddr_storage address[OSC_URL_ADDRESSES];
+	socklen_t length[OSC_URL_ADDRESSES];
+	unsigned int n; /* in the order to try them */
+};
+
+int osc_url_resolve(const struct osc_url *url, struct osc_addresses *out,
+		    struct osc_error *e);
+
+#endif

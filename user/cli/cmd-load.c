@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* osconcepts load - the load generator: how fast, and can it be trusted? */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/wait.h"
+#include "lib/clock.h"
+#include "lib/cpus.h"
+#include "lib/output.h"
+#include "lib/parse.h"
+#include "load/load.h"
+
+#define NAME "load"
+#define PROGRESS_NS (500 * OSC_NS_PER_MS)
+
+static void usage(FILE *out)
+{
+	fputs("Usage: osconcepts load URL (--duration D | --requests N) [OPTIONS]\n"
+	      "\n"
+	      "Load an HTTP/1.1 server, check each answer, and say how long it took\n"
+	      "and whether that can be trusted.\n"
+	      "\n"
+	      "How much:\n"
+	      "  -c, --connections N      at once (64)\n"
+	      "  -d, --duration D         for so long: 10s, 500ms, 2m\n"
+	      "  -n, --requests N         exactly so many\n"
+	      "  -r, --rate R             open loop: R requests a second are due,\n"
+	      "                           whatever the server does; without it each\n"
+	      "                           connection waits for its answer\n"
+	      "      --arrival KIND       of the open loop: constant or poisson\n"
+	      "                           (constant)\n"
+	      "  -k, --requests-per-connection K\n"
+	      "                           then a new connection; 1: one each\n"
+	      "  -p, --pipeline P         requests on their way on a connection (1)\n"
+	      "      --warmup D           before the measured time (0s)\n"
+	      "      --timeout D          to connect, and for each answer (10s)\n"
+	      "  -t, --threads N          (1)\n"
+	      "      --cpus LIST          run on these CPUs: 0, 0-3, 0,2\n"
+	      "\n"
+	      "What:\n"
+	      "  -X, --method METHOD      GET, HEAD or any other without a body (GET)\n"
+	      "  -H, --header 'NAME: V'   one more field; may be repeated\n"
+	      "      --expect-status N    any other is an error (any below 400)\n"
+	      "\n"
+	      "Output:\n"
+	      "  -j, --json               the result as JSON on standard output\n"
+	      "      --no-progress        no line of progress on the terminal\n"
+	      "  -h, --help               show this help\n"
+	      "\n"
+	      "Exit status: 0 ok, 1 failed, 2 usage, 4 the result is invalid, 130 or\n"
+	      "143 stopped by Ctrl-C or SIGTERM (the result is partial).\n"
+	      "See osconcepts-load(1).\n",
+	      out);
+}
+
+enum {
+	OPT_ARRIVAL = 256,
+	OPT_WARMUP,
+	OPT_TIMEOUT,
+	OPT_CPUS,
+	OPT_EXPECT_STATUS,
+	OPT_NO_PROGRESS,
+};
+
+static const struct option options[] = {
+	{ "connections", required_argument, NULL, 'c' },
+	{ "duration", required_argument, NULL, 'd' },
+	{ "requests", required_argument, NULL, 'n' },
+	{ "rate", required_argument, NULL, 'r' },
+	{ "arrival", required_argument, NULL, OPT_ARRIVAL },
+	{ "requests-per-connection", required_argument, NULL, 'k' },
+	{ "pipeline", required_argument, NULL, 'p' },
+	{ "warmup", required_argument, NULL, OPT_WARMUP },
+	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
+	{ "threads", required_argument, NULL, 't' },
+	{ "cpus", required_argument, NULL, OPT_CPUS },
+	{ "method", required_argument, NULL, 'X' },
+	{ "header", required_argument, NULL, 'H' },
+	{ "expect-status", required_argument, NULL, OPT_EXPECT_STATUS },
+	{ "json", no_argument, NULL, 'j' },
+	{ "no-progress", no_argument, NULL, OPT_NO_PROGRESS },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
+struct settings {
+	struct osc_load_config load;
+	bool json, no_progress;
+};
+
+static int bad(struct osc_error *e, const char *what, const char *text,
+	       const char *why)
+{
+	return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL, "%s '%s': %s",
+				  what, text, why);
+}
+
+/* Whole numbers, each a row: where it goes and what it may be. */
+static int parse_number(int opt, const char *text, struct osc_load_config *c,
+			struct osc_error *e)
+{
+	static const struct {
+		int opt;
+		const char *name;
+		uint64_t min, max;
+	} rows[] = {
+		{ 'c', "--connections", 1, 1 << 24 },
+		{ 'n', "--requests", 1, 1ull << 53 },
+		{ 'r', "--rate", 1, 10000000 },
+		{ 'k', "--requests-per-connection", 1, 1 << 30 },
+		{ 'p', "--pipeline", 1, OSC_LOAD_PIPELINE },
+		{ 't', "--threads", 1, OSC_LOAD_THREADS },
+		{ OPT_EXPECT_STATUS, "--expect-status", 200, 599 },
+	};
+	size_t i = 0;
+	uint64_t n;
+	int ret;
+
+	while (rows[i].opt != opt)
+		i++;
+	ret = osc_parse_u64(rows[i].name, text, rows[i].min, rows[i].max, &n,
+			    e);
+	if (ret)
+		return ret;
+	switch (opt) {
+	case 'c':
+		c->connections = (uint32_t)n;
+		break;
+	case 'n':
+		c->requests = n;
+		break;
+	case 'r':
+		c->rate = n;
+		break;
+	case 'k':
+		c->requests_per_connection = (uint32_t)n;
+		break;
+	case 'p':
+		c->pipeline = (uint32_t)n;
+		break;
+	case 't':
+		c->threads = (uint32_t)n;
+		break;
+	default:
+		c->expect_status = (uint16_t)n;
+	}
+	return 0;
+}
+
+static int parse_arrival(const char *text, struct osc_load_config *c,
+			 struct osc_error *e)
+{
+	if (!strcmp(text, "constant"))
+		c->arrival = OSC_ARRIVAL_CONSTANT;
+	else if (!strcmp(text, "poisson"))
+		c->arrival = OSC_ARRIVAL_POISSON;
+	else
+		return bad(e, "--arrival", text, "try constant or poisson");
+	return 0;
+}
+
+/* A method's letters: "token" of RFC 9110, of which these do. */
+static int parse_method(const char *text, struct osc_load_config *c,
+			struct osc_error *e)
+{
+	if (!*text ||
+	    strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-") != strlen(text))
+		return bad(e, "--method", text, "try GET or HEAD, in capitals");
+	c->method = text;
+	return 0;
+}
+
+static int parse_header(const char *text, struct osc_load_config *c,
+			struct osc_error *e)
+{
+	static const char *const ours[] = {
+		"host:", "connection:", "content-length:", "transfer-encoding:"
+	};
+	const char *colon = strchr(text, ':');
+
+	if (!colon || colon == text || strpbrk(text, "\r\n") ||
+	    memchr(text, ' ', (size_t)(colon - text)))
+		return bad(e, "--header", text, "try 'Name: value'");
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+		if (!strncasecmp(text, ours[i], strlen(ours[i])))
+			return bad(e, "--header", text,
+				   "this field is the load generator's own");
+	}
+	if (c->nr_headers == OSC_LOAD_HEADERS)
+		return bad(e, "--header", text, "there are too many already");
+	c->headers[c->nr_headers++] = text;
+	return 0;
+}
+
+static int parse_option(int opt, struct settings *s, struct osc_error *e)
+{
+	static const uint64_t day = 86400 * OSC_NS_PER_S;
+	struct osc_load_config *c = &s->load;
+
+	switch (opt) {
+	case 'd':
+		return osc_parse_duration_ns("--duration", optarg,
+					     OSC_NS_PER_MS, 30 * day,
+					     &c->duration_ns, e);
+	case OPT_WARMUP:
+		return osc_parse_duration_ns("--warmup", optarg, 0, day,
+					     &c->warmup_ns, e);
+	case OPT_TIMEOUT:
+		return osc_parse_duration_ns("--timeout", optarg, OSC_NS_PER_MS,
+					     day, &c->timeout_ns, e);
+	case OPT_ARRIVAL:
+		return parse_arrival(optarg, c, e);
+	case OPT_CPUS:
+		c->has_cpus = true;
+		return osc_cpus_parse("--cpus", optarg, &c->cpus, e);
+	case 'X':
+		return parse_method(optarg, c, e);
+	case 'H':
+		return parse_header(optarg, c, e);
+	case 'j':
+		s->json = true;
+		return 0;
+	case OPT_NO_PROGRESS:
+		s->no_progress = true;
+		return 0;
+	default:
+		return parse_number(opt, optarg, c, e);
+	}
+}
+
+static int check(const struct osc_load_config *c, struct osc_error *e)
+{
+	const char *why = NULL;
+
+	if (!c->duration_ns == !c->requests)
+		why = "say either --duration or --requests; try --duration 10s";
+	else if (c->threads > c->connections)
+		why = "--threads: a thread needs a connection; try more "
+		      "--connections";
+	else if (c->requests && c->threads > c->requests)
+		why = "--threads: a thread needs a request; try more --requests";
+	else if (!c->rate && c->arrival != OSC_ARRIVAL_CONSTANT)
+		why = "--arrival is for the open loop; try it with --rate";
+	if (!why)
+		return 0;
+	return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL, "%s", why);
+}
+
+static void show_progress(struct osc_load *load, const struct settings *s,
+			  uint64_t *last)
+{
+	const struct osc_load_config *c = &s->load;
+	struct osc_load_progress p;
+	double seconds, left;
+	char remaining[48];
+
+	osc_load_progress(load, &p);
+	seconds = (double)(osc_clock_ns() - p.start_ns) / OSC_NS_PER_S;
+	if (c->requests) {
+		snprintf(remaining, sizeof(remaining), "%" PRIu64 " to go",
+			 c->requests > p.requests ? c->requests - p.requests :
+						    0);
+	} else {
+		left = (double)(c->warmup_ns + c->duration_ns) / OSC_NS_PER_S -
+		       seconds;
+		snprintf(remaining, sizeof(remaining), "%.0f s to go",
+			 left > 0 ? left : 0);
+	}
+	fprintf(stderr,
+		"\r%.0f requests/s, p99 %.3g ms, %" PRIu64 " errors, %s\033[K",
+		(double)(p.requests - *last) * OSC_NS_PER_S / PROGRESS_NS,
+		(double)p.p99_ns / OSC_NS_PER_MS, p.errors, remaining);
+	*last = p.requests;
+}
+
+/* Until the load has ended or a signal ends it. Returns the signal, or 0. */
+static int attend(struct osc_load *load, const struct settings *s,
+		  int signal_fd, struct osc_error *e)
+{
+	bool progress = s->load.progress;
+	uint64_t next = osc_clock_ns() + PROGRESS_NS, last = 0;
+	struct osc_cli_signal signal;
+
+	for (;;) {
+		int event = osc_cli_wait(signal_fd, osc_load_fd(load),
+					 progress ? next : UINT64_MAX, &signal,
+					 e);
+
+		if (event == OSC_CLI_TIME) {
+			show_progress(load, s, &last);
+			next += PROGRESS_NS;
+			continue;
+		}
+		if (progress)
+			fputs("\r\033[K", stderr);
+		if (event == OSC_CLI_READY)
+			return 0;
+		osc_load_stop(load);
+		return event == OSC_CLI_SIGNAL ? signal.number : event;
+	}
+}
+
+static int print(const struct osc_load_result *r, const struct settings *s,
+		 struct osc_error *e)
+{
+	if (s->json)
+		return osc_json_print(osc_load_json(r), stdout, e);
+	osc_load_text(r, stdout);
+	return 0;
+}
+
+static int run(struct settings *s)
+{
+	/* A quarter of a megabyte of histograms. */
+	static struct osc_load_result result;
+	struct osc_error e = { 0 };
+	struct osc_load *load;
+	int signal_fd, signal, ret, code = OSC_EXIT_OK;
+
+	s->load.progress = !s->no_progress && isatty(STDERR_FILENO) &&
+			   !getenv("NO_COLOR");
+	signal_fd = osc_cli_signals(&e);
+	if (signal_fd < 0)
+		return osc_cli_fail(NAME, &e);
+	ret = osc_load_start(&s->load, &load, &e);
+	if (ret) {
+		close(signal_fd);
+		return osc_cli_fail(NAME, &e);
+	}
+	signal = attend(load, s, signal_fd, &e);
+	ret = osc_load_finish(load, &result, signal < 0 ? NULL : &e);
+	close(signal_fd);
+	if (ret || signal < 0)
+		return osc_cli_fail(NAME, &e);
+	if (signal)
+		code = 128 + signal;
+	else if (result.validity.verdict == OSC_INVALID)
+		code = OSC_EXIT_INVALID;
+	ret = print(&result, s, &e);
+	if (ret && ret != -EPIPE)
+		return osc_cli_fail(NAME, &e);
+	return osc_cli_finish(NAME, code);
+}
+
+int cmd_load(int argc, char **argv)
+{
+	static struct settings s;
+	struct osc_error e = { 0 };
+	const char *url = NULL;
+	int opt;
+
+	osc_load_defaults(&s.load);
+	/* '-' first: the URL may stand anywhere, and comes as option 1. */
+	while ((opt = getopt_long(argc, argv, "-c:d:n:r:k:p:t:X:H:jh", options,
+				  NULL)) != -1) {
+		if (opt == 'h') {
+			usage(stdout);
+			return osc_cli_finish(NAME, OSC_EXIT_OK);
+		}
+		if (opt == '?')
+			return osc_cli_usage(NAME);
+		if (opt == 1 && url) {
+			fprintf(stderr, "osconcepts load: unexpected '%s'\n",
+				optarg);
+			return osc_cli_usage(NAME);
+		}
+		if (opt == 1)
+			url = optarg;
+		else if (parse_option(opt, &s, &e))
+			return osc_cli_fail(NAME, &e);
+	}
+	if (!url && optind < argc)
+		url = argv[optind++];
+	if (!url || optind < argc) {
+		fputs(url ? "osconcepts load: one URL at a time\n" :
+			    "osconcepts load: no URL given\n",
+		      stderr);
+		return osc_cli_usage(NAME);
+	}
+	if (osc_url_parse(url, &s.load.url, &e) || check(&s.load, &e))
+		return osc_cli_fail(NAME, &e);
+	return run(&s);
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * user/load - an HTTP/1.1 load generator: how fast does a server answer, and
+ * may the answer be trusted?
+ *
+ * In reading order: url, schedule (when requests are due), response (the
+ * parser), failures, validity (the verdict) are pure; connection (one
+ * connection's life) and loop (one thread's epoll) move the bytes; load
+ * (threads, start to end) and result (text, JSON) join them. The room calls
+ * user/lib only; the command line calls it.
+ *
+ * Two kinds of latency are always kept. Service time: from sending a request
+ * to the end of its answer. Latency: from the moment the request was meant to
+ * start. In the open loop that is its place in the schedule, so that a stall
+ * of the server is felt by all requests that were due during it and not only
+ * by those that were on their way (no coordinated omission). In the closed
+ * loop it is the moment its connection was free, so it holds the connecting.
+ */
+#ifndef OSC_LOAD_LOAD_H
+#define OSC_LOAD_LOAD_H
+
+#include <sched.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "lib/hist.h"
+#include "load/failures.h"
+#include "load/schedule.h"
+#include "load/url.h"
+#include "load/validity.h"
+
+struct osc_error;
+
+#define OSC_LOAD_HEADERS 32
+#define OSC_LOAD_THREADS 256
+#define OSC_LOAD_PIPELINE 1024
+
+struct osc_load_config {
+	struct osc_url url;
+	uint32_t connections;
+	uint32_t threads;
+	uint32_t pipeline; /* requests in flight on a connection */
+	uint64_t requests; /* exactly so many; 0: for duration_ns */
+	uint64_t duration_ns;
+	uint64_t warmup_ns; /* made but not measured */
+	uint64_t rate; /* per second, all threads; 0: closed loop */
+	enum osc_arrival arrival;
+	uint32_t requests_per_connection; /* 0: no limit */
+	uint64_t timeout_ns; /* to connect, and without an answer */
+	const char *method;
+	const char *headers[OSC_LOAD_HEADERS]; /* "Name: value" */
+	unsigned int nr_headers;
+	uint16_t expect_status; /* 0: any of 2xx and 3xx */
+	bool has_cpus;
+	cpu_set_t cpus;
+	bool progress; /* somebody asks osc_load_progress */
+};
+
+/* The configuration of `osconcepts load` without options. */
+void osc_load_defaults(struct osc_load_config *config);
+
+/* What one thread counted, or all of them. */
+struct osc_load_stats {
+	uint64_t requests; /* answered while measured, whatever the status */
+	uint64_t warmup_requests; /* answered, but started before */
+	uint64_t bytes; /* received */
+	uint64_t body_bytes;
+	uint64_t connections_opened;
+	uint64_t attempts; /* of requests: written at least in part */
+	uint64_t unsent; /* due, never sent */
+	uint64_t unanswered; /* on their way when a signal ended the run */
+	uint64_t last_intended_ns, last_sent_ns;
+	uint64_t last_answer_ns;
+	double cpu_share, wait_share; /* negative: unknown */
+	bool gave_up;
+	struct osc_hist latency, service, connect, lag;
+	struct osc_failures failures;
+};
+
+struct osc_load_result {
+	const struct osc_load_config *config;
+	struct osc_load_stats stats;
+	uint64_t start_ns, measure_ns;
+	double duration_s; /* measured, to the last answer */
+	double rps;
+	bool partial;
+	struct osc_validity validity;
+};
+
+struct osc_load_progress {
+	uint64_t requests, errors;
+	uint64_t p99_ns; /* of the slowest thread, so far */
+	uint64_t start_ns;
+};
+
+struct osc_load; /* a running load; opaque */
+
+/*
+ * Starts the threads. Raises the soft limit of descriptors and, with
+ * config->cpus, sets the affinity of the whole process. Signals are the
+ * caller's: block them before. config must outlive the load.
+ */
+int osc_load_start(const struct osc_load_config *config, struct osc_load **out,
+		   struct osc_error *e);
+/* Readable when the load has ended. */
+int osc_load_fd(const struct osc_load *load);
+void osc_load_progress(struct osc_load *load, struct osc_load_progress *out);
+/* Ends it early; the result will say partial. */
+void osc_load_stop(struct osc_load *load);
+/*
+ * Waits for the end, and frees the load. An error when there is nothing to
+ * tell: no connection could be made.
+ */
+int osc_load_finish(struct osc_load *load, struct osc_load_result *result,
+		    struct osc_error *e);
+
+/* osconcepts-load/1; NULL without memory. */
+json_t *osc_load_json(const struct osc_load_result *r);
+/* Writes the screen a person reads; see ferror(out). */
+void osc_load_text(const struct osc_load_result *r, FILE *out);
+
+#endif

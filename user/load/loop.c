@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "load/loop.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+
+#define EVENTS 256
+#define WAKE UINT32_MAX
+/* Deadlines are looked through at most that often. */
+#define SCAN_NS (5 * OSC_NS_PER_MS)
+#define PUBLISH_NS (250 * OSC_NS_PER_MS)
+/* So long nobody listens before we say so: a server may be starting. */
+#define NOBODY_NS (250 * OSC_NS_PER_MS)
+
+void osc_loop_expect(struct osc_loop *loop, uint64_t deadline_ns)
+{
+	if (deadline_ns < loop->scan_ns)
+		loop->scan_ns = deadline_ns;
+}
+
+static bool may_take(struct osc_loop *loop, uint64_t now)
+{
+	if (!loop->budget || now >= loop->end_ns)
+		loop->retired = true;
+	return !loop->retired;
+}
+
+static void take(struct osc_loop *loop, struct osc_load_connection *c,
+		 uint64_t intended_ns)
+{
+	loop->stats->last_intended_ns = intended_ns;
+	if (loop->budget != UINT64_MAX)
+		loop->budget--;
+	osc_connection_take(loop, c, intended_ns);
+}
+
+static void push_room(struct osc_loop *loop, struct osc_load_connection *c,
+		      uint64_t now)
+{
+	uint32_t at = loop->room_head + loop->nr_room;
+
+	if (c->listed)
+		return;
+	if (!loop->nr_room)
+		loop->room_since_ns = now;
+	loop->room[at < loop->nr ? at : at - loop->nr] =
+		(uint32_t)(c - loop->connections);
+	loop->nr_room++;
+	c->listed = true;
+}
+
+/* First come first served, so that all connections stay in use. */
+static struct osc_load_connection *pop_room(struct osc_loop *loop)
+{
+	struct osc_load_connection *c =
+		&loop->connections[loop->room[loop->room_head]];
+
+	if (++loop->room_head == loop->nr)
+		loop->room_head = 0;
+	loop->nr_room--;
+	c->listed = false;
+	return c;
+}
+
+void osc_loop_offer(struct osc_loop *loop, struct osc_load_connection *c,
+		    uint64_t now)
+{
+	bool taken = false;
+
+	if (!osc_connection_has_room(loop, c))
+		return;
+	if (loop->config->rate) {
+		push_room(loop, c, now);
+		return;
+	}
+	while (osc_connection_has_room(loop, c) && may_take(loop, now)) {
+		take(loop, c, now);
+		taken = true;
+	}
+	if (taken)
+		osc_connection_go(loop, c, now);
+}
+
+/* Open loop: starts what is due, as far as connections have room. */
+static void dispatch(struct osc_loop *loop, uint64_t now)
+{
+	struct osc_schedule *s = &loop->schedule;
+
+	while (loop->nr_room && s->next_ns <= now &&
+	       s->next_ns < loop->end_ns && may_take(loop, now)) {
+		struct osc_load_connection *c = pop_room(loop);
+		uint64_t intended, could;
+
+		if (!osc_connection_has_room(loop, c))
+			continue;
+		intended = osc_schedule_take(s);
+		could = intended > loop->room_since_ns ? intended :
+							 loop->room_since_ns;
+		if (intended >= loop->measure_ns)
+			osc_hist_record(&loop->stats->lag,
+					now > could ? now - could : 0);
+		take(loop, c, intended);
+		osc_connection_go(loop, c, now);
+		if (osc_connection_has_room(loop, c))
+			push_room(loop, c, now);
+	}
+	if (!loop->budget || s->next_ns >= loop->end_ns || now >= loop->end_ns)
+		loop->retired = true;
+}
+
+/* Second number of schedstat: time runnable without a CPU. */
+static bool read_wait(uint64_t *wait_ns)
+{
+	char text[96];
+	int fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return false;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	return sscanf(text, "%*u %" SCNu64, wait_ns) == 1;
+}
+
+static void read_usage(struct osc_loop_usage *u)
+{
+	struct timespec ts;
+
+	u->taken = true;
+	u->at_ns = osc_clock_ns();
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	u->cpu_ns = (uint64_t)ts.tv_sec * OSC_NS_PER_S + (uint64_t)ts.tv_nsec;
+	u->has_wait = read_wait(&u->wait_ns);
+}
+
+/* Of the time that was measured; the wait for the last answers is not load. */
+static void conclude_usage(struct osc_loop *loop)
+{
+	struct osc_loop_usage now = { 0 };
+	double wall;
+
+	loop->stats->cpu_share = loop->stats->wait_share = -1;
+	if (!loop->from.taken)
+		return;
+	read_usage(&now);
+	wall = (double)(now.at_ns - loop->from.at_ns);
+	if (wall <= 0)
+		return;
+	loop->stats->cpu_share =
+		(double)(now.cpu_ns - loop->from.cpu_ns) / wall;
+	if (now.has_wait && loop->from.has_wait)
+		loop->stats->wait_share =
+			(double)(now.wait_ns - loop->from.wait_ns) / wall;
+}
+
+/* What is due and not even begun will not be when the time is over. */
+static void abandon_unsent(struct osc_loop *loop)
+{
+	for (uint32_t i = 0; i < loop->nr; i++) {
+		struct osc_load_connection *c = &loop->connections[i];
+
+		if (c->inflight && !c->sent)
+			osc_connection_retire(loop, c);
+	}
+	if (!loop->config->rate)
+		return;
+	while (loop->schedule.next_ns < loop->end_ns) {
+		osc_schedule_take(&loop->schedule);
+		loop->stats->unsent++;
+	}
+}
+
+/* Acts on every deadline that has passed and finds the next. */
+static void scan(struct osc_loop *loop, uint64_t now)
+{
+	loop->scan_ns = UINT64_MAX;
+	for (uint32_t i = 0; i < loop->nr; i++) {
+		struct osc_load_connection *c = &loop->connections[i];
+
+		if (c->deadline_ns <= now) {
+			c->deadline_ns = UINT64_MAX;
+			osc_connection_late(loop, c, now);
+		}
+		if (c->deadline_ns < loop->scan_ns)
+			loop->scan_ns = c->deadline_ns;
+	}
+	if (loop->scan_ns < now + SCAN_NS)
+		loop->scan_ns = now + SCAN_NS;
+}
+
+/* Nobody listens, from the start or any more. */
+static bool hopeless(const struct osc_loop *loop, uint64_t now)
+{
+	if (!loop->connect_error)
+		return false;
+	if (!loop->stats->connections_opened)
+		return now - loop->start_ns > NOBODY_NS;
+	return loop->end_ns == UINT64_MAX &&
+	       now - loop->last_success_ns > loop->config->timeout_ns;
+}
+
+static void publish(struct osc_loop *loop, uint64_t now)
+{
+	const struct osc_load_stats *s = loop->stats;
+
+	atomic_store_explicit(&loop->live_requests,
+			      s->requests + s->warmup_requests,
+			      memory_order_relaxed);
+	atomic_store_explicit(&loop->live_errors,
+			      osc_failures_total(&s->failures),
+			      memory_order_relaxed);
+	atomic_store_explicit(&loop->live_p99_ns,
+			      osc_hist_percentile(&s->latency, 99),
+			      memory_order_relaxed);
+	loop->publish_ns = now + PUBLISH_NS;
+}
+
+/* All that happens by the clock. False when the run is over. */
+static bool tick(struct osc_loop *loop, uint64_t now)
+{
+	if (!loop->from.taken && now >= loop->measure_ns)
+		read_usage(&loop->from);
+	if (now >= loop->scan_ns)
+		scan(loop, now);
+	if (now >= loop->publish_ns)
+		publish(loop, now);
+	if (hopeless(loop, now)) {
+		loop->stats->gave_up = true;
+		return false;
+	}
+	if (loop->config->rate)
+		dispatch(loop, now);
+	else
+		may_take(loop, now);
+	if (loop->retired && !loop->concluded) {
+		loop->concluded = true;
+		conclude_usage(loop);
+		if (loop->end_ns != UINT64_MAX)
+			abandon_unsent(loop);
+	}
+	return !loop->retired || loop->outstanding;
+}
+
+static uint64_t next_moment(const struct osc_loop *loop)
+{
+	uint64_t until = loop->scan_ns;
+
+	if (loop->publish_ns < until)
+		until = loop->publish_ns;
+	if (!loop->from.taken && loop->measure_ns < until)
+		until = loop->measure_ns;
+	if (loop->retired)
+		return until;
+	if (loop->end_ns < until)
+		until = loop->end_ns;
+	if (loop->nr_room && loop->schedule.next_ns < until)
+		until = loop->schedule.next_ns;
+	return until;
+}
+
+static int wait_for(const struct osc_loop *loop, struct epoll_event *events,
+		    uint64_t now)
+{
+	uint64_t until = next_moment(loop), ns = until > now ? until - now : 0;
+	struct timespec ts = { .tv_sec = (time_t)(ns / OSC_NS_PER_S),
+			       .tv_nsec = (long)(ns % OSC_NS_PER_S) };
+
+	return epoll_pwait2(loop->epoll, events, EVENTS,
+			    until == UINT64_MAX ? NULL : &ts, NULL);
+}
+
+static void work(struct osc_loop *loop, const struct epoll_event *events, int n)
+{
+	for (int i = 0; i < n; i++) {
+		uint32_t of = events[i].data.u32;
+
+		if (of == WAKE)
+			continue;
+		osc_connection_event(loop, &loop->connections[of],
+				     events[i].events);
+		/* What is due does not wait for the rest of the batch. */
+		if (loop->config->rate && loop->nr_room && !loop->retired)
+			dispatch(loop, osc_clock_ns());
+	}
+}
+
+/* Open loop: connections are there before requests are due. */
+static void begin(struct osc_loop *loop, uint64_t now)
+{
+	bool early = loop->config->rate &&
+		     loop->config->requests_per_connection != 1;
+
+	for (uint32_t i = 0; i < loop->nr; i++) {
+		if (early)
+			osc_connection_open(loop, &loop->connections[i], now);
+		else
+			osc_loop_offer(loop, &loop->connections[i], now);
+	}
+}
+
+void osc_loop_run(struct osc_loop *loop)
+{
+	struct epoll_event events[EVENTS];
+	uint64_t now = osc_clock_ns();
+
+	/* Waits end when asked, not up to 50 us later. */
+	prctl(PR_SET_TIMERSLACK, 1UL);
+	begin(loop, now);
+	while (!atomic_load_explicit(loop->stop, memory_order_relaxed) &&
+	       tick(loop, now)) {
+		int n = wait_for(loop, events, now);
+
+		if (n < 0 && errno != EINTR) {
+			osc_error_set(&loop->error, errno,
+				      "cannot wait for connections: %s; "
+				      "epoll_pwait2 needs Linux 5.11",
+				      strerror(errno));
+			break;
+		}
+		work(loop, events, n);
+		now = osc_clock_ns();
+	}
+	if (!loop->concluded)
+		conclude_usage(loop);
+	if (loop->stats->gave_up && loop->budget != UINT64_MAX)
+		loop->stats->unsent += loop->budget;
+	for (uint32_t i = 0; i < loop->nr; i++)
+		osc_connection_retire(loop, &loop->connections[i]);
+	publish(loop, now);
+}
+
+static int open_descriptors(struct osc_loop *loop, struct osc_error *e)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u32 = WAKE };
+
+	loop->epoll = epoll_create1(EPOLL_CLOEXEC);
+	loop->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (loop->epoll < 0 || loop->wake < 0 ||
+	    epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->wake, &event))
+		return osc_error_set(e, errno,
+				     "cannot set up an event loop: %s; try a "
+				     "higher ulimit -n",
+				     strerror(errno));
+	return 0;
+}
+
+int osc_loop_init(struct osc_loop *loop, struct osc_error *e)
+{
+	size_t stamps = (size_t)loop->nr * loop->config->pipeline;
+
+	loop->epoll = loop->wake = -1;
+	loop->connections = calloc(loop->nr, sizeof(*loop->connections));
+	loop->stamps = calloc(stamps, sizeof(*loop->stamps));
+	loop->room = calloc(loop->nr, sizeof(*loop->room));
+	loop->buffer = malloc(OSC_LOOP_BUFFER);
+	loop->stats = calloc(1, sizeof(*loop->stats));
+	if (!loop->connections || !loop->stamps || !loop->room ||
+	    !loop->buffer || !loop->stats)
+		return osc_error_set(e, ENOMEM,
+				     "cannot set up %" PRIu32
+				     " connections: out of memory; try fewer "
+				     "--connections",
+				     loop->nr);
+	osc_hist_init(&loop->stats->latency);
+	osc_hist_init(&loop->stats->service);
+	osc_hist_init(&loop->stats->connect);
+	osc_hist_init(&loop->stats->lag);
+	for (uint32_t i = 0; i < loop->nr; i++) {
+		loop->connections[i].fd = -1;
+		loop->connections[i].deadline_ns = UINT64_MAX;
+	}
+	loop->head_only = !strcasecmp(loop->config->method, "HEAD");
+	loop->scan_ns = UINT64_MAX;
+	loop->publish_ns = loop->config->progress ? 0 : UINT64_MAX;
+	loop->last_success_ns = loop->start_ns;
+	return open_descriptors(loop, e);
+}
+
+void osc_loop_free(struct osc_loop *loop)
+{
+	if (loop->epoll >= 0)
+		close(loop->epoll);
+	if (loop->wake >= 0)
+		close(loop->wake);
+	free(loop->connections);
+	free(loop->stamps);
+	free(loop->room);
+	free(loop->buffer);
+	free(loop->stats);
+}

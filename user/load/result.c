@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* result.c - what came out, for programs and for people. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "lib/clock.h"
+#include "lib/output.h"
+#include "lib/platform.h"
+#include "load/load.h"
+
+static const char *arrival_name(const struct osc_load_config *c)
+{
+	return c->arrival == OSC_ARRIVAL_POISSON ? "poisson" : "constant";
+}
+
+static json_t *real_or_null(double value)
+{
+	return value < 0 ? json_null() : json_real(value);
+}
+
+static char *url_text(const struct osc_load_config *c, char *buf, size_t size)
+{
+	snprintf(buf, size, "http://%s%s", c->url.authority, c->url.target);
+	return buf;
+}
+
+static json_t *config_json(const struct osc_load_config *c)
+{
+	return json_pack(
+		"{s:I, s:I, s:I, s:I, s:f, s:f, s:o, s:o, s:s}", "threads",
+		(json_int_t)c->threads, "pipeline", (json_int_t)c->pipeline,
+		"requests_per_connection",
+		(json_int_t)c->requests_per_connection, "requests",
+		(json_int_t)c->requests, "timeout_s",
+		(double)c->timeout_ns / OSC_NS_PER_S, "warmup_s",
+		(double)c->warmup_ns / OSC_NS_PER_S, "rate",
+		c->rate ? json_integer((json_int_t)c->rate) : json_null(),
+		"arrival", c->rate ? json_string(arrival_name(c)) : json_null(),
+		"method", c->method);
+}
+
+static json_t *client_json(const struct osc_load_stats *s)
+{
+	return json_pack("{s:o, s:o}", "cpu_share", real_or_null(s->cpu_share),
+			 "run_queue_wait_share", real_or_null(s->wait_share));
+}
+
+json_t *osc_load_json(const struct osc_load_result *r)
+{
+	const struct osc_load_config *c = r->config;
+	const struct osc_load_stats *s = &r->stats;
+	char url[OSC_URL_HOST + OSC_URL_TARGET + 16];
+	json_t *o, *more;
+
+	o = json_pack(
+		"{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, "
+		"s:b}",
+		"schema", "osconcepts-load/1", "url",
+		url_text(c, url, sizeof(url)), "mode",
+		c->rate ? "open" : "closed", "connections",
+		(json_int_t)c->connections, "requests", (json_int_t)s->requests,
+		"warmup_requests", (json_int_t)s->warmup_requests, "unsent",
+		(json_int_t)s->unsent, "unanswered", (json_int_t)s->unanswered,
+		"connections_opened", (json_int_t)s->connections_opened,
+		"bytes", (json_int_t)s->bytes, "duration_s", r->duration_s,
+		"rps", r->rps, "partial", (int)r->partial);
+	more = json_pack(
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"errors", osc_failures_json(&s->failures), "error_details",
+		osc_failures_details(&s->failures, r->start_ns), "latency_us",
+		osc_hist_summary_us(&s->latency), "service_us",
+		osc_hist_summary_us(&s->service), "connect_us",
+		osc_hist_summary_us(&s->connect), "lag_us",
+		c->rate ? osc_hist_summary_us(&s->lag) : json_null(),
+		"histogram", osc_hist_json(&s->latency), "service_histogram",
+		osc_hist_json(&s->service), "client", client_json(s), "config",
+		config_json(c), "validity", osc_validity_json(&r->validity),
+		"platform", osc_platform());
+	if (o && more && !json_object_update(o, more)) {
+		json_decref(more);
+		return o;
+	}
+	json_decref(o);
+	json_decref(more);
+	return NULL;
+}
+
+/* "12.3 us", "4.56 ms", "1.23 s": three digits. */
+static const char *time_text(double ns, char *buf, size_t size)
+{
+	static const struct {
+		double unit;
+		const char *name;
+	} units[] = { { 1e9, "s" }, { 1e6, "ms" }, { 1e3, "us" }, { 1, "ns" } };
+	size_t i = 0;
+	double v;
+
+	while (i < 3 && ns < units[i].unit)
+		i++;
+	v = ns / units[i].unit;
+	snprintf(buf, size,
+		 v < 9.995 ? "%.2f %s" :
+		 v < 99.95 ? "%.1f %s" :
+			     "%.0f %s",
+		 v, units[i].name);
+	return buf;
+}
+
+static void hist_row(FILE *out, const char *name, const struct osc_hist *h)
+{
+	static const double points[] = { 50, 90, 99, 99.9, 100 };
+	char text[32];
+
+	fprintf(out, "  %-9s", name);
+	for (size_t i = 0; i < sizeof(points) / sizeof(points[0]); i++)
+		fprintf(out, " %9s",
+			h->count ? time_text((double)osc_hist_percentile(
+						     h, points[i]),
+					     text, sizeof(text)) :
+				   "-");
+	fprintf(out, " %9s\n",
+		h->count ? time_text(osc_hist_mean(h), text, sizeof(text)) :
+			   "-");
+}
+
+static void times_text(const struct osc_load_result *r, FILE *out)
+{
+	const struct osc_load_stats *s = &r->stats;
+
+	fprintf(out, "\n  %-9s %9s %9s %9s %9s %9s %9s\n", "", "p50", "p90",
+		"p99", "p99.9", "max", "mean");
+	hist_row(out, "latency", &s->latency);
+	hist_row(out, "service", &s->service);
+	hist_row(out, "connect", &s->connect);
+	if (r->config->rate)
+		hist_row(out, "lag", &s->lag);
+	fprintf(out,
+		"\n  latency: from when a request %s to the end of its answer\n"
+		"  service: from when it was really sent, waiting for its turn "
+		"left out\n",
+		r->config->rate ? "was due" :
+				  "could start, connecting included,");
+	if (r->config->rate)
+		fputs("  lag: how late we sent though a connection was free\n",
+		      out);
+}
+
+static void errors_text(const struct osc_load_result *r, FILE *out)
+{
+	const struct osc_failures *f = &r->stats.failures;
+	char name[64], count[32];
+
+	fprintf(out, "\nErrors: %s\n",
+		f->n ? osc_format_count(osc_failures_total(f), count,
+					sizeof(count)) :
+		       "none");
+	for (unsigned int i = 0; i < f->n; i++)
+		fprintf(out, "  %-24s %10s  %s\n",
+			osc_failure_name(&f->rows[i], name, sizeof(name)),
+			osc_format_count(f->rows[i].count, count,
+					 sizeof(count)),
+			osc_failure_hint(&f->rows[i]));
+	if (r->stats.unsent)
+		fprintf(out, "  %s requests were due and never sent\n",
+			osc_format_count(r->stats.unsent, count,
+					 sizeof(count)));
+	if (r->stats.unanswered)
+		fprintf(out, "  %s requests were on their way at the end\n",
+			osc_format_count(r->stats.unanswered, count,
+					 sizeof(count)));
+}
+
+static void head_text(const struct osc_load_result *r, FILE *out)
+{
+	const struct osc_load_config *c = r->config;
+	const struct osc_load_stats *s = &r->stats;
+	char url[OSC_URL_HOST + OSC_URL_TARGET + 16], a[32], b[32];
+
+	fprintf(out, "%s %s\n", c->method, url_text(c, url, sizeof(url)));
+	fprintf(out, "  %" PRIu32 " connections, ", c->connections);
+	if (c->rate)
+		fprintf(out, "open loop at %" PRIu64 " requests/s (%s)",
+			c->rate, arrival_name(c));
+	else
+		fputs("closed loop", out);
+	if (c->requests_per_connection)
+		fprintf(out, ", %" PRIu32 " per connection",
+			c->requests_per_connection);
+	if (c->pipeline > 1)
+		fprintf(out, ", pipelined %" PRIu32 " deep", c->pipeline);
+	fprintf(out, "\n\n  %s requests in %.2f s: %s requests/s, %.2f MB/s\n",
+		osc_format_count(s->requests, a, sizeof(a)), r->duration_s,
+		osc_format_real(r->rps, b, sizeof(b)),
+		r->duration_s > 0 ? (double)s->bytes / 1e6 / r->duration_s : 0);
+	fprintf(out, "  %s connections opened%s\n",
+		osc_format_count(s->connections_opened, a, sizeof(a)),
+		r->partial ? "; PARTIAL: stopped early" : "");
+}
+
+void osc_load_text(const struct osc_load_result *r, FILE *out)
+{
+	const struct osc_load_stats *s = &r->stats;
+	static const char *const verdicts[] = { "VALID", "SUSPECT", "INVALID" };
+
+	head_text(r, out);
+	times_text(r, out);
+	errors_text(r, out);
+	fprintf(out, "%s", verdicts[r->validity.verdict]);
+	if (s->cpu_share >= 0)
+		fprintf(out, " (client %.0f %% busy", s->cpu_share * 100);
+	if (s->cpu_share >= 0 && s->wait_share >= 0)
+		fprintf(out, ", %.1f %% waiting for a CPU",
+			s->wait_share * 100);
+	fputs(s->cpu_share >= 0 ? ")\n" : "\n", out);
+	for (unsigned int i = 0; i < r->validity.n; i++)
+		fprintf(out, "  %s\n", r->validity.why[i]);
+}

@@ -14,7 +14,7 @@
  * 6.1 has two kinds of direct calls, by address and by ops; from 6.6 on only
  * the latter is left, under the shorter name.
  */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#if KERNEL_VERSION(6, 6, 0) > LINUX_VERSION_CODE
 #define osc_register_direct register_ftrace_direct_multi
 #define osc_unregister_direct unregister_ftrace_direct_multi
 #else

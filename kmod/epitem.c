@@ -11,7 +11,7 @@
 
 static unsigned int epoll_items = 65536;
 module_param(epoll_items, uint, 0444);
-MODULE_PARM_DESC(epoll_items, "How many epoll registrations of targets can be told apart, 16 bytes each while a target exists (default: 65536)");
+MODULE_PARM_DESC(epoll_items, "Registrations told apart (default: 65536)");
 
 u64 *osc_epitems;
 unsigned int osc_epitem_bits;
@@ -42,7 +42,8 @@ int osc_epitem_set(const void *key, u16 slot)
 	if (!slot)
 		return 0;
 	for (i = 0; i < OSC_EPITEM_WAYS; i++) {
-		if (!READ_ONCE(bucket[i]) && !cmpxchg(&bucket[i], 0, tag | slot))
+		if (!READ_ONCE(bucket[i]) &&
+		    !cmpxchg(&bucket[i], 0, tag | slot))
 			return 0;
 	}
 	return -ENOSPC;
@@ -64,8 +65,8 @@ int osc_epitem_alloc(void)
 {
 	unsigned int items = clamp(epoll_items, 64U, 1U << 26);
 
-	osc_epitem_bits = ilog2(roundup_pow_of_two(items)) + 1 -
-			  ilog2(OSC_EPITEM_WAYS);
+	osc_epitem_bits =
+		ilog2(roundup_pow_of_two(items)) + 1 - ilog2(OSC_EPITEM_WAYS);
 	osc_epitems = kvcalloc(entries(), sizeof(*osc_epitems), GFP_KERNEL);
 	return osc_epitems ? 0 : -ENOMEM;
 }

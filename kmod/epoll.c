@@ -33,7 +33,7 @@
 
 static char *epoll_via = "direct";
 module_param(epoll_via, charp, 0444);
-MODULE_PARM_DESC(epoll_via, "Cheapest way to hook epoll that may be tried: direct, ftrace or kprobe (default: direct)");
+MODULE_PARM_DESC(epoll_via, "Cheapest hook to try: direct, ftrace, kprobe");
 
 static DEFINE_PER_CPU(struct osc_slot_counts, totals);
 static int anchor_error;
@@ -65,7 +65,8 @@ static __always_inline void on_ready(void *wait)
 	this_cpu_inc(totals.epoll_callbacks);
 	if (!static_branch_unlikely(&osc_targets_exist))
 		return;
-	counts = READ_ONCE(osc_slot_counts[osc_epitem_slot(key_of_entry(wait))]);
+	counts =
+		READ_ONCE(osc_slot_counts[osc_epitem_slot(key_of_entry(wait))]);
 	if (counts)
 		this_cpu_inc(counts->epoll_callbacks);
 }
@@ -94,12 +95,13 @@ static __always_inline void on_register(void *pt)
 {
 	struct osc_target *target;
 	const void *key;
+	u16 slot;
 
 	preempt_disable_notrace();
 	if (static_branch_unlikely(&osc_targets_exist)) {
 		key = key_of_table(pt);
-		target = rcu_dereference_sched(
-			osc_slots[osc_member_slot(current->tgid)]);
+		slot = osc_member_slot(current->tgid);
+		target = rcu_dereference_sched(osc_slots[slot]);
 		if (osc_epitem_set(key, target ? target->slot : 0))
 			atomic64_inc(&target->lost);
 	}
@@ -195,13 +197,15 @@ static void say_why(struct osc_source_status *status)
 		if (hook->via == OSCONCEPTS_VIA_NOTHING && hook->error) {
 			snprintf(status->why, sizeof(status->why),
 				 "cannot hook %s (error %d)%s", hook->function,
-				 hook->error, hook == &register_hook ?
-				 "; targets have no epoll_callbacks" : "");
+				 hook->error,
+				 hook == &register_hook ?
+					 "; targets have no epoll_callbacks" :
+					 "");
 			return;
 		}
 		if (hook->refused)
 			snprintf(status->why, sizeof(status->why),
-				 "%s takes no direct call (error %d); another tracer may hold it",
+				 "%s is another tracer's (error %d)",
 				 hook->function, hook->refused);
 	}
 }
@@ -215,7 +219,7 @@ static void epoll_status(struct osc_source_status *status)
 	if (anchor_error) {
 		status->state = OSCONCEPTS_SOURCE_STATE_UNAVAILABLE;
 		snprintf(status->why, sizeof(status->why),
-			 "ftrace refuses hooks (error %d); try sysctl kernel.ftrace_enabled=1 and load again",
+			 "kernel.ftrace_enabled is off (error %d)",
 			 anchor_error);
 		return;
 	}

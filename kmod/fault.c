@@ -41,7 +41,8 @@ static int read_books(struct faults *now)
 	now->major = events[PGMAJFAULT];
 	/* The two are not read at one instant. */
 	now->minor = events[PGFAULT] > events[PGMAJFAULT] ?
-			     events[PGFAULT] - events[PGMAJFAULT] : 0;
+			     events[PGFAULT] - events[PGMAJFAULT] :
+			     0;
 	kfree(events);
 	return 0;
 }
@@ -99,8 +100,8 @@ static void fault_status(struct osc_source_status *status)
 	status->state = OSCONCEPTS_SOURCE_STATE_ON;
 	status->via = OSCONCEPTS_VIA_FIELDS;
 	fault_read(&counts, -1);
-	status->hits = counts.value[OSC_FAULTS_MINOR] +
-		       counts.value[OSC_FAULTS_MAJOR];
+	status->hits =
+		counts.value[OSC_FAULTS_MINOR] + counts.value[OSC_FAULTS_MAJOR];
 }
 
 const struct osc_source osc_fault_source = {

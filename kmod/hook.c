@@ -108,6 +108,8 @@ static int attach_kprobe(struct osc_hook *hook)
 	return register_kprobe(&hook->kprobe);
 }
 
+typedef int (*attach_rung)(struct osc_hook *hook);
+
 /**
  * osc_hook_attach() - hook the function, by the cheapest rung that works
  * @hook: detached
@@ -119,7 +121,7 @@ static int attach_kprobe(struct osc_hook *hook)
  */
 int osc_hook_attach(struct osc_hook *hook, enum osconcepts_via first)
 {
-	static int (*const rungs[])(struct osc_hook *hook) = {
+	static const attach_rung rungs[] = {
 		[OSCONCEPTS_VIA_DIRECT] = attach_direct,
 		[OSCONCEPTS_VIA_FTRACE] = attach_ftrace,
 		[OSCONCEPTS_VIA_KPROBE] = attach_kprobe,

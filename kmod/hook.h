@@ -51,7 +51,10 @@ struct osc_hook {
  * The caller of a hooked function has saved nothing for us: every register we
  * use must be preserved, and the compiler then saves just those.
  */
-#define OSC_DIRECT __attribute__((no_caller_saved_registers)) notrace
+#if !__has_attribute(__no_caller_saved_registers__)
+#error "this compiler cannot keep the registers of a direct call"
+#endif
+#define OSC_DIRECT __no_caller_saved_registers
 
 /**
  * OSC_DEFINE_HOOK() - the three rungs for one function and one handler
@@ -60,29 +63,30 @@ struct osc_hook {
  * @handler: static __always_inline void handler(void *argument)
  * @argument: which argument of @symbol it gets, 0 or 2
  */
-#define OSC_DEFINE_HOOK(name, symbol, handler, argument)                      \
-static OSC_DIRECT void name##_direct(void *arg0, void *arg1, void *arg2)      \
-{                                                                             \
-	handler(arg##argument);                                               \
-}                                                                             \
-static notrace void name##_ops(unsigned long ip, unsigned long parent,        \
-			       struct ftrace_ops *ops,                        \
-			       struct ftrace_regs *fregs)                     \
-{                                                                             \
-	handler((void *)ftrace_regs_get_argument(fregs, argument));           \
-}                                                                             \
-static int name##_kprobe(struct kprobe *probe, struct pt_regs *regs)          \
-{                                                                             \
-	handler((void *)regs_get_kernel_argument(regs, argument));            \
-	return 0;                                                             \
-}                                                                             \
-NOKPROBE_SYMBOL(name##_kprobe);                                               \
-static struct osc_hook name = {                                               \
-	.function = #symbol,                                                  \
-	.direct = name##_direct,                                              \
-	.ops_func = name##_ops,                                               \
-	.kprobe_handler = name##_kprobe,                                      \
-}
+#define OSC_DEFINE_HOOK(name, symbol, handler, argument)                       \
+	static OSC_DIRECT notrace void name##_direct(void *arg0, void *arg1,   \
+						     void *arg2)               \
+	{                                                                      \
+		handler(arg##argument);                                        \
+	}                                                                      \
+	static notrace void name##_ops(unsigned long ip, unsigned long parent, \
+				       struct ftrace_ops *ops,                 \
+				       struct ftrace_regs *fregs)              \
+	{                                                                      \
+		handler((void *)ftrace_regs_get_argument(fregs, argument));    \
+	}                                                                      \
+	static int name##_kprobe(struct kprobe *probe, struct pt_regs *regs)   \
+	{                                                                      \
+		handler((void *)regs_get_kernel_argument(regs, argument));     \
+		return 0;                                                      \
+	}                                                                      \
+	NOKPROBE_SYMBOL(name##_kprobe);                                        \
+	static struct osc_hook name = {                                        \
+		.function = #symbol,                                           \
+		.direct = name##_direct,                                       \
+		.ops_func = name##_ops,                                        \
+		.kprobe_handler = name##_kprobe,                               \
+	}
 
 int osc_anchor_attach(void);
 void osc_anchor_detach(void);

@@ -57,5 +57,5 @@ module_exit(osc_exit);
 
 MODULE_LICENSE("GPL");
 MODULE_AUTHOR("The osconcepts developers");
-MODULE_DESCRIPTION("Counts context switches, page faults and epoll wakeups, exactly");
+MODULE_DESCRIPTION("Exact counts of switches, faults, epoll wakeups");
 MODULE_VERSION(OSC_MODULE_VERSION);

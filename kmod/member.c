@@ -22,7 +22,7 @@ void osc_member_init(void)
 {
 	unsigned int i;
 
-	BUILD_BUG_ON(PID_MAX_LIMIT > OSC_MEMBER_LEAVES * OSC_MEMBER_LEAF);
+	BUILD_BUG_ON((OSC_MEMBER_LEAVES * OSC_MEMBER_LEAF) < PID_MAX_LIMIT);
 	/* Shared by all empty ranges; osc_member_set() never writes to it. */
 	for (i = 0; i < OSC_MEMBER_LEAVES; i++)
 		osc_member_leaves[i] = (u16 *)empty_leaf;

@@ -13,11 +13,12 @@
 #ifndef OSC_MEMBER_H
 #define OSC_MEMBER_H
 
+#include <linux/bits.h>
 #include <linux/compiler.h>
 #include <linux/types.h>
 
 #define OSC_MEMBER_LEAF_SHIFT 12
-#define OSC_MEMBER_LEAF (1U << OSC_MEMBER_LEAF_SHIFT)
+#define OSC_MEMBER_LEAF BIT(OSC_MEMBER_LEAF_SHIFT)
 #define OSC_MEMBER_LEAVES 1024 /* times OSC_MEMBER_LEAF: PID_MAX_LIMIT */
 
 extern u16 *osc_member_leaves[OSC_MEMBER_LEAVES];

@@ -97,8 +97,7 @@ static int put_totals(struct sk_buff *skb, int cpu)
 	    nla_put_u64_64bit(skb, OSCONCEPTS_A_TOTALS_SINCE_NS, osc_since_ns,
 			      OSCONCEPTS_A_TOTALS_PAD) ||
 	    nla_put_u64_64bit(skb, OSCONCEPTS_A_TOTALS_TIME_NS,
-			      ktime_get_boottime_ns(),
-			      OSCONCEPTS_A_TOTALS_PAD))
+			      ktime_get_boottime_ns(), OSCONCEPTS_A_TOTALS_PAD))
 		return -EMSGSIZE;
 	return 0;
 }
@@ -120,8 +119,8 @@ static int put_target(struct sk_buff *skb, const struct osc_target_view *view,
 			      view->tasks_exited, OSCONCEPTS_A_TARGET_PAD) ||
 	    nla_put_u64_64bit(skb, OSCONCEPTS_A_TARGET_LOST, view->lost,
 			      OSCONCEPTS_A_TARGET_PAD) ||
-	    nla_put_u64_64bit(skb, OSCONCEPTS_A_TARGET_SINCE_NS,
-			      view->since_ns, OSCONCEPTS_A_TARGET_PAD) ||
+	    nla_put_u64_64bit(skb, OSCONCEPTS_A_TARGET_SINCE_NS, view->since_ns,
+			      OSCONCEPTS_A_TARGET_PAD) ||
 	    nla_put_u64_64bit(skb, OSCONCEPTS_A_TARGET_TIME_NS, view->time_ns,
 			      OSCONCEPTS_A_TARGET_PAD))
 		return -EMSGSIZE;
@@ -166,7 +165,7 @@ int osconcepts_nl_source_get_doit(struct sk_buff *skb, struct genl_info *info)
 	int ret;
 
 	if (!name) {
-		NL_SET_ERR_MSG(info->extack, "the name of a source is needed; a dump lists them");
+		NL_SET_ERR_MSG(info->extack, "needs the name of a source");
 		return -EINVAL;
 	}
 	for (i = 0; (source = osc_source_at(i)); i++) {
@@ -174,7 +173,8 @@ int osconcepts_nl_source_get_doit(struct sk_buff *skb, struct genl_info *info)
 			break;
 	}
 	if (!source) {
-		NL_SET_ERR_MSG_ATTR(info->extack, name, "there is no source of this name; a dump lists them");
+		NL_SET_ERR_MSG_ATTR(info->extack, name,
+				    "no source has this name");
 		return -ENOENT;
 	}
 	ret = reply_begin(&reply, info);
@@ -234,7 +234,8 @@ int osconcepts_nl_totals_get_doit(struct sk_buff *skb, struct genl_info *info)
 	if (attr) {
 		if (nla_get_u32(attr) >= nr_cpu_ids ||
 		    !cpu_possible(nla_get_u32(attr))) {
-			NL_SET_ERR_MSG_ATTR(info->extack, attr, "there is no CPU of this number");
+			NL_SET_ERR_MSG_ATTR(info->extack, attr,
+					    "no CPU has this number");
 			return -ENOENT;
 		}
 		cpu = nla_get_u32(attr);
@@ -276,7 +277,7 @@ int osconcepts_nl_target_add_doit(struct sk_buff *skb, struct genl_info *info)
 	int ret;
 
 	if (!pid) {
-		NL_SET_ERR_MSG(info->extack, "the pid of a process is needed");
+		NL_SET_ERR_MSG(info->extack, "needs the pid of a process");
 		return -EINVAL;
 	}
 	osc_reader_of_message(skb, &reader);
@@ -307,7 +308,7 @@ static int target_by_id(struct sk_buff *skb, struct genl_info *info,
 	int ret;
 
 	if (!id) {
-		NL_SET_ERR_MSG(info->extack, "the id of a target is needed; a dump of target-get lists them");
+		NL_SET_ERR_MSG(info->extack, "needs the id of a target");
 		return -EINVAL;
 	}
 	osc_reader_of_message(skb, &reader);
@@ -316,7 +317,8 @@ static int target_by_id(struct sk_buff *skb, struct genl_info *info,
 		return ret;
 	ret = act(nla_get_u32(id), &reader, &view);
 	if (ret)
-		NL_SET_ERR_MSG_ATTR(info->extack, id, "there is no target of this id, or it is another user's");
+		NL_SET_ERR_MSG_ATTR(info->extack, id,
+				    "no such target, or another user's");
 	else
 		ret = put_target(reply.skb, &view, current_user_ns());
 	return reply_end(&reply, info, ret);

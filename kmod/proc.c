@@ -96,9 +96,9 @@ static void osc_seq_stop(struct seq_file *m, void *v)
 }
 
 /* "name value" or " name=value"; "-" for what is not counted. */
-static void show_value(struct seq_file *m, const char *before,
-		       const char *name, const char *between,
-		       const struct osc_counts *counts, enum osc_counter which)
+static void show_value(struct seq_file *m, const char *before, const char *name,
+		       const char *between, const struct osc_counts *counts,
+		       enum osc_counter which)
 {
 	seq_printf(m, "%s%s%s", before, name, between);
 	if (counts->present & BIT(which))
@@ -108,8 +108,7 @@ static void show_value(struct seq_file *m, const char *before,
 }
 
 static void show_switches(struct seq_file *m, const char *before,
-			  const char *between,
-			  const struct osc_counts *counts)
+			  const char *between, const struct osc_counts *counts)
 {
 	struct osc_counts sum = {};
 
@@ -117,7 +116,7 @@ static void show_switches(struct seq_file *m, const char *before,
 	if (counts->present & BIT(OSC_VOLUNTARY))
 		osc_counts_set(&sum, OSC_VOLUNTARY,
 			       counts->value[OSC_VOLUNTARY] +
-			       counts->value[OSC_INVOLUNTARY]);
+				       counts->value[OSC_INVOLUNTARY]);
 	show_value(m, before, "context_switches", between, &sum, OSC_VOLUNTARY);
 }
 
@@ -171,8 +170,8 @@ static void show_cpu(struct seq_file *m, int cpu)
 		   OSC_VOLUNTARY);
 	show_value(m, " ", osc_counter_names[OSC_INVOLUNTARY], "=", &counts,
 		   OSC_INVOLUNTARY);
-	show_value(m, " ", osc_counter_names[OSC_EPOLL_CALLBACKS], "=",
-		   &counts, OSC_EPOLL_CALLBACKS);
+	show_value(m, " ", osc_counter_names[OSC_EPOLL_CALLBACKS], "=", &counts,
+		   OSC_EPOLL_CALLBACKS);
 	show_value(m, " ", osc_counter_names[OSC_EPOLL_WAKEUPS], "=", &counts,
 		   OSC_EPOLL_WAKEUPS);
 	seq_putc(m, '\n');
@@ -185,7 +184,7 @@ static void show_target(struct seq_file *m, const struct osc_target_view *view)
 	seq_printf(m, "target %u pid=%u uid=%u state=%s", view->id, view->pid,
 		   from_kuid_munged(seq_user_ns(m), view->owner),
 		   view->state == OSCONCEPTS_TARGET_STATE_LIVE ? "live" :
-								  "exited");
+								 "exited");
 	seq_printf(m, " tasks_live=%llu tasks_exited=%llu lost=%llu",
 		   view->tasks_live, view->tasks_exited, view->lost);
 	show_switches(m, " ", "=", &view->counts);
@@ -249,7 +248,7 @@ static const struct proc_ops osc_proc_ops = {
 int __init osc_proc_init(void)
 {
 	return proc_create("osconcepts", 0444, NULL, &osc_proc_ops) ? 0 :
-								     -ENOMEM;
+								      -ENOMEM;
 }
 
 /**

@@ -37,8 +37,7 @@ void osc_reader_of_file(const struct file *file, struct osc_reader *reader)
  * Both the opener of the socket and the sender must have a right, or a
  * privileged program could be made to write to a socket that it was handed.
  */
-void osc_reader_of_message(const struct sk_buff *skb,
-			   struct osc_reader *reader)
+void osc_reader_of_message(const struct sk_buff *skb, struct osc_reader *reader)
 {
 	const struct sock *sk = NETLINK_CB(skb).sk;
 

@@ -54,9 +54,10 @@ void osc_task_fields(const struct task_struct *task, u64 *fields)
  */
 bool osc_task_is_final(const struct task_struct *task)
 {
-	/* Pairs with the release of on_cpu in finish_task(). */
-	return READ_ONCE(task->__state) == TASK_DEAD &&
-	       !smp_load_acquire(&task->on_cpu);
+	if (READ_ONCE(task->__state) != TASK_DEAD)
+		return false;
+	/* Pairs with the release in finish_task(). */
+	return !smp_load_acquire(&task->on_cpu);
 }
 
 /**

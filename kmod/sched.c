@@ -23,7 +23,7 @@
 
 static bool totals = true;
 module_param(totals, bool, 0444);
-MODULE_PARM_DESC(totals, "Count context switches of the whole system by kind, at some 25 instructions each; targets are counted either way (default: Y)");
+MODULE_PARM_DESC(totals, "Count switches of the whole system (default: Y)");
 
 /**
  * struct sched_cpu - written by its own CPU alone, with interrupts off

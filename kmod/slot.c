@@ -29,8 +29,8 @@ int osc_slots_init(unsigned int max_targets)
 {
 	nr_slots = min(2 * max_targets + 1, (unsigned int)U16_MAX);
 	osc_slots = kvcalloc(nr_slots, sizeof(*osc_slots), GFP_KERNEL);
-	osc_slot_counts = kvcalloc(nr_slots, sizeof(*osc_slot_counts),
-				   GFP_KERNEL);
+	osc_slot_counts =
+		kvcalloc(nr_slots, sizeof(*osc_slot_counts), GFP_KERNEL);
 	taken = bitmap_zalloc(nr_slots, GFP_KERNEL);
 	retired = bitmap_zalloc(nr_slots, GFP_KERNEL);
 	if (osc_slots && osc_slot_counts && taken && retired) {

@@ -33,11 +33,11 @@
 
 static unsigned int max_targets = 16384;
 module_param(max_targets, uint, 0444);
-MODULE_PARM_DESC(max_targets, "Most targets at a time, up to 32767 (default: 16384)");
+MODULE_PARM_DESC(max_targets, "Most targets, up to 32767 (default: 16384)");
 
 static unsigned int max_targets_user = 128;
 module_param(max_targets_user, uint, 0444);
-MODULE_PARM_DESC(max_targets_user, "Most targets at a time of a user without CAP_PERFMON (default: 128)");
+MODULE_PARM_DESC(max_targets_user, "Most targets of a user (default: 128)");
 
 /* Long enough for an exiting task to make its last switch. */
 #define SWEEP_DELAY msecs_to_jiffies(20)
@@ -328,7 +328,8 @@ static int start(struct netlink_ext_ack *extack)
 	}
 	ret = osc_tree_attach();
 	if (ret) {
-		NL_SET_ERR_MSG(extack, "this kernel has no tracepoint sched_process_fork or sched_process_exit to follow processes with");
+		NL_SET_ERR_MSG(extack,
+			       "no tracepoints to follow processes with");
 		ret = -EOPNOTSUPP;
 		goto free;
 	}
@@ -438,12 +439,13 @@ static int check_limits(const struct osc_reader *reader,
 			struct netlink_ext_ack *extack)
 {
 	if (nr_targets >= max_targets) {
-		NL_SET_ERR_MSG(extack, "there are max_targets targets already; remove some, or load the module with a larger max_targets");
+		NL_SET_ERR_MSG(extack, "max_targets targets exist already");
 		return -ENOSPC;
 	}
 	if (!reader->privileged &&
 	    count_of_user(reader->uid) >= max_targets_user) {
-		NL_SET_ERR_MSG(extack, "this user has max_targets_user targets already; remove some");
+		NL_SET_ERR_MSG(extack,
+			       "this user has max_targets_user targets");
 		return -ENOSPC;
 	}
 	return 0;
@@ -469,7 +471,8 @@ static int find_process(const struct osc_target_request *request,
 	rcu_read_unlock();
 
 	if (is_thread) {
-		NL_SET_ERR_MSG(extack, "this is the ID of a thread; give that of its process");
+		NL_SET_ERR_MSG(extack,
+			       "a thread's ID; give that of its process");
 		return -EINVAL;
 	}
 	if (!task) {
@@ -477,10 +480,10 @@ static int find_process(const struct osc_target_request *request,
 		return -ESRCH;
 	}
 	if (task->flags & PF_KTHREAD) {
-		NL_SET_ERR_MSG(extack, "this is a kernel thread; only processes can be watched");
+		NL_SET_ERR_MSG(extack, "kernel threads cannot be watched");
 		ret = -EINVAL;
 	} else if (!osc_reader_may_watch(request->reader, task)) {
-		NL_SET_ERR_MSG(extack, "the process is another user's or has raised rights; this needs CAP_PERFMON or CAP_SYS_ADMIN");
+		NL_SET_ERR_MSG(extack, "not your process; needs CAP_PERFMON");
 		ret = -EPERM;
 	} else if (osc_task_is_final(task) || (task->flags & PF_EXITING)) {
 		NL_SET_ERR_MSG(extack, "the process has ended already");
@@ -510,7 +513,7 @@ static int enter(struct osc_target *target, struct task_struct *root,
 				      XA_LIMIT(1, U32_MAX), &next_id,
 				      GFP_KERNEL);
 	if (ret < 0) {
-		NL_SET_ERR_MSG(extack, "no memory to record the process's tasks");
+		NL_SET_ERR_MSG(extack, "no memory to record the tasks");
 		return ret;
 	}
 	return 0;
@@ -527,7 +530,8 @@ static int add_locked(const struct osc_target_request *request,
 	if (ret)
 		return ret;
 	if (find_record(root)) {
-		NL_SET_ERR_MSG(extack, "the process belongs to a target already; remove that one first");
+		NL_SET_ERR_MSG(extack,
+			       "the process belongs to a target already");
 		return -EBUSY;
 	}
 	target = create(request, root);
@@ -563,8 +567,7 @@ static int add_locked(const struct osc_target_request *request,
  * Return: 0; -ESRCH, -EINVAL, -EPERM, -EBUSY, -ENOSPC, -ENOMEM, -EOPNOTSUPP.
  */
 int osc_target_add(const struct osc_target_request *request,
-		   struct osc_target_view *view,
-		   struct netlink_ext_ack *extack)
+		   struct osc_target_view *view, struct netlink_ext_ack *extack)
 {
 	struct task_struct *root;
 	int ret;

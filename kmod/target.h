@@ -152,7 +152,7 @@ int osc_target_init(void);
 void osc_target_exit(void);
 
 /* For tree.c, which finds the tasks; the lock of target.c is held. */
-int osc_target_record_task(struct osc_target *target,
-			   struct task_struct *task, bool born);
+int osc_target_record_task(struct osc_target *target, struct task_struct *task,
+			   bool born);
 
 #endif /* OSC_TARGET_H */

@@ -8,7 +8,7 @@
 
 static char *hide = "";
 module_param(hide, charp, 0444);
-MODULE_PARM_DESC(hide, "Comma-separated kernel functions and tracepoints to treat as absent, to see what the module does without them (default: none)");
+MODULE_PARM_DESC(hide, "Functions and tracepoints to treat as absent");
 
 /**
  * osc_hidden() - whether a hook point is to be treated as absent

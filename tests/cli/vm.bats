@@ -493,31 +493,47 @@ entries()
 }
 
 @test "deps says what is missing, asks nothing in CI and installs just that" {
-	fake=$BATS_TEST_TMPDIR
-	mkdir "$fake/bin"
-	cat >"$fake/bin/dpkg-query" <<'EOF'
+	local bin=$BATS_TEST_TMPDIR/bin
+	mkdir "$bin"
+	cat >"$bin/dpkg-query" <<'EOF'
 #!/bin/sh
 case "$*" in *libmnl-dev) exit 1 ;; esac
 printf installed
 EOF
-	printf '#!/bin/sh\nprintf "%%s:\n  Candidate: 1\n" "$2"\n' >"$fake/bin/apt-cache"
-	printf '#!/bin/sh\necho "apt-get $*"\nexit "${FAKE_STATUS:-0}"\n' >"$fake/bin/apt-get"
-	printf '#!/bin/sh\nshift\nexec "$@"\n' >"$fake/bin/sudo"
-	chmod +x "$fake/bin"/*
-	PATH=$fake/bin:$PATH run "$top/scripts/deps" --check build
+	printf '#!/bin/sh\nprintf "%%s:\n  Candidate: 1\n" "$2"\n' >"$bin/apt-cache"
+	printf '#!/bin/sh\necho "apt-get $*"\nexit "${FAKE_STATUS:-0}"\n' >"$bin/apt-get"
+	printf '#!/bin/sh\nshift\nexec "$@"\n' >"$bin/sudo"
+	chmod +x "$bin"/*
+	PATH=$bin:$PATH run "$top/scripts/deps" --check build
 	[ "$status" -eq 77 ]
 	[[ $output == *libmnl-dev*"scripts/deps build"* ]]
 	[[ $output != *libgsl-dev* ]]
 	[ -e /usr/sbin/policy-rc.d ] || [ "$EUID" -eq 0 ] || skip "needs root"
-	CI=1 PATH=$fake/bin:$PATH run "$top/scripts/deps" build
+	CI=1 PATH=$bin:$PATH run "$top/scripts/deps" build
 	echo "$output"
 	[ "$status" -eq 0 ]
 	[[ $output == *"apt-get"*"install"*" libmnl-dev"* ]]
 	# apt knows it already.
 	[[ $output != *update* ]]
-	FAKE_STATUS=1 CI=1 PATH=$fake/bin:$PATH run "$top/scripts/deps" build
+	FAKE_STATUS=1 CI=1 PATH=$bin:$PATH run "$top/scripts/deps" build
 	[ "$status" -eq 1 ]
 	[[ $output == *try:* ]]
+}
+
+@test "the doctor names what is missing and the command that mends it" {
+	fake_apt
+	printf '#!/bin/sh\ncase "$*" in *cpio) exit 1 ;; esac\nprintf installed\n' >"$fake/bin/dpkg-query"
+	chmod +x "$fake/bin/dpkg-query"
+	run "$vm" doctor
+	echo "$output"
+	[ "$status" -eq 77 ]
+	[[ $output == *"missing  packages"*cpio*"scripts/deps vm"* ]]
+	[[ $output == *"accelerator: "* ]]
+	[[ $output == *"kernel 6.1: 6.1.0-10-amd64, fetched when first needed"* ]]
+	[[ $output == *"kernel 6.12: apt knows none; try: "* ]]
+	"$kernel" image 6.1
+	run "$vm" doctor
+	[[ $output == *"kernel 6.1: 6.1.0-10-amd64, in the cache"* ]]
 }
 
 @test "every package is listed once per group, with a reason" {

@@ -189,21 +189,35 @@ static json_t *document(const struct comparison *c, json_t *platform,
 	return o;
 }
 
+/* Names the file in an error of writing it, and gives it up. */
+static int unwritten(struct osc_outfile *o, int ret, struct osc_error *e)
+{
+	char path[sizeof(o->path)];
+
+	snprintf(path, sizeof(path), "%s", o->path);
+	osc_outfile_abandon(o);
+	return osc_error_set(e, -ret, "cannot write '%s': %s", path,
+			     strerror(-ret));
+}
+
 static int write_files(struct comparison *c, json_t *doc, struct osc_error *e)
 {
-	int ret = 0;
+	int ret;
 
 	if (c->json.file) {
 		ret = osc_json_print(json_incref(doc), c->json.file, e);
-		if (!ret)
-			ret = osc_outfile_commit(&c->json, e);
+		if (ret)
+			return unwritten(&c->json, ret, e);
+		ret = osc_outfile_commit(&c->json, e);
+		if (ret)
+			return ret;
 	}
-	if (!ret && c->html.file) {
-		ret = osc_report_html(doc, c->html.file, e);
-		if (!ret)
-			ret = osc_outfile_commit(&c->html, e);
-	}
-	return ret;
+	if (!c->html.file)
+		return 0;
+	ret = osc_report_html(doc, c->html.file, e);
+	if (ret)
+		return unwritten(&c->html, ret, e);
+	return osc_outfile_commit(&c->html, e);
 }
 
 static int open_files(struct comparison *c, struct osc_error *e)

@@ -47,12 +47,10 @@ static const char *const kind_names[] = {
 	[OSC_COUNTERS_PROCFS] = "procfs",
 };
 
-static int start_daemon(struct osc_session *s, enum osc_counters_kind kind,
-			struct osc_error *e)
+static int start_daemon(struct osc_session *s, struct osc_error *e)
 {
 	char path[4096];
-	const char *argv[] = { path,	     "--client-fd",    "3",
-			       "--counters", kind_names[kind], NULL };
+	const char *argv[] = { path, "--client-fd", "3", NULL };
 	struct osc_child_fd fd = { .child = CLIENT_FD };
 	struct osc_child_options o = {
 		.argv = argv,
@@ -145,11 +143,15 @@ static int ask(struct osc_session *s, json_t *request, int *id,
 	return osc_control_send(&s->control, request, e);
 }
 
-static int hello(struct osc_session *s, struct osc_error *e)
+static int hello(struct osc_session *s, enum osc_counters_kind kind,
+		 struct osc_error *e)
 {
 	const char *schema, *source;
 	json_t *answer;
-	int id, ret = ask(s, json_pack("{s:s}", "op", "hello"), &id, e);
+	int id, ret = ask(s,
+			  json_pack("{s:s, s:s}", "op", "hello", "source",
+				    kind_names[kind]),
+			  &id, e);
 
 	if (!ret)
 		ret = await(s, id, ANSWER_NS, true, &answer, e);
@@ -182,9 +184,9 @@ int osc_session_open(struct osc_session *s,
 		.stop = stop,
 	};
 	ret = set->socket ? osc_control_connect(&s->control, set->socket, e) :
-			    start_daemon(s, set->source, e);
+			    start_daemon(s, e);
 	if (!ret)
-		ret = hello(s, e);
+		ret = hello(s, set->source, e);
 	if (ret)
 		osc_session_close(s);
 	return ret;

@@ -84,12 +84,21 @@ static int take_source(const char *text, enum osc_counters_kind *out,
 static int op_hello(struct osc_daemon *d, const json_t *request,
 		    struct osc_ticket *t, struct osc_error *e)
 {
+	enum osc_counters_kind kind;
+	const char *wanted = NULL;
 	struct osc_counters *c;
+	json_error_t why;
 	char source[16];
 	int ret;
 
-	(void)request;
-	ret = osc_counters_open(&c, d->kind, e);
+	if (json_unpack_ex((json_t *)request, &why, JSON_STRICT,
+			   "{s:s, s?o, s?s}", "op", &(const char *){ 0 }, "id",
+			   &(json_t *){ 0 }, "source", &wanted))
+		return bad_fields(e, &why);
+	ret = take_source(wanted, &kind, e);
+	if (!ret)
+		ret = osc_counters_open(
+			&c, kind == OSC_COUNTERS_AUTO ? d->kind : kind, e);
 	if (ret)
 		return ret;
 	snprintf(source, sizeof(source), "%s", osc_counters_source(c));

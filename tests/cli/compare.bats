@@ -1,0 +1,251 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# osconcepts compare, with the counters of /proc: what the module adds is
+# tested in the guest. A daemon with a stand-in for the load generator or the
+# server (--osconcepts) shows what happens when these lie or die.
+
+# run --separate-stderr sets $stderr.
+# shellcheck disable=SC2154
+bats_require_minimum_version 1.5.0
+
+setup()
+{
+	top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd -P)
+	build=${BUILD:-$top/build}
+	osconcepts=$build/osconcepts
+	options=(compare --source procfs -n 40 -c 2 -r 1)
+	dir=$(mktemp -d /tmp/osc-bats.XXXXXX)
+	sock=$dir/s
+	cd "$dir" || return
+	# Whether this machine is idle enough for its times is not asked here.
+	export OSCONCEPTS_EMULATED=1
+}
+
+teardown()
+{
+	[[ -z ${daemon:-} ]] || kill -KILL "$daemon" 2>/dev/null
+	rm -rf "$dir"
+}
+
+wait_until()
+{
+	local tries
+	for ((tries = 0; tries < 400; tries++)); do
+		"$@" && return
+		sleep 0.05
+	done
+	return 1
+}
+
+# quick [OPTION…]: few and short runs
+quick()
+{
+	"$osconcepts" "${options[@]}" "$@"
+}
+
+# stand_in: a daemon whose osconcepts is the script on standard input, with
+# $real for the true one
+stand_in()
+{
+	printf '#!/bin/bash\nreal=%q dir=%q\n' "$osconcepts" "$dir" >"$dir/osconcepts"
+	cat >>"$dir/osconcepts"
+	chmod +x "$dir/osconcepts"
+	"$build/osconceptsd" --counters procfs --socket "$sock" --osconcepts "$dir/osconcepts" 2>"$dir/log" 3>&- &
+	daemon=$!
+	wait_until test -S "$sock"
+}
+
+# Nothing that serves or loads in our directory's name, or as a child of ours.
+nothing_left()
+{
+	! pgrep -f "account /tmp/osconceptsd[.].*--ready-fd 3 --quiet$" -P "${1:-$$}" >/dev/null
+}
+
+@test "three models in two modes: a table, a document, a page" {
+	run -0 --separate-stderr quick --json c.json --html c.html
+	[[ ${lines[0]} == MODEL* && $output == *"source procfs"* ]]
+	[[ $stderr == *"[6/6]"* ]]
+	run -0 jq -r '[.runs[] | .model + " " + .mode] | join(",")' c.json
+	[[ $output == "fork keepalive,fork close,thread keepalive,thread close,epoll keepalive,epoll close" ]]
+	run -0 jq -r '.schema, .source, .overall.ok, .platform.emulated, .partial' c.json
+	[[ $(xargs <<<"$output") == "osconcepts-compare/1 procfs true true false" ]]
+	# As many connections as the mode has it, and forks as many as those.
+	run -0 jq -c '[.runs[] | select(.model == "fork") | [.requests, .connections, .server.forks]]' c.json
+	[[ $output == "[[40,2,2],[40,40,40]]" ]]
+	run -0 jq -c '[.runs[] | .kernel.epoll_wakeups] | unique' c.json
+	[[ $output == "[null]" ]]
+	grep -q '</html>' c.html
+	[[ $(find . -type f | wc -l) == 2 ]]
+}
+
+@test "the document is as its schema says" {
+	/usr/bin/python3 -c 'import jsonschema' || skip "no python3-jsonschema; try scripts/deps"
+	quick --models thread,epoll --no-progress --json - >c.json
+	run -0 /usr/bin/python3 - "$top/Documentation/compare.schema.json" c.json <<'PYTHON'
+import json, sys
+import jsonschema
+
+schema, document = (json.load(open(name)) for name in sys.argv[1:])
+jsonschema.Draft202012Validator(schema).validate(document)
+PYTHON
+}
+
+@test "rounds begin one further on each time" {
+	run -0 quick --models fork,epoll --modes keepalive -r 3 --no-progress --json -
+	[[ $(jq -r '[.runs[] | .model + (.run | tostring)] | join(" ")' <<<"$output") == \
+		"fork1 epoll1 epoll2 fork2 fork3 epoll3" ]]
+	[[ $(jq -c '[.summary[] | .runs, .per_request.page_faults_minor.n]' <<<"$output") == "[3,3,3,3]" ]]
+}
+
+@test "a duration gives samples over time and a correlation" {
+	run -0 quick --models epoll --modes keepalive -d 600ms --interval 40ms --no-progress --json -
+	[[ $(jq '.runs[0].samples | length >= 9' <<<"$output") == true ]]
+	[[ $(jq '[.runs[0].samples[].t_s] | . == sort' <<<"$output") == true ]]
+	[[ $(jq '.runs[0].correlation | .n >= 8 and (.context_switches_voluntary | type == "number")' <<<"$output") == true ]]
+}
+
+@test "wrong usage ends with 2 and does nothing" {
+	run -2 --separate-stderr quick --models fork,fork
+	[[ $stderr == *"each once"* ]]
+	run -2 quick --modes sideways
+	run -2 quick --connections 0
+	run -2 quick --runs none
+	run -2 quick --path index.html
+	run -2 quick --server-cpus 1-0
+	run -2 quick --server-cpus 4096
+	run -2 quick --source magic
+	run -2 quick --json x --html x
+	run -2 quick --colour
+	run -2 quick extra
+	run -1 --separate-stderr quick --models nonsense --modes close
+	[[ $stderr == *"nonsense"* ]]
+	[[ $(find . -type f | wc -l) == 0 ]]
+}
+
+@test "a place that cannot be written is found before the first run" {
+	run -1 --separate-stderr quick --json no/such/file
+	[[ $stderr == *"no/such/file"* && $stderr != *"[1/"* ]]
+	run -1 --separate-stderr quick --html .
+	[[ $stderr != *"[1/"* ]]
+	run -1 --separate-stderr quick --models epoll --modes close --json /dev/full
+	[[ $stderr == *"/dev/full"*"No space left"* ]]
+	[[ $(find . -type f | wc -l) == 0 ]]
+}
+
+@test "no daemon to be had ends with 77" {
+	run -77 --separate-stderr quick --socket "$sock"
+	[[ $stderr == *"cannot reach osconceptsd"* ]]
+	[[ ! -e /proc/osconcepts ]] || skip "the module is loaded here"
+	run -77 --separate-stderr quick --source module
+	[[ $stderr == *"module"* ]]
+}
+
+@test "an audit that does not hold fails the command, with both numbers" {
+	stand_in <<'SCRIPT'
+[[ $1 == load ]] || exec "$real" "$@"
+"$real" "$@" | jq '.connections_opened += 1'
+SCRIPT
+	run -1 --separate-stderr quick --socket "$sock" --models epoll --modes close --json c.json
+	[[ $output == *"server_accepts"*"40"*"41"*"kernel == independent"* ]]
+	run -0 jq -c '.overall.ok, .summary[0].audit_ok, (.runs[0].audit[] | select(.ok | not) | [.counter, .kernel, .independent])' c.json
+	[[ $(xargs <<<"$output") == "false false [server_accepts,40,41]" ]]
+}
+
+@test "a load that is not valid ends with 4, and withholds times alone" {
+	stand_in <<'SCRIPT'
+[[ $1 == load ]] || exec "$real" "$@"
+"$real" "$@" | jq '.validity = {verdict: "invalid", why: ["the client was the bottleneck"]}'
+exit 4
+SCRIPT
+	run -4 --separate-stderr env OSCONCEPTS_EMULATED=0 "$osconcepts" "${options[@]}" \
+		--socket "$sock" --models epoll --modes close --json c.json
+	[[ $output == *"Not valid (1x): the client was the bottleneck"* && $output == *"0/1"* ]]
+	run -0 jq -c '.summary[0] | [.rps, .latency_us.p99, (.per_request.context_switches_voluntary | type)]' c.json
+	[[ $output == '[null,null,"object"]' ]]
+	run -0 env OSCONCEPTS_EMULATED=1 "$osconcepts" "${options[@]}" \
+		--socket "$sock" --models epoll --modes close
+}
+
+@test "a server that dies in mid-run fails the run, and nothing is left" {
+	stand_in <<'SCRIPT'
+[[ $1 == serve ]] && echo $$ >"$dir/server"
+[[ $1 == load ]] && { sleep 0.3; kill -KILL "$(<"$dir/server")"; }
+exec "$real" "$@"
+SCRIPT
+	run -1 --separate-stderr quick --socket "$sock" --models thread --modes keepalive -d 20 --json c.json
+	[[ $stderr == *"the thread server was killed by signal 9"* ]]
+	[[ ! -e c.json && ! -e /proc/$(<server) ]]
+	wait_until nothing_left "$daemon"
+	# And the daemon goes on.
+	run -1 --separate-stderr quick --socket "$sock" --models fork --modes keepalive -d 20
+	[[ $stderr == *"the fork server was killed"* ]]
+}
+
+@test "a load generator that dies or talks nonsense fails the run" {
+	stand_in <<'SCRIPT'
+[[ $1 == load ]] || exec "$real" "$@"
+case $(cat "$dir/how") in
+die) kill -KILL $$ ;;
+fail) exit 1 ;;
+nonsense) echo '[1' ;;
+endless) yes ;;
+esac
+SCRIPT
+	for how in "die:killed by signal 9" "fail:exit code 1" "nonsense:cannot read what" "endless:signal 9"; do
+		echo "${how%%:*}" >how
+		run -1 --separate-stderr quick --socket "$sock" --models thread --modes close
+		echo "$how: $stderr"
+		[[ $stderr == *"load generator"*"${how#*:}"* || $stderr == *"${how#*:}"*"load generator"* ]]
+	done
+	wait_until nothing_left "$daemon"
+}
+
+@test "Ctrl-C ends the run under way and keeps those before it" {
+	# The command itself, not a shell that runs a function.
+	"$osconcepts" "${options[@]}" --models epoll --modes keepalive -r 50 -d 300ms --json c.json >table 2>err 3>&- &
+	pid=$!
+	wait_until grep -q '^\[2/50\]' err
+	kill -INT "$pid"
+	status=0
+	wait "$pid" || status=$?
+	echo "$(<err) $(<table)"
+	[[ $status -eq 1 ]]
+	grep -q "Stopped early" table
+	[[ $(jq '.partial' c.json) == true ]]
+	runs=$(jq '.runs | length' c.json)
+	((runs >= 2 && runs < 50))
+	wait_until nothing_left "$pid"
+}
+
+@test "a command that is killed leaves nothing running" {
+	"$osconcepts" "${options[@]}" --models epoll --modes keepalive -d 30 --json c.json 2>err 3>&- &
+	pid=$!
+	child() { own=$(pgrep -P "$pid" osconceptsd) && pgrep -P "$own" >pids && (($(wc -l <pids) == 2)); }
+	wait_until child
+	kill -KILL "$pid"
+	wait "$pid" || true
+	for p in $own $(<pids); do
+		gone() { [[ ! -e /proc/$p ]]; }
+		wait_until gone
+	done
+}
+
+@test "two at a time would disturb each other: the second is told so" {
+	stand_in <<'SCRIPT'
+exec "$real" "$@"
+SCRIPT
+	"$osconcepts" "${options[@]}" --socket "$sock" --models epoll --modes keepalive -d 30 2>err 3>&- &
+	first=$!
+	client() { /usr/bin/python3 "$top/tests/cli/lib/control_client.py" "$sock" "$@"; }
+	busy() { [[ $(client ask '{"op": "list"}' | jq .run) != null ]]; }
+	wait_until busy
+	run -1 --separate-stderr quick --socket "$sock" --models fork --modes close
+	[[ $stderr == *"is under way"* ]]
+	# One that goes away gives its place free.
+	kill -KILL "$first"
+	wait "$first" || true
+	idle() { ! busy; }
+	wait_until idle
+	run -0 quick --socket "$sock" --models fork --modes close
+}

@@ -68,7 +68,7 @@ static struct osc_audit_facts good(void)
 		.faults_major = { 0, 1, 1, true },
 		.load = { .requests = 10,
 			  .connections_opened = 3,
-			  .connections = 3 },
+			  .unanswered = 3 },
 	};
 	uint64_t *a = f.rest_account.value;
 
@@ -197,6 +197,19 @@ static void every_rule_can_fail(void **state)
 	}
 }
 
+static void what_was_on_its_way_is_on_either_side(void **state)
+{
+	struct osc_audit_facts f = good();
+
+	(void)state;
+	f.load.unopened = 2;
+	f.last_account.value[OSC_ACCOUNT_ACCEPTS] = 5;
+	f.last_account.value[OSC_ACCOUNT_REQUESTS] = 13;
+	assert_int_equal(failures(&f), 0);
+	f.last_account.value[OSC_ACCOUNT_ACCEPTS] = 6;
+	assert_int_equal(failures(&f), 1);
+}
+
 static void a_server_that_never_rests_fails(void **state)
 {
 	struct osc_audit_facts f = good();
@@ -268,6 +281,7 @@ int main(void)
 		cmocka_unit_test(a_relation_does_not_wrap_around),
 		cmocka_unit_test(exact_books_pass),
 		cmocka_unit_test(every_rule_can_fail),
+		cmocka_unit_test(what_was_on_its_way_is_on_either_side),
 		cmocka_unit_test(a_server_that_never_rests_fails),
 		cmocka_unit_test(the_dead_are_compared_at_the_end_only),
 		cmocka_unit_test(without_the_module_its_rows_are_absent),

@@ -263,23 +263,22 @@ static bool take_majors_high(const struct osc_audit_facts *f,
 	return bracket_high(f, &f->faults_major, row);
 }
 
+/* A connection may be accepted before its client knows that it is open. */
 static bool take_accepts(const struct osc_audit_facts *f,
 			 struct osc_audit_row *row)
 {
 	row->kernel = f->last_account.value[OSC_ACCOUNT_ACCEPTS];
 	row->independent = f->load.connections_opened;
+	row->exited = f->load.unopened + f->load.errors;
 	return true;
 }
 
-/* A client that stops does not wait for the answers it had asked for, at most
- * one a connection; a request that failed may have been served.
- */
 static bool take_requests(const struct osc_audit_facts *f,
 			  struct osc_audit_row *row)
 {
 	row->kernel = f->last_account.value[OSC_ACCOUNT_REQUESTS];
 	row->independent = f->load.requests;
-	row->exited = f->load.connections + f->load.errors;
+	row->exited = f->load.unanswered + f->load.errors;
 	return true;
 }
 
@@ -351,10 +350,11 @@ const struct osc_audit_rule osc_audit_rules[] = {
 	{ "system_page_faults_major_outer",
 	  "/proc/vmstat pgmajfault, read inside ours", OSC_AT_LEAST,
 	  take_majors_high },
-	{ "server_accepts", "the client's count of its connections", OSC_EQUAL,
-	  take_accepts },
+	{ "server_accepts",
+	  "the client's count of connections; some may be on their way when it stops",
+	  OSC_WITHIN, take_accepts },
 	{ "server_requests",
-	  "the client's count of answers; one may be on its way a connection",
+	  "the client's count of answers, and what it did not wait for",
 	  OSC_WITHIN, take_requests },
 	{ "decreases", "0: counters never run backwards between samples",
 	  OSC_EQUAL, take_decreases },

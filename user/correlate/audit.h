@@ -30,7 +30,10 @@ struct osc_tree {
 
 /* What the load generator saw from the other side. */
 struct osc_loaded {
-	uint64_t requests, connections_opened, connections, errors;
+	uint64_t requests, connections_opened;
+	uint64_t errors; /* failed: who counted them is not known */
+	uint64_t unanswered; /* requests on their way when it stopped */
+	uint64_t unopened; /* connections on their way then, at most */
 };
 
 /* ours_before <= theirs <= ours_after, each a growth between two moments. */

@@ -64,7 +64,7 @@ static void bury(struct osc_client *c)
 	if (c->dead)
 		return;
 	c->dead = true;
-	osc_loop_remove(&c->d->loop, &c->source);
+	osc_reactor_remove(&c->d->loop, &c->source);
 	osc_timer_close(&c->d->loop, &c->stall);
 	close(c->fd);
 	c->fd = -1;
@@ -132,7 +132,7 @@ static void flush(struct osc_client *c)
 			return;
 		}
 	}
-	if (osc_loop_change(&c->d->loop, &c->source, wanted(c), NULL) ||
+	if (osc_reactor_change(&c->d->loop, &c->source, wanted(c), NULL) ||
 	    ((progress || !c->out_length) &&
 	     osc_timer_set(&c->stall, c->out_length ? STALL_NS : 0, 0, NULL)))
 		bury(c);
@@ -338,7 +338,8 @@ static struct osc_client *add_client(struct osc_daemon *d, int fd,
 	c->in.max = OSC_CONTROL_REQUEST_MAX;
 	c->number = ++d->last_client;
 	if (osc_timer_open(&d->loop, &c->stall, on_stall, c, e) ||
-	    osc_loop_add(&d->loop, &c->source, fd, EPOLLIN, on_client, c, e)) {
+	    osc_reactor_add(&d->loop, &c->source, fd, EPOLLIN, on_client, c,
+			    e)) {
 		free_client(c);
 		return NULL;
 	}

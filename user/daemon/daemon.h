@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "daemon/loop.h"
+#include "daemon/reactor.h"
 #include "lib/counters.h"
 
 struct osc_client;
@@ -19,7 +19,7 @@ struct osc_hosted;
 #define OSC_HOSTED_MAX 64
 
 struct osc_daemon {
-	struct osc_loop loop;
+	struct osc_reactor loop;
 	struct osc_source signals;
 	enum osc_counters_kind kind; /* what "auto" in a request means */
 	char osconcepts[PATH_MAX]; /* the program that serves and loads */

@@ -77,8 +77,8 @@ static int make_directory(struct osc_hosted *s, struct osc_error *e)
 /* Takes it out of the loop; what it did can still be read. */
 static void unwatch_events(struct osc_hosted *s)
 {
-	osc_loop_remove(&s->d->loop, &s->ready_source);
-	osc_loop_remove(&s->d->loop, &s->death);
+	osc_reactor_remove(&s->d->loop, &s->ready_source);
+	osc_reactor_remove(&s->d->loop, &s->death);
 	osc_timer_close(&s->d->loop, &s->timer);
 }
 
@@ -142,7 +142,7 @@ static void become_ready(struct osc_hosted *s)
 	uint64_t port;
 	int ret;
 
-	osc_loop_remove(&s->d->loop, &s->ready_source);
+	osc_reactor_remove(&s->d->loop, &s->ready_source);
 	ret = osc_parse_u64("the server's port", s->line, 1, 65535, &port,
 			    &s->why);
 	if (!ret)
@@ -187,7 +187,7 @@ static void on_ready_line(void *arg, uint32_t events)
 		osc_hosted_stop(s);
 	}
 	/* Closed without a line: its death tells the rest. */
-	osc_loop_remove(&s->d->loop, &s->ready_source);
+	osc_reactor_remove(&s->d->loop, &s->ready_source);
 }
 
 /* argv of the child: at most this many words. */
@@ -270,11 +270,12 @@ static int start(struct osc_hosted *s, struct osc_error *e)
 	if (!ret)
 		ret = osc_child_release(&s->child, e);
 	if (!ret)
-		ret = osc_loop_add(&s->d->loop, &s->ready_source, s->ready_fd,
-				   EPOLLIN, on_ready_line, s, e);
+		ret = osc_reactor_add(&s->d->loop, &s->ready_source,
+				      s->ready_fd, EPOLLIN, on_ready_line, s,
+				      e);
 	if (!ret)
-		ret = osc_loop_add(&s->d->loop, &s->death, s->child.pidfd,
-				   EPOLLIN, on_death, s, e);
+		ret = osc_reactor_add(&s->d->loop, &s->death, s->child.pidfd,
+				      EPOLLIN, on_death, s, e);
 	if (!ret)
 		ret = osc_timer_open(&s->d->loop, &s->timer, on_late, s, e);
 	if (!ret)

@@ -181,8 +181,8 @@ static int bind_socket(struct osc_daemon *d, const char *path, mode_t mode,
 		ret = osc_error_set(e, errno, "cannot listen on '%s': %s", path,
 				    strerror(errno));
 	} else {
-		ret = osc_loop_add(&d->loop, &d->listener, fd, EPOLLIN,
-				   on_connect, d, e);
+		ret = osc_reactor_add(&d->loop, &d->listener, fd, EPOLLIN,
+				      on_connect, d, e);
 	}
 	if (ret)
 		close(fd);
@@ -214,7 +214,7 @@ void osc_listen_end(struct osc_daemon *d)
 	char name[sizeof(d->socket_path) + 8];
 	int fd = d->listener.fd;
 
-	osc_loop_remove(&d->loop, &d->listener);
+	osc_reactor_remove(&d->loop, &d->listener);
 	if (fd >= 0)
 		close(fd);
 	if (*d->socket_path) {

@@ -57,8 +57,8 @@ static void compose(const struct osc_daemon *d,
 
 static void unwatch_events(struct osc_loader *l)
 {
-	osc_loop_remove(&l->d->loop, &l->out);
-	osc_loop_remove(&l->d->loop, &l->death);
+	osc_reactor_remove(&l->d->loop, &l->out);
+	osc_reactor_remove(&l->d->loop, &l->death);
 	osc_timer_close(&l->d->loop, &l->timer);
 }
 
@@ -106,7 +106,7 @@ static void on_output(void *arg, uint32_t events)
 	/* Too much or broken is cut off, and then not a document. */
 	if (n < 0)
 		osc_child_kill(&l->child, SIGKILL, NULL);
-	osc_loop_remove(&l->d->loop, &l->out);
+	osc_reactor_remove(&l->d->loop, &l->out);
 	l->output_ended = true;
 	check_end(l);
 }
@@ -116,7 +116,7 @@ static void on_death(void *arg, uint32_t events)
 	struct osc_loader *l = arg;
 
 	(void)events;
-	osc_loop_remove(&l->d->loop, &l->death);
+	osc_reactor_remove(&l->d->loop, &l->death);
 	/* It is dead: this does not block, and cannot fail but by a bug. */
 	if (osc_child_wait(&l->child, 0, NULL))
 		l->child.ended = true;
@@ -149,11 +149,11 @@ static int start(struct osc_daemon *d, struct osc_loader *l,
 		ret = osc_error_set(e, errno, "cannot use a pipe: %s",
 				    strerror(errno));
 	if (!ret)
-		ret = osc_loop_add(&d->loop, &l->out, l->child.out, EPOLLIN,
-				   on_output, l, e);
+		ret = osc_reactor_add(&d->loop, &l->out, l->child.out, EPOLLIN,
+				      on_output, l, e);
 	if (!ret)
-		ret = osc_loop_add(&d->loop, &l->death, l->child.pidfd, EPOLLIN,
-				   on_death, l, e);
+		ret = osc_reactor_add(&d->loop, &l->death, l->child.pidfd,
+				      EPOLLIN, on_death, l, e);
 	if (!ret)
 		ret = osc_timer_open(&d->loop, &l->timer, on_late, l, e);
 	if (!ret)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* osconceptsd - see user/daemon/loop.h for the tour, osconceptsd(8) for use. */
+/* osconceptsd - see user/daemon/reactor.h for the tour, osconceptsd(8) for use. */
 #include <errno.h>
 #include <getopt.h>
 #include <grp.h>
@@ -107,7 +107,8 @@ static int open_signals(struct osc_daemon *d, struct osc_error *e)
 	if (fd < 0)
 		return osc_error_set(e, errno, "cannot watch signals: %s",
 				     strerror(errno));
-	ret = osc_loop_add(&d->loop, &d->signals, fd, EPOLLIN, on_signal, d, e);
+	ret = osc_reactor_add(&d->loop, &d->signals, fd, EPOLLIN, on_signal, d,
+			      e);
 	if (ret)
 		close(fd);
 	return ret;
@@ -257,7 +258,7 @@ static int open_all(struct osc_daemon *d, struct options *o,
 		    struct osc_error *e)
 {
 	struct osc_counters *probe;
-	int ret = osc_loop_open(&d->loop, e);
+	int ret = osc_reactor_open(&d->loop, e);
 
 	d->loop.between = between;
 	d->loop.arg = d;
@@ -287,7 +288,7 @@ static void close_all(struct osc_daemon *d)
 	osc_listen_end(d);
 	if (d->signals.fd >= 0)
 		close(d->signals.fd);
-	osc_loop_close(&d->loop);
+	osc_reactor_close(&d->loop);
 }
 
 int main(int argc, char **argv)
@@ -310,7 +311,7 @@ int main(int argc, char **argv)
 	raise_descriptors();
 	ret = open_all(&d, &o, &e);
 	if (!ret)
-		ret = osc_loop_run(&d.loop, &e);
+		ret = osc_reactor_run(&d.loop, &e);
 	close_all(&d);
 	return ret ? fail(&e) : OSC_EXIT_OK;
 }

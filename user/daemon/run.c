@@ -260,17 +260,24 @@ static int rest(struct osc_run *r, struct osc_error *e)
 	return ret;
 }
 
+static uint64_t number(const json_t *o, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(o, key));
+}
+
 static void read_load(struct osc_run *r)
 {
 	const json_t *load = r->load_document, *v;
 	struct osc_loaded *l = &r->audit.load;
 	const char *key;
 
-	l->requests =
-		(uint64_t)json_integer_value(json_object_get(load, "requests"));
-	l->connections_opened = (uint64_t)json_integer_value(
-		json_object_get(load, "connections_opened"));
-	l->connections = r->options.connections;
+	l->requests = number(load, "requests");
+	l->connections_opened = number(load, "connections_opened");
+	l->unanswered = number(load, "unanswered");
+	/* A client that has a number of requests to make opens no connection
+	 * for which it has none.
+	 */
+	l->unopened = r->options.requests ? 0 : r->options.connections;
 	json_object_foreach(json_object_get(load, "errors"), key, v)
 		l->errors += (uint64_t)json_integer_value(v);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/loop.h"
+#include "daemon/reactor.h"
 
 #include <errno.h>
 #include <string.h>
@@ -11,9 +11,9 @@
 #include "lib/clock.h"
 #include "lib/error.h"
 
-int osc_loop_open(struct osc_loop *l, struct osc_error *e)
+int osc_reactor_open(struct osc_reactor *l, struct osc_error *e)
 {
-	*l = (struct osc_loop){ .epoll = -1 };
+	*l = (struct osc_reactor){ .epoll = -1 };
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (l->epoll < 0)
 		return osc_error_set(e, errno,
@@ -22,14 +22,14 @@ int osc_loop_open(struct osc_loop *l, struct osc_error *e)
 	return 0;
 }
 
-void osc_loop_close(struct osc_loop *l)
+void osc_reactor_close(struct osc_reactor *l)
 {
 	if (l->epoll >= 0)
 		close(l->epoll);
 	l->epoll = -1;
 }
 
-int osc_loop_run(struct osc_loop *l, struct osc_error *e)
+int osc_reactor_run(struct osc_reactor *l, struct osc_error *e)
 {
 	while (!l->done) {
 		struct epoll_event ev;
@@ -53,9 +53,9 @@ int osc_loop_run(struct osc_loop *l, struct osc_error *e)
 	return 0;
 }
 
-int osc_loop_add(struct osc_loop *l, struct osc_source *s, int fd,
-		 uint32_t events, osc_loop_fn *fn, void *arg,
-		 struct osc_error *e)
+int osc_reactor_add(struct osc_reactor *l, struct osc_source *s, int fd,
+		    uint32_t events, osc_reactor_fn *fn, void *arg,
+		    struct osc_error *e)
 {
 	struct epoll_event ev = { .events = events, .data.ptr = s };
 
@@ -66,8 +66,8 @@ int osc_loop_add(struct osc_loop *l, struct osc_source *s, int fd,
 	return 0;
 }
 
-int osc_loop_change(struct osc_loop *l, struct osc_source *s, uint32_t events,
-		    struct osc_error *e)
+int osc_reactor_change(struct osc_reactor *l, struct osc_source *s,
+		       uint32_t events, struct osc_error *e)
 {
 	struct epoll_event ev = { .events = events, .data.ptr = s };
 
@@ -77,7 +77,7 @@ int osc_loop_change(struct osc_loop *l, struct osc_source *s, uint32_t events,
 	return 0;
 }
 
-void osc_loop_remove(struct osc_loop *l, struct osc_source *s)
+void osc_reactor_remove(struct osc_reactor *l, struct osc_source *s)
 {
 	if (s->fd < 0)
 		return;
@@ -96,7 +96,7 @@ static void timer_fired(void *arg, uint32_t events)
 		t->fn(t->arg);
 }
 
-int osc_timer_open(struct osc_loop *l, struct osc_timer *t,
+int osc_timer_open(struct osc_reactor *l, struct osc_timer *t,
 		   void (*fn)(void *arg), void *arg, struct osc_error *e)
 {
 	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -108,7 +108,7 @@ int osc_timer_open(struct osc_loop *l, struct osc_timer *t,
 	if (fd < 0)
 		return osc_error_set(e, errno, "cannot make a timer: %s",
 				     strerror(errno));
-	ret = osc_loop_add(l, &t->source, fd, EPOLLIN, timer_fired, t, e);
+	ret = osc_reactor_add(l, &t->source, fd, EPOLLIN, timer_fired, t, e);
 	if (ret)
 		close(fd);
 	return ret;
@@ -132,12 +132,12 @@ int osc_timer_set(struct osc_timer *t, uint64_t first_ns, uint64_t every_ns,
 	return 0;
 }
 
-void osc_timer_close(struct osc_loop *l, struct osc_timer *t)
+void osc_timer_close(struct osc_reactor *l, struct osc_timer *t)
 {
 	int fd = t->source.fd;
 
 	if (fd < 0)
 		return;
-	osc_loop_remove(l, &t->source);
+	osc_reactor_remove(l, &t->source);
 	close(fd);
 }

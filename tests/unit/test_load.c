@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The load generator against a server whose faults are known. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "lib/clock.h"
+#include "lib/error.h"
+#include "load/load.h"
+#include "load/response.h"
+
+#define ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
+
+/* Every connection has its place; one thread serves them all. */
+#define PLACES 64
+
+struct fake {
+	int listener;
+	uint16_t port;
+	pthread_t thread;
+	atomic_bool stop;
+	atomic_uint accepts, requests;
+	/* Faults, in requests since the start; 0: none. */
+	unsigned int stall_at, close_at, cut_at, mute_from;
+	unsigned int close_all; /* every connection, before its answer */
+	unsigned int stall_ms;
+	const char *answer;
+	struct pollfd fds[PLACES + 1];
+	unsigned int newlines[PLACES + 1];
+};
+
+static void sleep_ms(unsigned int ms)
+{
+	struct timespec ts = { .tv_sec = ms / 1000,
+			       .tv_nsec = (long)(ms % 1000) * 1000000 };
+
+	nanosleep(&ts, NULL);
+}
+
+/* False when the connection is to be closed. */
+static bool answer(struct fake *f, int fd)
+{
+	unsigned int nth = atomic_fetch_add(&f->requests, 1) + 1;
+	const char *text = f->answer ? f->answer : ANSWER;
+	size_t size = strlen(text);
+
+	if (nth == f->stall_at)
+		sleep_ms(f->stall_ms);
+	if (nth == f->close_at || f->close_all)
+		return false;
+	if (f->mute_from && nth >= f->mute_from)
+		return true;
+	if (nth == f->cut_at)
+		size--;
+	if (send(fd, text, size, MSG_NOSIGNAL) != (ssize_t)size)
+		return false;
+	return nth != f->cut_at;
+}
+
+/* A request ends with an empty line: "\r\n\r\n" in whatever pieces. */
+static bool serve(struct fake *f, unsigned int place)
+{
+	int fd = f->fds[place].fd;
+	bool closes = false;
+	char text[4096];
+	ssize_t n = recv(fd, text, sizeof(text) - 1, 0);
+
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	closes = strstr(text, "Connection: close");
+	for (ssize_t i = 0; i < n; i++) {
+		if (text[i] == '\r')
+			continue;
+		f->newlines[place] = text[i] == '\n' ? f->newlines[place] + 1 :
+						       0;
+		if (f->newlines[place] < 2)
+			continue;
+		f->newlines[place] = 0;
+		if (!answer(f, fd))
+			return false;
+	}
+	return !closes;
+}
+
+static void take_connection(struct fake *f)
+{
+	int fd = accept(f->listener, NULL, NULL);
+
+	for (unsigned int i = 1; i <= PLACES && fd >= 0; i++) {
+		if (f->fds[i].fd >= 0)
+			continue;
+		f->fds[i].fd = fd;
+		f->newlines[i] = 0;
+		atomic_fetch_add(&f->accepts, 1);
+		return;
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+static void *run_fake(void *arg)
+{
+	struct fake *f = arg;
+
+	while (!atomic_load(&f->stop)) {
+		if (poll(f->fds, PLACES + 1, 20) <= 0)
+			continue;
+		for (unsigned int i = 1; i <= PLACES; i++) {
+			if (f->fds[i].fd < 0 || !f->fds[i].revents)
+				continue;
+			if (!serve(f, i)) {
+				close(f->fds[i].fd);
+				f->fds[i].fd = -1;
+			}
+		}
+		if (f->fds[0].revents)
+			take_connection(f);
+	}
+	for (unsigned int i = 0; i <= PLACES; i++) {
+		if (f->fds[i].fd >= 0)
+			close(f->fds[i].fd);
+	}
+	return NULL;
+}
+
+static void start_fake(struct fake *f)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof(a);
+
+	f->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_true(f->listener >= 0);
+	assert_int_equal(bind(f->listener, (struct sockaddr *)&a, size), 0);
+	assert_int_equal(listen(f->listener, 128), 0);
+	assert_int_equal(getsockname(f->listener, (struct sockaddr *)&a, &size),
+			 0);
+	f->port = ntohs(a.sin_port);
+	for (unsigned int i = 0; i <= PLACES; i++)
+		f->fds[i] = (struct pollfd){ .fd = i ? -1 : f->listener,
+					     .events = POLLIN };
+	assert_int_equal(pthread_create(&f->thread, NULL, run_fake, f), 0);
+}
+
+static void stop_fake(struct fake *f)
+{
+	atomic_store(&f->stop, true);
+	assert_int_equal(pthread_join(f->thread, NULL), 0);
+}
+
+static void aim(struct osc_load_config *c, uint16_t port)
+{
+	char url[64];
+
+	osc_load_defaults(c);
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u/", (unsigned int)port);
+	assert_int_equal(osc_url_parse(url, &c->url, NULL), 0);
+	c->connections = 8;
+}
+
+/* Waits for the end as the command does. */
+static void await_end(struct osc_load *load)
+{
+	struct pollfd fd = { .fd = osc_load_fd(load), .events = POLLIN };
+
+	assert_int_equal(poll(&fd, 1, 60000), 1);
+}
+
+static struct osc_load_result result;
+
+static void load(const struct osc_load_config *c)
+{
+	struct osc_error e = { 0 };
+	struct osc_load *l;
+
+	if (osc_load_start(c, &l, &e))
+		fail_msg("%s", e.text);
+	await_end(l);
+	if (osc_load_finish(l, &result, &e))
+		fail_msg("%s", e.text);
+}
+
+static uint64_t failed(enum osc_load_phase phase, int code)
+{
+	const struct osc_failures *f = &result.stats.failures;
+
+	for (unsigned int i = 0; i < f->n; i++) {
+		if (f->rows[i].phase == phase && f->rows[i].code == code)
+			return f->rows[i].count;
+	}
+	return 0;
+}
+
+static void counts_are_those_of_the_server(void **unused)
+{
+	static const struct {
+		uint32_t threads, pipeline, per_connection;
+		uint64_t requests, rate;
+	} rows[] = {
+		{ 1, 1, 0, 1000, 0 },	 { 3, 1, 0, 1001, 0 },
+		{ 2, 1, 1, 501, 0 },	 { 1, 7, 0, 1003, 0 },
+		{ 2, 5, 13, 1001, 0 },	 { 2, 1, 0, 1001, 20000 },
+		{ 1, 4, 1, 300, 20000 }, { 2, 3, 10, 1000, 20000 },
+		{ 1, 16, 3, 1000, 0 },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fake f = { 0 };
+		struct osc_load_config c;
+
+		start_fake(&f);
+		aim(&c, f.port);
+		c.threads = rows[i].threads;
+		c.pipeline = rows[i].pipeline;
+		c.requests_per_connection = rows[i].per_connection;
+		c.requests = rows[i].requests;
+		c.rate = rows[i].rate;
+		c.progress = true;
+		load(&c);
+		stop_fake(&f);
+		assert_int_equal(osc_failures_total(&result.stats.failures), 0);
+		assert_int_equal(result.stats.requests, c.requests);
+		assert_int_equal(result.stats.latency.count, c.requests);
+		assert_int_equal(result.stats.unsent, 0);
+		assert_int_equal(atomic_load(&f.requests), c.requests);
+		assert_int_equal(result.stats.connections_opened,
+				 atomic_load(&f.accepts));
+		if (rows[i].per_connection == 1)
+			assert_int_equal(atomic_load(&f.accepts), c.requests);
+	}
+}
+
+/*
+ * A server that stops for a while: all that were due meanwhile have waited,
+ * and only the one it was at was served slowly.
+ */
+static void a_stall_is_felt_by_all_that_were_due(void **unused)
+{
+	struct fake f = { .stall_at = 100, .stall_ms = 400 };
+	struct osc_load_config c;
+	uint64_t waited = 0, slow = 0;
+
+	(void)unused;
+	start_fake(&f);
+	aim(&c, f.port);
+	c.connections = 1;
+	c.rate = 500;
+	c.requests = 1000;
+	load(&c);
+	stop_fake(&f);
+	for (unsigned int i = 0; i < OSC_HIST_NR; i++) {
+		if (osc_hist_lower(i, OSC_HIST_SUB_BITS) < 200000000)
+			continue;
+		waited += result.stats.latency.slots[i];
+		slow += result.stats.service.slots[i];
+	}
+	assert_int_equal(result.stats.requests, 1000);
+	/* Some 100 were due in the first 200 ms of the 400. */
+	assert_true(slow >= 1);
+	assert_true(waited >= 20 * slow);
+}
+
+static void early_closes_are_errors_of_reading(void **unused)
+{
+	struct fake f = { .close_at = 50 };
+	struct osc_load_config c;
+
+	(void)unused;
+	start_fake(&f);
+	aim(&c, f.port);
+	c.requests = 200;
+	load(&c);
+	stop_fake(&f);
+	assert_int_equal(failed(OSC_LOAD_READ, 0), 1);
+	assert_int_equal(result.stats.requests, 199);
+	assert_int_equal(atomic_load(&f.requests), 200);
+}
+
+static void cut_answers_are_errors_of_parsing(void **unused)
+{
+	struct fake f = { .cut_at = 50 };
+	struct osc_load_config c;
+
+	(void)unused;
+	start_fake(&f);
+	aim(&c, f.port);
+	c.requests = 200;
+	load(&c);
+	stop_fake(&f);
+	assert_int_equal(failed(OSC_LOAD_PARSE, OSC_RESPONSE_TRUNCATED), 1);
+	assert_int_equal(result.stats.requests, 199);
+}
+
+static void answers_nobody_asked_for_are_errors(void **unused)
+{
+	struct fake f = { .answer = ANSWER ANSWER };
+	struct osc_load_config c;
+
+	(void)unused;
+	start_fake(&f);
+	aim(&c, f.port);
+	c.requests = 8;
+	load(&c);
+	stop_fake(&f);
+	assert_true(osc_failures_total(&result.stats.failures) > 0);
+	assert_int_equal(result.validity.verdict, OSC_INVALID);
+}
+
+static void silence_ends_at_the_timeout(void **unused)
+{
+	struct fake f = { .mute_from = 90 };
+	struct osc_load_config c;
+
+	(void)unused;
+	start_fake(&f);
+	aim(&c, f.port);
+	c.requests = 100;
+	c.timeout_ns = 100 * OSC_NS_PER_MS;
+	load(&c);
+	stop_fake(&f);
+	assert_int_equal(failed(OSC_LOAD_TIMEOUT, 0), 11);
+	assert_int_equal(result.stats.requests, 89);
+	assert_int_equal(atomic_load(&f.requests), 100);
+}
+
+/* Neither a busy loop nor an endless one. */
+static void a_server_that_only_closes_is_not_hammered(void **unused)
+{
+	struct fake f = { .close_all = 1 };
+	struct osc_load_config c;
+
+	(void)unused;
+	start_fake(&f);
+	aim(&c, f.port);
+	c.duration_ns = 500 * OSC_NS_PER_MS;
+	load(&c);
+	stop_fake(&f);
+	/* 10, 30, 70, 150, 310 ms: six times each, if it is that quick. */
+	assert_in_range(atomic_load(&f.accepts), 8, 6 * 8);
+	assert_int_equal(result.stats.requests, 0);
+	assert_int_equal(result.validity.verdict, OSC_INVALID);
+}
+
+static void nobody_listening_is_a_failure_to_connect(void **unused)
+{
+	struct fake f = { 0 };
+	struct osc_load_config c;
+	struct osc_error e = { 0 };
+	struct osc_load *l;
+
+	(void)unused;
+	start_fake(&f);
+	stop_fake(&f);
+	aim(&c, f.port);
+	c.duration_ns = 60 * OSC_NS_PER_S;
+	assert_int_equal(osc_load_start(&c, &l, &e), 0);
+	await_end(l);
+	assert_int_equal(osc_load_finish(l, &result, &e), -ENOTCONN);
+	assert_non_null(strstr(e.text, "ECONNREFUSED"));
+}
+
+static void what_a_stop_leaves_is_counted(void **unused)
+{
+	struct fake f = { .mute_from = 20 };
+	struct osc_load_config c;
+	struct osc_error e = { 0 };
+	struct osc_load *l;
+
+	(void)unused;
+	start_fake(&f);
+	aim(&c, f.port);
+	c.requests = 100;
+	assert_int_equal(osc_load_start(&c, &l, &e), 0);
+	while (atomic_load(&f.requests) < 19 + 8)
+		sleep_ms(1);
+	osc_load_stop(l);
+	await_end(l);
+	assert_int_equal(osc_load_finish(l, &result, &e), 0);
+	stop_fake(&f);
+	assert_true(result.partial);
+	assert_int_equal(result.stats.requests, 19);
+	assert_int_equal(result.stats.unanswered, 8);
+}
+
+static void the_open_loop_counts_what_it_could_not_send(void **unused)
+{
+	struct fake f = { .mute_from = 1 };
+	struct osc_load_config c;
+
+	(void)unused;
+	start_fake(&f);
+	aim(&c, f.port);
+	c.connections = 1;
+	c.rate = 1000;
+	c.duration_ns = 200 * OSC_NS_PER_MS;
+	c.timeout_ns = 300 * OSC_NS_PER_MS;
+	load(&c);
+	stop_fake(&f);
+	/* 200 were due: one waits for ever, the others never had their turn. */
+	assert_int_equal(result.stats.attempts + result.stats.unsent, 200);
+	assert_int_equal(result.stats.attempts, 1);
+	assert_int_equal(result.validity.verdict, OSC_INVALID);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(counts_are_those_of_the_server),
+		cmocka_unit_test(a_stall_is_felt_by_all_that_were_due),
+		cmocka_unit_test(early_closes_are_errors_of_reading),
+		cmocka_unit_test(cut_answers_are_errors_of_parsing),
+		cmocka_unit_test(answers_nobody_asked_for_are_errors),
+		cmocka_unit_test(silence_ends_at_the_timeout),
+		cmocka_unit_test(a_server_that_only_closes_is_not_hammered),
+		cmocka_unit_test(nobody_listening_is_a_failure_to_connect),
+		cmocka_unit_test(what_a_stop_leaves_is_counted),
+		cmocka_unit_test(the_open_loop_counts_what_it_could_not_send),
+	};
+
+	return cmocka_run_group_tests_name("load", tests, NULL, NULL);
+}

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The pure rules of the load: URLs, the schedule, failures, the verdict. */
+#include <errno.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/clock.h"
+#include "lib/error.h"
+#include "load/failures.h"
+#include "load/schedule.h"
+#include "load/url.h"
+#include "load/validity.h"
+
+static void urls_are_taken_apart(void **unused)
+{
+	static const struct {
+		const char *text, *host, *authority, *target;
+		unsigned int port;
+	} rows[] = {
+		{ "http://a", "a", "a", "/", 80 },
+		{ "http://a:8080", "a", "a:8080", "/", 8080 },
+		{ "HTTP://a.b/c/d?e=f#g", "a.b", "a.b", "/c/d?e=f", 80 },
+		{ "http://a?q", "a", "a", "/?q", 80 },
+		{ "http://[::1]:81/x", "::1", "[::1]:81", "/x", 81 },
+		{ "http://[::1]", "::1", "[::1]", "/", 80 },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct osc_url u;
+
+		assert_int_equal(osc_url_parse(rows[i].text, &u, NULL), 0);
+		assert_string_equal(u.host, rows[i].host);
+		assert_string_equal(u.authority, rows[i].authority);
+		assert_string_equal(u.target, rows[i].target);
+		assert_int_equal(u.port, rows[i].port);
+	}
+}
+
+static void wrong_urls_are_usage_errors(void **unused)
+{
+	static const char *const rows[] = {
+		"",
+		"a",
+		"ftp://a",
+		"https://a",
+		"http://",
+		"http:///x",
+		"http://a:",
+		"http://a:0",
+		"http://a:65536",
+		"http://a:8x",
+		"http://u@a/",
+		"http://[::1",
+		"http://[::1]80",
+		"http://a/ b",
+		"http://a/\r\nX: y",
+		"http://[]/",
+		"http://a:-1/",
+		"http://:80/",
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct osc_error e = { 0 };
+		struct osc_url u;
+
+		if (!osc_url_parse(rows[i], &u, &e))
+			fail_msg("'%s' was taken", rows[i]);
+		assert_int_equal(e.exit_code, OSC_EXIT_USAGE);
+		assert_non_null(strstr(e.text, "try "));
+	}
+}
+
+static void constant_shares_interleave_without_drift(void **unused)
+{
+	struct osc_schedule s[3];
+
+	(void)unused;
+	for (uint64_t i = 0; i < 3; i++)
+		osc_schedule_init(&s[i], OSC_ARRIVAL_CONSTANT, 7, i, 3, 1000);
+	/* Every request of all shares in its turn, an hour of them. */
+	for (uint64_t k = 0; k < 7 * 3600; k++)
+		assert_int_equal(osc_schedule_take(&s[k % 3]),
+				 1000 + (uint64_t)((double)k * 1e9 / 7));
+}
+
+static void poisson_gaps_have_their_mean_and_spread(void **unused)
+{
+	struct osc_schedule s;
+	double sum = 0, squares = 0;
+	uint64_t last = 0;
+	const int n = 200000;
+
+	(void)unused;
+	osc_schedule_init(&s, OSC_ARRIVAL_POISSON, 1000, 0, 1, 0);
+	for (int i = 0; i < n; i++) {
+		uint64_t at = osc_schedule_take(&s);
+		double gap = (double)(at - last) / 1e6;
+
+		assert_true(at >= last);
+		sum += gap;
+		squares += gap * gap;
+		last = at;
+	}
+	/* Exponential: the deviation is the mean. The seed is fixed. */
+	assert_true(fabs(sum / n - 1) < 0.02);
+	assert_true(fabs(sqrt(squares / n - 1) - 1) < 0.03);
+}
+
+static void failures_are_counted_by_kind(void **unused)
+{
+	static struct osc_failures a, b;
+	char name[64];
+
+	(void)unused;
+	osc_failures_add(&a, OSC_LOAD_CONNECT, ECONNREFUSED, 2, 50);
+	osc_failures_add(&b, OSC_LOAD_CONNECT, ECONNREFUSED, 1, 20);
+	osc_failures_add(&b, OSC_LOAD_CONNECT, ECONNREFUSED, 1, 90);
+	osc_failures_add(&b, OSC_LOAD_STATUS, 404, 5, 30);
+	osc_failures_merge(&a, &b);
+	assert_int_equal(a.n, 2);
+	assert_int_equal(a.rows[0].count, 4);
+	assert_int_equal(a.rows[0].first_ns, 20);
+	assert_int_equal(a.rows[0].last_ns, 90);
+	assert_int_equal(osc_failures_total(&a), 9);
+	assert_string_equal(osc_failure_name(&a.rows[0], name, sizeof(name)),
+			    "connect.ECONNREFUSED");
+	assert_string_equal(osc_failure_name(&a.rows[1], name, sizeof(name)),
+			    "status.404");
+}
+
+static void no_failure_is_lost_when_kinds_are_many(void **unused)
+{
+	static struct osc_failures f;
+
+	(void)unused;
+	for (int i = 0; i < 500; i++)
+		osc_failures_add(&f, OSC_LOAD_STATUS, i, 1, 1);
+	assert_int_equal(f.n, OSC_FAILURES_MAX);
+	assert_int_equal(osc_failures_total(&f), 500);
+}
+
+static void every_failure_has_a_hint(void **unused)
+{
+	(void)unused;
+	for (int phase = 0; phase < OSC_NR_LOAD_PHASES; phase++) {
+		for (int code = 0; code < 600; code++) {
+			struct osc_failure f = {
+				.phase = (enum osc_load_phase)phase,
+				.code = code,
+			};
+
+			assert_non_null(osc_failure_hint(&f));
+		}
+	}
+}
+
+static enum osc_verdict judge(struct osc_validity_facts f)
+{
+	struct osc_validity v;
+
+	osc_validity_judge(&f, &v);
+	/* A verdict has reasons, and only then. */
+	assert_int_equal(v.n > 0, v.verdict != OSC_VALID);
+	assert_true(v.n <= OSC_VALIDITY_REASONS);
+	return v.verdict;
+}
+
+#define GOOD                                                                  \
+	.open = true, .requests = 10000, .attempts = 10000, .cpu_share = 0.5, \
+	.wait_share = 0.01, .rate_kept = 1, .lag_p99_us = 10,                 \
+	.latency_p99_us = 500
+#define JUDGE(...) judge((struct osc_validity_facts){ GOOD, __VA_ARGS__ })
+
+#pragma GCC diagnostic ignored "-Woverride-init"
+
+static void each_threshold_moves_the_verdict(void **unused)
+{
+	(void)unused;
+	assert_int_equal(JUDGE(.errors = 0), OSC_VALID);
+	assert_int_equal(JUDGE(.errors = 10), OSC_VALID);
+	assert_int_equal(JUDGE(.errors = 11), OSC_SUSPECT);
+	assert_int_equal(JUDGE(.errors = 101), OSC_INVALID);
+	assert_int_equal(JUDGE(.cpu_share = 0.95), OSC_VALID);
+	assert_int_equal(JUDGE(.cpu_share = 0.96), OSC_SUSPECT);
+	assert_int_equal(JUDGE(.wait_share = 0.06), OSC_SUSPECT);
+	assert_int_equal(JUDGE(.wait_share = 0.21), OSC_INVALID);
+	assert_int_equal(JUDGE(.rate_kept = 0.98), OSC_SUSPECT);
+	assert_int_equal(JUDGE(.rate_kept = 0.94), OSC_INVALID);
+	assert_int_equal(JUDGE(.lag_p99_us = 90), OSC_VALID);
+	assert_int_equal(JUDGE(.lag_p99_us = 110), OSC_SUSPECT);
+	assert_int_equal(JUDGE(.lag_p99_us = 300), OSC_INVALID);
+	assert_int_equal(JUDGE(.requests = 0), OSC_INVALID);
+	assert_int_equal(JUDGE(.requests = 99), OSC_SUSPECT);
+	assert_int_equal(JUDGE(.partial = true), OSC_SUSPECT);
+	assert_int_equal(JUDGE(.gave_up = true), OSC_INVALID);
+}
+
+static void rate_and_lag_are_matters_of_the_open_loop(void **unused)
+{
+	(void)unused;
+	assert_int_equal(JUDGE(.open = false, .rate_kept = 0.1), OSC_VALID);
+	assert_int_equal(JUDGE(.open = false, .lag_p99_us = 400), OSC_VALID);
+}
+
+static void the_unknown_is_not_held_against_it(void **unused)
+{
+	(void)unused;
+	assert_int_equal(JUDGE(.cpu_share = -1, .wait_share = -1), OSC_VALID);
+}
+
+static void all_reasons_fit(void **unused)
+{
+	(void)unused;
+	assert_int_equal(judge((struct osc_validity_facts){
+				 .open = true,
+				 .partial = true,
+				 .gave_up = true,
+				 .errors = UINT64_MAX,
+				 .unsent = UINT64_MAX,
+				 .cpu_share = 1,
+				 .wait_share = 1,
+				 .lag_p99_us = 1e9,
+				 .latency_p99_us = 1e9,
+			 }),
+			 OSC_INVALID);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(urls_are_taken_apart),
+		cmocka_unit_test(wrong_urls_are_usage_errors),
+		cmocka_unit_test(constant_shares_interleave_without_drift),
+		cmocka_unit_test(poisson_gaps_have_their_mean_and_spread),
+		cmocka_unit_test(failures_are_counted_by_kind),
+		cmocka_unit_test(no_failure_is_lost_when_kinds_are_many),
+		cmocka_unit_test(every_failure_has_a_hint),
+		cmocka_unit_test(each_threshold_moves_the_verdict),
+		cmocka_unit_test(rate_and_lag_are_matters_of_the_open_loop),
+		cmocka_unit_test(the_unknown_is_not_held_against_it),
+		cmocka_unit_test(all_reasons_fit),
+	};
+
+	return cmocka_run_group_tests_name("load_rules", tests, NULL, NULL);
+}

@@ -16,8 +16,8 @@
 struct request {
 	bool json;
 	unsigned int flags;
-	int argc; /* what follows the verb */
-	char **argv;
+	uint32_t *numbers; /* behind the verb: a pid, or targets */
+	size_t n;
 };
 
 static void usage(FILE *out)
@@ -88,21 +88,9 @@ static int do_add(struct osc_module *m, const struct request *r,
 		  struct osc_error *e)
 {
 	struct osc_target target;
-	uint64_t pid;
-	int ret = osc_parse_u64("pid", r->argv[0], 1, INT32_MAX, &pid, e);
+	int ret = osc_module_add(m, (pid_t)r->numbers[0], r->flags, &target, e);
 
-	if (!ret)
-		ret = osc_module_add(m, (pid_t)pid, r->flags, &target, e);
 	return ret ? ret : show_list(&target, 1, r->json, e);
-}
-
-static int parse_id(const char *text, uint32_t *id, struct osc_error *e)
-{
-	uint64_t value = 0;
-	int ret = osc_parse_u64("target", text, 1, UINT32_MAX, &value, e);
-
-	*id = (uint32_t)value;
-	return ret;
 }
 
 /* One counter a line, with its definition: what the list has no room for. */
@@ -141,31 +129,25 @@ static int do_show(struct osc_module *m, const struct request *r,
 		   struct osc_error *e)
 {
 	struct osc_target target;
-	uint32_t id;
-	int ret = parse_id(r->argv[0], &id, e);
+	int ret = osc_module_get(m, r->numbers[0], &target, e);
 
-	if (!ret)
-		ret = osc_module_get(m, id, &target, e);
 	if (ret)
 		return ret;
 	return r->json ? show_list(&target, 1, true, e) : show_one(&target, e);
 }
 
-/* All numbers are checked before one target is removed. */
 static int do_del(struct osc_module *m, const struct request *r,
 		  struct osc_error *e)
 {
-	struct osc_target *gone = calloc((size_t)r->argc, sizeof(*gone));
+	struct osc_target *gone = calloc(r->n, sizeof(*gone));
 	size_t n = 0;
 	int ret = 0;
 
 	if (!gone)
 		return osc_error_set(e, ENOMEM,
 				     "cannot remove targets: out of memory");
-	for (int i = 0; !ret && i < r->argc; i++)
-		ret = parse_id(r->argv[i], &gone[i].id, e);
-	for (int i = 0; !ret && i < r->argc; i++) {
-		ret = osc_module_del(m, gone[i].id, &gone[i], e);
+	while (!ret && n < r->n) {
+		ret = osc_module_del(m, r->numbers[n], &gone[n], e);
 		n += !ret;
 	}
 	/* What was removed is shown even when the next one failed: these
@@ -182,14 +164,15 @@ static int do_del(struct osc_module *m, const struct request *r,
 
 static const struct verb {
 	const char *name;
-	int min, max; /* how many arguments follow */
+	int min, max; /* how many numbers follow */
+	const char *what; /* they are */
 	int (*run)(struct osc_module *m, const struct request *r,
 		   struct osc_error *e);
 } verbs[] = {
-	{ "list", 0, 0, do_list },
-	{ "add", 1, 1, do_add },
-	{ "show", 1, 1, do_show },
-	{ "del", 1, 4096, do_del },
+	{ "list", 0, 0, "", do_list },
+	{ "add", 1, 1, "pid", do_add },
+	{ "show", 1, 1, "target", do_show },
+	{ "del", 1, 4096, "target", do_del },
 };
 
 static const struct verb *find_verb(const char *name, int arguments)
@@ -204,17 +187,40 @@ static const struct verb *find_verb(const char *name, int arguments)
 	return NULL;
 }
 
-static int run(const struct verb *verb, const struct request *r)
+/* All numbers are read before the module is asked for anything. */
+static int parse_numbers(const struct verb *verb, char **argv,
+			 struct request *r, struct osc_error *e)
+{
+	uint64_t value = 0;
+	int ret = 0;
+
+	r->numbers = calloc(r->n + 1, sizeof(*r->numbers));
+	if (!r->numbers)
+		return osc_error_set(e, ENOMEM,
+				     "cannot use targets: out of memory");
+	/* No pid is larger either, nor will a target's number get there. */
+	for (size_t i = 0; !ret && i < r->n; i++) {
+		ret = osc_parse_u64(verb->what, argv[i], 1, INT32_MAX, &value,
+				    e);
+		r->numbers[i] = (uint32_t)value;
+	}
+	return ret;
+}
+
+static int run(const struct verb *verb, char **argv, struct request *r)
 {
 	struct osc_module *m = NULL;
 	struct osc_error e = { 0 };
-	int ret = osc_module_open(&m, &e);
+	int ret = parse_numbers(verb, argv, r, &e);
 
+	if (!ret)
+		ret = osc_module_open(&m, &e);
 	if (ret == -ENOENT)
 		ret = osc_module_missing("use targets", &e);
 	if (!ret)
 		ret = verb->run(m, r, &e);
 	osc_module_close(m);
+	free(r->numbers);
 	return osc_cli_end("targets", ret, &e);
 }
 
@@ -246,14 +252,12 @@ int cmd_targets(int argc, char **argv)
 			return osc_cli_usage("targets");
 		}
 	}
-	r.argc = argc - optind - 1;
-	r.argv = argv + optind + 1;
-	if (optind == argc)
-		r.argc = 0;
-	verb = find_verb(optind < argc ? argv[optind] : "list", r.argc);
+	if (optind < argc)
+		r.n = (size_t)(argc - optind - 1);
+	verb = find_verb(optind < argc ? argv[optind] : "list", (int)r.n);
 	if (!verb) {
 		usage(stderr);
 		return OSC_EXIT_USAGE;
 	}
-	return run(verb, &r);
+	return run(verb, argv + optind + 1, &r);
 }

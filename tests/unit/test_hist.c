@@ -23,7 +23,9 @@ static uint64_t next(uint64_t *state)
 /* Spread over many powers of two, as latencies are. */
 static uint64_t latency(uint64_t *state)
 {
-	return next(state) >> (24 + next(state) % 40);
+	unsigned int shift = 24 + (unsigned int)(next(state) % 40);
+
+	return next(state) >> shift;
 }
 
 static int ascending(const void *a, const void *b)
@@ -59,6 +61,21 @@ static void percentiles_are_those_of_the_sorted_values(void **unused)
 	}
 	assert_int_equal(osc_hist_percentile(&h, 100), values[N - 1]);
 	assert_int_equal(h.min, values[0]);
+}
+
+static void the_rank_is_exact_where_it_can_be(void **unused)
+{
+	static struct osc_hist h;
+
+	(void)unused;
+	for (uint64_t n = 1000; n <= 100000; n += 1000) {
+		osc_hist_init(&h);
+		for (uint64_t i = 0; i < n - n / 1000; i++)
+			osc_hist_record(&h, 1);
+		for (uint64_t i = 0; i < n / 1000; i++)
+			osc_hist_record(&h, 2);
+		assert_int_equal(osc_hist_percentile(&h, 99.9), 1);
+	}
 }
 
 static void merged_halves_are_the_whole(void **unused)
@@ -140,6 +157,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(percentiles_are_those_of_the_sorted_values),
+		cmocka_unit_test(the_rank_is_exact_where_it_can_be),
 		cmocka_unit_test(merged_halves_are_the_whole),
 		cmocka_unit_test(extreme_values_have_a_slot),
 		cmocka_unit_test(nothing_recorded_is_null),

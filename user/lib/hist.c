@@ -24,8 +24,9 @@ void osc_hist_merge(struct osc_hist *to, const struct osc_hist *from)
 
 uint64_t osc_hist_percentile(const struct osc_hist *h, double percent)
 {
-	double exact = ceil(percent / 100 * (double)h->count);
-	uint64_t rank = exact < 1 ? 1 : (uint64_t)exact, seen = 0;
+	/* 99.9 is no binary number: its last bit must not cost a rank. */
+	double exact = percent / 100 * (double)h->count * (1 - 1e-12);
+	uint64_t rank = exact < 1 ? 1 : (uint64_t)ceil(exact), seen = 0;
 
 	if (!h->count)
 		return 0;

@@ -1,0 +1,227 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# osconcepts load as a person types it, against our own servers: what it counts
+# is what they count, what goes wrong is told. No test judges a time. Short
+# runs on a busy machine may be found invalid, so the exit status may be 4
+# where it is not what is tested.
+
+bats_require_minimum_version 1.5.0
+# shellcheck source=tests/cli/lib/serve.bash
+source "$BATS_TEST_DIRNAME/lib/serve.bash"
+
+setup()
+{
+	servers=()
+}
+
+teardown()
+{
+	end_servers
+}
+
+# load ARGUMENTS: its document in $json; $status is 0 or 4.
+load()
+{
+	json=$BATS_TEST_TMPDIR/load.json
+	status=0
+	timeout 100 "$osconcepts" load "$@" --json >"$json" 2>"$BATS_TEST_TMPDIR/load.err" || status=$?
+	((status == 0 || status == 4)) || { cat "$BATS_TEST_TMPDIR/load.err"; return 1; }
+}
+
+# is FILTER VALUE: what jq finds in $json.
+is()
+{
+	local got
+	got=$(jq -c "$1" "$json")
+	[[ $got == "$2" ]] || { echo "$1 is $got, not $2"; return 1; }
+}
+
+@test "--help names every option" {
+	run -0 "$osconcepts" load --help
+	for word in --connections --duration --requests --rate --arrival --requests-per-connection \
+		--pipeline --warmup --timeout --threads --cpus --method --header --expect-status \
+		--json --no-progress; do
+		[[ $output == *"$word"* ]] || { echo "no $word"; return 1; }
+	done
+}
+
+@test "wrong usage is told, with what would be right, and exits 2" {
+	local args
+	for args in "" "http://127.0.0.1/" "http://127.0.0.1/ -n 1 -d 1" "https://127.0.0.1/ -n 1" \
+		"127.0.0.1:80 -n 1" "http://127.0.0.1:0/ -n 1" "http://127.0.0.1/ -n 0" \
+		"http://127.0.0.1/ -n 1 -c 0" "http://127.0.0.1/ -n 1 -r x" \
+		"http://127.0.0.1/ -n 9 -c 2 -t 3" "http://127.0.0.1/ -n 9 --arrival poisson" \
+		"http://127.0.0.1/ -n 9 -r 9 --arrival often" "http://127.0.0.1/ -n 1 -X g\$t" \
+		"http://127.0.0.1/ -n 1 -H nothing" "http://127.0.0.1/ -n 1 -H Host:x" \
+		"http://127.0.0.1/ http://127.0.0.1/ -n 1" "http://127.0.0.1/ -n 1 --cpus x" \
+		"--no-such-flag"; do
+		# shellcheck disable=SC2086
+		run -2 "$osconcepts" load $args
+		[[ $output == *osconcepts* ]]
+	done
+	run -2 "$osconcepts" load https://127.0.0.1/ -n 1
+	[[ $output == *"not https; try http://"* ]]
+}
+
+@test "requests and connections are those that the server counted, under every model" {
+	local model
+	for model in $(models); do
+		start "$model"
+		load "$url/" -n 1000 -c 8
+		is .requests 1000
+		is .errors '{}'
+		is '[.histogram.slots[][1]] | add' 1000
+		opened=$(jq .connections_opened "$json")
+		load "$url/" -n 300 -c 8 -k 1
+		is .requests 300
+		is .connections_opened 300
+		load "$url/bytes/100000" -n 50 -c 4 -p 4 -k 7
+		is .requests 50
+		is .errors '{}'
+		opened=$((opened + 300 + $(jq .connections_opened "$json")))
+		stop
+		[[ $(booked requests) == 1350 ]]
+		[[ $(booked accepts) == "$opened" ]]
+	done
+}
+
+@test "threads share the requests and the rate" {
+	start epoll
+	load "$url/" -n 1001 -c 7 -t 3
+	is .requests 1001
+	load "$url/" -n 500 -c 7 -t 3 -r 5000 --arrival poisson
+	is .requests 500
+	is .unsent 0
+	is .mode '"open"'
+	is '.lag_us.p99 > 0' true
+	stop
+	[[ $(booked requests) == 1501 ]]
+}
+
+@test "the warm-up is made and told apart" {
+	start epoll
+	load "$url/" -d 300ms -c 2 -r 200 --warmup 200ms
+	is '.requests + .warmup_requests' 100
+	is '.warmup_requests' 40
+	stop
+	[[ $(booked requests) == 100 ]]
+}
+
+@test "a server stopped for a while shows in latency, and not in service time" {
+	start epoll
+	# Those who serve, where the server is a master and its workers.
+	mapfile -t workers < <(pgrep -P "$server")
+	((${#workers[@]})) || workers=("$server")
+	(sleep 0.5; kill -STOP "${workers[@]}"; sleep 1; kill -CONT "${workers[@]}") 3>&- &
+	stopper=$!
+	load "$url/" -n 1000 -c 4 -r 400
+	wait "$stopper"
+	is .requests 1000
+	# Slots of 500 ms (2926) and above: those due in the first half of it.
+	slow='map(select(.[0] >= 2926) | .[1]) | add // 0'
+	waited=$(jq "[.histogram.slots] | .[0] | $slow" "$json")
+	served=$(jq "[.service_histogram.slots] | .[0] | $slow" "$json")
+	echo "waited $waited, served slowly $served"
+	((served <= 4 && waited >= 20 * (served + 1)))
+	stop
+}
+
+@test "a wrong status is an error, unless it is wanted" {
+	start epoll
+	run -4 "$osconcepts" load "$url/nowhere" -n 200 -c 2
+	[[ $output == *status.404*200* && $output == *INVALID* ]]
+	load "$url/nowhere" -n 200 -c 2 --expect-status 404
+	is .errors '{}'
+	load "$url/" -n 200 -c 2 --expect-status 404
+	is '.errors' '{"status.200":200}'
+	stop
+}
+
+@test "HEAD has no body to wait for, and fields are sent" {
+	start epoll
+	load "$url/bytes/1000" -n 100 -c 2 -X HEAD -H 'X-One: 1' -H 'X-Two: 2'
+	is .requests 100
+	is .errors '{}'
+	stop
+}
+
+@test "IPv6 addresses and names are understood" {
+	start epoll
+	load "http://localhost:$port/" -n 10 -c 1
+	is .requests 10
+	is .errors '{}'
+	stop
+	start epoll --address ::1 || skip "no IPv6 here"
+	load "http://[::1]:$port/" -n 10 -c 1
+	is .requests 10
+	stop
+}
+
+@test "nobody listening is one clear error, exit 1" {
+	start epoll
+	stop
+	run -1 --separate-stderr "$osconcepts" load "$url/" -d 60s --json
+	[[ -z $output ]]
+	# shellcheck disable=SC2154
+	[[ $stderr == *"cannot connect to 127.0.0.1:$port: connect.ECONNREFUSED; "*"start the server"* ]]
+	run -1 "$osconcepts" load http://no-such-host.invalid/ -n 1
+	[[ $output == *"cannot resolve 'no-such-host.invalid'"*"; try "* ]]
+}
+
+@test "a server killed in mid-run is told and does not hang" {
+	start epoll
+	(sleep 0.5; kill -KILL "$server") 3>&- &
+	run -4 timeout 60 "$osconcepts" load "$url/" -n 100000000 -c 4 --timeout 1s
+	[[ $output == *connect.ECONNREFUSED* && $output == *"could not be reached any more"* ]]
+	[[ $output == *"never sent"* ]]
+}
+
+@test "signals leave a partial result and 128 + their number" {
+	start epoll
+	for row in INT:130 TERM:143; do
+		"$osconcepts" load "$url/" -d 60s -c 2 --json >"$BATS_TEST_TMPDIR/part.json" 3>&- &
+		pid=$!
+		sleep 1
+		kill "-${row%:*}" "$pid"
+		status=0
+		wait "$pid" || status=$?
+		[[ $status == "${row#*:}" ]]
+		[[ $(jq .partial "$BATS_TEST_TMPDIR/part.json") == true ]]
+		[[ $(jq '.requests > 0' "$BATS_TEST_TMPDIR/part.json") == true ]]
+	done
+	stop
+}
+
+@test "output that cannot be written is exit 1" {
+	[[ -w /dev/full ]] || skip "no /dev/full"
+	start epoll
+	run -1 --separate-stderr bash -c '"$0" load "$1" -n 200 --json >/dev/full' "$osconcepts" "$url/"
+	[[ $stderr == *"No space left on device"* ]]
+	run -1 --separate-stderr bash -c '"$0" load "$1" -n 200 >/dev/full' "$osconcepts" "$url/"
+	[[ $stderr == *"No space left on device"* ]]
+	stop
+}
+
+@test "too few descriptors: the soft limit is raised, the hard one named" {
+	start epoll
+	run bash -c 'ulimit -Sn 32; "$0" load "$1" -n 200 -c 64 --json' "$osconcepts" "$url/"
+	((status == 0 || status == 4))
+	run -1 bash -c 'ulimit -n 64; exec "$0" load "$1" -n 200 -c 64' "$osconcepts" "$url/"
+	[[ $output == *RLIMIT_NOFILE*"is 64, 83 are needed; try --connections 45"* ]]
+	run bash -c 'ulimit -n 64; exec "$0" load "$1" -n 200 -c 45' "$osconcepts" "$url/"
+	((status == 0 || status == 4))
+	stop
+}
+
+@test "progress goes to a terminal only, and not with NO_COLOR" {
+	start epoll
+	local command="$osconcepts load $url/ -d 1200ms -c 2 -r 500 --json"
+	run script -qec "$command >/dev/null" /dev/null
+	[[ $output == *"requests/s, p99 "*"to go"* ]]
+	NO_COLOR=1 run script -qec "$command >/dev/null" /dev/null
+	[[ $output != *"to go"* ]]
+	run script -qec "$command --no-progress >/dev/null" /dev/null
+	[[ $output != *"to go"* ]]
+	stop
+}

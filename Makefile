@@ -4,6 +4,7 @@
 BUILD	?= build
 prefix	?= /usr/local
 bindir	?= $(prefix)/bin
+includedir ?= $(prefix)/include
 mandir	?= $(prefix)/share/man
 completiondir ?= $(prefix)/share/bash-completion/completions
 DESTDIR	?=
@@ -99,6 +100,33 @@ module: ## build the module for KDIR, by default the running kernel's headers
 
 modules-all: ## build the module for Debian's 6.1 and 6.12
 	BUILD=$(BUILD) scripts/module $(SERIES)
+
+pages	:= $(wildcard Documentation/man/*.[1-9])
+
+install: all ## install programs, man pages, completion and the header
+	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(completiondir) \
+		$(DESTDIR)$(includedir)/linux
+	install -m 755 $(BUILD)/osconcepts $(BUILD)/osconceptsd \
+		$(DESTDIR)$(bindir)
+	install -m 644 Documentation/completion/osconcepts.bash \
+		$(DESTDIR)$(completiondir)/osconcepts
+	ln -sf osconcepts $(DESTDIR)$(completiondir)/osconceptsd
+	install -m 644 kmod/include/uapi/linux/osconcepts.h \
+		$(DESTDIR)$(includedir)/linux
+	set -e; for page in $(pages); do \
+		dir=$(DESTDIR)$(mandir)/man$${page##*.}; \
+		install -d $$dir; install -m 644 $$page $$dir; \
+	done
+
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(bindir)/osconcepts $(DESTDIR)$(bindir)/osconceptsd \
+		$(DESTDIR)$(completiondir)/osconcepts \
+		$(DESTDIR)$(completiondir)/osconceptsd \
+		$(DESTDIR)$(includedir)/linux/osconcepts.h
+	set -e; for page in $(pages); do \
+		rm -f $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}; \
+	done
+.PHONY: install uninstall
 
 help: ## list these targets
 	@awk 'BEGIN { FS = ":.*## "; print "Targets:" } \

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# Completion of osconcepts and osconceptsd for bash. The options of a command
+# are a row here; tests/cli/completion.bats holds them against its --help.
+
+declare -gA _osconcepts_options=(
+	[stat]='--pid --duration --interval --json --output --source --help'
+	[watch]='--pid --interval --count --json --source --help'
+	[monitor]='--json --help'
+	[targets]='--no-follow --json --help'
+	[sources]='--json --help'
+	[serve]='--model --port --address --workers --max-connections
+		--backlog --cpus --header-timeout --idle-timeout
+		--write-timeout --grace --max-header --max-body --account
+		--ready-fd --list --json --quiet --help'
+	[load]='--connections --duration --requests --rate --arrival
+		--requests-per-connection --pipeline --warmup --timeout
+		--threads --cpus --method --header --expect-status --json
+		--no-progress --help'
+	[compare]='--models --modes --connections --duration --requests
+		--runs --path --workers --interval --source --server-cpus
+		--client-cpus --socket --json --html --no-progress --help'
+	[osconceptsd]='--socket --group --counters --osconcepts --client-fd
+		--help --version'
+)
+
+# Options whose next word is a value.
+declare -gA _osconcepts_values=(
+	[stat]='-p --pid -d --duration -I --interval -o --output --source'
+	[watch]='-p --pid -i --interval -n --count --source'
+	[serve]='-m --model -p --port -a --address -w --workers
+		--max-connections --backlog --cpus --header-timeout
+		--idle-timeout --write-timeout --grace --max-header
+		--max-body --account --ready-fd'
+	[load]='-c --connections -d --duration -n --requests -r --rate
+		--arrival -k --requests-per-connection -p --pipeline --warmup
+		--timeout -t --threads --cpus -X --method -H --header
+		--expect-status'
+	[compare]='--models --modes -c --connections -d --duration -n
+		--requests -r --runs --path --workers --interval --source
+		--server-cpus --client-cpus --socket --json --html'
+	[osconceptsd]='--socket --group --counters --osconcepts --client-fd'
+)
+
+_osconcepts_words()
+{
+	mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur")
+}
+
+# What may follow the option $1 of the command $2; fails if it takes no value.
+_osconcepts_value()
+{
+	[[ ${_osconcepts_values[$2]-} =~ (^|[[:space:]])"$1"($|[[:space:]]) ]] ||
+		return 1
+	case $1 in
+	-p | --pid)
+		[[ $2 != stat && $2 != watch ]] ||
+			_osconcepts_words "$(cd /proc && echo [0-9]*)" ;;
+	--source | --counters) _osconcepts_words 'auto module procfs' ;;
+	-m | --model) _osconcepts_words 'fork thread epoll' ;;
+	--models) _osconcepts_words 'fork thread epoll fork,thread,epoll' ;;
+	--modes) _osconcepts_words 'keepalive close keepalive,close' ;;
+	--arrival) _osconcepts_words 'constant poisson' ;;
+	--group) mapfile -t COMPREPLY < <(compgen -g -- "$cur") ;;
+	-o | --output | --json | --html | --account | --socket | --osconcepts)
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		compopt -o filenames 2>/dev/null || true ;;
+	esac
+}
+
+# The words that follow a command and are no options.
+_osconcepts_argument()
+{
+	case $1 in
+	stat)
+		mapfile -t COMPREPLY < <(compgen -c -- "$cur") ;;
+	targets)
+		case $prev in
+		targets) _osconcepts_words 'list add show del' ;;
+		add) _osconcepts_words "$(cd /proc && echo [0-9]*)" ;;
+		show | del)
+			_osconcepts_words "$(osconcepts targets 2>/dev/null |
+				awk 'NR > 1 { print $1 }')" ;;
+		esac ;;
+	load)
+		_osconcepts_words 'http://127.0.0.1:8080/' ;;
+	esac
+}
+
+# The place of the command that `stat` counts, if it has been typed.
+_osconcepts_counted()
+{
+	local i
+	[[ ${COMP_WORDS[1]} == stat ]] || return
+	for ((i = 2; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		--)
+			echo $((i + 1))
+			return ;;
+		-*)
+			[[ " ${_osconcepts_values[stat]} " == \
+				*" ${COMP_WORDS[i]} "* ]] && ((i++)) ;;
+		*)
+			echo "$i"
+			return ;;
+		esac
+	done
+}
+
+_osconcepts()
+{
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+	local command=osconceptsd counted
+
+	COMPREPLY=()
+	if [[ ${COMP_WORDS[0]##*/} != osconceptsd ]]; then
+		if ((COMP_CWORD == 1)); then
+			_osconcepts_words 'stat watch monitor targets sources
+				serve load compare --help --version'
+			return
+		fi
+		command=${COMP_WORDS[1]}
+	fi
+	# Behind `stat COMMAND` its own completion goes on.
+	counted=$(_osconcepts_counted) || counted=
+	if [[ $counted ]] && declare -F _command_offset >/dev/null; then
+		_command_offset "$counted"
+		return
+	fi
+	_osconcepts_value "$prev" "$command" && return
+	if [[ $cur == -* ]]; then
+		_osconcepts_words "${_osconcepts_options[$command]-}"
+	else
+		_osconcepts_argument "$command"
+	fi
+}
+
+complete -F _osconcepts osconcepts osconceptsd

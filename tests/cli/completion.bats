@@ -1,0 +1,77 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The bash completion, held against what the programs say of themselves.
+
+bats_require_minimum_version 1.5.0
+
+setup()
+{
+	top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd -P)
+	PATH=${BUILD:-$top/build}:$PATH
+	source "$top/Documentation/completion/osconcepts.bash"
+}
+
+commands()
+{
+	osconcepts --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]\+\) .*/\1/p'
+}
+
+# complete_line WORD…: what is offered for the last word.
+complete_line()
+{
+	COMP_WORDS=("$@")
+	COMP_CWORD=$(($# - 1))
+	COMPREPLY=()
+	_osconcepts
+	printf '%s\n' "${COMPREPLY[@]}" | sort -u
+}
+
+# The long options in the help that the words print.
+long_options()
+{
+	"$@" --help |
+		sed -nE 's/^ {2,6}(-[A-Za-z], )? *(--[a-z-]+).*/\2/p' | sort -u
+}
+
+@test "every command of --help is offered, and none that is not there" {
+	run -0 diff <(complete_line osconcepts '' | grep -v '^-') \
+		<(commands | sort)
+}
+
+@test "every command offers the options of its --help, and only these" {
+	for command in $(commands); do
+		run -0 diff <(complete_line osconcepts "$command" --) \
+			<(long_options osconcepts "$command")
+	done
+	run -0 diff <(complete_line osconceptsd --) <(long_options osconceptsd)
+}
+
+@test "an option that takes a value is followed by one, not by an option" {
+	for command in $(commands); do
+		while read -r option; do
+			[[ -z $(complete_line osconcepts "$command" "$option" --) ]]
+		done < <(osconcepts "$command" --help |
+			sed -nE 's/^ {2,6}(-[A-Za-z], )? *(--[a-z-]+) '"'?"'[A-Z].*/\2/p')
+	done
+}
+
+@test "values that are known are offered" {
+	[[ $(complete_line osconcepts stat --source m) == module ]]
+	[[ $(complete_line osconcepts serve --model f) == fork ]]
+	[[ $(complete_line osconceptsd --counters p) == procfs ]]
+	complete_line osconcepts stat -p '' | grep -qx 1
+	complete_line osconcepts targets '' | grep -qx add
+}
+
+@test "a file is completed after --output" {
+	touch "$BATS_TEST_TMPDIR/result.json"
+	run -0 complete_line osconcepts stat -o "$BATS_TEST_TMPDIR/res"
+	[[ $output == "$BATS_TEST_TMPDIR/result.json" ]]
+}
+
+@test "behind stat a command is completed" {
+	complete_line osconcepts stat mandat
+	run -0 complete_line osconcepts stat --json bas
+	[[ $'\n'$output$'\n' == *$'\n'bash$'\n'* ]]
+}

@@ -9,6 +9,7 @@ setup()
 {
 	top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd -P)
 	PATH=${BUILD:-$top/build}:$PATH
+	# shellcheck source=/dev/null
 	source "$top/Documentation/completion/osconcepts.bash"
 }
 

@@ -1,0 +1,201 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# osconcepts stat and watch, as far as /proc can count: the same everywhere.
+# What the module adds is tested in the guest, tests/vm/t-cli.sh.
+
+# $stat is a command with options; $stderr is set by bats.
+# shellcheck disable=SC2086,SC2154
+
+bats_require_minimum_version 1.5.0
+
+setup()
+{
+	top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd -P)
+	PATH=${BUILD:-$top/build}:$PATH
+	export OSCONCEPTS_EMULATED=0
+	json=$BATS_TEST_TMPDIR/json
+	stat="osconcepts stat --source procfs"
+}
+
+teardown()
+{
+	[[ -z ${sleeper-} ]] || kill "$sleeper" 2>/dev/null || true
+}
+
+need_jq()
+{
+	command -v jq >/dev/null || skip "no jq; try scripts/deps"
+}
+
+@test "the exit status is that of the command" {
+	run -3 $stat sh -c 'exit 3'
+	run -137 $stat sh -c 'kill -9 $$'
+	run -0 $stat true
+}
+
+@test "a command that cannot be run is 127 or 126, and says why" {
+	run -127 --separate-stderr $stat /nonexistent/program
+	[[ $stderr == *"cannot execute /nonexistent/program: No such file"* ]]
+	run -126 --separate-stderr $stat /etc/passwd
+	[[ $stderr == *"Permission denied"* ]]
+}
+
+@test "the command has stdout to itself, the counts are on stderr" {
+	run -0 --separate-stderr $stat echo hello
+	[[ $output == hello ]]
+	[[ $stderr == *"Counts of 'echo hello', source: procfs"* ]]
+	[[ $stderr == *page_faults_minor* && $stderr == *"seconds elapsed"* ]]
+}
+
+@test "epoll is not counted by /proc, and shown so" {
+	need_jq
+	run -0 --separate-stderr $stat true
+	grep -qE '^ +- epoll_wakeups +-$' <<<"$stderr"
+	$stat --json -o "$json" true
+	jq -e '.counters | .epoll_wakeups == null and .epoll_callbacks == null' "$json"
+}
+
+@test "the JSON names its schema, the command, its status and the platform" {
+	need_jq
+	run -5 $stat --json -o "$json" sh -c 'exit 5'
+	jq -e '.schema == "osconcepts-stat/1" and .source == "procfs" and
+		.command == ["sh", "-c", "exit 5"] and .exit_status == 5 and
+		.exit_signal == null and .system == false and
+		.counters.page_faults_minor > 0 and .elapsed_s > 0 and
+		.tasks_exited == 1 and .lost == 0 and
+		.platform.kernel != null and .platform.emulated == false' "$json"
+	run -134 $stat --json -o "$json" sh -c 'ulimit -c 0; kill -ABRT $$'
+	jq -e '.exit_status == null and .exit_signal == 6' "$json"
+}
+
+@test "children that came and went unseen are marked as lost" {
+	need_jq
+	$stat --json -o "$json" sh -c 'ls / >/dev/null; :'
+	jq -e '.lost >= 1' "$json"
+	run -0 $stat sh -c 'ls / >/dev/null; :'
+	[[ $output == *"Load the module for exact counts."* ]]
+}
+
+@test "a running process is counted until it ends" {
+	need_jq
+	sleep 0.3 &
+	$stat --json -p $! >"$json"
+	jq -e '.pid != null and .command == null and .tasks_live == 0' "$json"
+}
+
+@test "a running process is counted until Ctrl-C, which is no failure" {
+	need_jq
+	sleep 977 &
+	sleeper=$!
+	$stat --json -p "$sleeper" >"$json" &
+	counter=$!
+	# It has blocked the signal once it waits for it.
+	until grep -qs 'SigBlk:.*4003$' "/proc/$counter/status"; do sleep 0.05; done
+	kill -INT "$counter"
+	wait "$counter"
+	jq -e '.tasks_live == 1' "$json"
+	kill "$sleeper"
+}
+
+@test "a signal to us is the command's, and its counts still come" {
+	need_jq
+	run -0 bash -c '
+		osconcepts stat --source procfs --json -o '"$json"' sleep 978 &
+		until pgrep -P $! -x sleep >/dev/null; do sleep 0.05; done
+		kill -TERM $!
+		wait $!
+		[[ $? == 143 ]]'
+	jq -e '.exit_signal == 15' "$json"
+	run -1 pgrep -f 'sleep 978'
+}
+
+@test "the whole system is counted for a duration" {
+	need_jq
+	run -0 $stat -d 100ms
+	[[ $output == *"Counts of the whole system"* ]]
+	$stat -d 100ms --json >"$json"
+	jq -e '.system and .counters.context_switches > 0' "$json"
+}
+
+@test "a command that outlives the duration is ended" {
+	run -143 $stat -d 100ms sleep 979
+	run -1 pgrep -f 'sleep 979'
+}
+
+@test "-I prints a line for each interval, in JSON an object" {
+	need_jq
+	run -0 $stat -I 50 -d 260ms
+	[[ $(grep -cE '^ +0\.[0-9]{3} ' <<<"$output") -ge 3 ]]
+	$stat -I 50 -d 260ms --json >"$json"
+	jq -es '.[0].schema == "osconcepts-stat-interval/1" and
+		.[-1].schema == "osconcepts-stat/1"' "$json"
+}
+
+@test "a process that is not there is an error" {
+	sleep 0 &
+	pid=$!
+	wait "$pid"
+	run -1 $stat -p "$pid"
+	[[ $output == *"cannot watch process $pid: No such process; try"* ]]
+}
+
+@test "an output that cannot be written is an error, before the command runs" {
+	run -1 $stat -o /nonexistent/file touch "$BATS_TEST_TMPDIR/ran"
+	[[ $output == *"cannot write /nonexistent/file: No such file"* ]]
+	[[ ! -e $BATS_TEST_TMPDIR/ran ]]
+}
+
+@test "a full disk is an error" {
+	run -1 $stat -o /dev/full true
+	[[ $output == *"No space left"* ]]
+	run -1 bash -c "$stat -d 10ms --json >/dev/full"
+	[[ $output == *"No space left"* ]]
+	run -1 bash -c "osconcepts watch -n 1 -i 50ms >/dev/full"
+	[[ $output == *"No space left"* ]]
+}
+
+@test "a reader that has seen enough is no error" {
+	run -0 bash -o pipefail -c "osconcepts watch -i 10ms | head -n 1"
+}
+
+@test "wrong values are usage errors that name the flag" {
+	run -2 $stat -p 0
+	[[ $output == *"--pid '0'"* ]]
+	run -2 $stat -I 1 true
+	run -2 $stat -d soon true
+	[[ $output == *"--duration 'soon': not a duration"* ]]
+	run -2 osconcepts stat --source magic true
+	[[ $output == *"try auto, module or procfs"* ]]
+	run -2 $stat -p 1 true
+	run -2 osconcepts watch -n 0
+	run -2 osconcepts watch extra
+}
+
+@test "options behind the command are the command's" {
+	run -0 --separate-stderr $stat echo --json -p
+	[[ $output == "--json -p" ]]
+}
+
+@test "the module, asked for and not loaded, is exit 77 with what to try" {
+	[[ ! -e /proc/osconcepts ]] || skip "the module is loaded"
+	run -77 osconcepts stat --source module true
+	[[ $output == *"is not loaded; try: sudo insmod"* ]]
+	run -77 osconcepts watch --source module
+}
+
+@test "watch prints as many reports as were asked for" {
+	need_jq
+	run -0 osconcepts watch --source procfs -n 2 -i 50ms
+	[[ $(grep -c '^system' <<<"$output") == 2 ]]
+	[[ $output != *$'\e'* ]]
+	osconcepts watch --source procfs -n 2 -i 50ms --json >"$json"
+	jq -es 'length == 2 and .[0].schema == "osconcepts-watch/1" and
+		.[1].rates[0].per_second.context_switches >= 0' "$json"
+}
+
+@test "watch redraws in place on a terminal" {
+	command -v script >/dev/null || skip "no script(1)"
+	run -0 script -qec "osconcepts watch --source procfs -n 2 -i 50ms" /dev/null
+	[[ $output == *$'\e[H'*$'\e[J'* ]]
+}

@@ -77,16 +77,18 @@ static void send_bytes(struct engine *g, const void *data, size_t len)
 	g->sent[g->sent_len] = '\0';
 }
 
+/* Takes the body in odd pieces, as a slow socket would. */
 static void send_stream(struct engine *g)
 {
 	struct iovec iov[OSC_RESPONSE_IOV];
 	int nr = osc_response_pattern(iov, g->exchange.route.n,
 				      g->exchange.stream_left);
 
-	for (int i = 0; i < nr; i++) {
-		send_bytes(g, iov[i].iov_base, iov[i].iov_len);
-		g->exchange.stream_left -= iov[i].iov_len;
-	}
+	assert_true(nr > 0);
+	if (iov[0].iov_len > 777)
+		iov[0].iov_len = 777;
+	send_bytes(g, iov[0].iov_base, iov[0].iov_len);
+	g->exchange.stream_left -= iov[0].iov_len;
 }
 
 static void feed(struct engine *g, const char *data, size_t len)
@@ -231,6 +233,9 @@ static void a_refused_request_ends_the_connection(void **state)
 	feed(g, "", 0);
 	assert_int_equal(g->last, OSC_NEXT_LINGER);
 	assert_int_equal(g->sent_len, 0);
+	/* Nothing behind it yet, but something may be on its way. */
+	feed_text(g, "GET / HTTP/1.1\r\n\r\n");
+	assert_int_equal(g->last, OSC_NEXT_LINGER);
 }
 
 static void statuses_are_as_documented(void **state)

@@ -43,10 +43,11 @@ static bool take_head(struct osc_exchange *x, struct osc_service *s,
 		return false;
 	}
 	if (status != OSC_HTTP_COMPLETE) {
-		/* Where the next request would begin is unknown. */
+		/* Where the next request would begin is unknown: the input
+		 * stays unused.
+		 */
 		refuse(s, out, status);
 		x->parser.close = true;
-		x->refused = true;
 		x->phase = OSC_EXCHANGE_OVER;
 		return true;
 	}
@@ -121,11 +122,9 @@ static bool take_answer(struct osc_exchange *x, struct osc_service *s,
 }
 
 /* A client told to close in mid-drain may have sent more than was read. */
-static bool unread_likely(const struct osc_exchange *x,
-			  const struct osc_service *s, bool more)
+static bool unread_likely(const struct osc_service *s, bool more)
 {
-	return x->refused || more ||
-	       atomic_load_explicit(s->draining, memory_order_relaxed);
+	return more || atomic_load_explicit(s->draining, memory_order_relaxed);
 }
 
 enum osc_next osc_exchange_run(struct osc_exchange *x, struct osc_service *s,
@@ -171,7 +170,7 @@ enum osc_next osc_exchange_run(struct osc_exchange *x, struct osc_service *s,
 			break;
 		case OSC_EXCHANGE_OVER:
 			if (x->parser.close)
-				return unread_likely(x, s, len > *used) ?
+				return unread_likely(s, len > *used) ?
 					       OSC_NEXT_LINGER :
 					       OSC_NEXT_CLOSE;
 			memset(x, 0, sizeof(*x));

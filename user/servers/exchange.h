@@ -41,7 +41,6 @@ struct osc_exchange {
 	uint64_t stream_left; /* of the answer; the engine counts it down */
 	uint8_t phase;
 	bool slept;
-	bool refused; /* the rest of the input means nothing */
 	bool renewed; /* the last run finished a request: time limits restart */
 };
 

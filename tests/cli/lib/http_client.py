@@ -247,6 +247,23 @@ def slow_reader(port):
             pass
 
 
+def drip(port, seconds):
+    """Takes a few bytes at a time. That the server has ended the connection
+    shows in its books alone: what is in its socket's buffer still comes.
+    """
+    end = time.monotonic() + float(seconds)
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        s.settimeout(TIMEOUT_S)
+        s.connect(("127.0.0.1", port))
+        s.sendall(request("/bytes/1000000000"))
+        try:
+            while time.monotonic() < end and s.recv(400):
+                time.sleep(0.02)
+        except ConnectionResetError:
+            pass
+
+
 def idle_many(port, count):
     """Idle connections do not keep others from being served."""
     many = [connect(int(port)) for _ in range(int(count))]
@@ -363,7 +380,7 @@ def waiting(port, count):
 
 
 CHECKS = [pieces, deep_pipeline, statuses, big_refusal, expect_continue, half_close, reset,
-          slow_head, idle, slow_reader, idle_many, under_load, in_flight, hold, waiting]
+          slow_head, idle, slow_reader, drip, idle_many, under_load, in_flight, hold, waiting]
 
 
 def main():

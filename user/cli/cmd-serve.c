@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "lib/clock.h"
 #include "lib/cpus.h"
+#include "lib/output.h"
 #include "lib/parse.h"
 #include "servers/engine.h"
 #include "servers/server.h"
@@ -69,44 +70,41 @@ static void usage(FILE *out)
 	      out);
 }
 
-static int list_models(void)
+static int list_models(struct osc_error *e)
 {
-	json_t *array = json_array();
-	int failed = !array;
+	static const struct osc_column columns[] = {
+		{ "model", "MODEL", OSC_COLUMN_TEXT },
+		{ "family", "FAMILY", OSC_COLUMN_TEXT },
+		{ "summary", "HOW IT WAITS", OSC_COLUMN_TEXT },
+		{ "works_like", "WORKS LIKE", OSC_COLUMN_TEXT },
+	};
+	struct osc_table *t =
+		osc_table_new(columns, sizeof(columns) / sizeof(*columns));
+	int ret;
 
-	for (const struct osc_engine *m = osc_engines; json && m->name; m++)
-		failed |= json_array_append_new(
-			array,
-			json_pack("{s:s, s:s, s:s, s:s}", "model", m->name,
-				  "family", m->family, "works_like",
-				  m->works_like, "summary", m->summary));
-	if (json && !failed)
-		failed = json_dumpf(array, stdout, JSON_INDENT(2)) ||
-			 putchar('\n') == EOF;
-	json_decref(array);
-	if (failed) {
-		fputs("osconcepts serve: cannot write the list: out of memory\n",
-		      stderr);
-		return OSC_EXIT_FAILED;
+	if (!t)
+		return osc_error_set(e, ENOMEM,
+				     "cannot list the models: out of memory");
+	for (const struct osc_engine *m = osc_engines; m->name; m++) {
+		osc_table_row(t);
+		osc_table_text(t, "model", m->name);
+		osc_table_text(t, "family", m->family);
+		osc_table_text(t, "summary", m->summary);
+		osc_table_text(t, "works_like", m->works_like);
 	}
-	if (json)
-		return osc_cli_finish(NAME, OSC_EXIT_OK);
-	printf("%-8s %-8s %-52s %s\n", "MODEL", "FAMILY", "HOW IT WAITS",
-	       "WORKS LIKE");
-	for (const struct osc_engine *m = osc_engines; m->name; m++)
-		printf("%-8s %-8s %-52s %s\n", m->name, m->family, m->summary,
-		       m->works_like);
-	return osc_cli_finish(NAME, OSC_EXIT_OK);
+	ret = json ? osc_json_print(osc_table_json(t), stdout, e) :
+		     osc_table_print(t, stdout, e);
+	osc_table_free(t);
+	return ret == -EPIPE ? 0 : ret;
 }
 
-/* Takes o over, NULL included: a line that cannot be made is left out. */
+/* Takes o over. A line that did not arrive is no reason not to serve. */
 static void print_document(json_t *o)
 {
-	if (o && !json_dumpf(o, stdout, JSON_COMPACT))
-		putchar('\n');
-	json_decref(o);
-	/* Before the engine forks: a child must not hold it too. */
-	fflush(stdout);
+	struct osc_error e = { 0 };
+
+	if (osc_json_print_line(o, stdout, &e))
+		fprintf(stderr, "osconcepts serve: %s\n", e.text);
 }
 
 static void print_start_json(const struct osc_server_start *s)
@@ -353,6 +351,8 @@ int cmd_serve(int argc, char **argv)
 	bool list = false;
 	int opt;
 
+	/* What getopt's messages begin with. */
+	argv[0] = (char *)"osconcepts serve";
 	osc_server_defaults(&config);
 	while ((opt = getopt_long(argc, argv, "m:p:a:w:ljqh", options, NULL)) !=
 	       -1) {
@@ -375,7 +375,7 @@ int cmd_serve(int argc, char **argv)
 		return osc_cli_usage(NAME);
 	}
 	if (list)
-		return list_models();
+		return list_models(&e) ? osc_cli_fail(NAME, &e) : OSC_EXIT_OK;
 	if (check(&config, &e) || osc_server_run(&config, started, &report, &e))
 		return osc_cli_fail(NAME, &e);
 	return print_end(&report, &config);

@@ -509,6 +509,19 @@ static void what_the_callback_says_ends_the_request(void **state)
 	osc_netlink_close(nl);
 }
 
+static void a_module_of_another_version_is_told(void **state)
+{
+	(void)state;
+	assert_int_equal(
+		osc_module_check_version(OSCONCEPTS_FAMILY_VERSION, &e), 0);
+	assert_int_equal(osc_module_check_version(OSCONCEPTS_FAMILY_VERSION + 1,
+						  &e),
+			 -EPROTONOSUPPORT);
+	assert_int_equal(e.exit_code, OSC_EXIT_MISSING);
+	assert_non_null(strstr(e.text, "module of another version"));
+	assert_non_null(strstr(e.text, "; try"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -533,6 +546,7 @@ int main(void)
 		cmocka_unit_test(a_dump_that_changed_is_marked),
 		cmocka_unit_test(a_dump_can_end_in_an_error),
 		cmocka_unit_test(answers_that_make_no_sense_are_refused),
+		cmocka_unit_test(a_module_of_another_version_is_told),
 		cmocka_unit_test(finds_a_family_and_its_groups),
 		cmocka_unit_test(dumps_a_real_family),
 		cmocka_unit_test(a_real_refusal_says_why),

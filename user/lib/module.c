@@ -44,17 +44,16 @@ int osc_module_missing(const char *what, struct osc_error *e)
 		what);
 }
 
-static int check_version(const struct osc_netlink_family *family,
-			 struct osc_error *e)
+int osc_module_check_version(uint32_t version, struct osc_error *e)
 {
-	if (family->version == OSCONCEPTS_FAMILY_VERSION)
+	if (version == OSCONCEPTS_FAMILY_VERSION)
 		return 0;
 	return osc_error_set_exit(
 		e, OSC_EXIT_MISSING, EPROTONOSUPPORT,
 		"cannot use the module: module of another version: it speaks "
 		"%u and this program %u; try: sudo rmmod osconcepts && sudo "
 		"insmod build/kmod/$(uname -r)/osconcepts.ko",
-		family->version, OSCONCEPTS_FAMILY_VERSION);
+		version, OSCONCEPTS_FAMILY_VERSION);
 }
 
 int osc_module_open(struct osc_module **out, struct osc_error *e)
@@ -74,7 +73,7 @@ int osc_module_open(struct osc_module **out, struct osc_error *e)
 		ret = osc_netlink_family(m->nl, OSCONCEPTS_FAMILY_NAME,
 					 &m->family, e);
 	if (!ret)
-		ret = check_version(&m->family, e);
+		ret = osc_module_check_version(m->family.version, e);
 	if (ret) {
 		osc_module_close(m);
 		return ret;

@@ -19,4 +19,7 @@ int osc_module_msg_target(const struct nlmsghdr *nlh, struct osc_target *out);
 /* 1 for a notification of a newer module, to be skipped. */
 int osc_module_msg_event(const struct nlmsghdr *nlh, struct osc_event *out);
 
+/* Whether we speak what the module speaks; says what to try if not. */
+int osc_module_check_version(uint32_t version, struct osc_error *e);
+
 #endif

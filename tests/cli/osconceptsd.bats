@@ -149,6 +149,33 @@ refuses()
 	[[ ! -e /proc/$pid ]]
 }
 
+@test "a server is followed: samples over time and their correlation" {
+	start_daemon
+	run -0 ask '{"op": "start", "model": "fork"}'
+	url=$(jq -r .url <<<"$output")
+	client events '{"op": "follow", "id": 5, "server": 1, "interval_s": 0.05, "count": 12}' >"$dir/seen" 3>&- &
+	follower=$!
+	for n in 1 5 1 7 2 9; do
+		for ((i = 0; i < n; i++)); do curl -sS -o /dev/null "$url/"; done
+		sleep 0.05
+	done
+	wait "$follower"
+	[[ $(jq -s 'map(select(.event == "sample" and .id == 5)) | length' "$dir/seen") == 13 ]]
+	run -0 tail -n 1 "$dir/seen"
+	[[ $(jq '.ok, .samples, .correlation.n' <<<"$output" | xargs) == "true 13 12" ]]
+	[[ $(jq '.correlation.context_switches_voluntary | type' <<<"$output") == '"number"' ]]
+	# Its time is the server's, and a second one would not be heard.
+	client events '{"op": "follow", "server": 1, "interval_s": 60, "count": 9}' >"$dir/seen" 3>&- &
+	follower=$!
+	wait_until grep -q sample "$dir/seen"
+	refuses "followed already" '{"op": "follow", "server": 1}'
+	run -0 ask '{"op": "stop", "server": 1}'
+	wait "$follower"
+	[[ $(tail -n 1 "$dir/seen" | jq .samples) == 1 ]]
+	refuses "no server" '{"op": "follow", "server": 1}'
+	refuses "count" '{"op": "follow", "server": 1, "count": 0}'
+}
+
 @test "a server that cannot start says why" {
 	start_daemon
 	run -0 ask '{"op": "start", "model": "epoll"}'

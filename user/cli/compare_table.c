@@ -150,12 +150,24 @@ static int print_failed(const json_t *runs, FILE *out, struct osc_error *e)
 	return ret;
 }
 
+static json_int_t lost_in(const json_t *runs)
+{
+	const json_t *run;
+	json_int_t lost = 0;
+	size_t i;
+
+	json_array_foreach(runs, i, run)
+		lost += integer(json_object_get(run, "kernel"), "lost");
+	return lost;
+}
+
 /* What a person must know before they believe the table. */
 static void print_notes(const json_t *document, FILE *out)
 {
 	const json_t *platform = json_object_get(document, "platform");
 	const json_t *overall = json_object_get(document, "overall");
 	const char *source = text_of(document, "source");
+	json_int_t lost = lost_in(json_object_get(document, "runs"));
 
 	fprintf(out, "\nKernel %s, source %s. ", text_of(platform, "kernel"),
 		source);
@@ -172,6 +184,12 @@ static void print_notes(const json_t *document, FILE *out)
 		fputs("Without the module the counts are samples of /proc, and "
 		      "epoll is not counted ('-').\n",
 		      out);
+	if (lost)
+		fprintf(out,
+			"Lost: %" JSON_INTEGER_FORMAT
+			" times a task ended unseen; what it did is missing "
+			"in the counts.\n",
+			lost);
 	if (json_is_true(json_object_get(document, "partial")))
 		fputs("Stopped early: these are the runs that had ended.\n",
 		      out);

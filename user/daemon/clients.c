@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "daemon/daemon.h"
+#include "daemon/follow.h"
 #include "daemon/run.h"
 #include "lib/clock.h"
 #include "lib/control.h"
@@ -91,6 +92,7 @@ void osc_clients_sweep(struct osc_daemon *d)
 		*link = c->next;
 		if (d->run && osc_run_client(d->run) == c->number)
 			osc_run_cancel(d->run, "its client has gone away");
+		osc_follow_drop(d, c->number);
 		if (d->one_client)
 			osc_daemon_end(d);
 		free_client(c);

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "daemon/books.h"
+#include "daemon/follow.h"
 #include "lib/clock.h"
 #include "lib/error.h"
 #include "lib/parse.h"
@@ -321,6 +322,38 @@ int osc_hosted_reap(struct osc_hosted *s, struct osc_error *e)
 	return osc_child_wait(&s->child, 0, e);
 }
 
+int osc_hosted_sample(struct osc_hosted *s, struct osc_sample *out,
+		      struct osc_error *e)
+{
+	struct osc_account_snapshot a;
+	int ret;
+
+	*out = (struct osc_sample){ 0 };
+	ret = osc_counters_read(s->counters, s->target, &out->counts, e);
+	if (!ret)
+		ret = osc_account_read(&s->account, &a, e);
+	if (ret)
+		return ret;
+	out->time_ns = osc_clock_ns();
+	out->requests = a.value[OSC_ACCOUNT_REQUESTS];
+	out->accepts = a.value[OSC_ACCOUNT_ACCEPTS];
+	out->bytes_out = a.value[OSC_ACCOUNT_BYTES_OUT];
+	return 0;
+}
+
+void osc_sample_announce(struct osc_daemon *d, const struct osc_ticket *t,
+			 const struct osc_samples *samples)
+{
+	json_t *event = osc_sample_document(&samples->at[samples->n - 1],
+					    samples->at[0].time_ns);
+
+	if (event &&
+	    !json_object_set_new(event, "event", json_string("sample")))
+		osc_client_event(d, t, event);
+	else
+		json_decref(event);
+}
+
 void osc_hosted_obituary(const struct osc_hosted *s, struct osc_error *e)
 {
 	const struct osc_child *c = &s->child;
@@ -351,6 +384,7 @@ void osc_hosted_free(struct osc_hosted *s)
 {
 	struct osc_hosted **link = &s->d->hosted;
 
+	osc_follow_end(s);
 	unwatch_events(s);
 	osc_child_close(&s->child);
 	/* Its target vanishes with the handle that added it. */

@@ -9,6 +9,7 @@
 #include <sched.h>
 
 #include "correlate/audit.h"
+#include "correlate/run.h"
 #include "daemon/daemon.h"
 #include "lib/account.h"
 #include "lib/child.h"
@@ -44,6 +45,7 @@ struct osc_hosted {
 	struct osc_tree base; /* what it had done when it became a target */
 	unsigned int port;
 	char url[128];
+	struct osc_follow *follow; /* follow.c; NULL: nobody follows it */
 
 	/* To its owner; each at most once, `ended` in any state. */
 	void (*ready)(struct osc_hosted *s, void *arg);
@@ -74,6 +76,13 @@ int osc_hosted_reap(struct osc_hosted *s, struct osc_error *e);
 void osc_hosted_free(struct osc_hosted *s);
 /* Why it ended, as an error, when nobody had asked it to. */
 void osc_hosted_obituary(const struct osc_hosted *s, struct osc_error *e);
+
+/* What its counters and its account say now. */
+int osc_hosted_sample(struct osc_hosted *s, struct osc_sample *out,
+		      struct osc_error *e);
+/* Tells a ticket's client the last sample, as an event. */
+void osc_sample_announce(struct osc_daemon *d, const struct osc_ticket *t,
+			 const struct osc_samples *samples);
 
 struct osc_hosted *osc_hosted_find(struct osc_daemon *d, unsigned int number);
 const char *osc_hosted_state_name(const struct osc_hosted *s);

@@ -13,18 +13,14 @@
 
 #include "cli/cli.h"
 #include "correlate/run.h"
-#include "daemon/run.h"
+#include "daemon/follow.h"
+#include "daemon/request.h"
 #include "lib/clock.h"
 #include "lib/control.h"
 #include "lib/counters_output.h"
-#include "lib/cpus.h"
 #include "lib/error.h"
 
-#define CONNECTIONS_MAX 1000000
-#define REQUESTS_MAX 1000000000000
-#define DURATION_MAX_S 86400.0
-#define INTERVAL_MIN_S 0.01
-#define INTERVAL_MAX_S 3600.0
+#define FOLLOW_MAX 100000
 
 struct op {
 	const char *name;
@@ -32,20 +28,6 @@ struct op {
 	int (*run)(struct osc_daemon *d, const json_t *request,
 		   struct osc_ticket *t, struct osc_error *e);
 };
-
-static int bad(struct osc_error *e, const char *what)
-{
-	return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
-				  "cannot take the request: %s; see "
-				  "osconceptsd(8)",
-				  what);
-}
-
-/* After json_unpack_ex with JSON_STRICT: what it found wrong. */
-static int bad_fields(struct osc_error *e, const json_error_t *why)
-{
-	return bad(e, why->text);
-}
 
 static int answer(struct osc_daemon *d, struct osc_ticket *t, json_t *fields)
 {
@@ -55,30 +37,6 @@ static int answer(struct osc_daemon *d, struct osc_ticket *t, json_t *fields)
 	}
 	osc_client_answer(d, t, fields);
 	return 0;
-}
-
-static int copy_text(char *out, size_t size, const char *text, const char *what,
-		     struct osc_error *e)
-{
-	if (strlen(text) >= size)
-		return bad(e, what);
-	strcpy(out, text);
-	return 0;
-}
-
-/* CPUs of an option; absent: not pinned. */
-static int take_cpus(const char *what, const char *text, cpu_set_t *out,
-		     bool *pinned, struct osc_error *e)
-{
-	*pinned = text;
-	return text ? osc_cpus_parse(what, text, out, e) : 0;
-}
-
-static int take_source(const char *text, enum osc_counters_kind *out,
-		       struct osc_error *e)
-{
-	*out = OSC_COUNTERS_AUTO;
-	return text ? osc_counters_kind_parse(text, out, e) : 0;
 }
 
 static int op_hello(struct osc_daemon *d, const json_t *request,
@@ -94,8 +52,8 @@ static int op_hello(struct osc_daemon *d, const json_t *request,
 	if (json_unpack_ex((json_t *)request, &why, JSON_STRICT,
 			   "{s:s, s?o, s?s}", "op", &(const char *){ 0 }, "id",
 			   &(json_t *){ 0 }, "source", &wanted))
-		return bad_fields(e, &why);
-	ret = take_source(wanted, &kind, e);
+		return osc_request_misread(e, &why);
+	ret = osc_request_source(wanted, &kind, e);
 	if (!ret)
 		ret = osc_counters_open(
 			&c, kind == OSC_COUNTERS_AUTO ? d->kind : kind, e);
@@ -143,6 +101,7 @@ static void on_ended(struct osc_hosted *s, void *arg)
 	bool in_order = s->state == OSC_HOSTED_ENDED && started->stop_asked;
 	struct osc_error e = { 0 };
 
+	osc_follow_end(s);
 	if (!osc_hosted_reap(s, &e) && !*s->why.text && in_order &&
 	    !osc_child_exit_code(&s->child)) {
 		answer(d, &started->stopping,
@@ -180,43 +139,11 @@ static int check_ending(const struct osc_daemon *d, struct osc_error *e)
 	return 0;
 }
 
-/* The members that describe a server, in start and run alike. */
-struct server_fields {
-	const char *model, *address, *cpus, *source;
-	json_int_t port, workers;
-};
-
-static int take_server(const struct server_fields *f,
-		       struct osc_hosted_options *o, struct osc_error *e)
-{
-	int ret;
-
-	*o = (struct osc_hosted_options){ 0 };
-	if (f->port < 0 || f->port > 65535)
-		return bad(e, "port must lie between 0 and 65535");
-	if (f->workers < 0 || f->workers > 4096)
-		return bad(e, "workers must lie between 0 and 4096");
-	o->port = (unsigned int)f->port;
-	o->workers = (unsigned int)f->workers;
-	ret = copy_text(o->model, sizeof(o->model), f->model,
-			"model is too long", e);
-	if (!ret)
-		ret = copy_text(o->address, sizeof(o->address),
-				f->address ?: "127.0.0.1",
-				"address is too long", e);
-	if (!ret)
-		ret = take_cpus("server_cpus", f->cpus, &o->cpus, &o->pinned,
-				e);
-	if (!ret)
-		ret = take_source(f->source, &o->source, e);
-	return ret;
-}
-
 static int op_start(struct osc_daemon *d, const json_t *request,
 		    struct osc_ticket *t, struct osc_error *e)
 {
 	struct osc_hosted_options o;
-	struct server_fields f = { 0 };
+	struct osc_server_fields f = { 0 };
 	struct started *started;
 	json_error_t why;
 	int ret = check_ending(d, e);
@@ -228,9 +155,9 @@ static int op_start(struct osc_daemon *d, const json_t *request,
 			   "model", &f.model, "address", &f.address, "port",
 			   &f.port, "workers", &f.workers, "server_cpus",
 			   &f.cpus, "source", &f.source))
-		ret = bad_fields(e, &why);
+		ret = osc_request_misread(e, &why);
 	if (!ret)
-		ret = take_server(&f, &o, e);
+		ret = osc_request_server(&f, &o, e);
 	if (!ret && nr_hosted(d) >= OSC_HOSTED_MAX)
 		ret = osc_error_set(e, EMFILE,
 				    "cannot start a server: %d run already; "
@@ -257,16 +184,9 @@ static bool is_ours(const struct osc_hosted *s)
 	return s->ended == on_ended;
 }
 
-static int find_server(struct osc_daemon *d, const json_t *request,
-		       struct osc_hosted **s, struct osc_error *e)
+static int find_server(struct osc_daemon *d, int number, struct osc_hosted **s,
+		       struct osc_error *e)
 {
-	json_error_t why;
-	int number;
-
-	if (json_unpack_ex((json_t *)request, &why, JSON_STRICT,
-			   "{s:s, s?o, s:i}", "op", &(const char *){ 0 }, "id",
-			   &(json_t *){ 0 }, "server", &number))
-		return bad_fields(e, &why);
 	*s = osc_hosted_find(d, (unsigned int)number);
 	if (*s && is_ours(*s))
 		return 0;
@@ -274,12 +194,34 @@ static int find_server(struct osc_daemon *d, const json_t *request,
 		e, ESRCH, "there is no server %d; try the op 'list'", number);
 }
 
+/* The server of a request that names nothing else. */
+static int take_server_alone(struct osc_daemon *d, const json_t *request,
+			     struct osc_hosted **s, struct osc_error *e)
+{
+	json_error_t why;
+	int number;
+
+	if (json_unpack_ex((json_t *)request, &why, JSON_STRICT,
+			   "{s:s, s?o, s:i}", "op", &(const char *){ 0 }, "id",
+			   &(json_t *){ 0 }, "server", &number))
+		return osc_request_misread(e, &why);
+	return find_server(d, number, s, e);
+}
+
+static int check_ready(const struct osc_hosted *s, struct osc_error *e)
+{
+	if (s->state == OSC_HOSTED_READY)
+		return 0;
+	return osc_error_set(e, EAGAIN, "server %u is %s", s->number,
+			     osc_hosted_state_name(s));
+}
+
 static int op_stop(struct osc_daemon *d, const json_t *request,
 		   struct osc_ticket *t, struct osc_error *e)
 {
 	struct osc_hosted *s;
 	struct started *started;
-	int ret = find_server(d, request, &s, e);
+	int ret = take_server_alone(d, request, &s, e);
 
 	if (ret)
 		return ret;
@@ -328,11 +270,10 @@ static int op_sample(struct osc_daemon *d, const json_t *request,
 	struct osc_account_snapshot account;
 	struct osc_counts counts;
 	struct osc_hosted *s;
-	int ret = find_server(d, request, &s, e);
+	int ret = take_server_alone(d, request, &s, e);
 
-	if (!ret && s->state != OSC_HOSTED_READY)
-		ret = osc_error_set(e, EAGAIN, "server %u is %s", s->number,
-				    osc_hosted_state_name(s));
+	if (!ret)
+		ret = check_ready(s, e);
 	if (!ret)
 		ret = osc_counters_read(s->counters, s->target, &counts, e);
 	if (!ret)
@@ -350,54 +291,36 @@ static int op_sample(struct osc_daemon *d, const json_t *request,
 				account_document(&account)));
 }
 
-/* The members of a run beyond its server's. */
-struct run_fields {
-	const char *mode, *path, *client_cpus;
-	json_int_t connections, requests;
-	double duration_s, interval_s;
-};
-
-static int take_path(const char *path, struct osc_run_options *o,
-		     struct osc_error *e)
+static int op_follow(struct osc_daemon *d, const json_t *request,
+		     struct osc_ticket *t, struct osc_error *e)
 {
-	for (const char *p = path; *p; p++) {
-		if (*p <= ' ' || *p == 0x7f)
-			return bad(e, "path holds blanks or control codes");
-	}
-	if (*path != '/')
-		return bad(e, "path must begin with /");
-	return copy_text(o->path, sizeof(o->path), path, "path is too long", e);
-}
+	double interval_s = 1;
+	json_int_t count = 10;
+	struct osc_hosted *s;
+	json_error_t why;
+	int number, ret;
 
-static int take_run(const struct run_fields *f, struct osc_run_options *o,
-		    struct osc_error *e)
-{
-	int ret;
-
-	if (strcmp(f->mode, "keepalive") && strcmp(f->mode, "close"))
-		return bad(e, "mode must be keepalive or close");
-	if (f->connections < 1 || f->connections > CONNECTIONS_MAX)
-		return bad(e, "connections must lie between 1 and 1000000");
-	if (f->requests < 0 || f->requests > REQUESTS_MAX)
-		return bad(e, "requests must lie between 0 and 10^12");
-	/* Written so that NaN is refused too. */
-	if (!(f->requests > 0) == !(f->duration_s > 0) ||
-	    !(f->duration_s <= DURATION_MAX_S))
-		return bad(e, "give either requests or duration_s, which is "
-			      "at most a day");
-	if (!(f->interval_s >= INTERVAL_MIN_S &&
-	      f->interval_s <= INTERVAL_MAX_S))
-		return bad(e, "interval_s must lie between 0.01 and 3600");
-	strcpy(o->mode, f->mode);
-	o->connections = (uint64_t)f->connections;
-	o->requests = (uint64_t)f->requests;
-	o->duration_ns = (uint64_t)llround(f->duration_s * OSC_NS_PER_S);
-	o->interval_ns = (uint64_t)llround(f->interval_s * OSC_NS_PER_S);
-	ret = take_path(f->path, o, e);
+	if (json_unpack_ex((json_t *)request, &why, JSON_STRICT,
+			   "{s:s, s?o, s:i, s?F, s?I}", "op",
+			   &(const char *){ 0 }, "id", &(json_t *){ 0 },
+			   "server", &number, "interval_s", &interval_s,
+			   "count", &count))
+		return osc_request_misread(e, &why);
+	if (!(interval_s >= OSC_INTERVAL_MIN_S &&
+	      interval_s <= OSC_INTERVAL_MAX_S))
+		return osc_request_bad(
+			e, "interval_s must lie between 0.01 and 3600");
+	if (count < 1 || count > FOLLOW_MAX)
+		return osc_request_bad(e,
+				       "count must lie between 1 and 100000");
+	ret = find_server(d, number, &s, e);
 	if (!ret)
-		ret = take_cpus("client_cpus", f->client_cpus, &o->client_cpus,
-				&o->client_pinned, e);
-	return ret;
+		ret = check_ready(s, e);
+	if (ret)
+		return ret;
+	return osc_follow_start(s, t,
+				(uint64_t)llround(interval_s * OSC_NS_PER_S),
+				(uint64_t)count, e);
 }
 
 static int check_idle(const struct osc_daemon *d, struct osc_error *e)
@@ -414,11 +337,11 @@ static int check_idle(const struct osc_daemon *d, struct osc_error *e)
 static int op_run(struct osc_daemon *d, const json_t *request,
 		  struct osc_ticket *t, struct osc_error *e)
 {
-	struct run_fields r = { .mode = "keepalive",
-				.path = "/",
-				.connections = 1,
-				.interval_s = 0.1 };
-	struct server_fields s = { 0 };
+	struct osc_run_fields r = { .mode = "keepalive",
+				    .path = "/",
+				    .connections = 1,
+				    .interval_s = 0.1 };
+	struct osc_server_fields s = { 0 };
 	struct osc_run_options o = { 0 };
 	json_error_t why;
 	int ret = check_idle(d, e);
@@ -435,10 +358,10 @@ static int op_run(struct osc_daemon *d, const json_t *request,
 			   &r.client_cpus, "connections", &r.connections,
 			   "requests", &r.requests, "duration_s", &r.duration_s,
 			   "interval_s", &r.interval_s))
-		return bad_fields(e, &why);
-	ret = take_server(&s, &o.server, e);
+		return osc_request_misread(e, &why);
+	ret = osc_request_server(&s, &o.server, e);
 	if (!ret)
-		ret = take_run(&r, &o, e);
+		ret = osc_request_run(&r, &o, e);
 	if (!ret)
 		ret = osc_run_start(d, &o, t, e);
 	return ret;
@@ -467,10 +390,11 @@ static int op_shutdown(struct osc_daemon *d, const json_t *request,
 }
 
 static const struct op ops[] = {
-	{ "hello", op_hello },	 { "start", op_start },
-	{ "list", op_list },	 { "sample", op_sample },
-	{ "stop", op_stop },	 { "run", op_run },
-	{ "cancel", op_cancel }, { "shutdown", op_shutdown },
+	{ "hello", op_hello },	     { "start", op_start },
+	{ "list", op_list },	     { "sample", op_sample },
+	{ "follow", op_follow },     { "stop", op_stop },
+	{ "run", op_run },	     { "cancel", op_cancel },
+	{ "shutdown", op_shutdown },
 };
 
 void osc_ops_handle(struct osc_daemon *d, unsigned int client,
@@ -484,7 +408,7 @@ void osc_ops_handle(struct osc_daemon *d, unsigned int client,
 	if (!osc_ticket_take(d, client, json_object_get(request, "id"), &t))
 		return;
 	if (!name)
-		bad(&e, "it has no op");
+		osc_request_bad(&e, "it has no op");
 	else
 		osc_error_set_exit(&e, OSC_EXIT_USAGE, EINVAL,
 				   "cannot take the request: '%.60s' is not an "

@@ -3,8 +3,9 @@
  * user/daemon - osconceptsd: runs servers as targets, samples their counters,
  * measures runs and answers on a control socket. It may call every room but
  * cli/; nothing calls it. In reading order: main.c, listen.c and clients.c
- * (the socket), ops.c (what can be asked), hosted.c and loader.c (the
- * children), run.c (one measured run), books.c (what the audit compares with).
+ * (the socket), ops.c and request.c (what can be asked), hosted.c and loader.c
+ * (the children), run.c (one measured run), books.c (what the audit compares
+ * with), follow.c (samples of a server that somebody else loads).
  *
  * reactor.h - one thread, one epoll. Handlers never block for long: whatever
  * takes time is a descriptor or a timer here.

@@ -164,30 +164,16 @@ static int look_at(struct osc_run *r, struct look *l, struct osc_error *e)
 
 static int take_sample(struct osc_run *r, struct osc_error *e)
 {
-	struct osc_samples *all = &r->facts.samples;
-	struct osc_account_snapshot a;
-	struct osc_sample s = { 0 };
-	json_t *event;
-	int ret = read_ours(r, &s.counts, e);
+	struct osc_sample s;
+	int ret = osc_hosted_sample(r->server, &s, e);
 
-	if (!ret)
-		ret = osc_account_read(&r->server->account, &a, e);
 	if (ret)
 		return ret;
-	s.time_ns = osc_clock_ns();
-	s.requests = a.value[OSC_ACCOUNT_REQUESTS];
-	s.accepts = a.value[OSC_ACCOUNT_ACCEPTS];
-	s.bytes_out = a.value[OSC_ACCOUNT_BYTES_OUT];
-	if (osc_samples_add(all, &s))
+	if (osc_samples_add(&r->facts.samples, &s))
 		return osc_error_set(e, ENOMEM,
 				     "cannot keep a sample: out of memory; "
 				     "try a longer interval");
-	event = osc_sample_document(&s, all->at[0].time_ns);
-	if (event &&
-	    !json_object_set_new(event, "event", json_string("sample")))
-		osc_client_event(r->d, &r->ticket, event);
-	else
-		json_decref(event);
+	osc_sample_announce(r->d, &r->ticket, &r->facts.samples);
 	return 0;
 }
 

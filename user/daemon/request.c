@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/request.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/cpus.h"
+#include "lib/error.h"
+
+#define CONNECTIONS_MAX 1000000
+#define REQUESTS_MAX 1000000000000
+#define DURATION_MAX_S 86400.0
+
+int osc_request_bad(struct osc_error *e, const char *what)
+{
+	return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
+				  "cannot take the request: %s; see "
+				  "osconceptsd(8)",
+				  what);
+}
+
+int osc_request_misread(struct osc_error *e, const json_error_t *why)
+{
+	return osc_request_bad(e, why->text);
+}
+
+static int copy_text(char *out, size_t size, const char *text, const char *what,
+		     struct osc_error *e)
+{
+	if (strlen(text) >= size)
+		return osc_request_bad(e, what);
+	strcpy(out, text);
+	return 0;
+}
+
+/* CPUs of an option; absent: not pinned. */
+static int take_cpus(const char *what, const char *text, cpu_set_t *out,
+		     bool *pinned, struct osc_error *e)
+{
+	*pinned = text;
+	return text ? osc_cpus_parse(what, text, out, e) : 0;
+}
+
+int osc_request_source(const char *text, enum osc_counters_kind *out,
+		       struct osc_error *e)
+{
+	*out = OSC_COUNTERS_AUTO;
+	return text ? osc_counters_kind_parse(text, out, e) : 0;
+}
+
+int osc_request_server(const struct osc_server_fields *f,
+		       struct osc_hosted_options *o, struct osc_error *e)
+{
+	int ret;
+
+	*o = (struct osc_hosted_options){ 0 };
+	if (f->port < 0 || f->port > 65535)
+		return osc_request_bad(e, "port must lie between 0 and 65535");
+	if (f->workers < 0 || f->workers > 4096)
+		return osc_request_bad(e,
+				       "workers must lie between 0 and 4096");
+	o->port = (unsigned int)f->port;
+	o->workers = (unsigned int)f->workers;
+	ret = copy_text(o->model, sizeof(o->model), f->model,
+			"model is too long", e);
+	if (!ret)
+		ret = copy_text(o->address, sizeof(o->address),
+				f->address ?: "127.0.0.1",
+				"address is too long", e);
+	if (!ret)
+		ret = take_cpus("server_cpus", f->cpus, &o->cpus, &o->pinned,
+				e);
+	if (!ret)
+		ret = osc_request_source(f->source, &o->source, e);
+	return ret;
+}
+
+static int take_path(const char *path, struct osc_run_options *o,
+		     struct osc_error *e)
+{
+	for (const char *p = path; *p; p++) {
+		if (*p <= ' ' || *p == 0x7f)
+			return osc_request_bad(
+				e, "path holds blanks or control codes");
+	}
+	if (*path != '/')
+		return osc_request_bad(e, "path must begin with /");
+	return copy_text(o->path, sizeof(o->path), path, "path is too long", e);
+}
+
+int osc_request_run(const struct osc_run_fields *f, struct osc_run_options *o,
+		    struct osc_error *e)
+{
+	int ret;
+
+	if (strcmp(f->mode, "keepalive") && strcmp(f->mode, "close"))
+		return osc_request_bad(e, "mode must be keepalive or close");
+	if (f->connections < 1 || f->connections > CONNECTIONS_MAX)
+		return osc_request_bad(
+			e, "connections must lie between 1 and 1000000");
+	if (f->requests < 0 || f->requests > REQUESTS_MAX)
+		return osc_request_bad(e,
+				       "requests must lie between 0 and 10^12");
+	/* Written so that NaN is refused too. */
+	if (!(f->requests > 0) == !(f->duration_s > 0) ||
+	    !(f->duration_s <= DURATION_MAX_S))
+		return osc_request_bad(
+			e, "give either requests or duration_s, which is "
+			   "at most a day");
+	if (!(f->interval_s >= OSC_INTERVAL_MIN_S &&
+	      f->interval_s <= OSC_INTERVAL_MAX_S))
+		return osc_request_bad(
+			e, "interval_s must lie between 0.01 and 3600");
+	strcpy(o->mode, f->mode);
+	o->connections = (uint64_t)f->connections;
+	o->requests = (uint64_t)f->requests;
+	o->duration_ns = (uint64_t)llround(f->duration_s * OSC_NS_PER_S);
+	o->interval_ns = (uint64_t)llround(f->interval_s * OSC_NS_PER_S);
+	ret = take_path(f->path, o, e);
+	if (!ret)
+		ret = take_cpus("client_cpus", f->client_cpus, &o->client_cpus,
+				&o->client_pinned, e);
+	return ret;
+}

@@ -31,14 +31,18 @@ no_children()
 
 @test "slow heads, silent connections and slow readers are ended by time" {
 	for model in $(models); do
-		start "$model" --header-timeout 400ms --idle-timeout 300ms --write-timeout 300ms
+		start "$model" --header-timeout 400ms
 		check slow_head
+		stop
+		(($(booked timeouts) == 1))
+		# Long enough for a busy machine to send a request in time.
+		start "$model" --idle-timeout 1s --write-timeout 300ms
 		check idle
 		check slow_reader
 		# A client must not buy time byte by byte.
 		check drip 3
 		stop
-		(($(booked timeouts) == 5)) || { echo "$model: $(booked timeouts) timeouts"; return 1; }
+		(($(booked timeouts) == 4)) || { echo "$model: $(booked timeouts) timeouts"; return 1; }
 	done
 }
 

@@ -111,6 +111,7 @@ static void a_line_has_a_greatest_length(void **state)
 	assert_int_equal(osc_lines_fill(&l, p->control.fd), 1);
 	assert_int_equal(osc_lines_next(&l, &line, &length), 1);
 	assert_string_equal(line, "1234");
+	assert_int_equal(l.length, 6);
 	assert_int_equal(osc_lines_next(&l, &line, &length), -EMSGSIZE);
 	osc_lines_free(&l);
 	/* Also while its end is still to come. */

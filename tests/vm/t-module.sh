@@ -98,7 +98,7 @@ test_limit()
 		"$helper" add "${pids[i]}" >/dev/null
 		tap_result $? "max_targets=3: target $((i + 1)) is added"
 	done
-	has "No space left on device: there are max_targets targets" "$("$helper" add "${pids[3]}")" \
+	has "No space left on device: max_targets targets exist already" "$("$helper" add "${pids[3]}")" \
 		"max_targets=3: the fourth is refused, naming the parameter"
 	kill "${pids[@]}"
 	wait "${pids[@]}" 2>/dev/null

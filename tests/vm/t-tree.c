@@ -298,6 +298,73 @@ static void test_double_fork(void)
 	nl_close(&nl);
 }
 
+static void *exec_sleep(void *arg)
+{
+	execl("/bin/sleep", "sleep", "1000", NULL);
+	return arg;
+}
+
+/* A thread that is not the leader execs: it becomes the leader. */
+static pid_t exec_by_a_thread(int gate)
+{
+	pthread_t thread;
+	char byte;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid < 0)
+		tap_bail("fork");
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (read(gate, &byte, 1) != 1 ||
+	    pthread_create(&thread, NULL, exec_sleep, NULL))
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+static void test_exec(void)
+{
+	struct target target;
+	struct nl nl;
+	int gate[2];
+	pid_t pid;
+
+	nl_open(&nl);
+	if (pipe(gate))
+		tap_bail("pipe");
+	pid = exec_by_a_thread(gate[0]);
+	add(&nl, pid, 0, &target);
+	if (write(gate[1], "g", 1) != 1)
+		tap_bail("the gate");
+	for (int i = 0; i < 500 && strcmp(target.comm, "sleep"); i++) {
+		usleep(10000);
+		get(&nl, &target);
+	}
+	get_settled(&nl, &target, 1);
+	tap_ok(!strcmp(target.comm, "sleep"),
+	       "exec by a thread: the name is the new program's (%s)",
+	       target.comm);
+	tap_equal(target.tasks_live, 1,
+		  "exec by a thread: it is all that lives");
+	tap_equal(target.tasks_exited, 1,
+		  "exec by a thread: the former leader is folded in");
+	tap_equal(target.pid, (uint64_t)pid,
+		  "exec by a thread: the pid is the same");
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	get_settled(&nl, &target, 0);
+	tap_equal(target.tasks_exited, 2,
+		  "exec by a thread: its end is the target's");
+	tap_equal(target.lost, 0, "exec by a thread: none lost");
+	nl_target_del(&nl, target.id, NULL);
+	nl_close(&nl);
+	close(gate[0]);
+	close(gate[1]);
+}
+
 static void test_no_follow(void)
 {
 	const work_step step = fork_storm;
@@ -431,6 +498,7 @@ int main(void)
 	test_step("vfork and exec", vfork_and_exec, EXECS);
 	test_step("posix_spawn", spawn, EXECS);
 	test_double_fork();
+	test_exec();
 	test_no_follow();
 	test_io_uring();
 	test_never_backwards();

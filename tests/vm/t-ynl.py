@@ -3,6 +3,7 @@
 """The kernel's own netlink client, tools/net/ynl/cli.py and its library, works
 with our specification unchanged."""
 
+import errno
 import json
 import os
 import subprocess
@@ -155,7 +156,7 @@ def test_library():
         family.do("target-get", {"id": target["id"]})
         tap.ok(False, "a removed target is refused")
     except NlError as error:
-        tap.equal(error.error, -2, "a removed target is refused")
+        tap.equal(error.error, errno.ENOENT, "a removed target is refused")
     cpus = family.dump("totals-get", {})
     tap.equal([total["cpu"] for total in cpus], list(range(os.cpu_count())), "the totals of each CPU")
 

@@ -2,46 +2,26 @@
 #include "lib/child.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/child_exec.h"
 #include "lib/clock.h"
 #include "lib/error.h"
 
-/* What the child could not do; sent as one write, smaller than PIPE_BUF. */
-struct report {
-	enum {
-		STEP_DESCRIPTORS,
-		STEP_GROUP,
-		STEP_AFFINITY,
-		STEP_DEATHSIG,
-		STEP_EXEC,
-	} step;
-	int err;
-};
-
 static const char *const step_names[] = {
-	[STEP_DESCRIPTORS] = "hand over descriptors",
-	[STEP_GROUP] = "make a process group",
-	[STEP_AFFINITY] = "set the CPUs",
-	[STEP_DEATHSIG] = "ask for a signal at our end",
-	[STEP_EXEC] = "execute",
-};
-
-struct plumbing {
-	int report[2]; /* closes at exec; before that carries a failure */
-	int gate[2];
-	int out[2];
-	pid_t parent;
+	[OSC_CHILD_STEP_DESCRIPTORS] = "hand over descriptors",
+	[OSC_CHILD_STEP_GROUP] = "make a process group",
+	[OSC_CHILD_STEP_AFFINITY] = "set the CPUs",
+	[OSC_CHILD_STEP_DEATHSIG] = "ask for a signal at our end",
+	[OSC_CHILD_STEP_EXEC] = "execute",
 };
 
 static void close_fd(int *fd)
@@ -51,7 +31,7 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-static void plumbing_close(struct plumbing *p)
+static void plumbing_close(struct osc_child_plumbing *p)
 {
 	for (int i = 0; i < 2; i++) {
 		close_fd(&p->report[i]);
@@ -60,9 +40,9 @@ static void plumbing_close(struct plumbing *p)
 	}
 }
 
-static int plumbing_open(struct plumbing *p, unsigned int flags)
+static int plumbing_open(struct osc_child_plumbing *p, unsigned int flags)
 {
-	*p = (struct plumbing){
+	*p = (struct osc_child_plumbing){
 		.report = { -1, -1 },
 		.gate = { -1, -1 },
 		.out = { -1, -1 },
@@ -81,123 +61,10 @@ static int plumbing_open(struct plumbing *p, unsigned int flags)
 	return 0;
 }
 
-/*
- * From here to exec_child the code runs in the child of a process that may
- * have threads: only async-signal-safe calls, no allocation.
- */
-static void __attribute__((noreturn)) child_fail(int report, int step)
-{
-	struct report r = { .step = step, .err = errno };
-
-	/* If even this cannot be written, the end of the pipe and our exit
-	 * status still tell.
-	 */
-	if (write(report, &r, sizeof(r)) < 0)
-		_exit(126);
-	_exit(127);
-}
-
-/* Moves fd to `floor` or above, where no descriptor handed over will land. */
-static int lift(int fd, int floor)
-{
-	if (fd < 0 || fd >= floor)
-		return fd;
-	return fcntl(fd, F_DUPFD_CLOEXEC, floor);
-}
-
-static int place(const struct osc_child_fd *fds, size_t n, int floor)
-{
-	/* All are lifted before one is placed: a place may be another's
-	 * origin. The copies close at exec.
-	 */
-	int copy[16];
-
-	for (size_t i = 0; i < n; i++) {
-		copy[i] = fcntl(fds[i].parent, F_DUPFD_CLOEXEC, floor);
-		if (copy[i] < 0)
-			return -1;
-	}
-	for (size_t i = 0; i < n; i++) {
-		if (dup2(copy[i], fds[i].child) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int child_descriptors(const struct osc_child_options *o,
-			     struct plumbing *p)
-{
-	int floor = 3;
-
-	/* The parent's ends: first, as their numbers may be handed over. */
-	close_fd(&p->report[0]);
-	close_fd(&p->gate[1]);
-	close_fd(&p->out[0]);
-	for (size_t i = 0; i < o->nr_fds; i++) {
-		if (o->fds[i].child >= floor)
-			floor = o->fds[i].child + 1;
-	}
-	p->report[1] = lift(p->report[1], floor);
-	p->gate[0] = lift(p->gate[0], floor);
-	p->out[1] = lift(p->out[1], floor);
-	if (p->report[1] < 0)
-		return -1;
-	if (o->flags & OSC_CHILD_STDIN_NULL) {
-		int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-		if (null < 0 || dup2(null, STDIN_FILENO) < 0)
-			return -1;
-	}
-	if (p->out[1] >= 0 && dup2(p->out[1], STDOUT_FILENO) < 0)
-		return -1;
-	return place(o->fds, o->nr_fds, floor);
-}
-
-/* A wait for one byte: its absence means that the parent went away. */
-static void child_gate(struct plumbing *p)
-{
-	char go;
-	ssize_t n;
-
-	do {
-		n = read(p->gate[0], &go, 1);
-	} while (n < 0 && errno == EINTR);
-	if (n != 1)
-		_exit(127);
-}
-
-static void __attribute__((noreturn))
-exec_child(const struct osc_child_options *o, struct plumbing *p,
-	   const sigset_t *no_signals)
-{
-	if (child_descriptors(o, p))
-		child_fail(p->report[1], STEP_DESCRIPTORS);
-	if ((o->flags & OSC_CHILD_GROUP) && setpgid(0, 0))
-		child_fail(p->report[1], STEP_GROUP);
-	if (o->cpus && sched_setaffinity(0, sizeof(*o->cpus), o->cpus))
-		child_fail(p->report[1], STEP_AFFINITY);
-	if (o->flags & OSC_CHILD_PDEATHSIG) {
-		if (prctl(PR_SET_PDEATHSIG, SIGKILL))
-			child_fail(p->report[1], STEP_DEATHSIG);
-		/* It may have ended before the signal was asked for. */
-		if (getppid() != p->parent)
-			_exit(127);
-	}
-	/* An ignored signal and a blocked one survive exec: the program must
-	 * not inherit what we set for ourselves.
-	 */
-	signal(SIGPIPE, SIG_DFL);
-	sigprocmask(SIG_SETMASK, no_signals, NULL);
-	if (o->flags & OSC_CHILD_GATE)
-		child_gate(p);
-	execvp(o->argv[0], (char *const *)o->argv);
-	child_fail(p->report[1], STEP_EXEC);
-}
-
 /* Waits for the exec: end of file is success, anything else the reason. */
 static int await_exec(struct osc_child *c, struct osc_error *e)
 {
-	struct report r;
+	struct osc_child_report r;
 	ssize_t n;
 
 	do {
@@ -209,9 +76,9 @@ static int await_exec(struct osc_child *c, struct osc_error *e)
 	close_fd(&c->report);
 	if (!n)
 		return 0;
-	if (n != sizeof(r) || r.step > STEP_EXEC)
+	if (n != sizeof(r) || r.step > OSC_CHILD_STEP_EXEC)
 		return osc_error_set(e, EPROTO, "cannot hear from the child");
-	if (r.step == STEP_EXEC)
+	if (r.step == OSC_CHILD_STEP_EXEC)
 		return osc_error_set(e, r.err, "cannot execute %s: %s%s",
 				     c->program, strerror(r.err),
 				     r.err == ENOENT ? "; try a full path" :
@@ -220,7 +87,8 @@ static int await_exec(struct osc_child *c, struct osc_error *e)
 			     c->program, step_names[r.step], strerror(r.err));
 }
 
-static pid_t fork_child(const struct osc_child_options *o, struct plumbing *p)
+static pid_t fork_child(const struct osc_child_options *o,
+			struct osc_child_plumbing *p)
 {
 	sigset_t all, old, none;
 	pid_t pid;
@@ -232,7 +100,7 @@ static pid_t fork_child(const struct osc_child_options *o, struct plumbing *p)
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	pid = fork();
 	if (!pid)
-		exec_child(o, p, &none);
+		osc_child_exec(o, p, &none);
 	err = errno;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	errno = err;
@@ -245,18 +113,18 @@ static int check(const struct osc_child_options *o, struct osc_error *e)
 		return osc_error_set(e, EINVAL,
 				     "cannot start a child: no "
 				     "program was given");
-	if (o->nr_fds > 16)
+	if (o->nr_fds > OSC_CHILD_FDS_MAX)
 		return osc_error_set(e, EINVAL,
-				     "cannot start %s: more than 16 "
+				     "cannot start %s: more than %d "
 				     "descriptors to hand over",
-				     o->argv[0]);
+				     o->argv[0], OSC_CHILD_FDS_MAX);
 	return 0;
 }
 
 int osc_child_start(struct osc_child *c, const struct osc_child_options *o,
 		    struct osc_error *e)
 {
-	struct plumbing p;
+	struct osc_child_plumbing p;
 	int ret = check(o, e);
 
 	*c = (struct osc_child)OSC_CHILD_NONE;

@@ -36,6 +36,8 @@ struct osc_child_fd {
 	int child;
 };
 
+#define OSC_CHILD_FDS_MAX 16
+
 struct osc_child_options {
 	const char *const *argv; /* NULL-terminated, argv[0] by PATH */
 	unsigned int flags;

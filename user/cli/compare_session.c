@@ -61,7 +61,9 @@ static int start_daemon(struct osc_session *s, struct osc_error *e)
 	int ends[2], ret;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
-		return osc_error_set(e, errno, "cannot make a socket pair: %s",
+		return osc_error_set(e, errno,
+				     "cannot make a socket pair: %s; try a "
+				     "higher 'ulimit -n'",
 				     strerror(errno));
 	find_daemon(path, sizeof(path));
 	fd.parent = ends[1];

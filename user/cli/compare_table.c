@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -11,21 +12,33 @@ static const struct osc_column columns[] = {
 	{ "model", "MODEL", OSC_COLUMN_TEXT },
 	{ "mode", "MODE", OSC_COLUMN_TEXT },
 	{ "requests", "REQUESTS", OSC_COLUMN_COUNT },
-	{ "context_switches_voluntary", "VOLUNT/REQ", OSC_COLUMN_REAL },
+	{ "context_switches_voluntary", "VOL/REQ", OSC_COLUMN_REAL },
 	{ "context_switches_involuntary", "INVOL/REQ", OSC_COLUMN_REAL },
-	{ "epoll_wakeups", "WAKEUPS/REQ", OSC_COLUMN_REAL },
+	{ "epoll_wakeups", "WAKE/REQ", OSC_COLUMN_REAL },
 	{ "page_faults_minor", "MINFLT/REQ", OSC_COLUMN_REAL },
 	{ "minor_per_connection", "MINFLT/CONN", OSC_COLUMN_REAL },
-	{ "cpu_us", "CPU us/REQ", OSC_COLUMN_REAL },
+	{ "cpu_us", "CPUus/REQ", OSC_COLUMN_REAL },
 	{ "rps", "REQ/s", OSC_COLUMN_REAL },
 	{ "p99", "P99 ms", OSC_COLUMN_REAL },
 	{ "valid", "VALID", OSC_COLUMN_REAL },
 	{ "audit", "AUDIT", OSC_COLUMN_REAL },
 };
 
+/* Three significant digits: runs do not agree on more. */
+static void short_number(double v, char *out, size_t size)
+{
+	int decimals = v > 0 ? 2 - (int)floor(log10(v)) : 0;
+
+	if (v >= 1000)
+		osc_format_real(v, out, size);
+	else
+		snprintf(out, size, "%.*f",
+			 decimals < 0 ? 0 : (decimals > 6 ? 6 : decimals), v);
+}
+
 /*
  * "12.3 +-4%": the median, and how far the interval of the median reaches from
- * it at most, in percent of it; "12.3" alone for one run.
+ * it at most, in percent of it, where that is anything.
  */
 static void spread_cell(struct osc_table *t, const char *key,
 			const json_t *spread, double scale)
@@ -33,15 +46,15 @@ static void spread_cell(struct osc_table *t, const char *key,
 	double median = json_number_value(json_object_get(spread, "median"));
 	double low = json_number_value(json_object_get(spread, "low"));
 	double high = json_number_value(json_object_get(spread, "high"));
-	double reach = fmax(median - low, high - median);
+	double percent = 100 * fmax(median - low, high - median) / median;
 	char number[32], text[64];
 
 	if (!json_is_object(spread))
 		return;
-	osc_format_real(median * scale, number, sizeof(number));
-	if (median > 0 && json_integer_value(json_object_get(spread, "n")) > 1)
+	short_number(median * scale, number, sizeof(number));
+	if (median > 0 && percent >= 0.5)
 		snprintf(text, sizeof(text), "%s +-%.0f%%", number,
-			 fmin(100 * reach / median, 999));
+			 fmin(percent, 999));
 	else
 		snprintf(text, sizeof(text), "%s", number);
 	osc_table_text(t, key, text);
@@ -195,33 +208,60 @@ static void print_notes(const json_t *document, FILE *out)
 		      out);
 }
 
-/* Each reason once, with the number of runs that gave it. */
-static int print_doubts(const json_t *runs, FILE *out)
+/* Reasons that differ in their numbers alone are one. */
+static void shape_of(const char *reason, char *out, size_t size)
 {
-	json_t *reasons = json_object();
-	const json_t *run, *why, *n;
-	const char *reason;
+	size_t n = 0;
+
+	for (; *reason && n + 1 < size; reason++) {
+		if (!isdigit((unsigned char)*reason))
+			out[n++] = *reason;
+	}
+	out[n] = '\0';
+}
+
+/* {shape: [count, the first of its reasons]} */
+static int gather_doubts(const json_t *runs, json_t *doubts)
+{
+	const json_t *run, *why;
+	char shape[512];
 	size_t i, j;
 
 	json_array_foreach(runs, i, run) {
 		if (json_is_true(json_object_get(run, "valid")))
 			continue;
 		json_array_foreach(json_object_get(run, "why"), j, why) {
-			reason = json_string_value(why) ?: "?";
-			n = json_object_get(reasons, reason);
-			if (json_object_set_new(
-				    reasons, reason,
-				    json_integer(json_integer_value(n) + 1))) {
-				json_decref(reasons);
+			const char *reason = json_string_value(why) ?: "?";
+			json_t *had, *now;
+
+			shape_of(reason, shape, sizeof(shape));
+			had = json_object_get(doubts, shape);
+			now = json_pack(
+				"[I, s]",
+				json_integer_value(json_array_get(had, 0)) + 1,
+				had ? json_string_value(
+					      json_array_get(had, 1)) :
+				      reason);
+			if (json_object_set_new(doubts, shape, now))
 				return -ENOMEM;
-			}
 		}
 	}
-	json_object_foreach(reasons, reason, n)
-		fprintf(out, "Not valid (%" JSON_INTEGER_FORMAT "x): %s\n",
-			json_integer_value(n), reason);
-	json_decref(reasons);
 	return 0;
+}
+
+static int print_doubts(const json_t *runs, FILE *out)
+{
+	json_t *doubts = json_object();
+	int ret = doubts ? gather_doubts(runs, doubts) : -ENOMEM;
+	const json_t *doubt;
+	const char *shape;
+
+	json_object_foreach(doubts, shape, doubt)
+		fprintf(out, "Not valid (%" JSON_INTEGER_FORMAT "x): %s\n",
+			json_integer_value(json_array_get(doubt, 0)),
+			json_string_value(json_array_get(doubt, 1)));
+	json_decref(doubts);
+	return ret;
 }
 
 int osc_compare_print(const json_t *document, FILE *out, struct osc_error *e)

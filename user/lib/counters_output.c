@@ -76,8 +76,8 @@ json_t *osc_target_json(const struct osc_target *t)
 {
 	return json_pack(
 		"{s:I, s:I, s:o, s:I, s:s, s:b, s:b, s:I, s:I, s:I, s:o}", "id",
-		(json_int_t)t->id, "pid", (json_int_t)t->pid, "comm", t->comm,
-		"uid", (json_int_t)t->uid, "state",
+		(json_int_t)t->id, "pid", (json_int_t)t->pid, "comm",
+		osc_json_text(t->comm), "uid", (json_int_t)t->uid, "state",
 		t->exited ? "exited" : "live", "bound",
 		!!(t->flags & OSC_WATCH_BOUND), "follow",
 		!(t->flags & OSC_WATCH_NO_FOLLOW), "tasks_live",

@@ -201,6 +201,8 @@ refuses()
 	kill -TERM "$daemon"
 	wait "$daemon"
 	[[ ! -e $sock && ! -e $sock.lock ]]
+	# In order: there is nothing to complain of.
+	[[ $(wc -l <"$dir/log") == 1 ]]
 	for pid in $pids; do
 		[[ ! -e /proc/$pid ]]
 	done

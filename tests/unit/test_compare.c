@@ -180,6 +180,23 @@ static void a_counter_that_ran_backwards_is_noticed(void **state)
 	osc_samples_free(&s);
 }
 
+static void samples_are_thinned_between_their_ends(void **state)
+{
+	struct osc_samples s = { 0 };
+
+	(void)state;
+	for (uint64_t i = 0; i < 6; i++)
+		add(&s, sample(i, i, i));
+	osc_samples_thin(&s);
+	assert_int_equal(s.n, 4);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(s.at[i].requests, i < 3 ? 2 * i : 5);
+	osc_samples_thin(&s);
+	assert_int_equal(s.n, 3);
+	assert_int_equal(s.at[2].requests, 5);
+	osc_samples_free(&s);
+}
+
 /* A load of 8 requests over 2 connections, which began at 3 and 1. */
 static struct osc_run_facts facts(json_t *load, json_t *audit)
 {
@@ -287,6 +304,7 @@ int main(void)
 			the_exit_code_follows_the_audit_and_then_validity),
 		cmocka_unit_test(correlation_is_of_rates_not_of_totals),
 		cmocka_unit_test(a_counter_that_ran_backwards_is_noticed),
+		cmocka_unit_test(samples_are_thinned_between_their_ends),
 		cmocka_unit_test(a_run_counts_from_before_the_load_to_after_it),
 		cmocka_unit_test(a_run_without_requests_divides_by_nothing),
 		cmocka_unit_test(a_doubtful_run_says_why),

@@ -27,6 +27,17 @@ int osc_samples_add(struct osc_samples *s, const struct osc_sample *one)
 	return 0;
 }
 
+void osc_samples_thin(struct osc_samples *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n; i++) {
+		if (i % 2 == 0 || i == s->n - 1)
+			s->at[n++] = s->at[i];
+	}
+	s->n = n;
+}
+
 void osc_samples_free(struct osc_samples *s)
 {
 	free(s->at);

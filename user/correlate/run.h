@@ -28,6 +28,8 @@ struct osc_samples {
 
 /* -ENOMEM, with nothing changed. */
 int osc_samples_add(struct osc_samples *s, const struct osc_sample *one);
+/* Leaves out every other one, but neither the first nor the last. */
+void osc_samples_thin(struct osc_samples *s);
 void osc_samples_free(struct osc_samples *s);
 /* How often a counter or the account was lower than in the sample before. */
 uint64_t osc_samples_decreases(const struct osc_samples *s);

@@ -20,8 +20,11 @@
 #include "lib/error.h"
 
 #define CLIENTS_MAX 32
-/* Progress is not sent to a client that has not read this much. */
-#define EVENTS_BACKLOG (1u << 20)
+/*
+ * A client that has not read this much gets no progress and is not listened
+ * to; the answer to its run may be more.
+ */
+#define BACKLOG_MAX (1u << 20)
 /* A client that takes nothing for this long is gone. */
 #define STALL_NS (10 * OSC_NS_PER_S)
 
@@ -101,7 +104,9 @@ void osc_clients_sweep(struct osc_daemon *d)
 
 static uint32_t wanted(const struct osc_client *c)
 {
-	bool deaf = c->last_words || c->input_ended;
+	/* One that does not read its answers is not asked for more requests. */
+	bool deaf = c->last_words || c->input_ended ||
+		    c->out_length > BACKLOG_MAX;
 
 	return (deaf ? 0 : EPOLLIN) | (c->out_length ? EPOLLOUT : 0);
 }
@@ -238,7 +243,7 @@ void osc_client_event(struct osc_daemon *d, const struct osc_ticket *t,
 {
 	struct osc_client *c = find(d, t->client);
 
-	if (c && event && c->out_length < EVENTS_BACKLOG &&
+	if (c && event && c->out_length < BACKLOG_MAX &&
 	    (!t->id || !json_object_set(event, "id", t->id)))
 		post(c, event);
 	json_decref(event);

@@ -98,24 +98,24 @@ static void on_ended(struct osc_hosted *s, void *arg)
 {
 	struct started *started = arg;
 	struct osc_daemon *d = s->d;
-	bool in_order = s->state == OSC_HOSTED_ENDED && started->stop_asked;
+	bool wanted = started->stop_asked || d->ending;
 	struct osc_error e = { 0 };
+	bool in_order;
 
 	osc_follow_end(s);
-	if (!osc_hosted_reap(s, &e) && !*s->why.text && in_order &&
-	    !osc_child_exit_code(&s->child)) {
-		answer(d, &started->stopping,
-		       json_pack("{s:i}", "server", (int)s->number));
-	} else {
-		osc_hosted_obituary(s, &e);
-		if (started->stop_asked)
-			osc_client_refuse(d, &started->stopping, &e);
-		else if (!started->asked)
-			fprintf(stderr, "osconceptsd: server %u: %s\n",
-				s->number, e.text);
-	}
+	in_order = !osc_hosted_reap(s, &e) && wanted && !*s->why.text &&
+		   !osc_child_exit_code(&s->child);
+	osc_hosted_obituary(s, &e);
 	if (started->asked)
 		osc_client_refuse(d, &started->ticket, &e);
+	else if (!in_order && !started->stop_asked)
+		fprintf(stderr, "osconceptsd: server %u: %s\n", s->number,
+			e.text);
+	if (started->stop_asked && in_order)
+		answer(d, &started->stopping,
+		       json_pack("{s:i}", "server", (int)s->number));
+	else if (started->stop_asked)
+		osc_client_refuse(d, &started->stopping, &e);
 	osc_hosted_free(s);
 	free(started);
 	osc_daemon_check_end(d);

@@ -26,6 +26,8 @@
 #include "lib/clock.h"
 #include "lib/error.h"
 
+/* Some 8 MB of a document. */
+#define SAMPLES_MAX 20000
 #define LOOK_NS (20 * OSC_NS_PER_MS)
 #define REST_NS (5 * OSC_NS_PER_S)
 #define END_NS (5 * OSC_NS_PER_S)
@@ -164,17 +166,24 @@ static int look_at(struct osc_run *r, struct look *l, struct osc_error *e)
 
 static int take_sample(struct osc_run *r, struct osc_error *e)
 {
+	struct osc_samples *all = &r->facts.samples;
 	struct osc_sample s;
 	int ret = osc_hosted_sample(r->server, &s, e);
 
 	if (ret)
 		return ret;
-	if (osc_samples_add(&r->facts.samples, &s))
+	if (osc_samples_add(all, &s))
 		return osc_error_set(e, ENOMEM,
 				     "cannot keep a sample: out of memory; "
 				     "try a longer interval");
-	osc_sample_announce(r->d, &r->ticket, &r->facts.samples);
-	return 0;
+	osc_sample_announce(r->d, &r->ticket, all);
+	if (all->n < SAMPLES_MAX)
+		return 0;
+	/* A run longer than was thought: fewer samples say as much. */
+	osc_samples_thin(all);
+	r->options.interval_ns *= 2;
+	return osc_timer_set(&r->timer, r->options.interval_ns,
+			     r->options.interval_ns, e);
 }
 
 static void on_load_ended(void *arg);

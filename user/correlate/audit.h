@@ -26,6 +26,7 @@ struct osc_tree {
 	/* With those of threads that ended and children that were waited for. */
 	uint64_t minor, major;
 	uint64_t tasks;
+	uint64_t awake; /* of these, not asleep: their books may move */
 };
 
 /* What the load generator saw from the other side. */

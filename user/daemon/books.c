@@ -63,6 +63,31 @@ static int add_process(pid_t pid, struct osc_tree *t)
 	return 0;
 }
 
+/*
+ * Whether a task sleeps. One that could run but has no CPU moves no more than
+ * one that sleeps, for the moment; a zombie is still to be waited for.
+ */
+static int add_state(pid_t pid, pid_t tid, struct osc_tree *t)
+{
+	char path[64], *text, *after;
+	int ret;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", (int)pid,
+		 (int)tid);
+	ret = osc_procfs_slurp(path, &text);
+	if (ret == -ENOENT || ret == -ESRCH) {
+		t->awake++; /* it has just ended */
+		return 0;
+	}
+	if (ret)
+		return ret;
+	after = strrchr(text, ')');
+	if (!after || strncmp(after, ") S ", 4))
+		t->awake++;
+	free(text);
+	return 0;
+}
+
 static int add_tree(pid_t pid, int depth, struct osc_tree *t);
 
 /* The children of one thread; those that vanish meanwhile are no error. */
@@ -105,9 +130,13 @@ static int add_tree(pid_t pid, int depth, struct osc_tree *t)
 	if (!tasks)
 		return -errno;
 	while (!ret && (d = readdir(tasks))) {
-		if (isdigit((unsigned char)*d->d_name))
-			ret = add_children(pid, (pid_t)atoi(d->d_name), depth,
-					   t);
+		pid_t tid = (pid_t)atoi(d->d_name);
+
+		if (!isdigit((unsigned char)*d->d_name))
+			continue;
+		ret = add_state(pid, tid, t);
+		if (!ret)
+			ret = add_children(pid, tid, depth, t);
 	}
 	closedir(tasks);
 	return ret;
@@ -126,12 +155,12 @@ int osc_tree_read(pid_t pid, struct osc_tree *out, struct osc_error *e)
 	return 0;
 }
 
-static bool same(const struct osc_tree *a, const struct osc_tree *b)
+static bool same_and_asleep(const struct osc_tree *a, const struct osc_tree *b)
 {
 	return a->voluntary == b->voluntary &&
 	       a->involuntary == b->involuntary && a->minor == b->minor &&
 	       a->major == b->major && a->cpu_ns == b->cpu_ns &&
-	       a->tasks == b->tasks;
+	       a->tasks == b->tasks && !a->awake && !b->awake;
 }
 
 int osc_tree_watch(struct osc_counters *c, pid_t pid, uint32_t *id,
@@ -152,7 +181,7 @@ int osc_tree_watch(struct osc_counters *c, pid_t pid, uint32_t *id,
 		if (ret)
 			return ret;
 		ret = osc_tree_read(pid, &after, e);
-		if (!ret && same(base, &after))
+		if (!ret && same_and_asleep(base, &after))
 			return 0;
 		if (ret) {
 			osc_counters_unwatch(c, *id, NULL);

@@ -10,8 +10,8 @@
  *   stop    SIGTERM; the server ends in order
  *   end     its last task makes its last switch: ours against wait4
  *
- * At rest means: no connection is open, and three readings of ours, two of
- * them around one of /proc, agree.
+ * At rest means: no connection is open, every task sleeps, and three readings
+ * of ours, two of them around one of /proc, agree.
  */
 #include "daemon/run.h"
 
@@ -158,7 +158,7 @@ static int look_at(struct osc_run *r, struct look *l, struct osc_error *e)
 		ret = read_ours(r, &l->counts, e);
 	if (ret)
 		return ret;
-	l->rested = !l->account.connections_open &&
+	l->rested = !l->account.connections_open && !l->tree.awake &&
 		    at_one(&first, &l->counts) && at_one(&first, &r->looked);
 	r->looked = l->counts;
 	return 0;

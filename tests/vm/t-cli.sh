@@ -1,0 +1,170 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# stat, watch, monitor, targets and sources with the module, and the examples
+# of the man pages that need it.
+
+source scripts/test.d/tap.sh
+source tests/vm/lib/module.sh
+PATH=$PWD/$BUILD:$PATH
+[[ $BUILD != /* ]] || PATH=$BUILD:$PATH
+dir=$(mktemp -d /tmp/t-cli.XXXXXX)
+chmod 755 "$dir"
+trap 'rm -rf "$dir"' EXIT
+user=(setpriv --reuid 1000 --regid 1000 --clear-groups)
+
+# check NAME STATUS TEXT COMMAND…: it ends with STATUS and says TEXT.
+check()
+{
+	local name=$1 want=$2 text=$3 status
+	shift 3
+	"$@" >"$dir/out" 2>&1
+	status=$?
+	[[ $status == "$want" && $(<"$dir/out") == *"$text"* ]] || {
+		echo "# exit status $status, wanted $want, and '$text' in:"
+		sed 's/^/# /' "$dir/out"
+		false
+	}
+	tap_result $? "$name"
+}
+
+# holds NAME FILTER: of what the last check printed, as one array
+holds()
+{
+	jq -es "$2" "$dir/out" >/dev/null || {
+		jq -c . "$dir/out" | sed 's/^/# /'
+		false
+	}
+	tap_result $? "$1"
+}
+
+no_targets()
+{
+	[[ $(osconcepts targets --json | jq '.targets | length') == 0 ]]
+}
+
+test_sources()
+{
+	check "sources are listed" 0 '' osconcepts sources --json
+	holds "the three sources count" \
+		'.[0].sources | map([.name, .state]) | sort == [["epoll", "on"], ["fault", "on"], ["sched", "on"]]'
+}
+
+test_stat()
+{
+	check "a command is counted by the module" 7 '' \
+		osconcepts stat --json -o /dev/stdout -- sh -c 'sleep 0.1; /bin/true & wait; exit 7'
+	holds "with every counter, every task, and nothing lost" \
+		'.[0] | .source == "module" and ([.counters[]] | all(. != null)) and
+		 .tasks_exited == 3 and .tasks_live == 0 and .lost == 0 and
+		 .counters.context_switches == .counters.context_switches_voluntary + .counters.context_switches_involuntary'
+	check "the whole system, too" 0 'source: module' osconcepts stat -d 50ms
+	no_targets
+	tap_result $? "stat leaves no target"
+}
+
+# A target of stat goes with it, however it ends.
+test_stat_ends()
+{
+	local signal counter
+	for signal in INT KILL; do
+		osconcepts stat -p $$ >"$dir/stat" 2>&1 &
+		counter=$!
+		until ! no_targets; do sleep 0.1; done
+		# Only now does Ctrl-C count, not end it.
+		until grep -q 'SigBlk:.*4003$' "/proc/$counter/status"; do sleep 0.1; done
+		kill -$signal "$counter"
+		wait "$counter"
+		no_targets
+		tap_result $? "after SIG$signal no target of stat is left"
+	done
+}
+
+test_targets()
+{
+	sleep 1000 &
+	local sleeper=$!
+	check "a process is added" 0 '' osconcepts targets add "$sleeper" --json
+	holds "and told" ".[0].targets[0] | .pid == $sleeper and .comm == \"sleep\" and .state == \"live\" and .follow"
+	local id
+	id=$(jq '.targets[0].id' "$dir/out")
+	check "twice is refused with the module's reason" 1 'belongs to a target already' \
+		osconcepts targets add "$sleeper"
+	check "it is listed" 0 ' sleep ' osconcepts targets
+	check "and shown" 0 'waiters woken from epoll_wait' osconcepts targets show "$id"
+	kill "$sleeper"
+	wait "$sleeper" 2>/dev/null
+	check "when it has ended its counts are final" 0 ' exited ' osconcepts targets
+	check "del shows the last counts even when the next one fails" 1 ' sleep ' \
+		osconcepts targets del "$id" 4000000
+	check "an unknown target is an error" 1 "cannot remove target $id: no such target" \
+		osconcepts targets del "$id"
+	check "a process that is gone is an error" 1 'try ps -e' osconcepts targets add "$sleeper"
+}
+
+# More than fit into one message of a dump.
+test_many()
+{
+	local pids=() ids
+	for _ in {1..120}; do
+		sleep 1000 &
+		pids+=($!)
+		osconcepts targets add $! >/dev/null || break
+	done
+	check "120 targets are listed" 0 '' osconcepts targets --json
+	holds "each once" '.[0].targets | length == 120 and (map(.id) | unique | length) == 120'
+	mapfile -t ids < <(jq '.targets[].id' "$dir/out")
+	check "and removed at once" 0 '' osconcepts targets del "${ids[@]}"
+	no_targets
+	tap_result $? "none is left"
+	kill "${pids[@]}"
+}
+
+test_monitor()
+{
+	osconcepts monitor --json >"$dir/events" 2>"$dir/listening" &
+	local monitor=$!
+	until grep -q listening "$dir/listening"; do
+		kill -0 "$monitor" || break
+		sleep 0.1
+	done
+	osconcepts stat true 2>/dev/null
+	sleep 1
+	kill -INT "$monitor"
+	wait "$monitor"
+	tap_result $? "monitor ends well by Ctrl-C"
+	cp "$dir/events" "$dir/out"
+	holds "a target's life is three events" \
+		'map(.event) == ["add", "exit", "del"] and (map(.target.id) | unique | length) == 1'
+	holds "the last two have the same counts" '.[1].target.counters == .[2].target.counters'
+}
+
+test_watch()
+{
+	check "watch shows every CPU" 0 '' osconcepts watch -n 1 -i 200ms --json
+	holds "and the system" \
+		".[0].rates | (map(select(.scope == \"cpu\")) | length) == $(nproc) and .[0].scope == \"system\""
+}
+
+test_rights()
+{
+	check "another's process is refused, saying what to try" 1 'not your process' \
+		"${user[@]}" "$BUILD/osconcepts" targets add $$
+	check "one's own command needs no rights" 0 'source: module' \
+		"${user[@]}" "$BUILD/osconcepts" stat true
+	check "all notifications do" 77 'needs CAP_SYS_ADMIN; try sudo' \
+		"${user[@]}" "$BUILD/osconcepts" monitor
+}
+
+test_sources
+test_stat
+test_stat_ends
+test_targets
+test_many
+test_monitor
+test_watch
+test_rights
+tap_suite "the examples of the man pages" tests/cli/man-examples \
+	Documentation/man/osconcepts.1 \
+	Documentation/man/osconcepts-{stat,watch,monitor,targets,sources}.1
+tap_done

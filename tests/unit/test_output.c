@@ -180,6 +180,43 @@ static void a_counter_that_is_not_counted_is_null(void **state)
 	json_decref(json);
 }
 
+static void a_target_is_told_whole_whatever_it_calls_itself(void **state)
+{
+	struct osc_target t = {
+		.id = 3,
+		.pid = 812,
+		.flags = OSC_WATCH_BOUND,
+		.uid = 1000,
+		.comm = "caf\xe9",
+		.exited = true,
+		.counts = { .tasks_exited = 2, .lost = 1 },
+	};
+	json_t *json, *counters;
+	json_t *want =
+		json_pack("{s:i, s:i, s:s, s:i, s:s, s:b, s:b, s:i, s:i, s:i}",
+			  "id", 3, "pid", 812, "comm", "caf?", "uid", 1000,
+			  "state", "exited", "bound", 1, "follow", 1,
+			  "tasks_live", 0, "tasks_exited", 2, "lost", 1);
+	char *text;
+
+	(void)state;
+	osc_counts_set(&t.counts, OSC_FAULTS_MAJOR, 4);
+	json = osc_target_json(&t);
+	assert_non_null(json);
+	/* Every value can be written, too. */
+	text = json_dumps(json, 0);
+	assert_non_null(text);
+	free(text);
+	counters = json_object_get(json, "counters");
+	assert_int_equal(json_integer_value(json_object_get(
+				 counters, "page_faults_major")),
+			 4);
+	json_object_del(json, "counters");
+	assert_true(json_equal(json, want));
+	json_decref(json);
+	json_decref(want);
+}
+
 static void a_difference_has_what_both_have(void **state)
 {
 	struct osc_counts before = { .tasks_exited = 1, .lost = 1 };
@@ -221,6 +258,8 @@ int main(void)
 		cmocka_unit_test(numbers_are_grouped),
 		cmocka_unit_test(reals_have_four_digits_that_mean_something),
 		cmocka_unit_test(a_counter_that_is_not_counted_is_null),
+		cmocka_unit_test(
+			a_target_is_told_whole_whatever_it_calls_itself),
 		cmocka_unit_test(a_difference_has_what_both_have),
 	};
 

@@ -79,7 +79,7 @@ test_missing_hooks()
 	hidden ep_ptable_queue_proc epoll on
 	hidden sched_switch sched unavailable
 	reload hide=sched_process_fork
-	has "sched_process_fork" "$("$helper" add $$)" "without sched_process_fork a target is refused, saying why"
+	has "no tracepoints to follow processes with" "$("$helper" add $$)" "without sched_process_fork a target is refused, saying why"
 	reload totals=N
 	is off "$(source_field sched state)" "totals=N turns the totals of switches off"
 	is - "$(proc_value context_switches)" "totals=N: no count of switches"

@@ -4,8 +4,8 @@
  *
  * In reading order: source.c and the sources sched.c, fault.c, epoll.c; hook.c
  * and tracepoint.c, by which they get at their events; target.c, the watched
- * process trees, with tree.c, record.c, slot.c, member.c and epitem.c; and the
- * surfaces proc.c and netlink.c, with reader.c, which knows who asks.
+ * process trees, with tree.c, tasks.c, record.c, slot.c, member.c and epitem.c;
+ * and the surfaces proc.c and netlink.c, with reader.c, which knows who asks.
  */
 #include <linux/module.h>
 #include <linux/timekeeping.h>

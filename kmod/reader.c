@@ -3,6 +3,7 @@
 #include <linux/cred.h>
 #include <linux/fs.h>
 #include <linux/netlink.h>
+#include <linux/pid.h>
 #include <linux/pid_namespace.h>
 #include <linux/proc_fs.h>
 #include <linux/sched/coredump.h>
@@ -11,6 +12,7 @@
 #include <net/sock.h>
 
 #include "reader.h"
+#include "record.h"
 
 /**
  * osc_reader_of_file() - the opener of a file in /proc
@@ -59,16 +61,11 @@ bool osc_reader_may_see(const struct osc_reader *reader, kuid_t owner)
 	       (uid_valid(reader->uid) && uid_eq(reader->uid, owner));
 }
 
-/**
- * osc_reader_may_watch() - whether a reader may watch a process
- * @reader: who asks
- * @task: the process
- *
+/*
  * One's own: every user ID is the reader's, and no program that raised its
  * rights or hides its memory has been started since, as ptrace has it.
  */
-bool osc_reader_may_watch(const struct osc_reader *reader,
-			  struct task_struct *task)
+static bool may_watch(const struct osc_reader *reader, struct task_struct *task)
 {
 	const struct cred *cred;
 	bool may = false;
@@ -88,4 +85,57 @@ bool osc_reader_may_watch(const struct osc_reader *reader,
 		may = false;
 	task_unlock(task);
 	return may;
+}
+
+/**
+ * osc_reader_find_process() - find a process that a reader may watch
+ * @reader: who asks
+ * @nr: its PID in the reader's namespace
+ * @process: set to it, with a reference for the caller to put
+ * @extack: why not
+ *
+ * Context: may sleep.
+ * Return: 0, -ESRCH, -EINVAL for what is no process, or -EPERM.
+ */
+int osc_reader_find_process(const struct osc_reader *reader, u32 nr,
+			    struct task_struct **process,
+			    struct netlink_ext_ack *extack)
+{
+	struct task_struct *task;
+	bool is_thread = false;
+	struct pid *pid;
+	int ret = -ESRCH;
+
+	rcu_read_lock();
+	pid = find_pid_ns(nr, reader->pid_ns);
+	task = pid_task(pid, PIDTYPE_TGID);
+	if (task)
+		get_task_struct(task);
+	else
+		is_thread = pid_task(pid, PIDTYPE_PID);
+	rcu_read_unlock();
+
+	if (is_thread) {
+		NL_SET_ERR_MSG(extack,
+			       "a thread's ID; give that of its process");
+		return -EINVAL;
+	}
+	if (!task) {
+		NL_SET_ERR_MSG(extack, "no process has this PID");
+		return -ESRCH;
+	}
+	if (task->flags & PF_KTHREAD) {
+		NL_SET_ERR_MSG(extack, "kernel threads cannot be watched");
+		ret = -EINVAL;
+	} else if (!may_watch(reader, task)) {
+		NL_SET_ERR_MSG(extack, "not your process; needs CAP_PERFMON");
+		ret = -EPERM;
+	} else if (osc_task_is_final(task) || (task->flags & PF_EXITING)) {
+		NL_SET_ERR_MSG(extack, "the process has ended already");
+	} else {
+		*process = task;
+		return 0;
+	}
+	put_task_struct(task);
+	return ret;
 }

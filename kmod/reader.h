@@ -10,7 +10,7 @@
 #include <linux/uidgid.h>
 
 struct file;
-struct osc_target;
+struct netlink_ext_ack;
 struct pid_namespace;
 struct sk_buff;
 struct task_struct;
@@ -32,7 +32,8 @@ void osc_reader_of_file(const struct file *file, struct osc_reader *reader);
 void osc_reader_of_message(const struct sk_buff *skb,
 			   struct osc_reader *reader);
 bool osc_reader_may_see(const struct osc_reader *reader, kuid_t owner);
-bool osc_reader_may_watch(const struct osc_reader *reader,
-			  struct task_struct *task);
+int osc_reader_find_process(const struct osc_reader *reader, u32 nr,
+			    struct task_struct **process,
+			    struct netlink_ext_ack *extack);
 
 #endif /* OSC_READER_H */

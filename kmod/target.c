@@ -7,14 +7,11 @@
  * by a lock-free list. The hooks are attached while there is a target.
  */
 #include <linux/cred.h>
-#include <linux/hashtable.h>
 #include <linux/irq_work.h>
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
 #include <linux/netlink.h>
 #include <linux/pid.h>
-#include <linux/pid_namespace.h>
-#include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
@@ -29,6 +26,7 @@
 #include "reader.h"
 #include "slot.h"
 #include "target.h"
+#include "tasks.h"
 #include "tree.h"
 
 static unsigned int max_targets = 16384;
@@ -47,7 +45,6 @@ static DEFINE_XARRAY_ALLOC1(targets); /* by id */
 static u32 next_id;
 static unsigned int nr_targets;
 static unsigned int generation = 1;
-static DEFINE_HASHTABLE(records, 12); /* by task, of all targets */
 
 DEFINE_STATIC_KEY_FALSE(osc_targets_exist);
 
@@ -88,133 +85,13 @@ static void refill_work_func(struct work_struct *work)
 	mutex_unlock(&lock);
 }
 
-static struct osc_record *find_record(const struct task_struct *task)
-{
-	struct osc_record *record;
-
-	hash_for_each_possible(records, record, by_task, (unsigned long)task) {
-		if (record->task == task)
-			return record;
-	}
-	return NULL;
-}
-
-static void admit(struct osc_target *target, struct osc_record *record)
-{
-	hash_add(records, &record->by_task, (unsigned long)record->task);
-	list_add_tail(&record->of_target, &target->tasks);
-	target->tasks_live++;
-}
-
-/**
- * osc_target_record_task() - record a task that was found running
- * @target: it belongs to
- * @task: may be recorded already
- * @born: it came to be under watch, so that all it did counts
- *
- * Context: under RCU and the lock of target.c.
- * Return: 0 or -ENOMEM.
- */
-int osc_target_record_task(struct osc_target *target, struct task_struct *task,
-			   bool born)
-{
-	struct osc_record *record;
-
-	if (find_record(task))
-		return 0;
-	record = osc_record_alloc(GFP_NOWAIT | __GFP_NOWARN);
-	if (!record) {
-		atomic64_inc(&target->lost);
-		return -ENOMEM;
-	}
-	record->task = get_task_struct(task);
-	if (!born)
-		osc_task_fields(task, record->base);
-	admit(target, record);
-	return 0;
-}
-
-/*
- * Takes in what the hooks have handed over. A task may be there already: found
- * by the search for the first members and seen at its birth or end as well.
- */
-static void take_fresh(struct osc_target *target)
-{
-	struct osc_record *record, *next, *known;
-	struct llist_node *list;
-
-	list = llist_del_all(&target->fresh);
-	llist_for_each_entry_safe(record, next, list, fresh) {
-		known = find_record(record->task);
-		if (!known) {
-			admit(target, record);
-			continue;
-		}
-		if (record->born)
-			memset(known->base, 0, sizeof(known->base));
-		osc_record_free(record);
-	}
-}
-
-static void fold(struct osc_target *target, struct osc_record *record)
-{
-	u64 fields[OSC_NR_FIELDS];
-	unsigned int i;
-
-	osc_task_fields(record->task, fields);
-	for (i = 0; i < OSC_NR_FIELDS; i++)
-		target->folded[i] += fields[i] - record->base[i];
-	if (record->task->tgid == target->tgid &&
-	    thread_group_leader(record->task))
-		strscpy(target->comm, record->task->comm, TASK_COMM_LEN);
-	hash_del(&record->by_task);
-	list_del(&record->of_target);
-	target->tasks_live--;
-	target->tasks_exited++;
-	osc_record_free(record);
-}
-
-/*
- * Folds the tasks that are final. A worker's end is reported by a record of its
- * own, handed over before it was final: so what was handed over is taken in
- * once more, and recognised by the record that is still there, before any is
- * dropped. Returns true while tasks are on their way out.
- */
-static bool sweep(struct osc_target *target)
-{
-	struct osc_record *record, *next;
-	bool exiting = false;
-	LIST_HEAD(final);
-
-	take_fresh(target);
-	list_for_each_entry_safe(record, next, &target->tasks, of_target) {
-		if (osc_task_is_final(record->task))
-			list_move(&record->of_target, &final);
-		else if (READ_ONCE(record->task->flags) & PF_EXITING)
-			exiting = true;
-	}
-	take_fresh(target);
-	list_for_each_entry_safe(record, next, &final, of_target)
-		fold(target, record);
-	return exiting;
-}
-
 static void read_counts(struct osc_target *target, struct osc_counts *counts)
 {
-	u64 sum[OSC_NR_FIELDS], fields[OSC_NR_FIELDS];
 	u64 callbacks = 0, wakeups = 0;
-	struct osc_record *record;
-	unsigned int i;
 	int cpu;
 
 	memset(counts, 0, sizeof(*counts));
-	memcpy(sum, target->folded, sizeof(sum));
-	list_for_each_entry(record, &target->tasks, of_target) {
-		osc_task_fields(record->task, fields);
-		for (i = 0; i < OSC_NR_FIELDS; i++)
-			sum[i] += fields[i] - record->base[i];
-	}
-	osc_fields_to_counts(sum, counts);
+	osc_tasks_read(target, counts);
 	for_each_possible_cpu(cpu) {
 		const struct osc_slot_counts *c =
 			per_cpu_ptr(target->counts, cpu);
@@ -267,10 +144,10 @@ static void notify(u8 command, struct osc_target *target)
 	osc_netlink_notify(command, &view);
 }
 
-/* As sweep(), and says so when the last task has ended. */
+/* As osc_tasks_sweep(), and says so when the last task has ended. */
 static bool bring_up_to_date(struct osc_target *target)
 {
-	bool exiting = sweep(target);
+	bool exiting = osc_tasks_sweep(target);
 
 	if (list_empty(&target->tasks) && !target->exited) {
 		target->exited = true;
@@ -304,11 +181,8 @@ static void read_view(struct osc_target *target,
 		      const struct osc_reader *reader,
 		      struct osc_target_view *view)
 {
-	struct osc_record *record;
-
 	bring_up_to_date(target);
-	list_for_each_entry(record, &target->tasks, of_target)
-		osc_tree_add_workers(target, record->task);
+	osc_tasks_find_workers(target);
 	fill_view(target, reader->pid_ns, view);
 }
 
@@ -358,12 +232,7 @@ static void stop(void)
 
 static void free_target(struct osc_target *target)
 {
-	struct osc_record *record, *next;
-	struct llist_node *list;
-
-	list = llist_del_all(&target->fresh);
-	llist_for_each_entry_safe(record, next, list, fresh)
-		osc_record_free(record);
+	osc_tasks_drop_fresh(target);
 	free_percpu(target->counts);
 	put_pid(target->pid);
 	kfree(target);
@@ -377,15 +246,9 @@ static void free_target_rcu(struct rcu_head *head)
 /* Out of the hooks' sight, without its records; freed when they are done. */
 static void discard(struct osc_target *target)
 {
-	struct osc_record *record, *next;
-
 	if (target->slot)
 		osc_slot_retire(target->slot);
-	list_for_each_entry_safe(record, next, &target->tasks, of_target) {
-		hash_del(&record->by_task);
-		list_del(&record->of_target);
-		osc_record_free(record);
-	}
+	osc_tasks_drop(target);
 	call_rcu(&target->rcu, free_target_rcu);
 	if (!--nr_targets)
 		stop();
@@ -451,50 +314,6 @@ static int check_limits(const struct osc_reader *reader,
 	return 0;
 }
 
-/* The process and a reference on it. */
-static int find_process(const struct osc_target_request *request,
-			struct task_struct **process,
-			struct netlink_ext_ack *extack)
-{
-	struct task_struct *task;
-	bool is_thread = false;
-	struct pid *pid;
-	int ret = -ESRCH;
-
-	rcu_read_lock();
-	pid = find_pid_ns(request->pid, request->reader->pid_ns);
-	task = pid_task(pid, PIDTYPE_TGID);
-	if (task)
-		get_task_struct(task);
-	else
-		is_thread = pid_task(pid, PIDTYPE_PID);
-	rcu_read_unlock();
-
-	if (is_thread) {
-		NL_SET_ERR_MSG(extack,
-			       "a thread's ID; give that of its process");
-		return -EINVAL;
-	}
-	if (!task) {
-		NL_SET_ERR_MSG(extack, "no process has this PID");
-		return -ESRCH;
-	}
-	if (task->flags & PF_KTHREAD) {
-		NL_SET_ERR_MSG(extack, "kernel threads cannot be watched");
-		ret = -EINVAL;
-	} else if (!osc_reader_may_watch(request->reader, task)) {
-		NL_SET_ERR_MSG(extack, "not your process; needs CAP_PERFMON");
-		ret = -EPERM;
-	} else if (osc_task_is_final(task) || (task->flags & PF_EXITING)) {
-		NL_SET_ERR_MSG(extack, "the process has ended already");
-	} else {
-		*process = task;
-		return 0;
-	}
-	put_task_struct(task);
-	return ret;
-}
-
 /* Under the lock, with the hooks attached. */
 static int enter(struct osc_target *target, struct task_struct *root,
 		 struct netlink_ext_ack *extack)
@@ -529,7 +348,7 @@ static int add_locked(const struct osc_target_request *request,
 	ret = check_limits(request->reader, extack);
 	if (ret)
 		return ret;
-	if (find_record(root)) {
+	if (osc_tasks_recorded(root)) {
 		NL_SET_ERR_MSG(extack,
 			       "the process belongs to a target already");
 		return -EBUSY;
@@ -572,7 +391,8 @@ int osc_target_add(const struct osc_target_request *request,
 	struct task_struct *root;
 	int ret;
 
-	ret = find_process(request, &root, extack);
+	ret = osc_reader_find_process(request->reader, request->pid, &root,
+				      extack);
 	if (ret)
 		return ret;
 	mutex_lock(&lock);

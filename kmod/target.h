@@ -151,8 +151,4 @@ void osc_target_kick(void);
 int osc_target_init(void);
 void osc_target_exit(void);
 
-/* For tree.c, which finds the tasks; the lock of target.c is held. */
-int osc_target_record_task(struct osc_target *target, struct task_struct *task,
-			   bool born);
-
 #endif /* OSC_TARGET_H */

@@ -9,6 +9,7 @@
 #include "member.h"
 #include "slot.h"
 #include "target.h"
+#include "tasks.h"
 #include "tracepoint.h"
 #include "tree.h"
 
@@ -135,7 +136,7 @@ static int enter_process(struct osc_target *target, struct task_struct *leader)
 	/* Threads born from here on are recorded by the fork hook as well. */
 	smp_mb();
 	for_each_thread(leader, thread) {
-		ret = osc_target_record_task(target, thread, false);
+		ret = osc_tasks_add(target, thread, false);
 		if (ret)
 			return ret;
 	}
@@ -213,7 +214,7 @@ void osc_tree_add_workers(struct osc_target *target, struct task_struct *task)
 	rcu_read_lock();
 	for_each_thread(task, thread) {
 		if ((thread->flags & OSC_PF_WORKER) &&
-		    osc_target_record_task(target, thread, true))
+		    osc_tasks_add(target, thread, true))
 			break;
 	}
 	rcu_read_unlock();

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/hashtable.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/string.h>
+
+#include "target.h"
+#include "tasks.h"
+#include "tree.h"
+
+static DEFINE_HASHTABLE(records, 12); /* by task, of all targets */
+
+static struct osc_record *find_record(const struct task_struct *task)
+{
+	struct osc_record *record;
+
+	hash_for_each_possible(records, record, by_task, (unsigned long)task) {
+		if (record->task == task)
+			return record;
+	}
+	return NULL;
+}
+
+static void admit(struct osc_target *target, struct osc_record *record)
+{
+	hash_add(records, &record->by_task, (unsigned long)record->task);
+	list_add_tail(&record->of_target, &target->tasks);
+	target->tasks_live++;
+}
+
+/**
+ * osc_tasks_add() - record a task that was found running
+ * @target: it belongs to
+ * @task: may be recorded already
+ * @born: it came to be under watch, so that all it did counts
+ *
+ * Context: under RCU and the lock of target.c.
+ * Return: 0 or -ENOMEM.
+ */
+int osc_tasks_add(struct osc_target *target, struct task_struct *task,
+		  bool born)
+{
+	struct osc_record *record;
+
+	if (find_record(task))
+		return 0;
+	record = osc_record_alloc(GFP_NOWAIT | __GFP_NOWARN);
+	if (!record) {
+		atomic64_inc(&target->lost);
+		return -ENOMEM;
+	}
+	record->task = get_task_struct(task);
+	if (!born)
+		osc_task_fields(task, record->base);
+	admit(target, record);
+	return 0;
+}
+
+/*
+ * Takes in what the hooks have handed over. A task may be there already: found
+ * by the search for the first members and seen at its birth or end as well.
+ */
+static void take_fresh(struct osc_target *target)
+{
+	struct osc_record *record, *next, *known;
+	struct llist_node *list;
+
+	list = llist_del_all(&target->fresh);
+	llist_for_each_entry_safe(record, next, list, fresh) {
+		known = find_record(record->task);
+		if (!known) {
+			admit(target, record);
+			continue;
+		}
+		if (record->born)
+			memset(known->base, 0, sizeof(known->base));
+		osc_record_free(record);
+	}
+}
+
+static void fold(struct osc_target *target, struct osc_record *record)
+{
+	u64 fields[OSC_NR_FIELDS];
+	unsigned int i;
+
+	osc_task_fields(record->task, fields);
+	for (i = 0; i < OSC_NR_FIELDS; i++)
+		target->folded[i] += fields[i] - record->base[i];
+	if (record->task->tgid == target->tgid &&
+	    thread_group_leader(record->task))
+		strscpy(target->comm, record->task->comm, TASK_COMM_LEN);
+	hash_del(&record->by_task);
+	list_del(&record->of_target);
+	target->tasks_live--;
+	target->tasks_exited++;
+	osc_record_free(record);
+}
+
+/**
+ * osc_tasks_sweep() - take in what the hooks reported, fold what has ended
+ * @target: whose tasks
+ *
+ * A worker's end is reported by a record of its own, handed over before it was
+ * final: so what was handed over is taken in once more, and recognised by the
+ * record that is still there, before any is dropped.
+ *
+ * Context: under the lock of target.c.
+ * Return: true while tasks are on their way out.
+ */
+bool osc_tasks_sweep(struct osc_target *target)
+{
+	struct osc_record *record, *next;
+	bool exiting = false;
+	LIST_HEAD(final);
+
+	take_fresh(target);
+	list_for_each_entry_safe(record, next, &target->tasks, of_target) {
+		if (osc_task_is_final(record->task))
+			list_move(&record->of_target, &final);
+		else if (READ_ONCE(record->task->flags) & PF_EXITING)
+			exiting = true;
+	}
+	take_fresh(target);
+	list_for_each_entry_safe(record, next, &final, of_target)
+		fold(target, record);
+	return exiting;
+}
+
+/**
+ * osc_tasks_recorded() - whether a task belongs to a target
+ * @task: any
+ *
+ * Context: under the lock of target.c.
+ */
+bool osc_tasks_recorded(const struct task_struct *task)
+{
+	return find_record(task);
+}
+
+/**
+ * osc_tasks_read() - what the tasks of a target have done, dead ones included
+ * @target: swept just now
+ * @counts: those counters are set
+ *
+ * Context: under the lock of target.c.
+ */
+void osc_tasks_read(struct osc_target *target, struct osc_counts *counts)
+{
+	u64 sum[OSC_NR_FIELDS], fields[OSC_NR_FIELDS];
+	struct osc_record *record;
+	unsigned int i;
+
+	memcpy(sum, target->folded, sizeof(sum));
+	list_for_each_entry(record, &target->tasks, of_target) {
+		osc_task_fields(record->task, fields);
+		for (i = 0; i < OSC_NR_FIELDS; i++)
+			sum[i] += fields[i] - record->base[i];
+	}
+	osc_fields_to_counts(sum, counts);
+}
+
+/**
+ * osc_tasks_find_workers() - record the workers of the tasks' io_urings
+ * @target: whose tasks
+ *
+ * Context: under the lock of target.c.
+ */
+void osc_tasks_find_workers(struct osc_target *target)
+{
+	struct osc_record *record;
+
+	/* Workers are added at the tail; they lead no process. */
+	list_for_each_entry(record, &target->tasks, of_target)
+		osc_tree_add_workers(target, record->task);
+}
+
+/**
+ * osc_tasks_drop() - let go of the recorded tasks
+ * @target: whose tasks
+ *
+ * Context: under the lock of target.c.
+ */
+void osc_tasks_drop(struct osc_target *target)
+{
+	struct osc_record *record, *next;
+
+	list_for_each_entry_safe(record, next, &target->tasks, of_target) {
+		hash_del(&record->by_task);
+		list_del(&record->of_target);
+		osc_record_free(record);
+	}
+}
+
+/**
+ * osc_tasks_drop_fresh() - let go of what the hooks handed over last
+ * @target: out of the hooks' sight for an RCU grace period
+ *
+ * Context: any but hard interrupts.
+ */
+void osc_tasks_drop_fresh(struct osc_target *target)
+{
+	struct osc_record *record, *next;
+	struct llist_node *list;
+
+	list = llist_del_all(&target->fresh);
+	llist_for_each_entry_safe(record, next, list, fresh)
+		osc_record_free(record);
+}

@@ -1,39 +1,48 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <ctype.h>
 #include <errno.h>
+#include <langinfo.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "cli/compare.h"
 #include "lib/output.h"
 
-static const struct osc_column columns[] = {
-	{ "model", "MODEL", OSC_COLUMN_TEXT },
-	{ "mode", "MODE", OSC_COLUMN_TEXT },
-	{ "requests", "REQUESTS", OSC_COLUMN_COUNT },
-	{ "context_switches_voluntary", "VOL/REQ", OSC_COLUMN_REAL },
-	{ "context_switches_involuntary", "INVOL/REQ", OSC_COLUMN_REAL },
-	{ "epoll_wakeups", "WAKE/REQ", OSC_COLUMN_REAL },
-	{ "page_faults_minor", "MINFLT/REQ", OSC_COLUMN_REAL },
-	{ "minor_per_connection", "MINFLT/CONN", OSC_COLUMN_REAL },
-	{ "cpu_us", "CPUus/REQ", OSC_COLUMN_REAL },
-	{ "rps", "REQ/s", OSC_COLUMN_REAL },
-	{ "p99", "P99 ms", OSC_COLUMN_REAL },
-	{ "valid", "VALID", OSC_COLUMN_REAL },
-	{ "audit", "AUDIT", OSC_COLUMN_REAL },
-};
+/* What a terminal is wide at the least, and tables are pasted into. */
+#define WIDTH 80
 
-/* Three significant digits: runs do not agree on more. */
-static void short_number(double v, char *out, size_t size)
+/*
+ * How a cell is written, from the roomiest to the tightest: a table takes the
+ * first that fits. Runs do not agree on more than three digits, and the
+ * fourth decimal of a count per request is of no use to anyone.
+ */
+static const struct style {
+	int decimals; /* at most */
+	const char *gap; /* before the spread; NULL: no spread */
+} styles[] = { { 6, " " }, { 4, " " }, { 4, "" }, { 3, "" }, { 3, NULL } };
+#define NR_STYLES (sizeof(styles) / sizeof(*styles))
+
+static void short_number(double v, const struct style *style, char *out,
+			 size_t size)
 {
 	int decimals = v > 0 ? 2 - (int)floor(log10(v)) : 0;
+	double unit = pow(10, -fmin(decimals, 0));
 
 	if (v >= 1000)
-		osc_format_real(v, out, size);
+		osc_format_real(round(v / unit) * unit, out, size);
 	else
 		snprintf(out, size, "%.*f",
-			 decimals < 0 ? 0 : (decimals > 6 ? 6 : decimals), v);
+			 decimals < 0		    ? 0 :
+			 decimals > style->decimals ? style->decimals :
+						      decimals,
+			 v);
+}
+
+static const char *plus_minus(void)
+{
+	return strcmp(nl_langinfo(CODESET), "UTF-8") ? "+-" : "\xc2\xb1";
 }
 
 /*
@@ -41,7 +50,8 @@ static void short_number(double v, char *out, size_t size)
  * it at most, in percent of it, where that is anything.
  */
 static void spread_cell(struct osc_table *t, const char *key,
-			const json_t *spread, double scale)
+			const json_t *spread, double scale,
+			const struct style *style)
 {
 	double median = json_number_value(json_object_get(spread, "median"));
 	double low = json_number_value(json_object_get(spread, "low"));
@@ -51,10 +61,10 @@ static void spread_cell(struct osc_table *t, const char *key,
 
 	if (!json_is_object(spread))
 		return;
-	short_number(median * scale, number, sizeof(number));
-	if (median > 0 && percent >= 0.5)
-		snprintf(text, sizeof(text), "%s +-%.0f%%", number,
-			 fmin(percent, 999));
+	short_number(median * scale, style, number, sizeof(number));
+	if (style->gap && median > 0 && percent >= 1)
+		snprintf(text, sizeof(text), "%s%s%s%.0f%%", number, style->gap,
+			 plus_minus(), fmin(percent, 999));
 	else
 		snprintf(text, sizeof(text), "%s", number);
 	osc_table_text(t, key, text);
@@ -64,6 +74,58 @@ static json_int_t integer(const json_t *o, const char *key)
 {
 	return json_integer_value(json_object_get(o, key));
 }
+
+static void names(struct osc_table *t, const json_t *row)
+{
+	osc_table_row(t);
+	osc_table_text(t, "model",
+		       json_string_value(json_object_get(row, "model")));
+	osc_table_text(t, "mode",
+		       json_string_value(json_object_get(row, "mode")));
+}
+
+static const struct osc_column count_columns[] = {
+	{ "model", "MODEL", OSC_COLUMN_TEXT },
+	{ "mode", "MODE", OSC_COLUMN_TEXT },
+	{ "requests", "REQUESTS", OSC_COLUMN_COUNT },
+	{ "context_switches_voluntary", "VOL/REQ", OSC_COLUMN_REAL },
+	{ "context_switches_involuntary", "INVOL/REQ", OSC_COLUMN_REAL },
+	{ "epoll_wakeups", "WAKE/REQ", OSC_COLUMN_REAL },
+	{ "page_faults_minor", "FLT/REQ", OSC_COLUMN_REAL },
+	{ "minor_per_connection", "FLT/CONN", OSC_COLUMN_REAL },
+};
+
+static void count_row(struct osc_table *t, const json_t *row,
+		      const struct style *style)
+{
+	static const char *const keys[] = {
+		"context_switches_voluntary",
+		"context_switches_involuntary",
+		"epoll_wakeups",
+		"page_faults_minor",
+	};
+	const json_t *counts = json_object_get(row, "per_request");
+
+	names(t, row);
+	osc_table_u64(t, "requests", (uint64_t)integer(row, "requests"));
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+		spread_cell(t, keys[i], json_object_get(counts, keys[i]), 1,
+			    style);
+	spread_cell(t, "minor_per_connection",
+		    json_object_get(json_object_get(row, "per_connection"),
+				    "page_faults_minor"),
+		    1, style);
+}
+
+static const struct osc_column time_columns[] = {
+	{ "model", "MODEL", OSC_COLUMN_TEXT },
+	{ "mode", "MODE", OSC_COLUMN_TEXT },
+	{ "cpu_us", "CPUus/REQ", OSC_COLUMN_REAL },
+	{ "rps", "REQ/s", OSC_COLUMN_REAL },
+	{ "p99", "P99 ms", OSC_COLUMN_REAL },
+	{ "valid", "VALID", OSC_COLUMN_REAL },
+	{ "audit", "AUDIT", OSC_COLUMN_REAL },
+};
 
 static void ratio_cell(struct osc_table *t, const char *key, json_int_t part,
 		       json_int_t whole)
@@ -75,37 +137,102 @@ static void ratio_cell(struct osc_table *t, const char *key, json_int_t part,
 	osc_table_text(t, key, text);
 }
 
-static void add_row(struct osc_table *t, const json_t *row)
+static void time_row(struct osc_table *t, const json_t *row,
+		     const struct style *style)
 {
-	static const char *const per_request[] = {
-		"context_switches_voluntary",
-		"context_switches_involuntary",
-		"epoll_wakeups",
-		"page_faults_minor",
-		"cpu_us",
-	};
-	const json_t *counts = json_object_get(row, "per_request");
 	json_int_t audits = integer(row, "audits");
 
-	osc_table_row(t);
-	osc_table_text(t, "model",
-		       json_string_value(json_object_get(row, "model")));
-	osc_table_text(t, "mode",
-		       json_string_value(json_object_get(row, "mode")));
-	osc_table_u64(t, "requests", (uint64_t)integer(row, "requests"));
-	for (size_t i = 0; i < sizeof(per_request) / sizeof(*per_request); i++)
-		spread_cell(t, per_request[i],
-			    json_object_get(counts, per_request[i]), 1);
-	spread_cell(t, "minor_per_connection",
-		    json_object_get(json_object_get(row, "per_connection"),
-				    "page_faults_minor"),
-		    1);
-	spread_cell(t, "rps", json_object_get(row, "rps"), 1);
+	names(t, row);
+	spread_cell(t, "cpu_us",
+		    json_object_get(json_object_get(row, "per_request"),
+				    "cpu_us"),
+		    1, style);
+	spread_cell(t, "rps", json_object_get(row, "rps"), 1, style);
 	spread_cell(t, "p99",
 		    json_object_get(json_object_get(row, "latency_us"), "p99"),
-		    1e-3);
+		    1e-3, style);
 	ratio_cell(t, "valid", integer(row, "valid"), integer(row, "runs"));
 	ratio_cell(t, "audit", audits - integer(row, "audits_failed"), audits);
+}
+
+/* A table of the summary. */
+struct view {
+	const char *title;
+	const struct osc_column *columns;
+	size_t nr_columns;
+	void (*add_row)(struct osc_table *t, const json_t *row,
+			const struct style *style);
+};
+
+static const struct view views[] = {
+	{ "Counts: context switches (voluntary, involuntary) and wakeups from "
+	  "epoll per\nrequest, minor page faults per request and per "
+	  "connection",
+	  count_columns, sizeof(count_columns) / sizeof(*count_columns),
+	  count_row },
+	{ "Time and trust: CPU time per request, rate, latency; runs that are "
+	  "valid,\naudits that hold",
+	  time_columns, sizeof(time_columns) / sizeof(*time_columns),
+	  time_row },
+};
+
+/* The columns of the widest line; in UTF-8 a character begins but once. */
+static size_t width_of(const char *text)
+{
+	size_t width = 0, n = 0;
+
+	for (; *text; text++) {
+		n = *text == '\n' ? 0 : n + ((*text & 0xc0) != 0x80);
+		width = n > width ? n : width;
+	}
+	return width;
+}
+
+/* The text is to be freed; NULL, with *e, without memory. */
+static char *lay_out(const struct view *v, const json_t *summary,
+		     const struct style *style, struct osc_error *e)
+{
+	struct osc_table *t = osc_table_new(v->columns, v->nr_columns);
+	char *text = NULL;
+	size_t size, i;
+	FILE *out = t ? open_memstream(&text, &size) : NULL;
+	const json_t *row;
+	int ret;
+
+	if (!out) {
+		osc_table_free(t);
+		osc_error_set(e, ENOMEM, "cannot print a table: out of memory");
+		return NULL;
+	}
+	json_array_foreach(summary, i, row)
+		v->add_row(t, row, style);
+	ret = osc_table_print(t, out, e);
+	osc_table_free(t);
+	if (fclose(out) && !ret)
+		ret = osc_error_set(e, errno, "cannot print a table: %s",
+				    strerror(errno));
+	if (!ret)
+		return text;
+	free(text);
+	return NULL;
+}
+
+static int print_view(const struct view *v, const json_t *summary, FILE *out,
+		      struct osc_error *e)
+{
+	char *text = NULL;
+
+	for (size_t i = 0; i < NR_STYLES; i++) {
+		free(text);
+		text = lay_out(v, summary, &styles[i], e);
+		if (!text)
+			return -e->err;
+		if (width_of(text) <= WIDTH)
+			break;
+	}
+	fprintf(out, "%s\n%s\n", v->title, text);
+	free(text);
+	return 0;
 }
 
 static const char *text_of(const json_t *o, const char *key)
@@ -182,7 +309,7 @@ static void print_notes(const json_t *document, FILE *out)
 	const char *source = text_of(document, "source");
 	json_int_t lost = lost_in(json_object_get(document, "runs"));
 
-	fprintf(out, "\nKernel %s, source %s. ", text_of(platform, "kernel"),
+	fprintf(out, "Kernel %s, source %s. ", text_of(platform, "kernel"),
 		source);
 	fprintf(out,
 		"Audit: %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT
@@ -267,19 +394,11 @@ static int print_doubts(const json_t *runs, FILE *out)
 int osc_compare_print(const json_t *document, FILE *out, struct osc_error *e)
 {
 	const json_t *runs = json_object_get(document, "runs");
-	struct osc_table *t =
-		osc_table_new(columns, sizeof(columns) / sizeof(*columns));
-	const json_t *row;
-	size_t i;
-	int ret;
+	const json_t *summary = json_object_get(document, "summary");
+	int ret = 0;
 
-	if (!t)
-		return osc_error_set(e, ENOMEM,
-				     "cannot print a table: out of memory");
-	json_array_foreach(json_object_get(document, "summary"), i, row)
-		add_row(t, row);
-	ret = osc_table_print(t, out, e);
-	osc_table_free(t);
+	for (size_t i = 0; !ret && i < sizeof(views) / sizeof(*views); i++)
+		ret = print_view(&views[i], summary, out, e);
 	if (ret)
 		return ret;
 	print_notes(document, out);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* osconcepts - the command line: finds the command and hands over. */
+#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,6 +44,8 @@ int main(int argc, char **argv)
 {
 	/* A closed pipe is an error to report, not a reason to die mid-way. */
 	signal(SIGPIPE, SIG_IGN);
+	/* What a letter is, for tables; numbers stay as programs read them. */
+	setlocale(LC_CTYPE, "");
 
 	if (argc < 2) {
 		usage(stderr);

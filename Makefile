@@ -12,6 +12,9 @@ KDIR	?= /lib/modules/$(shell uname -r)/build
 SERIES	:= 6.1 6.12
 # VM=1 runs the demo in a throw-away guest, VM=0 on this kernel
 VM	?= 1
+# V=1 shows the commands
+V	?= 0
+Q	:= $(if $(filter 1,$(V)),,@)
 # SAN=address,undefined or SAN=thread: a sanitized build; use another BUILD for it
 SAN	?=
 
@@ -41,23 +44,28 @@ obj	= $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 all: $(BUILD)/osconcepts $(if $(daemon_c),$(BUILD)/osconceptsd) ## build the companion: osconcepts and osconceptsd
 
 $(BUILD)/osconcepts: $(call obj,$(cli_c)) $(BUILD)/osc.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(OSC_LDLIBS) $(LDLIBS)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(OSC_LDLIBS) $(LDLIBS)
 
 $(BUILD)/osconceptsd: $(call obj,$(daemon_c)) $(BUILD)/osc.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(OSC_LDLIBS) $(LDLIBS)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(OSC_LDLIBS) $(LDLIBS)
 
 # Removed first: ar would keep the objects of deleted sources.
 $(BUILD)/osc.a: $(call obj,$(room_c))
 	@rm -f $@
-	$(AR) rcs $@ $^
+	@echo "  AR    $@"
+	$(Q)$(AR) rcs $@ $^
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(OSC_CFLAGS) $(CFLAGS) $(CPPFLAGS) -c -o $@ $<
+	@echo "  CC    $<"
+	$(Q)$(CC) $(OSC_CFLAGS) $(CFLAGS) $(CPPFLAGS) -c -o $@ $<
 
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/osc.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(OSC_LDLIBS) $(LDLIBS)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(OSC_LDLIBS) $(LDLIBS)
 
 -include $(patsubst %.o,%.d,$(call obj,$(room_c) $(cli_c) $(daemon_c) $(unit_c)))
 
@@ -71,7 +79,8 @@ vm-tests: $(vm_bin)
 
 $(BUILD)/vm-tests/%: $(BUILD)/obj/tests/vm/%.o $(call obj,$(vm_lib))
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lmnl -pthread $(LDLIBS)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lmnl -pthread $(LDLIBS)
 .SECONDARY: $(call obj,$(vm_lib) $(wildcard tests/vm/*.c))
 
 -include $(patsubst %.o,%.d,$(call obj,$(vm_lib) $(wildcard tests/vm/*.c)))
@@ -131,7 +140,7 @@ uninstall: ## remove what install put there
 help: ## list these targets
 	@awk 'BEGIN { FS = ":.*## "; print "Targets:" } \
 		/^[a-z][a-z-]*:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@printf 'Variables: BUILD= SAN= KDIR= VM=0|1 prefix= DESTDIR=\n'
+	@printf 'Variables: V=1 BUILD= SAN= KDIR= VM=0|1 prefix= DESTDIR=\n'
 
 clean: ## remove what was built (the download cache outside the checkout stays)
 	rm -rf build $(BUILD)

@@ -9,8 +9,6 @@
 
 #include "lib/error.h"
 
-#define OSC_VERSION "0.1.0"
-
 struct osc_command {
 	const char *name;
 	const char *summary; /* one line for `osconcepts --help` */

@@ -17,6 +17,7 @@
 #include "lib/cpus.h"
 #include "lib/output.h"
 #include "lib/parse.h"
+#include "lib/signals.h"
 #include "load/load.h"
 
 #define NAME "load"
@@ -328,7 +329,7 @@ static int run(struct settings *s)
 
 	s->load.progress = !s->no_progress && isatty(STDERR_FILENO) &&
 			   !getenv("NO_COLOR");
-	signal_fd = osc_cli_signals(&e);
+	signal_fd = osc_signals_open(&e);
 	if (signal_fd < 0)
 		return osc_cli_fail(NAME, &e);
 	ret = osc_load_start(&s->load, &load, &e);

@@ -13,6 +13,7 @@
 #include "lib/counters_output.h"
 #include "lib/module.h"
 #include "lib/output.h"
+#include "lib/signals.h"
 
 static void usage(FILE *out)
 {
@@ -126,7 +127,7 @@ static int run(bool json)
 	if (!ret)
 		ret = osc_module_subscribe(m, &e);
 	if (!ret) {
-		signals = osc_cli_signals(&e);
+		signals = osc_signals_open(&e);
 		ret = signals < 0 ? signals : 0;
 	}
 	if (!ret) {

@@ -18,6 +18,7 @@
 #include "lib/clock.h"
 #include "lib/counters.h"
 #include "lib/parse.h"
+#include "lib/signals.h"
 
 /* How long a command that was told to end may take to do so. */
 #define GRACE_NS (5 * OSC_NS_PER_S)
@@ -264,7 +265,7 @@ static int session_run(struct session *s, struct osc_error *e)
 	if (!ret)
 		ret = osc_counters_open(&s->counters, s->set->kind, e);
 	if (!ret) {
-		s->signals = osc_cli_signals(e);
+		s->signals = osc_signals_open(e);
 		ret = s->signals < 0 ? s->signals : 0;
 	}
 	if (!ret)

@@ -14,6 +14,7 @@
 #include "lib/counters_output.h"
 #include "lib/module.h"
 #include "lib/parse.h"
+#include "lib/signals.h"
 
 struct settings {
 	enum osc_counters_kind kind;
@@ -319,7 +320,7 @@ static int run(const struct settings *set)
 		ret = osc_counters_watch(s.counters, set->pid, OSC_WATCH_BOUND,
 					 &s.target, &e);
 	if (!ret) {
-		signals = osc_cli_signals(&e);
+		signals = osc_signals_open(&e);
 		ret = signals < 0 ? signals : 0;
 	}
 	if (!ret) {

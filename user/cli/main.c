@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "lib/version.h"
 
 static const struct osc_command commands[] = {
 	{ "serve", "serve HTTP under one concurrency model", cmd_serve },

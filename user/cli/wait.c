@@ -13,25 +13,6 @@
 #include "lib/clock.h"
 #include "lib/error.h"
 
-int osc_cli_signals(struct osc_error *e)
-{
-	sigset_t set;
-	int fd;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	if (sigprocmask(SIG_BLOCK, &set, NULL))
-		return osc_error_set(e, errno, "cannot block signals: %s",
-				     strerror(errno));
-	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (fd < 0)
-		return osc_error_set(e, errno, "cannot wait for signals: %s",
-				     strerror(errno));
-	return fd;
-}
-
 static int remaining_ms(uint64_t until_ns)
 {
 	uint64_t now = osc_clock_ns(), ms;

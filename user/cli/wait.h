@@ -10,12 +10,6 @@
 
 struct osc_error;
 
-/*
- * Blocks SIGINT, SIGTERM and SIGHUP and returns a descriptor that reads them,
- * so that they end a loop and not a half-done step. -errno on failure.
- */
-int osc_cli_signals(struct osc_error *e);
-
 enum osc_cli_event {
 	OSC_CLI_TIME, /* the moment has come */
 	OSC_CLI_READY, /* fd can be read */

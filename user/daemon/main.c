@@ -12,11 +12,12 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
 #include "daemon/run.h"
 #include "lib/control.h"
 #include "lib/error.h"
 #include "lib/parse.h"
+#include "lib/signals.h"
+#include "lib/version.h"
 
 struct options {
 	char socket[108];
@@ -93,20 +94,10 @@ static void between(void *arg)
 
 static int open_signals(struct osc_daemon *d, struct osc_error *e)
 {
-	sigset_t set;
-	int fd, ret;
+	int fd = osc_signals_open(e), ret;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	if (sigprocmask(SIG_BLOCK, &set, NULL))
-		return osc_error_set(e, errno, "cannot block signals: %s",
-				     strerror(errno));
-	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)
-		return osc_error_set(e, errno, "cannot watch signals: %s",
-				     strerror(errno));
+		return fd;
 	ret = osc_reactor_add(&d->loop, &d->signals, fd, EPOLLIN, on_signal, d,
 			      e);
 	if (ret)

@@ -11,7 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
 #include "correlate/run.h"
 #include "daemon/follow.h"
 #include "daemon/request.h"
@@ -19,6 +18,7 @@
 #include "lib/control.h"
 #include "lib/counters_output.h"
 #include "lib/error.h"
+#include "lib/version.h"
 
 #define FOLLOW_MAX 100000
 

@@ -11,6 +11,7 @@ source "$BATS_TEST_DIRNAME/lib/serve.bash"
 setup()
 {
 	servers=()
+	start_as=()
 }
 
 teardown()
@@ -74,8 +75,8 @@ for m in json.loads(sys.argv[1]): assert m["model"] and m["family"] and m["works
 }
 
 @test "start and end are JSON when asked, and the ready descriptor gets the port" {
-	start fork --account "$BATS_TEST_TMPDIR/books"
-	[[ -s $BATS_TEST_TMPDIR/books ]]
+	start fork
+	[[ -s $books ]]
 	run -0 curl -sS "$url/"
 	[[ $output == "Hello, world" ]]
 	stop
@@ -90,9 +91,10 @@ assert last["account"]["requests"] == 1 == last["account"]["forks"], last' "$end
 @test "IPv6 and --cpus" {
 	[[ -e /proc/net/if_inet6 ]] || skip "no IPv6"
 	start thread --address ::1 --cpus 0
+	eventually has_workers 1
 	run -0 curl -sS -g "http://[::1]:$port/"
 	[[ $output == "Hello, world" ]]
-	for pid in "$server" $(pgrep -P "$server"); do
+	for pid in "$server" $(workers); do
 		run -0 taskset -cp "$pid"
 		[[ $output == *": 0" ]]
 	done

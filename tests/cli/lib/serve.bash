@@ -14,24 +14,40 @@ models()
 		/usr/bin/python3 -c 'import json, sys; print(*(m["model"] for m in json.load(sys.stdin)))'
 }
 
+# How long anything may take, on however busy a machine.
+patience_s=60
+
 # start MODEL [OPTIONS]: sets $server (a pid) and $port. What it prints is in
-# $end and $messages.
+# $end and $messages. $start_as, when set, is what to run it under.
 start()
 {
 	local model=$1 ready=$BATS_TEST_TMPDIR/ready
 	shift
 	end=$BATS_TEST_TMPDIR/end.json
 	messages=$BATS_TEST_TMPDIR/messages
+	books=$BATS_TEST_TMPDIR/books
 	rm -f "$ready"
 	mkfifo "$ready"
-	"$osconcepts" serve --model "$model" --port 0 --json --ready-fd 9 "$@" \
-		9>"$ready" 3>&- >"$end" 2>"$messages" &
+	"${start_as[@]}" "$osconcepts" serve --model "$model" --port 0 --json --ready-fd 9 \
+		--account "$books" "$@" 9>"$ready" 3>&- >"$end" 2>"$messages" &
 	server=$!
 	servers+=("$server")
 	port=
-	read -r -t 20 port <"$ready" || true
+	read -r -t "$patience_s" port <"$ready" || true
 	[[ $port ]] || { cat "$messages"; return 1; }
 	url=http://127.0.0.1:$port
+}
+
+# The children of the server that live. It is ready before they are: the ports
+# are open, and who connects waits for them.
+workers()
+{
+	ps -o pid=,stat= --ppid "$server" | awk '$2 !~ /^Z/ { print $1 }'
+}
+
+has_workers()
+{
+	(($(workers | wc -l) == $1))
 }
 
 # Ends the server in order; fails when its exit status is not $1 (0).
@@ -55,23 +71,56 @@ booked()
 print(json.loads(open(sys.argv[1]).readlines()[-1])["account"][sys.argv[2]])' "$end" "$1"
 }
 
+# counted FIELD: what the running server has counted by now, from its books.
+counted()
+{
+	/usr/bin/python3 -c 'import struct, sys
+place = {"accepts": 0, "closes": 1, "requests": 2, "accept_pauses": 15}[sys.argv[2]]
+books = open(sys.argv[1], "rb").read()
+print(sum(struct.unpack_from("Q", books, at + 8 * place)[0] for at in range(4096, len(books), 256)))' \
+		"$books" "$1"
+}
+
+# has_counted FIELD NUMBER
+has_counted()
+{
+	(($(counted "$1") >= $2))
+}
+
+# hold COUNT [PATH [LEAST]]: see held of http_client.py. Sets $holder.
+hold()
+{
+	local told=$BATS_TEST_TMPDIR/held line=
+	rm -f "$told"
+	mkfifo "$told"
+	/usr/bin/python3 "$client" held "$port" "$@" 3>&- >"$told" &
+	holder=$!
+	servers+=("$holder")
+	read -r -t "$patience_s" line <"$told" || true
+	[[ $line ]] || { echo "no connections to hold"; cat "$messages"; return 1; }
+}
+
+let_go()
+{
+	kill "$holder"
+	wait "$holder" || true
+}
+
 # check NAME [ARGUMENTS]: one of http_client.py's, against $port.
 check()
 {
-	local name=$1
+	local name=$1 status=0
 	shift
-	timeout 100 /usr/bin/python3 "$client" "$name" "$port" "$@" || {
-		echo "model $model"
-		cat "$messages"
-		return 1
-	}
+	timeout 200 /usr/bin/python3 "$client" "$name" "$port" "$@" || status=$?
+	((status == 0)) || { echo "model ${model-}"; cat "$messages"; }
+	return "$status"
 }
 
-# Until CMD succeeds, for at most 10 s.
+# Until CMD succeeds.
 eventually()
 {
-	local tries
-	for ((tries = 0; tries < 200; tries++)); do
+	local end=$((SECONDS + patience_s))
+	while ((SECONDS <= end)); do
 		"$@" && return
 		sleep 0.05
 	done

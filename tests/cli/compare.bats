@@ -83,15 +83,17 @@ nothing_left()
 @test "the tables fit 80 columns, in any locale" {
 	stand_in <<'SCRIPT'
 [[ $1 == load ]] || exec "$real" "$@"
-"$real" "$@" | jq ".rps *= $((RANDOM % 9 + 1)) | .latency_us.p99 *= $((RANDOM % 9 + 1))"
+"$real" "$@" | jq ".rps *= $((RANDOM % 9 + 1)) | .latency_us.p99 *= $((RANDOM % 9 + 1)) |
+	.validity = {verdict: \"suspect\", why: [\"the client waited $((RANDOM % 15 + 5)) % of the run for a CPU: others had it; try --cpus\"]}"
 SCRIPT
 	for locale in C C.UTF-8; do
 		run -0 --separate-stderr env LC_ALL=$locale "$osconcepts" "${options[@]}" -n 2000 -r 2 --socket "$sock"
 		echo "$output"
 		LC_ALL=C.UTF-8
 		for line in "${lines[@]}"; do
-			[[ $line != [Mfte]*" "*[0-9-]* ]] || ((${#line} <= 80))
+			((${#line} <= 80))
 		done
+		[[ $output == *"2/2 (2 suspect)"* ]]
 		# keepalive in each of the two tables
 		[[ $(grep -c '^\(fork\|thread\|epoll\) *keepalive ' <<<"$output") == 6 ]]
 	done
@@ -179,11 +181,37 @@ exit 4
 SCRIPT
 	run -4 --separate-stderr env OSCONCEPTS_EMULATED=0 "$osconcepts" "${options[@]}" \
 		--socket "$sock" --models epoll --modes close --json c.json
-	[[ $output == *"Not valid (1x): the client was the bottleneck"* && $output == *"0/1"* ]]
+	[[ $output == *"Not valid"*"1 run: the client was the bottleneck"* && $output == *"0/1"* ]]
 	run -0 jq -c '.summary[0] | [.rps, .latency_us.p99, (.per_request.context_switches_voluntary | type)]' c.json
 	[[ $output == '[null,null,"object"]' ]]
 	run -0 env OSCONCEPTS_EMULATED=1 "$osconcepts" "${options[@]}" \
 		--socket "$sock" --models epoll --modes close
+}
+
+@test "suspect times are kept and marked, reasons told once, in our own flags" {
+	stand_in <<'SCRIPT'
+[[ $1 == load ]] || exec "$real" "$@"
+echo >>"$dir/runs"
+case $(wc -l <"$dir/runs") in
+1) v='"suspect", why: ["the client waited 5.5 % of the run for a CPU: others had it; try --cpus"]' ;;
+2) v='"valid", why: []' ;;
+3) v='"invalid", why: ["the client waited 31 % of the run for a CPU: others had it; try --cpus"]' ;;
+4) v='"suspect", why: ["the client waited 18 % of the run for a CPU: others had it; try --cpus", "late (p99)"]' ;;
+esac
+"$real" "$@" | jq ".validity = {verdict: $v}"
+SCRIPT
+	run -0 --separate-stderr env OSCONCEPTS_EMULATED=0 "$osconcepts" "${options[@]}" -r 4 \
+		--socket "$sock" --models epoll --modes close --json c.json --html c.html
+	[[ $output == *" 3/4 (2 suspect) "* ]]
+	text=$(xargs -d '\n' <<<"$output" | tr -s ' ')
+	[[ $text == *"withheld: 1 run: the client waited 31 % of the run for a CPU: others had it; try --client-cpus Suspect"* ]]
+	[[ $text == *": 2 runs: the client waited 5.5 to 18 % of the run for a CPU: others had it; try --client-cpus 1 run: late (p99)" ]]
+	[[ $stderr == *"[1/4]"*"  suspect  "*"[3/4]"*"  not valid  "* ]]
+	run -0 jq -c '.summary[0] | [.valid, .suspect, .rps.n, .latency_us.p99.n]' c.json
+	[[ $output == "[3,2,3,3]" ]]
+	run -0 jq -c '[.runs[] | [.verdict, .valid]]' c.json
+	[[ $output == '[["suspect",true],["valid",true],["invalid",false],["suspect",true]]' ]]
+	[[ $(grep -o 'try --[a-z-]*' c.html c.json | sort -u) == $'c.html:try --client-cpus\nc.json:try --client-cpus' ]]
 }
 
 @test "a server that dies in mid-run fails the run, and nothing is left" {

@@ -58,6 +58,7 @@ run["latency_us"]["p50"] = None'
 
 @test "an unknown key is refused" {
 	refuses 'd["colour"] = 1' ""
+	refuses 'd["steps"] = []' ""
 	refuses 'run["kernel"]["switches"] = 1' "runs/0/kernel"
 	refuses 'run["samples"][0]["t_ms"] = 1' "runs/0/samples/0"
 	refuses 'd["overall"]["score"] = 1' "overall"
@@ -73,6 +74,8 @@ run["latency_us"]["p50"] = None'
 	refuses 'run["kernel"]["lost"] = 0.5' "runs/0/kernel/lost"
 	refuses 'run["correlation"]["cpu_ns"] = 1.01' "runs/0/correlation/cpu_ns"
 	refuses 'run["valid"] = "yes"' "runs/0/valid"
+	refuses 'run["verdict"] = "fine"' "runs/0/verdict"
+	refuses 'row["suspect"] = None' "summary/0/suspect"
 }
 
 @test "every key says what it means" {

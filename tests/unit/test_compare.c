@@ -29,16 +29,24 @@ static bool near(double a, double b)
 }
 
 /* A run of 100 requests with 2 switches each, but for what is asked. */
+static json_t *a_run_judged(const char *model, const char *verdict, double rps,
+			    double switches, bool audit_ok)
+{
+	return json_pack(
+		"{s:s, s:s, s:i, s:s, s:b, s:f, s:{s:f, s:n}, s:{}, s:{s:f},"
+		" s:[{s:b}, {s:b}]}",
+		"model", model, "mode", "close", "requests", 100, "verdict",
+		verdict, "valid", strcmp(verdict, "invalid"), "rps", rps,
+		"per_request", "context_switches_voluntary", switches,
+		"epoll_wakeups", "per_connection", "latency_us", "p50",
+		1e6 / rps, "audit", "ok", audit_ok, "ok", 1);
+}
+
 static json_t *a_run(const char *model, bool valid, double rps, double switches,
 		     bool audit_ok)
 {
-	return json_pack(
-		"{s:s, s:s, s:i, s:b, s:f, s:{s:f, s:n}, s:{}, s:{s:f},"
-		" s:[{s:b}, {s:b}]}",
-		"model", model, "mode", "close", "requests", 100, "valid",
-		valid, "rps", rps, "per_request", "context_switches_voluntary",
-		switches, "epoll_wakeups", "per_connection", "latency_us",
-		"p50", 1e6 / rps, "audit", "ok", audit_ok, "ok", 1);
+	return a_run_judged(model, valid ? "valid" : "invalid", rps, switches,
+			    audit_ok);
 }
 
 static json_t *some_runs(void)
@@ -94,6 +102,31 @@ static void counts_stand_where_times_are_withheld(void **state)
 	json_decref(runs);
 }
 
+/* A marked number says more than none; a number of something else does not. */
+static void suspect_times_stand_and_are_counted(void **state)
+{
+	static const char *const verdicts[] = { "suspect", "invalid", "valid",
+						"suspect" };
+	json_t *runs = json_array(), *summary;
+	const json_t *row;
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++)
+		json_array_append_new(runs, a_run_judged("fork", verdicts[i],
+							 (double)(10 * i + 1),
+							 2, true));
+	summary = osc_compare_summary(runs);
+	row = json_array_get(summary, 0);
+	assert_true(near(number(row, "valid", NULL, NULL), 3));
+	assert_true(near(number(row, "suspect", NULL, NULL), 2));
+	/* Of 1, 21 and 31, not of the 11 that is invalid. */
+	assert_true(near(number(row, "rps", "n", NULL), 3));
+	assert_true(near(number(row, "rps", "median", NULL), 21));
+	assert_true(near(number(row, "latency_us", "p50", "n"), 3));
+	json_decref(summary);
+	json_decref(runs);
+}
+
 static int code_of(json_t *runs, bool emulated)
 {
 	json_t *summary = osc_compare_summary(runs);
@@ -113,7 +146,8 @@ static void the_exit_code_follows_the_audit_and_then_validity(void **state)
 	(void)state;
 	assert_int_equal(code_of(some_runs(), false), OSC_EXIT_INVALID);
 	assert_int_equal(code_of(some_runs(), true), OSC_EXIT_OK);
-	json_array_append_new(runs, a_run("epoll", true, 1, 1, true));
+	json_array_append_new(runs,
+			      a_run_judged("epoll", "suspect", 1, 1, true));
 	assert_int_equal(code_of(json_deep_copy(runs), false), OSC_EXIT_OK);
 	json_array_append_new(runs, a_run("epoll", true, 1, 1, false));
 	assert_int_equal(code_of(json_deep_copy(runs), false), OSC_EXIT_FAILED);
@@ -248,6 +282,9 @@ static void a_run_counts_from_before_the_load_to_after_it(void **state)
 	assert_true(json_is_null(json_object_get(
 		json_object_get(run, "per_request"), "epoll_wakeups")));
 	assert_true(json_is_true(json_object_get(run, "valid")));
+	assert_string_equal(json_string_value(json_object_get(run, "verdict")),
+			    "valid");
+	assert_int_equal(json_array_size(json_object_get(run, "why")), 0);
 	json_decref(run);
 	json_decref(load);
 	json_decref(audit);
@@ -273,19 +310,35 @@ static void a_run_without_requests_divides_by_nothing(void **state)
 
 static void a_doubtful_run_says_why(void **state)
 {
-	static const char *const verdicts[] = { "suspect", "invalid", "?" };
+	static const struct {
+		const char *said, *verdict;
+		bool valid;
+		int deaths, partial;
+	} cases[] = {
+		{ "suspect", "suspect", true, 0, 0 },
+		{ "invalid", "invalid", false, 0, 0 },
+		{ "?", "invalid", false, 0, 0 },
+		{ "valid", "invalid", false, 1, 0 },
+		{ "suspect", "invalid", false, 0, 1 },
+	};
 	json_t *audit = json_array(), *load, *run;
 	struct osc_run_facts f;
 	struct osc_error e;
 
 	(void)state;
-	for (size_t i = 0; i < 4; i++) {
-		load = a_load(i < 3 ? verdicts[i] : "valid");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		load = a_load(cases[i].said);
+		json_object_set_new(load, "partial",
+				    json_boolean(cases[i].partial));
 		f = facts(load, audit);
-		if (i == 3)
-			f.account_after.value[OSC_ACCOUNT_WORKER_DEATHS] = 1;
+		f.account_after.value[OSC_ACCOUNT_WORKER_DEATHS] =
+			(uint64_t)cases[i].deaths;
 		run = osc_run_document(&f, &e);
-		assert_true(json_is_false(json_object_get(run, "valid")));
+		assert_string_equal(
+			json_string_value(json_object_get(run, "verdict")),
+			cases[i].verdict);
+		assert_int_equal(json_is_true(json_object_get(run, "valid")),
+				 cases[i].valid);
 		assert_int_equal(json_array_size(json_object_get(run, "why")),
 				 1);
 		json_decref(run);
@@ -300,6 +353,7 @@ int main(void)
 		cmocka_unit_test(
 			a_row_is_made_of_its_runs_in_order_of_appearance),
 		cmocka_unit_test(counts_stand_where_times_are_withheld),
+		cmocka_unit_test(suspect_times_stand_and_are_counted),
 		cmocka_unit_test(
 			the_exit_code_follows_the_audit_and_then_validity),
 		cmocka_unit_test(correlation_is_of_rates_not_of_totals),

@@ -27,7 +27,7 @@ struct comparison {
 	const struct osc_compare_settings *set;
 	struct osc_session session;
 	struct osc_outfile json, html;
-	json_t *runs, *steps;
+	json_t *runs;
 	bool partial;
 };
 
@@ -45,16 +45,15 @@ static void say(const struct comparison *c, const char *fmt, ...)
 	va_end(args);
 }
 
-static int add_step(struct comparison *c, const char *name, uint64_t since_ns,
-		    struct osc_error *e)
+/* What the progress adds about a run's times: nothing when they are valid. */
+static const char *remark(const json_t *run)
 {
-	double s = (double)(osc_clock_ns() - since_ns) / SECOND;
+	const char *verdict =
+		json_string_value(json_object_get(run, "verdict"));
 
-	if (json_array_append_new(c->steps, json_pack("{s:s, s:f}", "name",
-						      name, "duration_s", s)))
-		return osc_error_set(e, ENOMEM,
-				     "cannot keep the results: out of memory");
-	return 0;
+	if (!json_is_true(json_object_get(run, "valid")))
+		return "  not valid";
+	return verdict && strcmp(verdict, "valid") ? "  suspect" : "";
 }
 
 static void say_run(const struct comparison *c, const json_t *run,
@@ -70,8 +69,7 @@ static void say_run(const struct comparison *c, const json_t *run,
 	osc_format_real(json_number_value(json_object_get(run, "rps")), rate,
 			sizeof(rate));
 	say(c, "[%zu/%zu] %-24s %10s requests %9s/s  audit %zu/%zu%s  %.1f s\n",
-	    done, all, name, requests, rate, rows - failed, rows,
-	    json_is_true(json_object_get(run, "valid")) ? "" : "  not valid",
+	    done, all, name, requests, rate, rows - failed, rows, remark(run),
 	    (double)(osc_clock_ns() - since_ns) / SECOND);
 }
 
@@ -91,7 +89,7 @@ static int run_one(struct comparison *c, const struct osc_compare_item *item,
 	if (json_array_append_new(c->runs, run))
 		return osc_error_set(e, ENOMEM,
 				     "cannot keep the results: out of memory");
-	return add_step(c, name, start, e);
+	return 0;
 }
 
 /*
@@ -176,13 +174,12 @@ static json_t *document(const struct comparison *c, json_t *platform,
 
 	strftime(created, sizeof(created), "%Y-%m-%dT%H:%M:%SZ",
 		 gmtime_r(&now, &utc));
-	o = json_pack("{s:s, s:s, s:O, s:s, s:o, s:b, s:O, s:O, s:o, s:o}",
-		      "schema", "osconcepts-compare/1", "created", created,
-		      "platform", platform, "source", source, "config",
+	o = json_pack("{s:s, s:s, s:O, s:s, s:o, s:b, s:O, s:o, s:o}", "schema",
+		      "osconcepts-compare/1", "created", created, "platform",
+		      platform, "source", source, "config",
 		      config_document(c->set), "partial", c->partial, "runs",
-		      c->runs, "steps", c->steps, "summary",
-		      osc_compare_summary(c->runs), "overall",
-		      osc_compare_overall(c->runs));
+		      c->runs, "summary", osc_compare_summary(c->runs),
+		      "overall", osc_compare_overall(c->runs));
 	if (!o)
 		osc_error_set(e, ENOMEM,
 			      "cannot make the document: out of memory");
@@ -261,7 +258,6 @@ static int conclude(struct comparison *c, json_t *platform, struct osc_error *e)
 static int begin(struct comparison *c, struct osc_error *e)
 {
 	const struct osc_compare_settings *s = c->set;
-	uint64_t start = osc_clock_ns();
 	int ret = open_files(c, e);
 
 	if (!ret)
@@ -274,7 +270,7 @@ static int begin(struct comparison *c, struct osc_error *e)
 	    s->models.n, s->modes.n, s->runs, s->connections, c->session.source,
 	    *s->server_cpus ? s->server_cpus : "any",
 	    *s->client_cpus ? s->client_cpus : "any");
-	return add_step(c, "set up", start, e);
+	return 0;
 }
 
 static int compare(struct osc_compare_settings *s, struct osc_error *e)
@@ -283,13 +279,12 @@ static int compare(struct osc_compare_settings *s, struct osc_error *e)
 		.set = s,
 		.session = { .stop = &stop },
 		.runs = json_array(),
-		.steps = json_array(),
 	};
 	/* Before the load, whose average it holds. */
 	json_t *platform = osc_platform();
 	int ret;
 
-	if (!c.runs || !c.steps || !platform)
+	if (!c.runs || !platform)
 		ret = osc_error_set(e, ENOMEM, "cannot begin: out of memory");
 	else
 		ret = begin(&c, e);
@@ -303,7 +298,6 @@ static int compare(struct osc_compare_settings *s, struct osc_error *e)
 	osc_outfile_abandon(&c.html);
 	json_decref(platform);
 	json_decref(c.runs);
-	json_decref(c.steps);
 	return ret;
 }
 

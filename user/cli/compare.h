@@ -2,7 +2,8 @@
 /*
  * compare.h - what the files of `osconcepts compare` share: cmd-compare.c
  * (the plan and the verdict), compare_options.c, compare_session.c (the
- * daemon's other end) and compare_table.c (what a person reads).
+ * daemon's other end), compare_table.c (what a person reads) and
+ * compare_doubts.c (why not to believe it).
  */
 #ifndef OSC_CLI_COMPARE_H
 #define OSC_CLI_COMPARE_H
@@ -78,7 +79,19 @@ int osc_session_run(struct osc_session *s,
 		    struct osc_error *e);
 void osc_session_close(struct osc_session *s);
 
-/* The summary as a table, the failed audits, and what to make of it. */
+/* The summary as tables, the failed audits, and what to make of them. */
 int osc_compare_print(const json_t *document, FILE *out, struct osc_error *e);
+
+/* What a terminal is wide at the least, and what is pasted from it. */
+#define OSC_COMPARE_WIDTH 80
+
+/* A line, broken between words so that it fits; what follows is indented. */
+void osc_compare_fold(const char *text, FILE *out);
+
+/*
+ * Why runs are suspect or not valid: each reason once, with the range of its
+ * numbers. -ENOMEM.
+ */
+int osc_compare_doubts(const json_t *runs, FILE *out);
 
 #endif

@@ -240,6 +240,31 @@ static void cancel(struct osc_session *s, int run_id)
 		json_decref(answer);
 }
 
+/*
+ * The load generator advises its own user. Ours cannot give it flags: what it
+ * calls --cpus is our --client-cpus.
+ */
+static int name_our_flags(json_t *run)
+{
+	static const char theirs[] = "try --cpus";
+	json_t *why = json_object_get(run, "why"), *reason;
+	size_t i;
+
+	json_array_foreach(why, i, reason) {
+		const char *text = json_string_value(reason);
+		const char *at = text ? strstr(text, theirs) : NULL;
+		json_t *ours;
+
+		if (!at)
+			continue;
+		ours = json_sprintf("%.*stry --client-cpus%s", (int)(at - text),
+				    text, at + strlen(theirs));
+		if (json_array_set_new(why, i, ours))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 int osc_session_run(struct osc_session *s,
 		    const struct osc_compare_settings *set,
 		    const struct osc_compare_item *item, json_t **run,
@@ -261,7 +286,7 @@ int osc_session_run(struct osc_session *s,
 		return ret;
 	*run = json_incref(json_object_get(answer, "result"));
 	json_decref(answer);
-	if (json_is_object(*run) &&
+	if (json_is_object(*run) && name_our_flags(*run) == 0 &&
 	    !json_object_set_new(*run, "model", json_string(item->model)) &&
 	    !json_object_set_new(*run, "mode", json_string(item->mode)) &&
 	    !json_object_set_new(*run, "run", json_integer(item->run)))

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <ctype.h>
 #include <errno.h>
 #include <langinfo.h>
 #include <math.h>
@@ -9,9 +8,6 @@
 #include "cli/cli.h"
 #include "cli/compare.h"
 #include "lib/output.h"
-
-/* What a terminal is wide at the least, and tables are pasted into. */
-#define WIDTH 80
 
 /*
  * How a cell is written, from the roomiest to the tightest: a table takes the
@@ -123,25 +119,39 @@ static const struct osc_column time_columns[] = {
 	{ "cpu_us", "CPUus/REQ", OSC_COLUMN_REAL },
 	{ "rps", "REQ/s", OSC_COLUMN_REAL },
 	{ "p99", "P99 ms", OSC_COLUMN_REAL },
-	{ "valid", "VALID", OSC_COLUMN_REAL },
+	{ "valid", "VALID", OSC_COLUMN_TEXT },
 	{ "audit", "AUDIT", OSC_COLUMN_REAL },
 };
 
-static void ratio_cell(struct osc_table *t, const char *key, json_int_t part,
-		       json_int_t whole)
+/* "4/5 (2 suspect)": of five runs, four with times, two of these marked. */
+static void valid_cell(struct osc_table *t, const json_t *row)
 {
+	json_int_t suspect = integer(row, "suspect");
+	char text[96];
+	int n = snprintf(text, sizeof(text),
+			 "%" JSON_INTEGER_FORMAT "/%" JSON_INTEGER_FORMAT,
+			 integer(row, "valid"), integer(row, "runs"));
+
+	if (suspect)
+		snprintf(text + n, sizeof(text) - (size_t)n,
+			 " (%" JSON_INTEGER_FORMAT " suspect)", suspect);
+	osc_table_text(t, "valid", text);
+}
+
+static void audit_cell(struct osc_table *t, const json_t *row)
+{
+	json_int_t audits = integer(row, "audits");
 	char text[64];
 
 	snprintf(text, sizeof(text),
-		 "%" JSON_INTEGER_FORMAT "/%" JSON_INTEGER_FORMAT, part, whole);
-	osc_table_text(t, key, text);
+		 "%" JSON_INTEGER_FORMAT "/%" JSON_INTEGER_FORMAT,
+		 audits - integer(row, "audits_failed"), audits);
+	osc_table_text(t, "audit", text);
 }
 
 static void time_row(struct osc_table *t, const json_t *row,
 		     const struct style *style)
 {
-	json_int_t audits = integer(row, "audits");
-
 	names(t, row);
 	spread_cell(t, "cpu_us",
 		    json_object_get(json_object_get(row, "per_request"),
@@ -151,8 +161,8 @@ static void time_row(struct osc_table *t, const json_t *row,
 	spread_cell(t, "p99",
 		    json_object_get(json_object_get(row, "latency_us"), "p99"),
 		    1e-3, style);
-	ratio_cell(t, "valid", integer(row, "valid"), integer(row, "runs"));
-	ratio_cell(t, "audit", audits - integer(row, "audits_failed"), audits);
+	valid_cell(t, row);
+	audit_cell(t, row);
 }
 
 /* A table of the summary. */
@@ -227,7 +237,7 @@ static int print_view(const struct view *v, const json_t *summary, FILE *out,
 		text = lay_out(v, summary, &styles[i], e);
 		if (!text)
 			return -e->err;
-		if (width_of(text) <= WIDTH)
+		if (width_of(text) <= OSC_COMPARE_WIDTH)
 			break;
 	}
 	fprintf(out, "%s\n%s\n", v->title, text);
@@ -321,9 +331,9 @@ static void print_notes(const json_t *document, FILE *out)
 		      "compare with each other.\n",
 		      out);
 	if (strcmp(source, "module"))
-		fputs("Without the module the counts are samples of /proc, and "
-		      "epoll is not counted ('-').\n",
-		      out);
+		osc_compare_fold("Without the module the counts are samples "
+				 "of /proc, and epoll is not counted ('-').",
+				 out);
 	if (lost)
 		fprintf(out,
 			"Lost: %" JSON_INTEGER_FORMAT
@@ -333,62 +343,6 @@ static void print_notes(const json_t *document, FILE *out)
 	if (json_is_true(json_object_get(document, "partial")))
 		fputs("Stopped early: these are the runs that had ended.\n",
 		      out);
-}
-
-/* Reasons that differ in their numbers alone are one. */
-static void shape_of(const char *reason, char *out, size_t size)
-{
-	size_t n = 0;
-
-	for (; *reason && n + 1 < size; reason++) {
-		if (!isdigit((unsigned char)*reason))
-			out[n++] = *reason;
-	}
-	out[n] = '\0';
-}
-
-/* {shape: [count, the first of its reasons]} */
-static int gather_doubts(const json_t *runs, json_t *doubts)
-{
-	const json_t *run, *why;
-	char shape[512];
-	size_t i, j;
-
-	json_array_foreach(runs, i, run) {
-		if (json_is_true(json_object_get(run, "valid")))
-			continue;
-		json_array_foreach(json_object_get(run, "why"), j, why) {
-			const char *reason = json_string_value(why) ?: "?";
-			json_t *had, *now;
-
-			shape_of(reason, shape, sizeof(shape));
-			had = json_object_get(doubts, shape);
-			now = json_pack(
-				"[I, s]",
-				json_integer_value(json_array_get(had, 0)) + 1,
-				had ? json_string_value(
-					      json_array_get(had, 1)) :
-				      reason);
-			if (json_object_set_new(doubts, shape, now))
-				return -ENOMEM;
-		}
-	}
-	return 0;
-}
-
-static int print_doubts(const json_t *runs, FILE *out)
-{
-	json_t *doubts = json_object();
-	int ret = doubts ? gather_doubts(runs, doubts) : -ENOMEM;
-	const json_t *doubt;
-	const char *shape;
-
-	json_object_foreach(doubts, shape, doubt)
-		fprintf(out, "Not valid (%" JSON_INTEGER_FORMAT "x): %s\n",
-			json_integer_value(json_array_get(doubt, 0)),
-			json_string_value(json_array_get(doubt, 1)));
-	json_decref(doubts);
-	return ret;
 }
 
 int osc_compare_print(const json_t *document, FILE *out, struct osc_error *e)
@@ -402,7 +356,7 @@ int osc_compare_print(const json_t *document, FILE *out, struct osc_error *e)
 	if (ret)
 		return ret;
 	print_notes(document, out);
-	if (print_doubts(runs, out))
+	if (osc_compare_doubts(runs, out))
 		return osc_error_set(e, ENOMEM,
 				     "cannot print the reasons: out of memory");
 	return print_failed(runs, out, e);

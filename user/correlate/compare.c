@@ -20,11 +20,19 @@ static bool is_valid(const json_t *run)
 	return json_is_true(json_object_get(run, "valid"));
 }
 
+static bool is_suspect(const json_t *run)
+{
+	const char *verdict =
+		json_string_value(json_object_get(run, "verdict"));
+
+	return is_valid(run) && verdict && !strcmp(verdict, "suspect");
+}
+
 /* The runs of one row. */
 struct row {
 	const char *model, *mode;
 	const json_t *run[OSC_SPREAD_MAX];
-	size_t n, valid;
+	size_t n, valid, suspect;
 	json_int_t requests;
 	size_t audits, failed;
 };
@@ -39,6 +47,7 @@ static void gather(struct row *r, const json_t *runs)
 			continue;
 		r->run[r->n++] = run;
 		r->valid += is_valid(run);
+		r->suspect += is_suspect(run);
 		r->requests +=
 			json_integer_value(json_object_get(run, "requests"));
 		osc_audit_count(json_object_get(run, "audit"), &rows, &failed);
@@ -107,10 +116,10 @@ static json_t *latency_spreads(const struct row *r)
 static json_t *row_document(const struct row *r)
 {
 	return json_pack(
-		"{s:s, s:s, s:i, s:i, s:I, s:o, s:o, s:o, s:o, s:i, s:i, s:o}",
+		"{s:s, s:s, s:i, s:i, s:i, s:I, s:o, s:o, s:o, s:o, s:i, s:i, s:o}",
 		"model", r->model, "mode", r->mode, "runs", (int)r->n, "valid",
-		(int)r->valid, "requests", r->requests, "rps",
-		spread(r, NULL, "rps", true), "per_request",
+		(int)r->valid, "suspect", (int)r->suspect, "requests",
+		r->requests, "rps", spread(r, NULL, "rps", true), "per_request",
 		counter_spreads(r, "per_request"), "per_connection",
 		counter_spreads(r, "per_connection"), "latency_us",
 		latency_spreads(r), "audits", (int)r->audits, "audits_failed",

@@ -250,25 +250,44 @@ static bool say(json_t *why, const char *text)
 	return !json_array_append_new(why, json_string(text));
 }
 
-/* Why the run's times cannot be trusted; an empty list when they can. */
-static json_t *doubts(const struct osc_run_facts *f, bool *valid)
+/*
+ * The load generator's verdict, but for what it cannot know. It decides what
+ * becomes of the run's times, never of its counts:
+ *
+ *   valid    they are used
+ *   suspect  they are used and marked: they may tell of the client or of luck,
+ *            as they always do where client and server share a few CPUs, and
+ *            a marked number says more than none
+ *   invalid  they are withheld: they are known to tell of something else
+ *
+ * A verdict we do not know vouches for nothing.
+ */
+static const char *verdict_of(const struct osc_run_facts *f)
+{
+	const char *said = json_string_value(json_object_get(
+		json_object_get(f->load, "validity"), "verdict"));
+
+	if (!said || json_is_true(json_object_get(f->load, "partial")) ||
+	    f->account_after.value[OSC_ACCOUNT_WORKER_DEATHS])
+		return "invalid";
+	if (!strcmp(said, "valid") || !strcmp(said, "suspect"))
+		return said;
+	return "invalid";
+}
+
+/* What there is against the run's times; empty when they are valid. */
+static json_t *doubts(const struct osc_run_facts *f, const char *verdict)
 {
 	const json_t *v = json_object_get(f->load, "validity");
-	const char *verdict = json_string_value(json_object_get(v, "verdict"));
 	const json_t *said = json_object_get(v, "why");
 	json_t *why = json_is_array(said) ? json_deep_copy(said) : json_array();
 	bool ok = why;
 
-	*valid = verdict && !strcmp(verdict, "valid");
-	if (ok && json_is_true(json_object_get(f->load, "partial"))) {
-		*valid = false;
+	if (ok && json_is_true(json_object_get(f->load, "partial")))
 		ok = say(why, "the load generator was stopped early");
-	}
-	if (ok && f->account_after.value[OSC_ACCOUNT_WORKER_DEATHS]) {
-		*valid = false;
+	if (ok && f->account_after.value[OSC_ACCOUNT_WORKER_DEATHS])
 		ok = say(why, "a worker of the server died");
-	}
-	if (ok && !*valid && !json_array_size(why))
+	if (ok && strcmp(verdict, "valid") && !json_array_size(why))
 		ok = say(why, "the load generator does not vouch for it");
 	if (ok)
 		return why;
@@ -283,17 +302,18 @@ json_t *osc_run_document(const struct osc_run_facts *f, struct osc_error *e)
 	uint64_t requests = a[OSC_ACCOUNT_REQUESTS] - b[OSC_ACCOUNT_REQUESTS];
 	uint64_t accepts = a[OSC_ACCOUNT_ACCEPTS] - b[OSC_ACCOUNT_ACCEPTS];
 	struct osc_counts delta;
-	bool valid;
-	json_t *why = doubts(f, &valid);
+	const char *verdict = verdict_of(f);
+	json_t *why = doubts(f, verdict);
 	json_t *o;
 
 	osc_counts_since(&f->after, &f->before, &delta);
-	o = json_pack("{s:s, s:s, s:I, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o,"
-		      " s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+	o = json_pack("{s:s, s:s, s:I, s:I, s:s, s:b, s:o, s:o, s:o, s:o, s:o,"
+		      " s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		      "model", f->model, "mode", f->mode, "requests",
 		      (json_int_t)requests, "connections", (json_int_t)accepts,
-		      "valid", valid, "why", why, "rps", member(f->load, "rps"),
-		      "duration_s", member(f->load, "duration_s"), "errors",
+		      "verdict", verdict, "valid", strcmp(verdict, "invalid"),
+		      "why", why, "rps", member(f->load, "rps"), "duration_s",
+		      member(f->load, "duration_s"), "errors",
 		      member(f->load, "errors"), "latency_us",
 		      member(f->load, "latency_us"), "service_us",
 		      member(f->load, "service_us"), "latency_histogram",

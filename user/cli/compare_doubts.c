@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <ctype.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/compare.h"
+
+/* Stands in a shape where the reason has a number. */
+#define NUMBER '\1'
+
+/* The length of the number text begins with, or 0; "p99" is a word. */
+static size_t number_length(const char *text, const char *start)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)*text) ||
+	    (text > start && isalnum((unsigned char)text[-1])))
+		return 0;
+	strtod(text, &end);
+	return (size_t)(end - text);
+}
+
+/*
+ * A reason without its numbers, by which reasons that differ in these alone
+ * are one; the numbers, as written, into the array. -ENOMEM.
+ */
+static int take_apart(const char *reason, char *shape, size_t size,
+		      json_t *numbers)
+{
+	const char *p = reason;
+	size_t n = 0;
+
+	while (*p && n + 1 < size) {
+		size_t length = number_length(p, reason);
+
+		if (length &&
+		    json_array_append_new(numbers, json_stringn(p, length)))
+			return -ENOMEM;
+		shape[n++] = length ? NUMBER : *p;
+		p += length ? length : 1;
+	}
+	shape[n] = '\0';
+	return 0;
+}
+
+/* Puts those of `numbers` that are beyond into `bounds`. */
+static int extend(json_t *bounds, const json_t *numbers, bool up)
+{
+	json_t *number;
+	size_t i;
+
+	json_array_foreach(numbers, i, number) {
+		double new = strtod(json_string_value(number), NULL);
+		double old = strtod(
+			json_string_value(json_array_get(bounds, i)) ?: "0",
+			NULL);
+
+		if ((up ? new > old : new < old) &&
+		    json_array_set(bounds, i, number))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* doubts: {shape: [runs, [lowest numbers], [highest numbers]]} */
+static int add_reason(json_t *doubts, const char *reason)
+{
+	json_t *numbers = json_array(), *doubt;
+	char shape[512];
+	int ret = numbers ? take_apart(reason, shape, sizeof(shape), numbers) :
+			    -ENOMEM;
+
+	if (ret)
+		goto out;
+	doubt = json_object_get(doubts, shape);
+	if (!doubt) {
+		doubt = json_pack("[i, o, o]", 0, json_copy(numbers),
+				  json_copy(numbers));
+		if (json_object_set_new(doubts, shape, doubt))
+			ret = -ENOMEM;
+	}
+	if (!ret)
+		ret = extend(json_array_get(doubt, 1), numbers, false);
+	if (!ret)
+		ret = extend(json_array_get(doubt, 2), numbers, true);
+	if (!ret)
+		json_integer_set(json_array_get(doubt, 0),
+				 json_integer_value(json_array_get(doubt, 0)) +
+					 1);
+out:
+	json_decref(numbers);
+	return ret;
+}
+
+static int gather(const json_t *runs, const char *verdict, json_t *doubts)
+{
+	const json_t *run, *why;
+	size_t i, j;
+	int ret = 0;
+
+	json_array_foreach(runs, i, run) {
+		const char *its =
+			json_string_value(json_object_get(run, "verdict"));
+
+		if (!its || strcmp(its, verdict))
+			continue;
+		json_array_foreach(json_object_get(run, "why"), j, why) {
+			if (!ret)
+				ret = add_reason(doubts,
+						 json_string_value(why) ?: "?");
+		}
+	}
+	return ret;
+}
+
+static const char *text_at(const json_t *list, size_t i)
+{
+	return json_string_value(json_array_get(list, i)) ?: "?";
+}
+
+/* "  8 runs: the client waited 5 to 8 % of the run for a CPU" */
+static int print_doubt(const char *shape, const json_t *doubt, FILE *out)
+{
+	json_int_t n = json_integer_value(json_array_get(doubt, 0));
+	const json_t *low = json_array_get(doubt, 1);
+	const json_t *high = json_array_get(doubt, 2);
+	char *line = NULL;
+	size_t size, i = 0;
+	FILE *text = open_memstream(&line, &size);
+
+	if (!text)
+		return -ENOMEM;
+	fprintf(text, "  %" JSON_INTEGER_FORMAT " run%s: ", n,
+		n == 1 ? "" : "s");
+	for (; *shape; shape++) {
+		if (*shape != NUMBER) {
+			fputc(*shape, text);
+			continue;
+		}
+		fputs(text_at(low, i), text);
+		if (strcmp(text_at(low, i), text_at(high, i)))
+			fprintf(text, " to %s", text_at(high, i));
+		i++;
+	}
+	if (fclose(text)) {
+		free(line);
+		return -ENOMEM;
+	}
+	osc_compare_fold(line, out);
+	free(line);
+	return 0;
+}
+
+static int print_verdict(const json_t *runs, const char *verdict,
+			 const char *title, FILE *out)
+{
+	json_t *doubts = json_object();
+	int ret = doubts ? gather(runs, verdict, doubts) : -ENOMEM;
+	const json_t *doubt;
+	const char *shape;
+
+	if (!ret && json_object_size(doubts))
+		osc_compare_fold(title, out);
+	json_object_foreach(doubts, shape, doubt) {
+		if (!ret)
+			ret = print_doubt(shape, doubt, out);
+	}
+	json_decref(doubts);
+	return ret;
+}
+
+int osc_compare_doubts(const json_t *runs, FILE *out)
+{
+	int ret = print_verdict(runs, "invalid",
+				"Not valid, so their times are withheld:", out);
+
+	return ret ? ret :
+		     print_verdict(runs, "suspect",
+				   "Suspect: their times are kept, but may "
+				   "tell of the client or of luck:",
+				   out);
+}
+
+void osc_compare_fold(const char *text, FILE *out)
+{
+	size_t column = strspn(text, " "), indent = column + 2;
+	bool begun = false;
+
+	fprintf(out, "%*s", (int)column, "");
+	text += column;
+	while (*text) {
+		size_t word = strcspn(text, " ");
+
+		if (begun && column + 1 + word > OSC_COMPARE_WIDTH) {
+			fprintf(out, "\n%*s", (int)indent, "");
+			column = indent;
+		} else if (begun) {
+			fputc(' ', out);
+			column++;
+		}
+		begun = true;
+		fwrite(text, 1, word, out);
+		column += word;
+		text += word + strspn(text + word, " ");
+	}
+	fputc('\n', out);
+}

@@ -110,14 +110,13 @@ is()
 
 @test "a server stopped for a while shows in latency, and not in service time" {
 	start epoll
-	# Those who serve, where the server is a master and its workers.
-	mapfile -t workers < <(pgrep -P "$server")
-	((${#workers[@]})) || workers=("$server")
-	(sleep 0.5; kill -STOP "${workers[@]}"; sleep 1; kill -CONT "${workers[@]}") 3>&- &
+	eventually has_workers 1
+	worker=$(workers)
+	(eventually has_counted requests 50; kill -STOP "$worker"; sleep 1; kill -CONT "$worker") 3>&- &
 	stopper=$!
-	load "$url/" -n 1000 -c 4 -r 400
+	load "$url/" -n 2000 -c 4 -r 400
 	wait "$stopper"
-	is .requests 1000
+	is .requests 2000
 	# Slots of 500 ms (2926) and above: those due in the first half of it.
 	slow='map(select(.[0] >= 2926) | .[1]) | add // 0'
 	waited=$(jq "[.histogram.slots] | .[0] | $slow" "$json")
@@ -171,18 +170,20 @@ is()
 
 @test "a server killed in mid-run is told and does not hang" {
 	start epoll
-	(sleep 0.5; kill -KILL "$server") 3>&- &
-	run -4 timeout 60 "$osconcepts" load "$url/" -n 100000000 -c 4 --timeout 1s
+	(eventually has_counted requests 50; kill -KILL "$server") 3>&- &
+	run -4 timeout 200 "$osconcepts" load "$url/" -n 100000000 -c 4 --timeout 1s
 	[[ $output == *connect.ECONNREFUSED* && $output == *"could not be reached any more"* ]]
 	[[ $output == *"never sent"* ]]
 }
 
 @test "signals leave a partial result and 128 + their number" {
 	start epoll
+	local row seen
 	for row in INT:130 TERM:143; do
-		"$osconcepts" load "$url/" -d 60s -c 2 --json >"$BATS_TEST_TMPDIR/part.json" 3>&- &
+		seen=$(counted requests)
+		"$osconcepts" load "$url/" -d 600s -c 2 --json >"$BATS_TEST_TMPDIR/part.json" 3>&- &
 		pid=$!
-		sleep 1
+		eventually has_counted requests $((seen + 50))
 		kill "-${row%:*}" "$pid"
 		status=0
 		wait "$pid" || status=$?

@@ -144,6 +144,12 @@ bool doc_run_is_valid(const json_t *run)
 	return doc_bool(run, "valid") == 1;
 }
 
+bool doc_run_is_suspect(const json_t *run)
+{
+	return doc_run_is_valid(run) &&
+	       !strcmp(doc_string(run, "verdict"), "suspect");
+}
+
 bool doc_same_mode(const struct doc *doc, size_t a, size_t b)
 {
 	return !strcmp(doc->groups[a].mode, doc->groups[b].mode);

@@ -42,7 +42,12 @@ struct doc {
 int doc_open(struct doc *doc, const json_t *root);
 void doc_close(struct doc *doc);
 
+/*
+ * The load generator's verdict on a run's times: what is not valid is left
+ * out, what is suspect (valid as well) is used and marked.
+ */
 bool doc_run_is_valid(const json_t *run);
+bool doc_run_is_suspect(const json_t *run);
 
 /* True for the first group of its mode: the mode's own heading or picture. */
 bool doc_same_mode(const struct doc *doc, size_t a, size_t b);

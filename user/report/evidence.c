@@ -156,6 +156,7 @@ static void audit_row(FILE *out, const json_t *run, const json_t *row)
 /* What a group's checks or runs came to; the rest could not be judged. */
 struct tally {
 	size_t all, good, bad;
+	size_t suspect; /* of the good */
 };
 
 static void tally_add(struct tally *t, int verdict)
@@ -213,10 +214,17 @@ static void details_open(FILE *out, const struct doc_group *group,
 		html_element(out, "span", "bad",
 			     html_count((double)t->bad).text);
 		html_text(out, bad_word);
-	} else if (t->good && t->good == t->all) {
-		html_element(out, "span", "good", "ok");
-	} else {
-		html_element(out, "span", NULL, "not all judged");
+	}
+	if (t->suspect) {
+		html_element(out, "span", "warn",
+			     html_count((double)t->suspect).text);
+		html_text(out, " suspect");
+	}
+	if (!t->bad && !t->suspect) {
+		bool ok = t->good && t->good == t->all;
+
+		html_element(out, "span", ok ? "good" : NULL,
+			     ok ? "ok" : "not all judged");
 	}
 	html_open(out, "small", NULL);
 	html_text(out, html_count((double)t->all).text);
@@ -292,16 +300,24 @@ static void why_cell(FILE *out, const json_t *why)
 	html_close(out, "td");
 }
 
+static void verdict_cell(FILE *out, const json_t *run)
+{
+	if (!doc_run_is_valid(run))
+		html_element(out, "td", "bad", "not valid");
+	else if (doc_run_is_suspect(run))
+		html_element(out, "td", "warn", "suspect");
+	else
+		html_element(out, "td", "good", "valid");
+}
+
 static void run_row(FILE *out, const json_t *run)
 {
 	const json_t *kernel = json_object_get(run, "kernel");
 	const json_t *latency = json_object_get(run, "latency_us");
-	bool valid = doc_run_is_valid(run);
 
 	html_open(out, "tr", NULL);
 	html_number_cell(out, html_count(doc_number(run, "run")).text);
-	html_element(out, "td", valid ? "good" : "bad",
-		     valid ? "valid" : "not valid");
+	verdict_cell(out, run);
 	html_number_cell(out, html_count(doc_number(run, "requests")).text);
 	html_number_cell(out, html_count(doc_number(run, "connections")).text);
 	html_number_cell(out, html_value(doc_number(run, "rps")).text);
@@ -325,8 +341,12 @@ int section_runs(FILE *out, const struct doc *doc)
 		const struct doc_group *group = &doc->groups[i];
 		struct tally t = { 0 };
 
-		for (size_t r = 0; r < group->nr_runs; r++)
-			tally_add(&t, doc_run_is_valid(group->runs[r]));
+		for (size_t r = 0; r < group->nr_runs; r++) {
+			const json_t *run = group->runs[r];
+
+			tally_add(&t, doc_run_is_valid(run));
+			t.suspect += doc_run_is_suspect(run);
+		}
 		if (!t.all)
 			continue;
 		details_open(out, group, " run", &t, " not valid");

@@ -317,10 +317,11 @@ int section_latency(FILE *out, const struct doc *doc)
 	int err = 0;
 
 	html_element(out, "h2", NULL, "How long a request takes");
-	html_element(out, "p", "note",
-		     "The valid runs together, from the intended start of a "
-		     "request to its last byte. Lower is faster; the right "
-		     "end is the slowest request in a thousand or more.");
+	html_element(
+		out, "p", "note",
+		"The valid runs together, suspect ones included, from the intended start of a "
+		"request to its last byte. Lower is faster; the right "
+		"end is the slowest request in a thousand or more.");
 	html_open(out, "div", "class", "figures wide", NULL);
 	for (size_t i = 0; i < doc->nr_groups && !err; i++) {
 		if (doc_mode_begins(doc, i))

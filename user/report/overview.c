@@ -107,34 +107,47 @@ static void tell_audit(FILE *out, const struct doc *doc)
 	html_close(out, "p");
 }
 
-static void tell_invalid(FILE *out, const struct doc *doc)
+/* "Strong: 3 of 5 runs, says the load generator. What of it. Why is …" */
+static void tell_runs(FILE *out, const char *strong, size_t n, size_t runs,
+		      const char *what)
 {
-	size_t runs = 0, invalid = 0;
-
-	for (size_t i = 0; i < doc->nr_groups; i++) {
-		for (size_t r = 0; r < doc->groups[i].nr_runs; r++) {
-			runs++;
-			invalid += !doc_run_is_valid(doc->groups[i].runs[r]);
-		}
-	}
-	if (!runs) {
-		notice(out, "notice warn", "Empty. ", "There is no run.");
-		return;
-	}
-	if (!invalid)
+	if (!n)
 		return;
 	html_open(out, "p", "class", "notice warn", NULL);
-	html_element(out, "strong", NULL, "Not valid: ");
-	html_text(out, html_count((double)invalid).text);
+	html_element(out, "strong", NULL, strong);
+	html_text(out, html_count((double)n).text);
 	html_text(out, " of ");
 	html_text(out, html_count((double)runs).text);
-	html_text(out, " runs, says the load generator. Their rates and "
-		       "latencies are left out; the counters are the server's "
-		       "own and stand. Why is under ");
+	html_text(out, " runs, says the load generator. ");
+	html_text(out, what);
+	html_text(out, " Why is under ");
 	html_open(out, "a", "href", "#runs", NULL);
 	html_text(out, "Runs");
 	fputs("</a>.", out);
 	html_close(out, "p");
+}
+
+static void tell_verdicts(FILE *out, const struct doc *doc)
+{
+	size_t runs = 0, invalid = 0, suspect = 0;
+
+	for (size_t i = 0; i < doc->nr_groups; i++) {
+		for (size_t r = 0; r < doc->groups[i].nr_runs; r++) {
+			const json_t *run = doc->groups[i].runs[r];
+
+			runs++;
+			invalid += !doc_run_is_valid(run);
+			suspect += doc_run_is_suspect(run);
+		}
+	}
+	if (!runs)
+		notice(out, "notice warn", "Empty. ", "There is no run.");
+	tell_runs(out, "Not valid: ", invalid, runs,
+		  "Their rates and latencies are left out; the counters are "
+		  "the server's own and stand.");
+	tell_runs(out, "Suspect: ", suspect, runs,
+		  "Their rates and latencies are used, but may tell of the "
+		  "client or of luck.");
 }
 
 int section_head(FILE *out, const struct doc *doc)
@@ -152,7 +165,7 @@ int section_head(FILE *out, const struct doc *doc)
 		       "Absolute times and rates say nothing about real "
 		       "hardware; counts per request do.");
 	tell_audit(out, doc);
-	tell_invalid(out, doc);
+	tell_verdicts(out, doc);
 	if (doc_bool(doc->root, "partial") == 1)
 		notice(out, "notice warn", "Stopped early. ",
 		       "Not every run that was asked for was made.");
@@ -240,21 +253,27 @@ static void audit_cell(FILE *out, const json_t *summary)
 	text_cell(out, classes[ok], "Audit", words[ok]);
 }
 
-/* "5" or, where some are not valid, "3 of 5 valid". */
+/* "5" or, where not all is well, "3 of 5 valid, 1 suspect". */
 static void runs_cell(FILE *out, const struct doc_group *group)
 {
-	size_t valid = 0;
+	size_t valid = 0, suspect = 0;
 	char text[128];
+	int n;
 
-	for (size_t i = 0; i < group->nr_runs; i++)
+	for (size_t i = 0; i < group->nr_runs; i++) {
 		valid += doc_run_is_valid(group->runs[i]);
-	if (valid == group->nr_runs) {
+		suspect += doc_run_is_suspect(group->runs[i]);
+	}
+	if (valid == group->nr_runs && !suspect) {
 		text_cell(out, "n", "Runs", html_count((double)valid).text);
 		return;
 	}
-	snprintf(text, sizeof(text), "%s of %s valid",
-		 html_count((double)valid).text,
-		 html_count((double)group->nr_runs).text);
+	n = snprintf(text, sizeof(text), "%s of %s valid",
+		     html_count((double)valid).text,
+		     html_count((double)group->nr_runs).text);
+	if (suspect)
+		snprintf(text + n, sizeof(text) - (size_t)n, ", %s suspect",
+			 html_count((double)suspect).text);
 	text_cell(out, "n warn", "Runs", text);
 }
 
@@ -309,11 +328,12 @@ static void summary_row(FILE *out, const struct doc_group *group)
 int section_summary(FILE *out, const struct doc *doc)
 {
 	html_element(out, "h2", NULL, "Summary");
-	html_element(out, "p", "note",
-		     "Medians of the runs; below each, how far they lie apart. "
-		     "Rates and latencies are made of the valid runs alone. "
-		     "keepalive: many requests on a connection. close: a "
-		     "connection for every request.");
+	html_element(
+		out, "p", "note",
+		"Medians of the runs; below each, how far they lie apart. "
+		"Rates and latencies are made of the valid runs alone, "
+		"suspect ones included. keepalive: many requests on a connection. close: a "
+		"connection for every request.");
 	html_open(out, "div", "class", "scroll cards", "tabindex", "0", "role",
 		  "region", "aria-label", "Summary by mode and model", NULL);
 	html_open(out, "table", "role", "table", NULL);

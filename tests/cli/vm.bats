@@ -24,36 +24,39 @@ need_guest()
 	"$kernel" image 6.1 >/dev/null || skip "no 6.1 kernel"
 }
 
+# wait_until COMMAND…: far longer than a guest takes to start when nobody
+# disturbs it
+wait_until()
+{
+	local end=$((SECONDS + 120))
+	while ((SECONDS <= end)); do
+		"$@" && return
+		sleep 0.05
+	done
+	echo "never: $*" >&2
+	return 1
+}
+
 # The QEMU of the run whose process is $1, once it is there.
 qemu_of()
 {
-	local pid tries
-	for ((tries = 0; tries < 200; tries++)); do
-		pid=$(pgrep -P "$1" qemu) && echo "$pid" && return
-		sleep 0.05
-	done
-	return 1
+	wait_until pgrep -P "$1" qemu
 }
 
 # wait_for FILE TEXT
 wait_for()
 {
-	local tries
-	for ((tries = 0; tries < 600; tries++)); do
-		grep -q "$2" "$1" 2>/dev/null && return
-		sleep 0.05
-	done
-	return 1
+	wait_until grep -qs "$2" "$1"
+}
+
+ended()
+{
+	[[ ! -d /proc/$1 ]]
 }
 
 gone()
 {
-	local tries
-	for ((tries = 0; tries < 100; tries++)); do
-		[[ -d /proc/$1 ]] || return 0
-		sleep 0.05
-	done
-	return 1
+	wait_until ended "$1"
 }
 
 @test "wrong usage is told and exits 2" {
@@ -181,7 +184,7 @@ EOF
 	need_guest
 	"$kernel" image 6.12 >/dev/null || skip "no 6.12 kernel"
 	# 6.12, since it would keep what is written to an open file to itself.
-	run "$vm" run --kernel 6.12 --timeout 8 -- \
+	run "$vm" run --kernel 6.12 --timeout 30 -- \
 		sh -c 'exec >$OUT/open; echo kept; echo "<6>nearly there" >/dev/kmsg; sleep 600'
 	[ "$status" -eq 124 ]
 	[ "$(cat "$OUT/open")" = kept ]
@@ -318,7 +321,7 @@ except OSError:     # the terminal is closed
     pass
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 EOF
-	run timeout 60 /usr/bin/python3 "$BATS_TEST_TMPDIR/type.py" "$vm" 3>&-
+	run timeout 300 /usr/bin/python3 "$BATS_TEST_TMPDIR/type.py" "$vm" 3>&-
 	echo "$output"
 	[ "$status" -eq 4 ]
 	run "$vm" shell </dev/null

@@ -62,6 +62,18 @@ ended()
 	local status=0
 	wait "$server" || status=$?
 	((status == $1)) || { echo "exit status $status"; cat "$messages"; return 1; }
+	nothing_left || { echo "processes outlive their server"; running; return 1; }
+}
+
+# The processes of this test's servers, told by the books that they were given.
+running()
+{
+	pgrep -af -- "--account $BATS_TEST_TMPDIR/books( |\$)"
+}
+
+nothing_left()
+{
+	! running >/dev/null
 }
 
 # booked FIELD: what the server, when it had ended, had counted.
@@ -135,4 +147,6 @@ end_servers()
 		kill -KILL "$pid" 2>/dev/null || true
 		wait "$pid" 2>/dev/null || true
 	done
+	# A server that was killed takes its workers with it.
+	eventually nothing_left || { running; return 1; }
 }

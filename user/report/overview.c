@@ -253,28 +253,31 @@ static void audit_cell(FILE *out, const json_t *summary)
 	text_cell(out, classes[ok], "Audit", words[ok]);
 }
 
-/* "5" or, where not all is well, "3 of 5 valid, 1 suspect". */
+/* "5" or, where some are not valid, "3 of 5 valid"; below, "1 suspect". */
 static void runs_cell(FILE *out, const struct doc_group *group)
 {
-	size_t valid = 0, suspect = 0;
-	char text[128];
-	int n;
+	size_t valid = 0, suspect = 0, runs = group->nr_runs;
 
-	for (size_t i = 0; i < group->nr_runs; i++) {
+	for (size_t i = 0; i < runs; i++) {
 		valid += doc_run_is_valid(group->runs[i]);
 		suspect += doc_run_is_suspect(group->runs[i]);
 	}
-	if (valid == group->nr_runs && !suspect) {
-		text_cell(out, "n", "Runs", html_count((double)valid).text);
-		return;
+	cell_open(out, valid < runs || suspect ? "n warn" : "n", "Runs");
+	html_open(out, "span", NULL);
+	html_text(out, html_count((double)valid).text);
+	if (valid < runs) {
+		html_text(out, " of ");
+		html_text(out, html_count((double)runs).text);
+		html_text(out, " valid");
 	}
-	n = snprintf(text, sizeof(text), "%s of %s valid",
-		     html_count((double)valid).text,
-		     html_count((double)group->nr_runs).text);
-	if (suspect)
-		snprintf(text + n, sizeof(text) - (size_t)n, ", %s suspect",
-			 html_count((double)suspect).text);
-	text_cell(out, "n warn", "Runs", text);
+	if (suspect) {
+		html_open(out, "small", NULL);
+		html_text(out, html_count((double)suspect).text);
+		html_text(out, " suspect");
+		html_close(out, "small");
+	}
+	html_close(out, "span");
+	html_close(out, "td");
 }
 
 static void heading(FILE *out, const char *class, const char *text,

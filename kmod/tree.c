@@ -13,9 +13,11 @@
 #include "tracepoint.h"
 #include "tree.h"
 
+/* Under RCU, or with preemption off as in the hooks. */
 static struct osc_target *target_of(const struct task_struct *task)
 {
-	return rcu_dereference_sched(osc_slots[osc_member_slot(task->tgid)]);
+	return rcu_dereference_check(osc_slots[osc_member_slot(task->tgid)],
+				     rcu_read_lock_sched_held());
 }
 
 /* In a hook, preemption off: hand a record of @task to the target. */

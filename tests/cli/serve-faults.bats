@@ -11,7 +11,6 @@ source "$BATS_TEST_DIRNAME/lib/serve.bash"
 setup()
 {
 	servers=()
-	start_as=()
 }
 
 teardown()

@@ -14,11 +14,13 @@ models()
 		/usr/bin/python3 -c 'import json, sys; print(*(m["model"] for m in json.load(sys.stdin)))'
 }
 
+# What start runs the server under.
+start_as=()
 # How long anything may take, on however busy a machine.
 patience_s=60
 
 # start MODEL [OPTIONS]: sets $server (a pid) and $port. What it prints is in
-# $end and $messages. $start_as, when set, is what to run it under.
+# $end and $messages.
 start()
 {
 	local model=$1 ready=$BATS_TEST_TMPDIR/ready

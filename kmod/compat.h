@@ -9,6 +9,7 @@
 #include <linux/ftrace.h>
 #include <linux/sched.h>
 #include <linux/version.h>
+#include <net/genetlink.h>
 
 /*
  * 6.1 has two kinds of direct calls, by address and by ops; from 6.6 on only
@@ -31,6 +32,13 @@ static inline int osc_unregister_direct(struct ftrace_ops *ops,
 #ifndef ftrace_regs_get_argument
 #define ftrace_regs_get_argument(fregs, n) \
 	regs_get_kernel_argument(&(fregs)->regs, n)
+#endif
+
+/* The attributes that came with the request for a dump. */
+#if KERNEL_VERSION(6, 7, 0) > LINUX_VERSION_CODE
+#define osc_dump_attrs(cb) (genl_dumpit_info(cb)->attrs)
+#else
+#define osc_dump_attrs(cb) (genl_info_dump(cb)->attrs)
 #endif
 
 /* Threads which the kernel makes for a process behind the fork tracepoint. */

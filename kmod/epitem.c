@@ -5,24 +5,33 @@
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
 
 #include "epitem.h"
+#include "slot.h"
 
 static unsigned int epoll_items = 65536;
 module_param(epoll_items, uint, 0444);
-MODULE_PARM_DESC(epoll_items, "Registrations told apart (default: 65536)");
+MODULE_PARM_DESC(epoll_items, "Room for epoll registrations (default: 65536)");
 
 u64 *osc_epitems;
 unsigned int osc_epitem_bits;
+
+/* Free, or of a target that is no more. */
+static bool is_free(u64 entry)
+{
+	return !entry || !rcu_access_pointer(osc_slots[(u16)entry]);
+}
 
 /**
  * osc_epitem_set() - enter a registration, or mark it as nobody's
  * @key: address of the registration
  * @slot: of the target that registers, 0 for none
  *
- * Context: process context, while the table exists; takes no lock. Two calls
- * for the same key never run at once: epoll holds the instance's mutex.
+ * Context: process context with preemption off, while the table exists; takes
+ * no lock. Two calls for the same key never run at once: epoll holds the
+ * instance's mutex.
  * Return: 0, or -ENOSPC when the key cannot be entered.
  */
 int osc_epitem_set(const void *key, u16 slot)
@@ -36,20 +45,22 @@ int osc_epitem_set(const void *key, u16 slot)
 		entry = READ_ONCE(bucket[i]);
 		if ((entry ^ tag) >> OSC_EPITEM_SLOT_BITS)
 			continue;
-		WRITE_ONCE(bucket[i], slot ? tag | slot : 0);
-		return 0;
+		/* Unless another key has just taken a retired entry's place. */
+		if (cmpxchg(&bucket[i], entry, slot ? tag | slot : 0) == entry)
+			return 0;
 	}
 	if (!slot)
 		return 0;
 	for (i = 0; i < OSC_EPITEM_WAYS; i++) {
-		if (!READ_ONCE(bucket[i]) &&
-		    !cmpxchg(&bucket[i], 0, tag | slot))
+		entry = READ_ONCE(bucket[i]);
+		if (is_free(entry) &&
+		    cmpxchg(&bucket[i], entry, tag | slot) == entry)
 			return 0;
 	}
 	return -ENOSPC;
 }
 
-/* Twice the asked-for number, since buckets do not fill evenly. */
+/* Four times the asked-for number: buckets do not fill evenly. */
 static size_t entries(void)
 {
 	return (size_t)OSC_EPITEM_WAYS << osc_epitem_bits;

@@ -8,7 +8,7 @@
  * The table has a fixed size: what finds its bucket full is not attributed,
  * and counted as lost. Like the entries of member.h, these stay when their
  * registration ends: the next one at that address overwrites them, since every
- * registration passes the hook.
+ * registration passes the hook. Those of removed targets make room.
  */
 #ifndef OSC_EPITEM_H
 #define OSC_EPITEM_H

@@ -14,6 +14,8 @@
  * runs in the context of whoever made the file ready, often an interrupt; it
  * is attributed to whoever registered the descriptor, by the third hook.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/cpumask.h>
 #include <linux/hardirq.h>
 #include <linux/moduleparam.h>
@@ -36,6 +38,7 @@ module_param(epoll_via, charp, 0444);
 MODULE_PARM_DESC(epoll_via, "Cheapest hook to try: direct, ftrace, kprobe");
 
 static DEFINE_PER_CPU(struct osc_slot_counts, totals);
+static enum osconcepts_via first_rung;
 static int anchor_error;
 
 /*
@@ -128,33 +131,47 @@ static void detach_hooks(void)
 	synchronize_rcu_tasks();
 }
 
-static enum osconcepts_via first_rung(void)
+/**
+ * osc_epoll_check() - whether the parameter names a way to hook
+ *
+ * Return: 0 or -EINVAL.
+ */
+int __init osc_epoll_check(void)
 {
-	if (!strcmp(epoll_via, "kprobe"))
-		return OSCONCEPTS_VIA_KPROBE;
-	if (!strcmp(epoll_via, "ftrace"))
-		return OSCONCEPTS_VIA_FTRACE;
-	return OSCONCEPTS_VIA_DIRECT;
+	static const char *const names[] = {
+		[OSCONCEPTS_VIA_DIRECT] = "direct",
+		[OSCONCEPTS_VIA_FTRACE] = "ftrace",
+		[OSCONCEPTS_VIA_KPROBE] = "kprobe",
+	};
+	unsigned int via;
+
+	for (via = OSCONCEPTS_VIA_DIRECT; via < ARRAY_SIZE(names); via++) {
+		if (strcmp(epoll_via, names[via]))
+			continue;
+		first_rung = via;
+		return 0;
+	}
+	pr_err("epoll_via=%s is none of direct, ftrace, kprobe\n", epoll_via);
+	return -EINVAL;
 }
 
 static int epoll_attach(void)
 {
-	enum osconcepts_via first = first_rung();
 	int ret;
 
 	anchor_error = osc_anchor_attach();
 	if (anchor_error)
 		return anchor_error;
-	ret = osc_hook_attach(&ready_hook, first);
+	ret = osc_hook_attach(&ready_hook, first_rung);
 	if (!ret)
-		ret = osc_hook_attach(&wake_hook, first);
+		ret = osc_hook_attach(&wake_hook, first_rung);
 	if (ret) {
 		detach_hooks();
 		osc_anchor_detach();
 		return ret;
 	}
 	/* Without it, callbacks count in the totals only. */
-	osc_hook_attach(&register_hook, first);
+	osc_hook_attach(&register_hook, first_rung);
 	return 0;
 }
 

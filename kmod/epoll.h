@@ -4,6 +4,7 @@
 
 #include <linux/types.h>
 
+int osc_epoll_check(void);
 bool osc_epoll_has_wakeups(void);
 bool osc_epoll_has_callbacks(void);
 

@@ -10,6 +10,7 @@
 #include <linux/module.h>
 #include <linux/timekeeping.h>
 
+#include "epoll.h"
 #include "main.h"
 #include "netlink.h"
 #include "proc.h"
@@ -22,6 +23,9 @@ static int __init osc_init(void)
 {
 	int ret;
 
+	ret = osc_epoll_check();
+	if (ret)
+		return ret;
 	ret = osc_target_init();
 	if (ret)
 		return ret;

@@ -10,6 +10,7 @@
 
 /* Made from the specification; its groups are static, hence not a header. */
 #include "netlink_gen.c"
+#include "compat.h"
 #include "main.h"
 #include "netlink.h"
 #include "reader.h"
@@ -206,6 +207,22 @@ static bool dump_one(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd,
 	return true;
 }
 
+/* A dump is of everything; silently ignoring a filter would mislead. */
+static int refuse_attributes(struct netlink_callback *cb, int max)
+{
+	struct nlattr **attrs = osc_dump_attrs(cb);
+	int i;
+
+	for (i = 1; attrs && i <= max; i++) {
+		if (!attrs[i])
+			continue;
+		NL_SET_ERR_MSG_ATTR(cb->extack, attrs[i],
+				    "dumps take no attributes");
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int put_source_item(struct sk_buff *skb, const void *item)
 {
 	return put_source(skb, item);
@@ -216,6 +233,8 @@ int osconcepts_nl_source_get_dumpit(struct sk_buff *skb,
 {
 	const struct osc_source *source;
 
+	if (refuse_attributes(cb, OSCONCEPTS_A_SOURCE_NAME))
+		return -EINVAL;
 	for (; (source = osc_source_at(cb->args[0])); cb->args[0]++) {
 		if (!dump_one(skb, cb, OSCONCEPTS_CMD_SOURCE_GET,
 			      put_source_item, source))
@@ -256,6 +275,8 @@ int osconcepts_nl_totals_get_dumpit(struct sk_buff *skb,
 {
 	int cpu;
 
+	if (refuse_attributes(cb, OSCONCEPTS_A_TOTALS_CPU))
+		return -EINVAL;
 	for (cpu = cpumask_next((int)cb->args[0] - 1, cpu_possible_mask);
 	     cpu < nr_cpu_ids; cpu = cpumask_next(cpu, cpu_possible_mask)) {
 		if (!dump_one(skb, cb, OSCONCEPTS_CMD_TOTALS_GET, put_cpu_item,
@@ -346,6 +367,8 @@ int osconcepts_nl_target_get_dumpit(struct sk_buff *skb,
 	struct osc_reader reader;
 	u32 id = max(cb->args[0], 1L);
 
+	if (refuse_attributes(cb, OSCONCEPTS_A_TARGET_ID))
+		return -EINVAL;
 	osc_reader_of_message(cb->skb, &reader);
 	/* One that comes or goes meanwhile sets NLM_F_DUMP_INTR. */
 	cb->seq = osc_target_generation();

@@ -61,30 +61,49 @@ bool osc_reader_may_see(const struct osc_reader *reader, kuid_t owner)
 	       (uid_valid(reader->uid) && uid_eq(reader->uid, owner));
 }
 
+static bool is_all_of(kuid_t uid, const struct task_struct *task)
+{
+	const struct cred *cred;
+	bool all;
+
+	rcu_read_lock();
+	cred = __task_cred(task);
+	all = uid_eq(cred->uid, uid) && uid_eq(cred->euid, uid) &&
+	      uid_eq(cred->suid, uid);
+	rcu_read_unlock();
+	return all;
+}
+
+/**
+ * osc_owner_may_watch_current() - whether the running task is its owner's
+ * @owner: an unprivileged user
+ *
+ * As osc_reader_find_process() has it, but without a lock, for the exec hook.
+ *
+ * Context: the task itself, after an exec.
+ */
+bool osc_owner_may_watch_current(kuid_t owner)
+{
+	return is_all_of(owner, current) &&
+	       get_dumpable(current->mm) == SUID_DUMP_USER;
+}
+
 /*
  * One's own: every user ID is the reader's, and no program that raised its
  * rights or hides its memory has been started since, as ptrace has it.
  */
 static bool may_watch(const struct osc_reader *reader, struct task_struct *task)
 {
-	const struct cred *cred;
-	bool may = false;
+	bool dumpable;
 
 	if (reader->privileged)
 		return true;
-	if (!uid_valid(reader->uid))
+	if (!uid_valid(reader->uid) || !is_all_of(reader->uid, task))
 		return false;
-	rcu_read_lock();
-	cred = __task_cred(task);
-	may = uid_eq(cred->uid, reader->uid) &&
-	      uid_eq(cred->euid, reader->uid) &&
-	      uid_eq(cred->suid, reader->uid);
-	rcu_read_unlock();
 	task_lock(task);
-	if (!task->mm || get_dumpable(task->mm) != SUID_DUMP_USER)
-		may = false;
+	dumpable = task->mm && get_dumpable(task->mm) == SUID_DUMP_USER;
 	task_unlock(task);
-	return may;
+	return dumpable;
 }
 
 /**

@@ -96,7 +96,7 @@ struct osc_record *osc_record_alloc(gfp_t gfp)
  * osc_record_free() - free a record and its hold on the task
  * @record: in no list
  *
- * Context: may sleep.
+ * Context: any but hard interrupts.
  */
 void osc_record_free(struct osc_record *record)
 {

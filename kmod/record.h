@@ -13,6 +13,8 @@
 
 #include "counters.h"
 
+struct osc_target;
+
 /* What is counted per task: the counters that are fields of task_struct. */
 enum osc_field {
 	OSC_FIELD_VOLUNTARY,
@@ -30,16 +32,21 @@ enum osc_field {
  * @of_target: in the target's list
  * @by_task: in the hash by task
  * @task: a reference is held
+ * @target: it belongs to, once it is in the two above
  * @base: the fields when the task came under watch
  * @born: recorded at its birth, so that @base is 0
+ * @left: from a hook: the task is not to be watched any more, and @base is what
+ *	it had done by then
  */
 struct osc_record {
 	struct llist_node fresh;
 	struct list_head of_target;
 	struct hlist_node by_task;
 	struct task_struct *task;
+	struct osc_target *target;
 	u64 base[OSC_NR_FIELDS];
 	bool born;
+	bool left;
 };
 
 void osc_task_fields(const struct task_struct *task, u64 *fields);

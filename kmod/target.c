@@ -65,12 +65,13 @@ static void kick_func(struct irq_work *work)
 
 /**
  * osc_target_kick() - have records folded and the pools refilled, soon
+ * @refill: what the hooks take from is low; at once
  *
  * Context: any but NMI; takes no lock.
  */
-void osc_target_kick(void)
+void osc_target_kick(bool refill)
 {
-	if (!delayed_work_pending(&sweep_work) || osc_record_pool_is_low())
+	if (refill || !delayed_work_pending(&sweep_work))
 		irq_work_queue(&kick_work);
 }
 
@@ -277,6 +278,7 @@ static struct osc_target *create(const struct osc_target_request *request,
 	}
 	target->flags = request->flags;
 	target->owner = request->reader->uid;
+	target->privileged = request->reader->privileged;
 	target->pid = get_task_pid(root, PIDTYPE_TGID);
 	target->tgid = root->tgid;
 	target->net = request->net;
@@ -348,7 +350,8 @@ static int add_locked(const struct osc_target_request *request,
 	ret = check_limits(request->reader, extack);
 	if (ret)
 		return ret;
-	if (osc_tasks_recorded(root)) {
+	/* By the table: a record may still be on its way from a hook. */
+	if (nr_targets && osc_tree_is_member(root)) {
 		NL_SET_ERR_MSG(extack,
 			       "the process belongs to a target already");
 		return -EBUSY;
@@ -508,6 +511,9 @@ void osc_target_unbind(const struct net *net, u32 portid)
 	struct osc_target *target;
 	unsigned long id;
 
+	/* Every socket of the kind passes here; most have none. */
+	if (!READ_ONCE(nr_targets))
+		return;
 	mutex_lock(&lock);
 	xa_for_each(&targets, id, target) {
 		if ((target->flags & OSCONCEPTS_TARGET_FLAGS_BOUND) &&

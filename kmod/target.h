@@ -43,6 +43,7 @@ struct osc_slot_counts {
  * @slot: its name in the hooks (member.h)
  * @flags: enum osconcepts_target_flags
  * @owner: the user who added it
+ * @privileged: who may watch whatever a member becomes
  * @pid: the root process
  * @comm: its name when last seen alive
  * @tgid: its number in the initial PID namespace
@@ -55,12 +56,13 @@ struct osc_slot_counts {
  * @tasks_live: how many
  * @tasks_exited: how many were folded
  * @folded: their sum
+ * @shown: what was read last
  * @counts: per CPU, from the hooks
  * @lost: tasks and registrations that could not be recorded
  * @dirty: a task has ended since the last sweep
  * @rcu: the hooks may still see it
  *
- * The hooks use @slot, @flags, @fresh, @counts, @lost and @dirty; all else is
+ * The hooks use @slot, @flags, @owner, @privileged, @fresh, @counts, @lost and @dirty; all else is
  * under the lock of target.c.
  */
 struct osc_target {
@@ -68,6 +70,7 @@ struct osc_target {
 	u16 slot;
 	u32 flags;
 	kuid_t owner;
+	bool privileged;
 	struct pid *pid;
 	char comm[TASK_COMM_LEN];
 	pid_t tgid;
@@ -80,6 +83,7 @@ struct osc_target {
 	u64 tasks_live;
 	u64 tasks_exited;
 	u64 folded[OSC_NR_FIELDS];
+	u64 shown[OSC_NR_FIELDS];
 	struct osc_slot_counts __percpu *counts;
 	atomic64_t lost;
 	atomic_t dirty;
@@ -146,7 +150,7 @@ bool osc_target_next(u32 *id, const struct osc_reader *reader,
 		     struct osc_target_view *view);
 unsigned int osc_target_generation(void);
 void osc_target_unbind(const struct net *net, u32 portid);
-void osc_target_kick(void);
+void osc_target_kick(bool refill);
 
 int osc_target_init(void);
 void osc_target_exit(void);

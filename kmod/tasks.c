@@ -25,6 +25,7 @@ static void admit(struct osc_target *target, struct osc_record *record)
 {
 	hash_add(records, &record->by_task, (unsigned long)record->task);
 	list_add_tail(&record->of_target, &target->tasks);
+	record->target = target;
 	target->tasks_live++;
 }
 
@@ -56,34 +57,11 @@ int osc_tasks_add(struct osc_target *target, struct task_struct *task,
 	return 0;
 }
 
-/*
- * Takes in what the hooks have handed over. A task may be there already: found
- * by the search for the first members and seen at its birth or end as well.
- */
-static void take_fresh(struct osc_target *target)
+static void fold(struct osc_target *target, struct osc_record *record,
+		 const u64 *fields)
 {
-	struct osc_record *record, *next, *known;
-	struct llist_node *list;
-
-	list = llist_del_all(&target->fresh);
-	llist_for_each_entry_safe(record, next, list, fresh) {
-		known = find_record(record->task);
-		if (!known) {
-			admit(target, record);
-			continue;
-		}
-		if (record->born)
-			memset(known->base, 0, sizeof(known->base));
-		osc_record_free(record);
-	}
-}
-
-static void fold(struct osc_target *target, struct osc_record *record)
-{
-	u64 fields[OSC_NR_FIELDS];
 	unsigned int i;
 
-	osc_task_fields(record->task, fields);
 	for (i = 0; i < OSC_NR_FIELDS; i++)
 		target->folded[i] += fields[i] - record->base[i];
 	if (record->task->tgid == target->tgid &&
@@ -94,6 +72,33 @@ static void fold(struct osc_target *target, struct osc_record *record)
 	target->tasks_live--;
 	target->tasks_exited++;
 	osc_record_free(record);
+}
+
+/*
+ * Takes in what the hooks have handed over. A task may be there already: found
+ * by the search for the first members and seen at its birth or end as well.
+ */
+static void take_fresh(struct osc_target *target)
+{
+	struct osc_record *record, *next, *known;
+	struct llist_node *list;
+
+	/* Oldest first: a birth comes before what leaves. */
+	list = llist_reverse_order(llist_del_all(&target->fresh));
+	llist_for_each_entry_safe(record, next, list, fresh) {
+		known = find_record(record->task);
+		if (!known && !record->left) {
+			admit(target, record);
+			continue;
+		}
+		if (known && known->target == target) {
+			if (record->left)
+				fold(target, known, record->base);
+			else if (record->born)
+				memset(known->base, 0, sizeof(known->base));
+		}
+		osc_record_free(record);
+	}
 }
 
 /**
@@ -110,6 +115,7 @@ static void fold(struct osc_target *target, struct osc_record *record)
 bool osc_tasks_sweep(struct osc_target *target)
 {
 	struct osc_record *record, *next;
+	u64 fields[OSC_NR_FIELDS];
 	bool exiting = false;
 	LIST_HEAD(final);
 
@@ -121,20 +127,11 @@ bool osc_tasks_sweep(struct osc_target *target)
 			exiting = true;
 	}
 	take_fresh(target);
-	list_for_each_entry_safe(record, next, &final, of_target)
-		fold(target, record);
+	list_for_each_entry_safe(record, next, &final, of_target) {
+		osc_task_fields(record->task, fields);
+		fold(target, record, fields);
+	}
 	return exiting;
-}
-
-/**
- * osc_tasks_recorded() - whether a task belongs to a target
- * @task: any
- *
- * Context: under the lock of target.c.
- */
-bool osc_tasks_recorded(const struct task_struct *task)
-{
-	return find_record(task);
 }
 
 /**
@@ -156,7 +153,10 @@ void osc_tasks_read(struct osc_target *target, struct osc_counts *counts)
 		for (i = 0; i < OSC_NR_FIELDS; i++)
 			sum[i] += fields[i] - record->base[i];
 	}
-	osc_fields_to_counts(sum, counts);
+	/* One that leaves is folded as of then, but may have been read since. */
+	for (i = 0; i < OSC_NR_FIELDS; i++)
+		target->shown[i] = max(target->shown[i], sum[i]);
+	osc_fields_to_counts(target->shown, counts);
 }
 
 /**

@@ -14,7 +14,6 @@ struct osc_counts;
 struct osc_target;
 struct task_struct;
 
-bool osc_tasks_recorded(const struct task_struct *task);
 int osc_tasks_add(struct osc_target *target, struct task_struct *task,
 		  bool born);
 void osc_tasks_find_workers(struct osc_target *target);

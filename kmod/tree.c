@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <linux/binfmts.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
@@ -7,6 +8,7 @@
 
 #include "compat.h"
 #include "member.h"
+#include "reader.h"
 #include "slot.h"
 #include "target.h"
 #include "tasks.h"
@@ -34,7 +36,7 @@ static void record(struct osc_target *target, struct task_struct *task,
 		llist_add(&r->fresh, &target->fresh);
 	}
 	if (!r || osc_record_pool_is_low())
-		osc_target_kick();
+		osc_target_kick(true);
 }
 
 /*
@@ -55,7 +57,7 @@ static void on_fork(void *data, struct task_struct *parent,
 	if (is_process &&
 	    osc_member_set(child->tgid, target ? target->slot : 0)) {
 		atomic64_inc(&target->lost);
-		osc_target_kick();
+		osc_target_kick(true);
 		target = NULL;
 	}
 	if (target)
@@ -66,6 +68,8 @@ static void on_fork(void *data, struct task_struct *parent,
 /*
  * In the task itself, which will make one more switch at least. A worker of
  * io_uring was not seen by the fork hook; its fields began at 0 all the same.
+ * By now 6.1 has taken the flag from it that told it from other threads, so
+ * that each thread is reported; those known already are recognised.
  */
 static void on_exit(void *data, struct task_struct *task)
 {
@@ -74,14 +78,49 @@ static void on_exit(void *data, struct task_struct *task)
 	preempt_disable_notrace();
 	target = target_of(task);
 	if (target) {
-		if (task->flags & OSC_PF_WORKER)
+		if (!thread_group_leader(task))
 			record(target, task, false);
 		if (!atomic_read(&target->dirty))
 			atomic_set(&target->dirty, 1);
-		osc_target_kick();
+		osc_target_kick(false);
 	}
 	preempt_enable_notrace();
 }
+
+/*
+ * A process that starts a program with raised rights is no longer its user's
+ * to watch: it leaves the target with what it has done so far. The exec has
+ * ended its other threads.
+ */
+static void on_exec(void *data, struct task_struct *task, pid_t old_pid,
+		    struct linux_binprm *bprm)
+{
+	struct osc_target *target;
+	struct osc_record *r;
+
+	preempt_disable_notrace();
+	target = target_of(task);
+	if (target && !target->privileged &&
+	    !osc_owner_may_watch_current(target->owner)) {
+		osc_member_set(task->tgid, 0);
+		r = osc_record_take();
+		if (r) {
+			r->task = get_task_struct(task);
+			r->left = true;
+			osc_task_fields(task, r->base);
+			llist_add(&r->fresh, &target->fresh);
+		} else {
+			atomic64_inc(&target->lost);
+		}
+		osc_target_kick(true);
+	}
+	preempt_enable_notrace();
+}
+
+static struct osc_probe exec_probe = {
+	.name = "sched_process_exec",
+	.func = on_exec,
+};
 
 static struct osc_probe fork_probe = {
 	.name = "sched_process_fork",
@@ -94,7 +133,23 @@ static struct osc_probe exit_probe = {
 };
 
 /**
- * osc_tree_attach() - have births and deaths reported
+ * osc_tree_is_member() - whether a process belongs to a target
+ * @task: any of its tasks
+ *
+ * Context: any, while the hooks are attached.
+ */
+bool osc_tree_is_member(const struct task_struct *task)
+{
+	bool member;
+
+	rcu_read_lock();
+	member = target_of(task);
+	rcu_read_unlock();
+	return member;
+}
+
+/**
+ * osc_tree_attach() - have births, deaths and execs reported
  *
  * Context: may sleep.
  * Return: 0, or the error of the probe that failed.
@@ -105,10 +160,13 @@ int osc_tree_attach(void)
 
 	check_trace_callback_type_sched_process_fork(on_fork);
 	check_trace_callback_type_sched_process_exit(on_exit);
+	check_trace_callback_type_sched_process_exec(on_exec);
 	ret = osc_probe_attach(&fork_probe);
 	if (ret)
 		return ret;
 	ret = osc_probe_attach(&exit_probe);
+	if (!ret)
+		ret = osc_probe_attach(&exec_probe);
 	if (ret)
 		osc_tree_detach();
 	return ret;
@@ -121,6 +179,7 @@ int osc_tree_attach(void)
  */
 void osc_tree_detach(void)
 {
+	osc_probe_detach(&exec_probe);
 	osc_probe_detach(&exit_probe);
 	osc_probe_detach(&fork_probe);
 	tracepoint_synchronize_unregister();
@@ -145,17 +204,28 @@ static int enter_process(struct osc_target *target, struct task_struct *leader)
 	return 0;
 }
 
-/* Under RCU: children of members that are not members of any target yet. */
-static int enter_children(struct osc_target *target, bool *found)
+/*
+ * Under RCU: children of members that are not members of any target yet.
+ * @elsewhere is set to the number of those that belong to another target.
+ */
+static int enter_children(struct osc_target *target, bool *found,
+			  unsigned int *elsewhere)
 {
 	struct task_struct *process, *parent;
+	struct osc_target *of;
 	int ret;
 
+	*elsewhere = 0;
 	for_each_process(process) {
 		parent = rcu_dereference(process->real_parent);
 		if (osc_member_slot(parent->tgid) != target->slot ||
-		    target_of(process) || (process->flags & PF_KTHREAD))
+		    (process->flags & PF_KTHREAD))
 			continue;
+		of = target_of(process);
+		if (of) {
+			*elsewhere += of != target;
+			continue;
+		}
 		ret = enter_process(target, process);
 		if (ret)
 			return ret;
@@ -173,11 +243,15 @@ static int enter_children(struct osc_target *target, bool *found)
  * fork hook: the search is repeated until it finds nobody new. Then each
  * member's children are members, and later ones become it at birth.
  *
+ * A descendant that belongs to another target stays there, and is counted in
+ * @target's lost: what it does is missing here.
+ *
  * Context: under the lock of target.c.
  * Return: 0 or -ENOMEM.
  */
 int osc_tree_enter(struct osc_target *target, struct task_struct *root)
 {
+	unsigned int elsewhere = 0;
 	bool found = true;
 	int ret;
 
@@ -191,16 +265,29 @@ int osc_tree_enter(struct osc_target *target, struct task_struct *root)
 		if (osc_member_refill())
 			return -ENOMEM;
 		rcu_read_lock();
-		ret = enter_children(target, &found);
+		ret = enter_children(target, &found, &elsewhere);
 		rcu_read_unlock();
 	}
+	atomic64_add(elsewhere, &target->lost);
 	return ret;
+}
+
+/*
+ * Under RCU: one look a process is enough, at its leader; any thread will do
+ * when the leader has ended before the others.
+ */
+static bool speaks_for_process(struct task_struct *task)
+{
+	if (thread_group_leader(task))
+		return true;
+	/* Before its release, a task's leader is there. */
+	return pid_alive(task) && osc_task_is_final(task->group_leader);
 }
 
 /**
  * osc_tree_add_workers() - record the io_uring workers of a process
  * @target: it belongs to
- * @task: any task; does nothing unless it leads its process
+ * @task: any task; does nothing unless it speaks for its process
  *
  * Their birth is behind the fork hook's back. Those that end before they are
  * found here are recorded by the exit hook.
@@ -211,13 +298,14 @@ void osc_tree_add_workers(struct osc_target *target, struct task_struct *task)
 {
 	struct task_struct *thread;
 
-	if (!thread_group_leader(task))
-		return;
 	rcu_read_lock();
+	if (!speaks_for_process(task))
+		goto out;
 	for_each_thread(task, thread) {
 		if ((thread->flags & OSC_PF_WORKER) &&
 		    osc_tasks_add(target, thread, true))
 			break;
 	}
+out:
 	rcu_read_unlock();
 }

@@ -6,9 +6,12 @@
 #ifndef OSC_TREE_H
 #define OSC_TREE_H
 
+#include <linux/types.h>
+
 struct osc_target;
 struct task_struct;
 
+bool osc_tree_is_member(const struct task_struct *task);
 int osc_tree_attach(void);
 void osc_tree_detach(void);
 int osc_tree_enter(struct osc_target *target, struct task_struct *root);

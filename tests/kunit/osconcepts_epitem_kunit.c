@@ -8,8 +8,11 @@
 #include <linux/module.h>
 
 #include "epitem.h"
+#include "slot.h"
+#include "target.h"
 
 #define SLOTS 64
+#define GREATEST_SLOT (U16_MAX - 1)
 #define ITEM_BYTES 128
 
 static const void *key_at(unsigned long i)
@@ -17,14 +20,32 @@ static const void *key_at(unsigned long i)
 	return (const void *)(0x100000UL + i * ITEM_BYTES);
 }
 
+/* Whoever has a slot; nobody looks inside. */
+static struct osc_target owner;
+
 static int epitem_init(struct kunit *test)
 {
-	return osc_epitem_alloc();
+	unsigned int slot;
+	int ret;
+
+	ret = osc_slots_init(U16_MAX / 2);
+	if (ret)
+		return ret;
+	ret = osc_epitem_alloc();
+	if (ret) {
+		osc_slots_exit();
+		return ret;
+	}
+	for (slot = 1; slot < SLOTS; slot++)
+		osc_slot_publish(slot, &owner);
+	osc_slot_publish(GREATEST_SLOT, &owner);
+	return 0;
 }
 
 static void epitem_exit(struct kunit *test)
 {
 	osc_epitem_free();
+	osc_slots_exit();
 }
 
 static void unknown_key_is_nobodys(struct kunit *test)
@@ -37,9 +58,9 @@ static void unknown_key_is_nobodys(struct kunit *test)
 static void key_is_found_with_its_slot(struct kunit *test)
 {
 	KUNIT_ASSERT_EQ(test, osc_epitem_set(key_at(1), 5), 0);
-	KUNIT_ASSERT_EQ(test, osc_epitem_set(key_at(2), U16_MAX), 0);
+	KUNIT_ASSERT_EQ(test, osc_epitem_set(key_at(2), GREATEST_SLOT), 0);
 	KUNIT_EXPECT_EQ(test, osc_epitem_slot(key_at(1)), 5);
-	KUNIT_EXPECT_EQ(test, osc_epitem_slot(key_at(2)), U16_MAX);
+	KUNIT_EXPECT_EQ(test, osc_epitem_slot(key_at(2)), GREATEST_SLOT);
 	KUNIT_EXPECT_EQ(test, osc_epitem_slot(key_at(3)), 0);
 }
 
@@ -90,6 +111,22 @@ static void full_bucket_refuses_and_keeps_the_others(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, osc_epitem_slot(key_at(keys[0])), 1);
 }
 
+static void removed_target_makes_room(struct kunit *test)
+{
+	unsigned long keys[OSC_EPITEM_WAYS + 1];
+	unsigned int i;
+
+	fill_a_bucket(test, keys);
+	for (i = 0; i < OSC_EPITEM_WAYS; i++)
+		KUNIT_ASSERT_EQ(test, osc_epitem_set(key_at(keys[i]), i + 1),
+				0);
+	osc_slot_retire(2);
+	KUNIT_EXPECT_EQ(test, osc_epitem_set(key_at(keys[i]), 9), 0);
+	KUNIT_EXPECT_EQ(test, osc_epitem_slot(key_at(keys[i])), 9);
+	KUNIT_EXPECT_EQ(test, osc_epitem_slot(key_at(keys[0])), 1);
+	KUNIT_EXPECT_EQ(test, osc_epitem_slot(key_at(keys[1])), 0);
+}
+
 static void forgetting_drops_the_retired_slots_only(struct kunit *test)
 {
 	DECLARE_BITMAP(retired, SLOTS) = {};
@@ -109,6 +146,7 @@ static struct kunit_case osconcepts_epitem_cases[] = {
 	KUNIT_CASE(key_is_found_with_its_slot),
 	KUNIT_CASE(later_owner_replaces_the_earlier),
 	KUNIT_CASE(full_bucket_refuses_and_keeps_the_others),
+	KUNIT_CASE(removed_target_makes_room),
 	KUNIT_CASE(forgetting_drops_the_retired_slots_only),
 	{}
 };

@@ -58,11 +58,12 @@ struct osc_slot_counts {
  * @folded: their sum
  * @shown: what was read last
  * @counts: per CPU, from the hooks
+ * @sealed: shows no more than it did: it holds what its owner may not see
  * @lost: tasks and registrations that could not be recorded
  * @dirty: a task has ended since the last sweep
  * @rcu: the hooks may still see it
  *
- * The hooks use @slot, @flags, @owner, @privileged, @fresh, @counts, @lost and @dirty; all else is
+ * The hooks use @slot, @flags, @owner, @privileged, @fresh, @sealed, @counts, @lost and @dirty; all else is
  * under the lock of target.c.
  */
 struct osc_target {
@@ -85,6 +86,7 @@ struct osc_target {
 	u64 folded[OSC_NR_FIELDS];
 	u64 shown[OSC_NR_FIELDS];
 	struct osc_slot_counts __percpu *counts;
+	bool sealed;
 	atomic64_t lost;
 	atomic_t dirty;
 	struct rcu_head rcu;

@@ -62,8 +62,11 @@ static void fold(struct osc_target *target, struct osc_record *record,
 {
 	unsigned int i;
 
-	for (i = 0; i < OSC_NR_FIELDS; i++)
-		target->folded[i] += fields[i] - record->base[i];
+	/* One that left while it was being entered has a base past its end. */
+	for (i = 0; i < OSC_NR_FIELDS; i++) {
+		if (fields[i] > record->base[i])
+			target->folded[i] += fields[i] - record->base[i];
+	}
 	if (record->task->tgid == target->tgid &&
 	    thread_group_leader(record->task))
 		strscpy(target->comm, record->task->comm, TASK_COMM_LEN);
@@ -154,7 +157,7 @@ void osc_tasks_read(struct osc_target *target, struct osc_counts *counts)
 			sum[i] += fields[i] - record->base[i];
 	}
 	/* One that leaves is folded as of then, but may have been read since. */
-	for (i = 0; i < OSC_NR_FIELDS; i++)
+	for (i = 0; i < OSC_NR_FIELDS && !READ_ONCE(target->sealed); i++)
 		target->shown[i] = max(target->shown[i], sum[i]);
 	osc_fields_to_counts(target->shown, counts);
 }

@@ -110,6 +110,7 @@ static void on_exec(void *data, struct task_struct *task, pid_t old_pid,
 			osc_task_fields(task, r->base);
 			llist_add(&r->fresh, &target->fresh);
 		} else {
+			WRITE_ONCE(target->sealed, true);
 			atomic64_inc(&target->lost);
 		}
 		osc_target_kick(true);

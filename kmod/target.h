@@ -63,8 +63,8 @@ struct osc_slot_counts {
  * @dirty: a task has ended since the last sweep
  * @rcu: the hooks may still see it
  *
- * The hooks use @slot, @flags, @owner, @privileged, @fresh, @sealed, @counts, @lost and @dirty; all else is
- * under the lock of target.c.
+ * The hooks use @slot, @flags, @owner, @privileged, @fresh, @counts, @sealed,
+ * @lost and @dirty; all else is under the lock of target.c.
  */
 struct osc_target {
 	u32 id;

@@ -236,6 +236,8 @@ static void the_dead_are_compared_at_the_end_only(void **state)
 	f.rest_account.value[OSC_ACCOUNT_WORKER_DEATHS] = 1;
 	f.last_account.value[OSC_ACCOUNT_FORKS] = 3;
 	f.last.tasks_exited = 4;
+	set(&f.last, OSC_EPOLL_CALLBACKS, 0);
+	set(&f.last, OSC_EPOLL_WAKEUPS, 0);
 	/* More than those alive have switched, which /proc cannot deny. */
 	set(&f.rest, OSC_SWITCHES_VOLUNTARY, 25);
 	assert_int_equal(failures(&f), 0);
@@ -274,6 +276,58 @@ static void a_counter_that_is_not_counted_is_not_ok(void **state)
 	assert_int_equal(rows_of(&f, "system_context_switches_outer", &ok), 0);
 }
 
+static void a_model_without_epoll_has_none(void **state)
+{
+	static const char *const models[] = { "fork", "thread" };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct osc_audit_facts f = good();
+		size_t others;
+		bool ok;
+
+		f.model = models[i];
+		set(&f.last, OSC_EPOLL_CALLBACKS, 0);
+		set(&f.last, OSC_EPOLL_WAKEUPS, 0);
+		others = failures(&f);
+		assert_int_equal(rows_of(&f, "epoll_callbacks", &ok), 1);
+		assert_true(ok);
+		assert_int_equal(rows_of(&f, "epoll_wakeups", &ok), 1);
+		assert_true(ok);
+		set(&f.last, OSC_EPOLL_CALLBACKS, 1);
+		assert_int_equal(failures(&f), others + 1);
+		set(&f.last, OSC_EPOLL_WAKEUPS, 1);
+		assert_int_equal(failures(&f), others + 2);
+	}
+}
+
+static size_t failures_of_calibration(uint64_t callbacks, uint64_t wakeups)
+{
+	struct osc_counts counted = { 0 };
+	size_t rows, failed;
+	json_t *audit;
+
+	set(&counted, OSC_EPOLL_CALLBACKS, callbacks);
+	set(&counted, OSC_EPOLL_WAKEUPS, wakeups);
+	audit = osc_audit_calibration(&counted, 200);
+	osc_audit_count(audit, &rows, &failed);
+	json_decref(audit);
+	assert_int_equal(rows, 2);
+	return failed;
+}
+
+static void a_calibration_is_exact(void **state)
+{
+	(void)state;
+	assert_int_equal(failures_of_calibration(200, 200), 0);
+	assert_int_equal(failures_of_calibration(199, 200), 1);
+	assert_int_equal(failures_of_calibration(201, 200), 1);
+	assert_int_equal(failures_of_calibration(200, 199), 1);
+	assert_int_equal(failures_of_calibration(200, 201), 1);
+	assert_int_equal(failures_of_calibration(200, 0), 1);
+	assert_int_equal(failures_of_calibration(0, 0), 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -286,6 +340,8 @@ int main(void)
 		cmocka_unit_test(the_dead_are_compared_at_the_end_only),
 		cmocka_unit_test(without_the_module_its_rows_are_absent),
 		cmocka_unit_test(a_counter_that_is_not_counted_is_not_ok),
+		cmocka_unit_test(a_model_without_epoll_has_none),
+		cmocka_unit_test(a_calibration_is_exact),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

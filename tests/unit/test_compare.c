@@ -127,10 +127,31 @@ static void suspect_times_stand_and_are_counted(void **state)
 	json_decref(runs);
 }
 
+/* Its rows count, and one that does not hold fails the whole. */
+static void a_calibration_is_part_of_the_verdict(void **state)
+{
+	json_t *runs = json_pack("[{s:[{s:b}]}]", "audit", "ok", 1);
+	json_t *good = json_pack("[{s:b}, {s:b}]", "ok", 1, "ok", 1);
+	json_t *bad = json_pack("[{s:b}, {s:b}]", "ok", 1, "ok", 0);
+	json_t *overall = osc_compare_overall(runs, good);
+
+	(void)state;
+	assert_true(near(number(overall, "audits", NULL, NULL), 3));
+	assert_true(json_is_true(json_object_get(overall, "ok")));
+	json_decref(overall);
+	overall = osc_compare_overall(runs, bad);
+	assert_true(near(number(overall, "failed", NULL, NULL), 1));
+	assert_false(json_is_true(json_object_get(overall, "ok")));
+	json_decref(overall);
+	json_decref(bad);
+	json_decref(good);
+	json_decref(runs);
+}
+
 static int code_of(json_t *runs, bool emulated)
 {
 	json_t *summary = osc_compare_summary(runs);
-	json_t *overall = osc_compare_overall(runs);
+	json_t *overall = osc_compare_overall(runs, NULL);
 	int code = osc_compare_exit_code(overall, summary, emulated);
 
 	json_decref(summary);
@@ -362,6 +383,7 @@ int main(void)
 		cmocka_unit_test(a_run_counts_from_before_the_load_to_after_it),
 		cmocka_unit_test(a_run_without_requests_divides_by_nothing),
 		cmocka_unit_test(a_doubtful_run_says_why),
+		cmocka_unit_test(a_calibration_is_part_of_the_verdict),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,6 +30,8 @@ compare -n 400 -c 8 -r 1
 tap_result $? "three models in two modes are compared"
 holds "every audit holds, and the exact ones were made" \
 	'.overall.ok and (.runs | all(.audit | map(.counter) | contains(["page_faults_minor", "context_switches_voluntary", "tasks", "system_context_switches_inner"])))'
+holds "epoll's counters are calibrated to the unit" \
+	'.calibration | map(.counter) == ["epoll_callbacks", "epoll_wakeups"] and all(.ok and .kernel == 200 and .independent == 200)'
 holds "nothing is lost" '.runs | all(.kernel.lost == 0)'
 holds "a fork server's 400 one-request connections are 400 children folded in" \
 	'.runs[] | select(.model == "fork" and .mode == "close") | .connections == 400 and .server.forks == 400 and .kernel.tasks_exited == 400'

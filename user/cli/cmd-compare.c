@@ -27,7 +27,7 @@ struct comparison {
 	const struct osc_compare_settings *set;
 	struct osc_session session;
 	struct osc_outfile json, html;
-	json_t *runs;
+	json_t *calibration, *runs;
 	bool partial;
 };
 
@@ -174,12 +174,13 @@ static json_t *document(const struct comparison *c, json_t *platform,
 
 	strftime(created, sizeof(created), "%Y-%m-%dT%H:%M:%SZ",
 		 gmtime_r(&now, &utc));
-	o = json_pack("{s:s, s:s, s:O, s:s, s:o, s:b, s:O, s:o, s:o}", "schema",
-		      "osconcepts-compare/1", "created", created, "platform",
-		      platform, "source", source, "config",
-		      config_document(c->set), "partial", c->partial, "runs",
-		      c->runs, "summary", osc_compare_summary(c->runs),
-		      "overall", osc_compare_overall(c->runs));
+	o = json_pack("{s:s, s:s, s:O, s:s, s:o, s:b, s:O, s:O, s:o, s:o}",
+		      "schema", "osconcepts-compare/1", "created", created,
+		      "platform", platform, "source", source, "config",
+		      config_document(c->set), "partial", c->partial,
+		      "calibration", c->calibration, "runs", c->runs, "summary",
+		      osc_compare_summary(c->runs), "overall",
+		      osc_compare_overall(c->runs, c->calibration));
 	if (!o)
 		osc_error_set(e, ENOMEM,
 			      "cannot make the document: out of memory");
@@ -264,6 +265,11 @@ static int begin(struct comparison *c, struct osc_error *e)
 		ret = osc_session_open(&c->session, s, e);
 	if (ret)
 		return ret;
+	ret = osc_session_calibrate(&c->session, s, &c->calibration, e);
+	if (ret) {
+		osc_session_close(&c->session);
+		return ret;
+	}
 	say(c,
 	    "%zu x %zu x %" PRIu64 " runs, %" PRIu64
 	    " connections, source %s, servers on CPUs %s, client on %s\n",
@@ -297,6 +303,7 @@ static int compare(struct osc_compare_settings *s, struct osc_error *e)
 	osc_outfile_abandon(&c.json);
 	osc_outfile_abandon(&c.html);
 	json_decref(platform);
+	json_decref(c.calibration);
 	json_decref(c.runs);
 	return ret;
 }

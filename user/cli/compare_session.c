@@ -194,6 +194,31 @@ int osc_session_open(struct osc_session *s,
 	return ret;
 }
 
+int osc_session_calibrate(struct osc_session *s,
+			  const struct osc_compare_settings *set, json_t **rows,
+			  struct osc_error *e)
+{
+	json_t *answer;
+	int id, ret = ask(s,
+			  json_pack("{s:s, s:s}", "op", "calibrate", "source",
+				    kind_names[set->source]),
+			  &id, e);
+
+	if (!ret)
+		ret = await(s, id, ANSWER_NS, true, &answer, e);
+	if (ret)
+		return ret;
+	*rows = json_incref(json_object_get(answer, "calibration"));
+	json_decref(answer);
+	if (json_is_array(*rows))
+		return 0;
+	json_decref(*rows);
+	*rows = NULL;
+	return osc_error_set(e, EPROTO,
+			     "cannot read what osconceptsd sent: it has no "
+			     "calibration; try one of this version");
+}
+
 static bool set_text(json_t *o, const char *key, const char *text)
 {
 	return !*text || !json_object_set_new(o, key, json_string(text));

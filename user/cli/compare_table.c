@@ -250,7 +250,29 @@ static const char *text_of(const json_t *o, const char *key)
 	return json_string_value(json_object_get(o, key)) ?: "?";
 }
 
-static int print_failed(const json_t *runs, FILE *out, struct osc_error *e)
+/* Those rows of an audit that do not hold. */
+static void add_failed(struct osc_table *t, const char *name,
+		       const json_t *audit)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(audit, i, row) {
+		if (json_is_true(json_object_get(row, "ok")))
+			continue;
+		osc_table_row(t);
+		osc_table_text(t, "run", name);
+		osc_table_text(t, "counter", text_of(row, "counter"));
+		osc_table_u64(t, "kernel", (uint64_t)integer(row, "kernel"));
+		osc_table_u64(t, "independent",
+			      (uint64_t)integer(row, "independent"));
+		osc_table_u64(t, "exited", (uint64_t)integer(row, "exited"));
+		osc_table_text(t, "relation", text_of(row, "relation"));
+		osc_table_text(t, "oracle", text_of(row, "oracle"));
+	}
+}
+
+static int print_failed(const json_t *document, FILE *out, struct osc_error *e)
 {
 	static const struct osc_column failed[] = {
 		{ "run", "FAILED AUDIT OF", OSC_COLUMN_TEXT },
@@ -263,34 +285,20 @@ static int print_failed(const json_t *runs, FILE *out, struct osc_error *e)
 	};
 	struct osc_table *t =
 		osc_table_new(failed, sizeof(failed) / sizeof(*failed));
-	const json_t *run, *row;
-	size_t i, j;
+	const json_t *run;
+	size_t i;
 	int ret = 0;
 
 	if (!t)
 		return osc_error_set(e, ENOMEM,
 				     "cannot print a table: out of memory");
-	json_array_foreach(runs, i, run) {
-		json_array_foreach(json_object_get(run, "audit"), j, row) {
-			char name[128];
+	add_failed(t, "calibration", json_object_get(document, "calibration"));
+	json_array_foreach(json_object_get(document, "runs"), i, run) {
+		char name[128];
 
-			if (json_is_true(json_object_get(row, "ok")))
-				continue;
-			snprintf(name, sizeof(name), "%s %s %d",
-				 text_of(run, "model"), text_of(run, "mode"),
-				 (int)integer(run, "run"));
-			osc_table_row(t);
-			osc_table_text(t, "run", name);
-			osc_table_text(t, "counter", text_of(row, "counter"));
-			osc_table_u64(t, "kernel",
-				      (uint64_t)integer(row, "kernel"));
-			osc_table_u64(t, "independent",
-				      (uint64_t)integer(row, "independent"));
-			osc_table_u64(t, "exited",
-				      (uint64_t)integer(row, "exited"));
-			osc_table_text(t, "relation", text_of(row, "relation"));
-			osc_table_text(t, "oracle", text_of(row, "oracle"));
-		}
+		snprintf(name, sizeof(name), "%s %s %d", text_of(run, "model"),
+			 text_of(run, "mode"), (int)integer(run, "run"));
+		add_failed(t, name, json_object_get(run, "audit"));
 	}
 	if (osc_table_rows(t)) {
 		fputc('\n', out);
@@ -359,5 +367,5 @@ int osc_compare_print(const json_t *document, FILE *out, struct osc_error *e)
 	if (osc_compare_doubts(runs, out))
 		return osc_error_set(e, ENOMEM,
 				     "cannot print the reasons: out of memory");
-	return print_failed(runs, out, e);
+	return print_failed(document, out, e);
 }

@@ -102,6 +102,13 @@ const char *osc_relation_text(enum osc_relation relation);
  */
 json_t *osc_audit(const struct osc_audit_facts *f);
 
+/*
+ * Rows of the same shape about the counters that no server has independent
+ * books for: `counted` by the source for a process that did `done` times what
+ * counts one callback and one wakeup each, and nothing else of the kind.
+ */
+json_t *osc_audit_calibration(const struct osc_counts *counted, uint64_t done);
+
 /* Rows, and those not ok, of an array as above. */
 void osc_audit_count(const json_t *audit, size_t *rows, size_t *failed);
 

@@ -163,11 +163,12 @@ json_t *osc_compare_summary(const json_t *runs)
 	return summary;
 }
 
-json_t *osc_compare_overall(const json_t *runs)
+json_t *osc_compare_overall(const json_t *runs, const json_t *calibration)
 {
-	size_t audits = 0, failed = 0, i;
+	size_t audits, failed, i;
 	const json_t *run;
 
+	osc_audit_count(calibration, &audits, &failed);
 	json_array_foreach(runs, i, run) {
 		size_t a, f;
 

@@ -17,8 +17,11 @@
 /* One entry per model and mode, as they first appear. NULL without memory. */
 json_t *osc_compare_summary(const json_t *runs);
 
-/* {audits, failed, ok}. NULL without memory. */
-json_t *osc_compare_overall(const json_t *runs);
+/*
+ * {audits, failed, ok}, of the runs and of the calibration's rows. NULL
+ * without memory.
+ */
+json_t *osc_compare_overall(const json_t *runs, const json_t *calibration);
 
 /*
  * The command's exit code: 1 when an audit failed, or none was made; 4 when a

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "correlate/run.h"
+#include "daemon/calibrate.h"
 #include "daemon/follow.h"
 #include "daemon/request.h"
 #include "lib/clock.h"
@@ -367,6 +368,31 @@ static int op_run(struct osc_daemon *d, const json_t *request,
 	return ret;
 }
 
+/* A few milliseconds, for which all others wait. */
+static int op_calibrate(struct osc_daemon *d, const json_t *request,
+			struct osc_ticket *t, struct osc_error *e)
+{
+	enum osc_counters_kind kind;
+	const char *wanted = NULL;
+	json_error_t why;
+	json_t *rows;
+	int ret;
+
+	if (json_unpack_ex((json_t *)request, &why, JSON_STRICT,
+			   "{s:s, s?o, s?s}", "op", &(const char *){ 0 }, "id",
+			   &(json_t *){ 0 }, "source", &wanted))
+		return osc_request_misread(e, &why);
+	ret = check_idle(d, e);
+	if (!ret)
+		ret = osc_request_source(wanted, &kind, e);
+	if (!ret)
+		ret = osc_calibrate(kind == OSC_COUNTERS_AUTO ? d->kind : kind,
+				    &rows, e);
+	if (ret)
+		return ret;
+	return answer(d, t, json_pack("{s:o}", "calibration", rows));
+}
+
 static int op_cancel(struct osc_daemon *d, const json_t *request,
 		     struct osc_ticket *t, struct osc_error *e)
 {
@@ -390,10 +416,15 @@ static int op_shutdown(struct osc_daemon *d, const json_t *request,
 }
 
 static const struct op ops[] = {
-	{ "hello", op_hello },	     { "start", op_start },
-	{ "list", op_list },	     { "sample", op_sample },
-	{ "follow", op_follow },     { "stop", op_stop },
-	{ "run", op_run },	     { "cancel", op_cancel },
+	{ "hello", op_hello },
+	{ "start", op_start },
+	{ "list", op_list },
+	{ "sample", op_sample },
+	{ "follow", op_follow },
+	{ "stop", op_stop },
+	{ "run", op_run },
+	{ "cancel", op_cancel },
+	{ "calibrate", op_calibrate },
 	{ "shutdown", op_shutdown },
 };
 

@@ -14,7 +14,7 @@ setup()
 	top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd -P)
 	build=${BUILD:-$top/build}
 	osconcepts=$build/osconcepts
-	options=(compare --source procfs -n 40 -c 2 -r 1)
+	options=(compare --source procfs -c 2 -r 1)
 	dir=$(mktemp -d /tmp/osc-bats.XXXXXX)
 	sock=$dir/s
 	cd "$dir" || return
@@ -41,6 +41,12 @@ wait_until()
 
 # quick [OPTION…]: few and short runs
 quick()
+{
+	"$osconcepts" "${options[@]}" -n 40 "$@"
+}
+
+# timed -d TIME [OPTION…]: the same by time
+timed()
 {
 	"$osconcepts" "${options[@]}" "$@"
 }
@@ -121,7 +127,7 @@ PYTHON
 }
 
 @test "a duration gives samples over time and a correlation" {
-	run -0 quick --models epoll --modes keepalive -d 3s --interval 40ms --no-progress --json -
+	run -0 timed --models epoll --modes keepalive -d 3s --interval 40ms --no-progress --json -
 	[[ $(jq '.runs[0].samples | length >= 9' <<<"$output") == true ]]
 	[[ $(jq '[.runs[0].samples[].t_s] | . == sort' <<<"$output") == true ]]
 	[[ $(jq '.runs[0].correlation | .n >= 8 and (.context_switches_voluntary | type == "number")' <<<"$output") == true ]]
@@ -140,8 +146,14 @@ PYTHON
 	run -2 quick --json x --html x
 	run -2 quick --colour
 	run -2 quick extra
-	run -1 --separate-stderr quick --models nonsense --modes close
-	[[ $stderr == *"nonsense"* ]]
+	run -2 --separate-stderr quick --models epoll,nonsense --modes close
+	[[ $stderr == *"--models 'nonsense'"*"; try"* && $stderr != *"[1/"* ]]
+	run -2 --separate-stderr quick -d 1s
+	[[ $stderr == *"--duration and --requests"* ]]
+	run -2 --separate-stderr timed -d 1s -n 5
+	[[ $stderr == *"--duration and --requests"* ]]
+	run -2 --separate-stderr quick --models
+	[[ $stderr == "osconcepts compare: option"* ]]
 	[[ $(find . -type f | wc -l) == 0 ]]
 }
 
@@ -221,12 +233,12 @@ SCRIPT
 [[ $1 == load ]] && { sleep 0.3; kill -KILL "$(<"$dir/server")"; }
 exec "$real" "$@"
 SCRIPT
-	run -1 --separate-stderr quick --socket "$sock" --models thread --modes keepalive -d 20 --json c.json
+	run -1 --separate-stderr timed --socket "$sock" --models thread --modes keepalive -d 20 --json c.json
 	[[ $stderr == *"the thread server was killed by signal 9"* ]]
 	[[ ! -e c.json && ! -e /proc/$(<server) ]]
 	wait_until nothing_left "$daemon"
 	# And the daemon goes on.
-	run -1 --separate-stderr quick --socket "$sock" --models fork --modes keepalive -d 20
+	run -1 --separate-stderr timed --socket "$sock" --models fork --modes keepalive -d 20
 	[[ $stderr == *"the fork server was killed"* ]]
 }
 

@@ -11,6 +11,7 @@
 #include "lib/clock.h"
 #include "lib/cpus.h"
 #include "lib/parse.h"
+#include "servers/engine.h"
 
 static void usage(FILE *out)
 {
@@ -115,6 +116,22 @@ static int take_words(const char *what, const char *text, struct osc_words *w,
 	return 0;
 }
 
+static int take_models(const char *text, struct osc_words *w,
+		       struct osc_error *e)
+{
+	int ret = take_words("--models", text, w, e);
+
+	for (size_t i = 0; !ret && i < w->n; i++) {
+		if (!osc_engine_find(w->word[i]))
+			ret = osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
+						 "--models '%s': there is no "
+						 "such model; try 'osconcepts "
+						 "serve --list'",
+						 w->word[i]);
+	}
+	return ret;
+}
+
 static int take_modes(const char *text, struct osc_words *w,
 		      struct osc_error *e)
 {
@@ -147,14 +164,13 @@ static int take_option(int c, struct osc_compare_settings *s,
 {
 	switch (c) {
 	case MODELS:
-		return take_words("--models", optarg, &s->models, e);
+		return take_models(optarg, &s->models, e);
 	case MODES:
 		return take_modes(optarg, &s->modes, e);
 	case 'c':
 		return osc_parse_u64("--connections", optarg, 1, 1000000,
 				     &s->connections, e);
 	case 'd':
-		s->requests = 0;
 		return osc_parse_duration_ns("--duration", optarg,
 					     OSC_NS_PER_S / 10,
 					     86400 * OSC_NS_PER_S,
@@ -230,9 +246,14 @@ static int complete(struct osc_compare_settings *s, struct osc_error *e)
 {
 	int ret = 0;
 
+	if (s->duration_ns && s->requests)
+		return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
+					  "--duration and --requests exclude "
+					  "each other; try either of them");
+	if (!s->duration_ns)
+		s->duration_ns = 2 * OSC_NS_PER_S;
 	if (!s->models.n)
-		ret = take_words("--models", "fork,thread,epoll", &s->models,
-				 e);
+		ret = take_models("fork,thread,epoll", &s->models, e);
 	if (!ret && !s->modes.n)
 		ret = take_modes("keepalive,close", &s->modes, e);
 	if (!ret && *s->path != '/')
@@ -259,6 +280,8 @@ static int take_all(int argc, char **argv, struct osc_compare_settings *s,
 {
 	int c, ret;
 
+	/* getopt begins its messages with it. */
+	argv[0] = (char *)"osconcepts compare";
 	optind = 0;
 	while ((c = getopt_long(argc, argv, "c:d:n:r:h", longs, NULL)) != -1) {
 		if (c == 'h') {
@@ -286,7 +309,6 @@ int osc_compare_options(int argc, char **argv, struct osc_compare_settings *s,
 
 	*s = (struct osc_compare_settings){
 		.connections = 16,
-		.duration_ns = 2 * OSC_NS_PER_S,
 		.runs = 5,
 		.path = "/",
 		.progress = true,

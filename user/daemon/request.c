@@ -9,6 +9,7 @@
 #include "lib/clock.h"
 #include "lib/cpus.h"
 #include "lib/error.h"
+#include "servers/engine.h"
 
 #define CONNECTIONS_MAX 1000000
 #define REQUESTS_MAX 1000000000000
@@ -64,6 +65,12 @@ int osc_request_server(const struct osc_server_fields *f,
 				       "workers must lie between 0 and 4096");
 	o->port = (unsigned int)f->port;
 	o->workers = (unsigned int)f->workers;
+	if (!osc_engine_find(f->model))
+		return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
+					  "cannot take the request: there is "
+					  "no model '%.40s'; try 'osconcepts "
+					  "serve --list'",
+					  f->model);
 	ret = copy_text(o->model, sizeof(o->model), f->model,
 			"model is too long", e);
 	if (!ret)

@@ -186,7 +186,10 @@ refuses()
 	port=$(jq .port <<<"$output")
 	refuses "ended with exit code" '{"op": "start", "model": "fork", "port": '"$port"'}'
 	grep -q "in use" "$dir/log"
-	refuses "exit code 2" '{"op": "start", "model": "nonsense"}'
+	refuses "no model 'nonsense'" '{"op": "start", "model": "nonsense"}'
+	[[ $(jq .error.exit_code <<<"$output") == 2 ]]
+	refuses "no model 'nonsense'" '{"op": "run", "model": "nonsense", "requests": 1}'
+	[[ $(jq .error.exit_code <<<"$output") == 2 ]]
 }
 
 @test "a server that dies is missed and forgotten" {
@@ -249,7 +252,7 @@ refuses()
 @test "what is no socket is not removed" {
 	echo precious >"$sock"
 	run -1 --separate-stderr "$build/osconceptsd" --socket "$sock"
-	[[ $stderr == *"not a socket"* && $(<"$sock") == precious ]]
+	[[ $stderr == *"not a socket"* && $(<"$sock") == precious && ! -e $sock.lock ]]
 	run -1 --separate-stderr "$build/osconceptsd" --socket /no/such/place/s
 	[[ $stderr == *"/no/such/place"* ]]
 	run -2 --separate-stderr "$build/osconceptsd" --socket "/tmp/$(printf 'x%.0s' {1..107})"
@@ -279,4 +282,7 @@ refuses()
 	run -2 "$build/osconceptsd" --client-fd x
 	run -0 "$build/osconceptsd" --help
 	run -0 "$build/osconceptsd" --version
+	[[ -w /dev/full ]] || skip "no /dev/full"
+	run -1 bash -c '"$0" --help >/dev/full' "$build/osconceptsd"
+	[[ $output == *"No space left"* ]]
 }

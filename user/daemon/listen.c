@@ -189,6 +189,17 @@ static int bind_socket(struct osc_daemon *d, const char *path, mode_t mode,
 	return ret;
 }
 
+/* While we hold it: whoever comes next makes a lock of their own. */
+static void drop_lock(struct osc_daemon *d, const char *path)
+{
+	char name[sizeof(d->socket_path) + 8];
+
+	snprintf(name, sizeof(name), "%s.lock", path);
+	unlink(name);
+	close(d->lock);
+	d->lock = -1;
+}
+
 int osc_listen_on(struct osc_daemon *d, const char *path, mode_t mode,
 		  struct osc_error *e)
 {
@@ -206,12 +217,14 @@ int osc_listen_on(struct osc_daemon *d, const char *path, mode_t mode,
 		ret = remove_stale(path, e);
 	if (!ret)
 		ret = bind_socket(d, path, mode, e);
+	/* The file there is not ours, but the lock beside it is. */
+	if (ret && d->lock >= 0 && !*d->socket_path)
+		drop_lock(d, path);
 	return ret;
 }
 
 void osc_listen_end(struct osc_daemon *d)
 {
-	char name[sizeof(d->socket_path) + 8];
 	int fd = d->listener.fd;
 
 	osc_reactor_remove(&d->loop, &d->listener);
@@ -219,9 +232,6 @@ void osc_listen_end(struct osc_daemon *d)
 		close(fd);
 	if (*d->socket_path) {
 		unlink(d->socket_path);
-		snprintf(name, sizeof(name), "%s.lock", d->socket_path);
-		unlink(name);
+		drop_lock(d, d->socket_path);
 	}
-	if (d->lock >= 0)
-		close(d->lock);
 }

@@ -295,6 +295,16 @@ static void close_all(struct osc_daemon *d)
 	osc_reactor_close(&d->loop);
 }
 
+/* What was printed must have come out. */
+static int finish_output(int code)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return code;
+	fprintf(stderr, "osconceptsd: cannot write the output: %s\n",
+		strerror(errno));
+	return OSC_EXIT_FAILED;
+}
+
 int main(int argc, char **argv)
 {
 	static struct osc_daemon d = {
@@ -310,7 +320,7 @@ int main(int argc, char **argv)
 	int ret;
 
 	if (code >= 0)
-		return fflush(stdout) ? OSC_EXIT_FAILED : code;
+		return finish_output(code);
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptors();
 	ret = open_all(&d, &o, &e);

@@ -4,7 +4,6 @@
  * last switch of the dead, and no counter ever runs backwards.
  */
 #include <errno.h>
-#include <linux/io_uring.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
@@ -13,12 +12,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/nl.h"
 #include "lib/tap.h"
+#include "lib/watch.h"
 #include "lib/work.h"
 
 #define STORM_CHILDREN 300
@@ -145,74 +144,7 @@ static void double_fork(struct work_shared *shared)
 	}
 }
 
-/* Workers of io_uring are threads that no fork event announces. */
-static void use_io_uring(struct work_shared *shared)
-{
-	struct io_uring_params params = { 0 };
-	struct io_uring_sqe *sqe;
-	unsigned int *ring, tail;
-	int fd = (int)syscall(SYS_io_uring_setup, 4, &params);
-
-	if (fd < 0) {
-		atomic_store(&shared->value[0], (unsigned long)errno);
-		return;
-	}
-	ring = mmap(NULL, params.sq_off.array + 4 * sizeof(*ring),
-		    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd,
-		    IORING_OFF_SQ_RING);
-	sqe = mmap(NULL, 4 * sizeof(*sqe), PROT_READ | PROT_WRITE,
-		   MAP_SHARED | MAP_POPULATE, fd, IORING_OFF_SQES);
-	if (ring == MAP_FAILED || sqe == MAP_FAILED)
-		tap_bail("the io_uring cannot be mapped");
-	/* Asked to be asynchronous: a worker runs it. */
-	memset(sqe, 0, sizeof(*sqe));
-	sqe->opcode = IORING_OP_NOP;
-	sqe->flags = IOSQE_ASYNC;
-	tail = ring[params.sq_off.tail / sizeof(*ring)];
-	ring[params.sq_off.array / sizeof(*ring)] = 0;
-	__atomic_store_n(&ring[params.sq_off.tail / sizeof(*ring)], tail + 1,
-			 __ATOMIC_RELEASE);
-	if (syscall(SYS_io_uring_enter, fd, 1, 1, IORING_ENTER_GETEVENTS, NULL,
-		    0) != 1)
-		tap_bail("io_uring_enter");
-}
-
 /* --- tests */
-
-static void add(struct nl *nl, pid_t pid, uint32_t flags, struct target *target)
-{
-	int rc = nl_target_add(nl, pid, flags, target);
-
-	if (!rc)
-		return;
-	tap_note("extack: %s", nl->message);
-	errno = -rc;
-	tap_bail("the target cannot be added");
-}
-
-static void get(struct nl *nl, struct target *target)
-{
-	int rc = nl_target_get(nl, target->id, target);
-
-	if (!rc)
-		return;
-	tap_note("extack: %s", nl->message);
-	errno = -rc;
-	tap_bail("the target cannot be read");
-}
-
-/* Dead tasks may still be on their way out when their parent has reaped them;
- * each get folds what is final.
- */
-static void get_settled(struct nl *nl, struct target *target, uint64_t live)
-{
-	for (int i = 0; i < 500; i++) {
-		get(nl, target);
-		if (target->tasks_live == live)
-			return;
-		usleep(10000);
-	}
-}
 
 static uint64_t usage_of(const struct rusage *self,
 			 const struct rusage *children, int attribute)
@@ -243,11 +175,11 @@ static void test_step(const char *name, work_step step, uint64_t exited)
 
 	nl_open(&nl);
 	work_start(&work, &step, 1);
-	add(&nl, work.pid, 0, &target);
+	watch_add(&nl, work.pid, 0, &target);
 	self = work.shared->self;
 	children = work.shared->children;
 	work_next(&work);
-	get_settled(&nl, &target, 1);
+	watch_settled(&nl, &target, 1);
 	tap_equal(target.tasks_live, 1, "%s: the root lives", name);
 	tap_equal(target.tasks_exited, exited, "%s: all exited are folded in",
 		  name);
@@ -268,7 +200,7 @@ static void test_step(const char *name, work_step step, uint64_t exited)
 			    counter_name(a));
 	}
 	work_end(&work, NULL);
-	get_settled(&nl, &target, 0);
+	watch_settled(&nl, &target, 0);
 	tap_equal(target.state, OSCONCEPTS_TARGET_STATE_EXITED,
 		  "%s: the target is exited", name);
 	tap_equal(target.tasks_exited, exited + 1,
@@ -287,9 +219,9 @@ static void test_double_fork(void)
 
 	nl_open(&nl);
 	work_start(&work, &step, 1);
-	add(&nl, work.pid, 0, &target);
+	watch_add(&nl, work.pid, 0, &target);
 	work_next(&work);
-	get_settled(&nl, &target, 1);
+	watch_settled(&nl, &target, 1);
 	tap_equal(target.tasks_exited, 2 * ORPHANS,
 		  "double fork: re-parented grandchildren stay in the tree");
 	tap_equal(target.lost, 0, "double fork: none lost");
@@ -336,14 +268,14 @@ static void test_exec(void)
 	if (pipe(gate))
 		tap_bail("pipe");
 	pid = exec_by_a_thread(gate[0]);
-	add(&nl, pid, 0, &target);
+	watch_add(&nl, pid, 0, &target);
 	if (write(gate[1], "g", 1) != 1)
 		tap_bail("the gate");
 	for (int i = 0; i < 500 && strcmp(target.comm, "sleep"); i++) {
 		usleep(10000);
-		get(&nl, &target);
+		watch_get(&nl, &target);
 	}
-	get_settled(&nl, &target, 1);
+	watch_settled(&nl, &target, 1);
 	tap_ok(!strcmp(target.comm, "sleep"),
 	       "exec by a thread: the name is the new program's (%s)",
 	       target.comm);
@@ -355,7 +287,7 @@ static void test_exec(void)
 		  "exec by a thread: the pid is the same");
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
-	get_settled(&nl, &target, 0);
+	watch_settled(&nl, &target, 0);
 	tap_equal(target.tasks_exited, 2,
 		  "exec by a thread: its end is the target's");
 	tap_equal(target.lost, 0, "exec by a thread: none lost");
@@ -375,41 +307,13 @@ static void test_no_follow(void)
 
 	nl_open(&nl);
 	work_start(&work, &step, 1);
-	add(&nl, work.pid, OSCONCEPTS_TARGET_FLAGS_NO_FOLLOW, &target);
+	watch_add(&nl, work.pid, OSCONCEPTS_TARGET_FLAGS_NO_FOLLOW, &target);
 	if (books_read(work.pid, &base))
 		tap_bail("the worker's books");
 	work_next(&work);
-	get(&nl, &target);
+	watch_get(&nl, &target);
 	tap_equal(target.tasks_exited, 0, "no-follow: no child is in it");
 	books_equal(&nl, target.id, work.pid, &base, "no-follow");
-	work_end(&work, NULL);
-	nl_target_del(&nl, target.id, NULL);
-	nl_close(&nl);
-}
-
-static void test_io_uring(void)
-{
-	const work_step step = use_io_uring;
-	struct target target;
-	struct books base;
-	struct work work;
-	struct nl nl;
-
-	nl_open(&nl);
-	work_start(&work, &step, 1);
-	add(&nl, work.pid, 0, &target);
-	if (books_read(work.pid, &base))
-		tap_bail("the worker's books");
-	work_next(&work);
-	if (atomic_load(&work.shared->value[0])) {
-		tap_skip("io_uring", "%s",
-			 strerror((int)atomic_load(&work.shared->value[0])));
-	} else {
-		get(&nl, &target);
-		tap_equal(target.tasks_live + target.tasks_exited, 2,
-			  "io_uring: its worker is in the target");
-		books_equal(&nl, target.id, work.pid, &base, "io_uring");
-	}
 	work_end(&work, NULL);
 	nl_target_del(&nl, target.id, NULL);
 	nl_close(&nl);
@@ -435,13 +339,13 @@ static void test_never_backwards(void)
 
 	nl_open(&nl);
 	work_start(&work, &step, 1);
-	add(&nl, work.pid, 0, &target);
+	watch_add(&nl, work.pid, 0, &target);
 	last = target;
 	if (nl_totals_get(&nl, &last_totals))
 		tap_bail("totals");
 	work_release(&work);
 	while (atomic_load(&work.shared->done) != work.released) {
-		get(&nl, &target);
+		watch_get(&nl, &target);
 		if (nl_totals_get(&nl, &totals))
 			tap_bail("totals");
 		back += !grows(&last.counts, &target.counts) ||
@@ -476,14 +380,14 @@ static void test_added_in_a_storm(void)
 		work_start(&work, &step, 1);
 		work_release(&work);
 		usleep(20000 * (useconds_t)(i + 1));
-		add(&nl, work.pid, 0, &target);
+		watch_add(&nl, work.pid, 0, &target);
 		work_settle(&work);
-		get_settled(&nl, &target, 1);
+		watch_settled(&nl, &target, 1);
 		tap_equal(target.tasks_live, 1,
 			  "added in a storm: only the root lives after it");
 		tap_equal(target.lost, 0, "added in a storm: none lost");
 		work_end(&work, NULL);
-		get_settled(&nl, &target, 0);
+		watch_settled(&nl, &target, 0);
 		tap_equal(target.state, OSCONCEPTS_TARGET_STATE_EXITED,
 			  "added in a storm: the target ends with the tree");
 		nl_target_del(&nl, target.id, NULL);
@@ -500,7 +404,6 @@ int main(void)
 	test_double_fork();
 	test_exec();
 	test_no_follow();
-	test_io_uring();
 	test_never_backwards();
 	test_added_in_a_storm();
 	return tap_done();

@@ -111,7 +111,7 @@ static bool same_books(const struct books *a, const struct books *b)
 	return !memcmp(a, b, sizeof(*a));
 }
 
-/* Whether every thread of the process sleeps. */
+/* Whether every thread of the process sleeps, or is a dead leader. */
 static bool all_blocked(pid_t pid)
 {
 	char path[64], line[512], *state;
@@ -134,7 +134,8 @@ static bool all_blocked(pid_t pid)
 			continue;
 		if (fgets(line, sizeof(line), file)) {
 			state = strrchr(line, ')');
-			blocked = state && state[1] && state[2] == 'S';
+			blocked = state && state[1] &&
+				  (state[2] == 'S' || state[2] == 'Z');
 		}
 		fclose(file);
 	}

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Who is in a target without being announced, and who cannot be in two:
+ * workers of io_uring, children at their birth, members of another target.
+ */
+#include <errno.h>
+#include <linux/io_uring.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "lib/nl.h"
+#include "lib/tap.h"
+#include "lib/watch.h"
+#include "lib/work.h"
+
+#define READS 300
+#define RING_ENTRIES 4
+#define TOUCHED_PAGES 200
+
+#define VOLUNTARY OSCONCEPTS_A_COUNTERS_CONTEXT_SWITCHES_VOLUNTARY
+#define INVOLUNTARY OSCONCEPTS_A_COUNTERS_CONTEXT_SWITCHES_INVOLUNTARY
+#define MINOR OSCONCEPTS_A_COUNTERS_PAGE_FAULTS_MINOR
+
+/* Of work_shared.value: what io_uring_setup said; the child. */
+enum { SETUP_ERROR, CHILD };
+
+/* --- steps */
+
+struct ring {
+	int fd;
+	unsigned int *tail, *array, *seen, *completed;
+	struct io_uring_sqe *sqe;
+};
+
+static int ring_open(struct ring *ring)
+{
+	struct io_uring_params params = { 0 };
+	char *queues;
+
+	ring->fd = (int)syscall(SYS_io_uring_setup, RING_ENTRIES, &params);
+	if (ring->fd < 0)
+		return -1;
+	if (!(params.features & IORING_FEAT_SINGLE_MMAP)) {
+		errno = ENOTSUP;
+		return -1;
+	}
+	queues = mmap(NULL,
+		      params.cq_off.cqes +
+			      params.cq_entries * sizeof(struct io_uring_cqe),
+		      PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
+		      ring->fd, IORING_OFF_SQ_RING);
+	ring->sqe = mmap(NULL, RING_ENTRIES * sizeof(*ring->sqe),
+			 PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
+			 ring->fd, IORING_OFF_SQES);
+	if (queues == MAP_FAILED || ring->sqe == MAP_FAILED)
+		tap_bail("the io_uring cannot be mapped");
+	ring->tail = (void *)(queues + params.sq_off.tail);
+	ring->array = (void *)(queues + params.sq_off.array);
+	ring->seen = (void *)(queues + params.cq_off.head);
+	ring->completed = (void *)(queues + params.cq_off.tail);
+	return 0;
+}
+
+/* Asked to be asynchronous: a worker reads, while the caller blocks. */
+static void read_by_worker(struct ring *ring, int fd, void *byte)
+{
+	unsigned int tail = *ring->tail;
+	unsigned int i = tail % RING_ENTRIES;
+
+	memset(&ring->sqe[i], 0, sizeof(ring->sqe[i]));
+	ring->sqe[i].opcode = IORING_OP_READ;
+	ring->sqe[i].flags = IOSQE_ASYNC;
+	ring->sqe[i].fd = fd;
+	ring->sqe[i].addr = (uintptr_t)byte;
+	ring->sqe[i].len = 1;
+	ring->array[i] = i;
+	__atomic_store_n(ring->tail, tail + 1, __ATOMIC_RELEASE);
+	if (syscall(SYS_io_uring_enter, ring->fd, 1, 1, IORING_ENTER_GETEVENTS,
+		    NULL, 0) != 1 ||
+	    __atomic_load_n(ring->completed, __ATOMIC_ACQUIRE) == *ring->seen)
+		tap_bail("io_uring_enter");
+	__atomic_store_n(ring->seen, *ring->seen + 1, __ATOMIC_RELEASE);
+}
+
+static void use_io_uring(struct work_shared *shared)
+{
+	struct ring ring;
+	int bytes[2];
+	char byte = 'b';
+
+	if (ring_open(&ring)) {
+		atomic_store(&shared->value[SETUP_ERROR], (unsigned long)errno);
+		return;
+	}
+	if (pipe(bytes))
+		tap_bail("pipe");
+	for (int i = 0; i < READS; i++) {
+		if (write(bytes[1], &byte, 1) != 1)
+			tap_bail("the pipe");
+		read_by_worker(&ring, bytes[0], &byte);
+	}
+}
+
+static void *survive(void *arg)
+{
+	struct work_shared *shared = arg;
+
+	use_io_uring(shared);
+	atomic_fetch_add(&shared->done, 1);
+	for (;;)
+		pause();
+	return NULL;
+}
+
+/* The process goes on without its leader. */
+static void end_the_leader(struct work_shared *shared)
+{
+	work_thread(survive, shared, WORK_PRIORITY);
+	pthread_exit(NULL);
+}
+
+static int child_gate[2];
+
+static _Noreturn void touch_when_told(void)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *memory = mmap(NULL, TOUCHED_PAGES * page, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char byte;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (memory == MAP_FAILED ||
+	    madvise(memory, TOUCHED_PAGES * page, MADV_NOHUGEPAGE) ||
+	    read(child_gate[0], &byte, 1) != 1)
+		_exit(1);
+	for (size_t i = 0; i < TOUCHED_PAGES; i++)
+		((volatile char *)memory)[i * page] = 1;
+	for (;;)
+		pause();
+}
+
+static void fork_child(struct work_shared *shared)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		tap_bail("fork");
+	if (!pid)
+		touch_when_told();
+	atomic_store(&shared->value[CHILD], (unsigned long)pid);
+}
+
+/* --- tests of io_uring */
+
+static uint64_t switches_of(const struct counts *counts)
+{
+	return counter(counts, VOLUNTARY) + counter(counts, INVOLUNTARY);
+}
+
+static uint64_t booked_switches(const struct books *books)
+{
+	return books->value[VOLUNTARY] + books->value[INVOLUNTARY];
+}
+
+struct trial {
+	struct nl nl;
+	struct work work;
+	struct books base;
+	struct target target;
+};
+
+static void start(struct trial *t, const work_step *step)
+{
+	nl_open(&t->nl);
+	work_start(&t->work, step, 1);
+	watch_add(&t->nl, t->work.pid, 0, &t->target);
+	if (books_read(t->work.pid, &t->base))
+		tap_bail("the worker's books");
+}
+
+static void finish(struct trial *t)
+{
+	nl_target_del(&t->nl, t->target.id, NULL);
+	nl_close(&t->nl);
+}
+
+/* Run the step; false when this kernel has no io_uring for us. */
+static bool ring_was_used(struct trial *t, const char *name)
+{
+	unsigned long error;
+
+	work_next(&t->work);
+	error = atomic_load(&t->work.shared->value[SETUP_ERROR]);
+	if (error)
+		tap_skip(name, "%s", strerror((int)error));
+	return !error;
+}
+
+/* Workers are threads that no fork event announces. */
+static void test_workers_alive(void)
+{
+	const work_step step = use_io_uring;
+	struct trial t;
+
+	start(&t, &step);
+	if (ring_was_used(&t, "io_uring")) {
+		watch_get(&t.nl, &t.target);
+		tap_ok(t.target.tasks_live + t.target.tasks_exited >= 2,
+		       "io_uring: its workers are in the target");
+		books_equal(&t.nl, t.target.id, t.work.pid, &t.base,
+			    "io_uring");
+	}
+	work_end(&t.work, NULL);
+	finish(&t);
+}
+
+/* Nobody reads the target before all are dead. */
+static void test_workers_unread(void)
+{
+	const work_step step = use_io_uring;
+	struct rusage usage;
+	uint64_t used;
+	struct trial t;
+	bool ran;
+
+	start(&t, &step);
+	ran = ring_was_used(&t, "workers that end unread");
+	work_end(&t.work, &usage);
+	watch_settled(&t.nl, &t.target, 0);
+	if (ran) {
+		used = (uint64_t)(usage.ru_nvcsw + usage.ru_nivcsw) -
+		       booked_switches(&t.base);
+		tap_ok(t.target.tasks_exited >= 2,
+		       "workers that end unread: are folded in");
+		tap_between(
+			used, switches_of(&t.target.counts),
+			used + t.target.tasks_exited,
+			"workers that end unread: switches agree with wait4");
+		tap_equal(t.target.lost, 0,
+			  "workers that end unread: none lost");
+	}
+	finish(&t);
+}
+
+static void test_workers_without_leader(void)
+{
+	const work_step step = end_the_leader;
+	struct books books;
+	struct trial t;
+	uint64_t used;
+
+	start(&t, &step);
+	if (ring_was_used(&t, "without a leader")) {
+		watch_get(&t.nl, &t.target);
+		if (books_read(t.work.pid, &books))
+			tap_bail("the worker's books");
+		used = booked_switches(&books) - booked_switches(&t.base);
+		tap_between(used, switches_of(&t.target.counts),
+			    used + t.target.tasks_exited,
+			    "without a leader: workers are in the target");
+	}
+	kill(t.work.pid, SIGKILL);
+	work_end(&t.work, NULL);
+	finish(&t);
+}
+
+/* --- tests of who belongs to whom */
+
+static void touch_and_wait(struct nl *nl, struct target *target)
+{
+	uint64_t before;
+
+	watch_get(nl, target);
+	before = counter(&target->counts, MINOR);
+	if (write(child_gate[1], "g", 1) != 1)
+		tap_bail("the child's gate");
+	for (int i = 0; i < 500; i++) {
+		watch_get(nl, target);
+		if (counter(&target->counts, MINOR) >= before + TOUCHED_PAGES)
+			break;
+		usleep(10000);
+	}
+	tap_between(before + TOUCHED_PAGES, counter(&target->counts, MINOR),
+		    before + TOUCHED_PAGES + 16,
+		    "the first target has what the child does");
+}
+
+static void test_child_at_birth(void)
+{
+	const work_step step = fork_child;
+	struct trial t;
+	pid_t child;
+	int rc;
+
+	start(&t, &step);
+	work_next(&t.work);
+	child = (pid_t)atomic_load(&t.work.shared->value[CHILD]);
+	rc = nl_target_add(&t.nl, child, 0, NULL);
+	tap_equal((uint64_t)-rc, EBUSY,
+		  "a child of a watched process is refused at its birth");
+	tap_ok(t.nl.message[0], "it is refused with \"%s\"", t.nl.message);
+	touch_and_wait(&t.nl, &t.target);
+	work_end(&t.work, NULL);
+	finish(&t);
+}
+
+static void test_parent_of_a_member(void)
+{
+	const work_step step = fork_child;
+	struct target child;
+	struct work work;
+	struct trial t;
+	pid_t pid;
+	int rc;
+
+	nl_open(&t.nl);
+	work_start(&work, &step, 1);
+	work_next(&work);
+	pid = (pid_t)atomic_load(&work.shared->value[CHILD]);
+	watch_add(&t.nl, pid, 0, &child);
+	rc = nl_target_add(&t.nl, work.pid, 0, &t.target);
+	tap_equal((uint64_t)-rc, 0, "the parent of a target's root is added");
+	tap_equal(t.target.tasks_live, 1, "alone");
+	tap_ok(t.target.lost >= 1, "and says by lost that its child is not");
+	touch_and_wait(&t.nl, &child);
+	nl_target_del(&t.nl, child.id, NULL);
+	work_end(&work, NULL);
+	finish(&t);
+}
+
+int main(void)
+{
+	if (pipe(child_gate))
+		tap_bail("pipe");
+	test_workers_alive();
+	test_workers_unread();
+	test_workers_without_leader();
+	test_child_at_birth();
+	test_parent_of_a_member();
+	return tap_done();
+}

@@ -100,6 +100,50 @@ static struct nlmsghdr *build(struct nl *nl, char *buf, const struct bad *bad)
 	return nlh;
 }
 
+/* Silently ignoring what looks like a filter would mislead. */
+static const struct bad filtered_dumps[] = {
+	{ "a dump of one source", OSCONCEPTS_CMD_SOURCE_GET, NLM_F_DUMP,
+	  OSCONCEPTS_A_SOURCE_NAME, .size = 7, .value = 0x75736f6e /* "nosu" */,
+	  .error = EINVAL },
+	{ "a dump of one CPU's totals", OSCONCEPTS_CMD_TOTALS_GET, NLM_F_DUMP,
+	  OSCONCEPTS_A_TOTALS_CPU, .size = 4, .value = 99999, .error = EINVAL },
+	{ "a dump of one target", OSCONCEPTS_CMD_TARGET_GET, NLM_F_DUMP,
+	  OSCONCEPTS_A_TARGET_ID, .size = 4, .value = 1, .error = EINVAL },
+};
+
+static int count_one(const struct nlmsghdr *nlh, void *data)
+{
+	(void)nlh;
+	++*(unsigned int *)data;
+	return MNL_CB_OK;
+}
+
+static void test_filtered_dumps(struct nl *nl)
+{
+	static const char sentence[] = "dumps take no attributes";
+	const size_t number = sizeof(filtered_dumps) / sizeof(*filtered_dumps);
+	char buf[1024];
+
+	for (size_t i = 0; i < number; i++) {
+		const struct bad *bad = &filtered_dumps[i];
+		struct nlmsghdr *nlh =
+			nl_request(nl, buf, bad->cmd, bad->flags);
+		char payload[8] = "nosuch";
+		unsigned int entries = 0;
+		int rc;
+
+		if (bad->size == 4)
+			memcpy(payload, &bad->value, sizeof(bad->value));
+		mnl_attr_put(nlh, bad->type, (size_t)bad->size, payload);
+		rc = nl_ask(nl, nlh, count_one, &entries);
+		tap_equal((uint64_t)-rc, (uint64_t)bad->error, "%s: %s",
+			  bad->name, strerror(bad->error));
+		tap_equal(entries, 0, "%s: has no entries", bad->name);
+		tap_ok(!strcmp(nl->message, sentence), "%s: \"%s\"", bad->name,
+		       nl->message);
+	}
+}
+
 static void test_bad_messages(struct nl *nl)
 {
 	char buf[1024];
@@ -315,6 +359,7 @@ int main(void)
 	nl_open(&nl);
 	test_good_messages(&nl);
 	test_bad_messages(&nl);
+	test_filtered_dumps(&nl);
 	test_broken_frames(&nl);
 	nl_close(&nl);
 	test_garbage();

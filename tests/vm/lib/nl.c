@@ -30,7 +30,9 @@ struct nlmsghdr *nl_request(struct nl *nl, char *buf, uint8_t cmd,
 	return nlh;
 }
 
-/* The text that the kernel gives with an error, behind its copy of ours. */
+/* The text that the kernel gives with an error: behind its copy of ours, or
+ * behind the result of a dump.
+ */
 static void take_message(struct nl *nl, const struct nlmsghdr *nlh)
 {
 	const struct nlmsgerr *error = mnl_nlmsg_get_payload(nlh);
@@ -39,7 +41,9 @@ static void take_message(struct nl *nl, const struct nlmsghdr *nlh)
 
 	if (!(nlh->nlmsg_flags & NLM_F_ACK_TLVS))
 		return;
-	if (!(nlh->nlmsg_flags & NLM_F_CAPPED))
+	if (nlh->nlmsg_type == NLMSG_DONE)
+		offset = sizeof(int);
+	else if (!(nlh->nlmsg_flags & NLM_F_CAPPED))
 		offset += error->msg.nlmsg_len - sizeof(error->msg);
 	mnl_attr_for_each(attr, nlh, offset) if (mnl_attr_get_type(attr) ==
 						 NLMSGERR_ATTR_MSG)
@@ -57,6 +61,7 @@ static int take(struct nl *nl, const struct nlmsghdr *nlh, mnl_cb_t cb,
 		nl->interrupted = true;
 	switch (nlh->nlmsg_type) {
 	case NLMSG_DONE:
+		take_message(nl, nlh);
 		return *(const int *)mnl_nlmsg_get_payload(nlh);
 	case NLMSG_ERROR:
 		error = mnl_nlmsg_get_payload(nlh);

@@ -93,6 +93,24 @@ refuses()
 	[[ $(jq -sr '.[5].error.text' <<<"$output") == *colour* ]]
 }
 
+@test "a request that is refused is told why, in words of ours" {
+	start_daemon
+	refuses "it is not JSON; try" 'hello'
+	refuses "it is not an object; try" '[1]'
+	refuses "a key twice; try" '{"op":"a","op":"b"}'
+	refuses "in the middle" '{"op":"a"'
+	refuses "needs a member 'model'; see" '{"op": "start"}'
+	refuses "no member 'colour'; try" '{"op": "start", "model": "epoll", "colour": 1}'
+	refuses "no member 'x'; try" '{"op": "list", "x": 1}'
+	refuses "no member 'x'; try" '{"op": "shutdown", "x": 1}'
+	refuses "'port' must be an integer, not a text; see" '{"op": "start", "model": "epoll", "port": "80"}'
+	refuses "'model' must be a text, not null" '{"op": "run", "model": null}'
+	refuses "'interval_s' must be a number, not true" '{"op": "run", "model": "fork", "interval_s": true}'
+	refuses "no server 4294967297" '{"op": "sample", "server": 4294967297}'
+	run -0 ask '{"op": "calibrate", "source": "procfs"}'
+	[[ $(jq -c .calibration <<<"$output") == "[]" ]]
+}
+
 @test "runs of impossible size are refused" {
 	start_daemon
 	refuses "mode" '{"op": "run", "model": "fork", "mode": "sideways", "requests": 1}'

@@ -261,6 +261,27 @@ static void complain(struct osc_client *c, const char *text)
 	osc_client_refuse(c->d, &t, &e);
 }
 
+/* What is wrong with a line that is no JSON we take. */
+static const char *flaw(const json_error_t *why)
+{
+	switch (json_error_code(why)) {
+	case json_error_out_of_memory:
+		return "out of memory";
+	case json_error_stack_overflow:
+		return "it is nested too deeply";
+	case json_error_invalid_utf8:
+		return "it is not UTF-8";
+	case json_error_duplicate_key:
+		return "it has a key twice";
+	case json_error_numeric_overflow:
+		return "it has a number that is too large";
+	case json_error_premature_end_of_input:
+		return "it ends in the middle of an object";
+	default:
+		return "it is not JSON";
+	}
+}
+
 static void take_line(struct osc_client *c, const char *line, size_t length)
 {
 	json_error_t why;
@@ -270,12 +291,12 @@ static void take_line(struct osc_client *c, const char *line, size_t length)
 	if (json_is_object(request)) {
 		osc_ops_handle(c->d, c->number, request);
 	} else {
-		char text[JSON_ERROR_TEXT_LENGTH + 80];
+		char text[160];
 
 		snprintf(text, sizeof(text),
-			 "cannot read the request: %s; send one JSON object a "
+			 "cannot read the request: %s; try one JSON object a "
 			 "line",
-			 request ? "not an object" : why.text);
+			 request ? "it is not an object" : flaw(&why));
 		complain(c, text);
 	}
 	json_decref(request);

@@ -181,7 +181,6 @@ int osc_loader_result(struct osc_loader *l, json_t **document,
 		      struct osc_error *e)
 {
 	int code = osc_child_exit_code(&l->child);
-	json_error_t why;
 
 	*document = NULL;
 	if (l->late)
@@ -201,14 +200,14 @@ int osc_loader_result(struct osc_loader *l, json_t **document,
 				     "%d; see its message on the daemon's "
 				     "standard error",
 				     code);
-	*document = json_loadb(l->text ?: "", l->length, 0, &why);
+	*document = json_loadb(l->text ?: "", l->length, 0, NULL);
 	if (!json_is_object(*document)) {
 		json_decref(*document);
 		*document = NULL;
 		return osc_error_set(e, EPROTO,
 				     "cannot read what the load generator "
-				     "wrote: %s",
-				     why.text);
+				     "wrote: it is no JSON object; see whether "
+				     "it is of the same version");
 	}
 	return 0;
 }

@@ -45,16 +45,16 @@ static int op_hello(struct osc_daemon *d, const json_t *request,
 {
 	enum osc_counters_kind kind;
 	const char *wanted = NULL;
+	const struct osc_member members[] = {
+		{ "source", OSC_MEMBER_TEXT, false, &wanted },
+	};
 	struct osc_counters *c;
-	json_error_t why;
 	char source[16];
-	int ret;
+	int ret = osc_request_read(request, members,
+				   sizeof(members) / sizeof(*members), e);
 
-	if (json_unpack_ex((json_t *)request, &why, JSON_STRICT,
-			   "{s:s, s?o, s?s}", "op", &(const char *){ 0 }, "id",
-			   &(json_t *){ 0 }, "source", &wanted))
-		return osc_request_misread(e, &why);
-	ret = osc_request_source(wanted, &kind, e);
+	if (!ret)
+		ret = osc_request_source(wanted, &kind, e);
 	if (!ret)
 		ret = osc_counters_open(
 			&c, kind == OSC_COUNTERS_AUTO ? d->kind : kind, e);
@@ -145,18 +145,20 @@ static int op_start(struct osc_daemon *d, const json_t *request,
 {
 	struct osc_hosted_options o;
 	struct osc_server_fields f = { 0 };
+	const struct osc_member members[] = {
+		{ "model", OSC_MEMBER_TEXT, true, &f.model },
+		{ "address", OSC_MEMBER_TEXT, false, &f.address },
+		{ "port", OSC_MEMBER_INTEGER, false, &f.port },
+		{ "workers", OSC_MEMBER_INTEGER, false, &f.workers },
+		{ "server_cpus", OSC_MEMBER_TEXT, false, &f.cpus },
+		{ "source", OSC_MEMBER_TEXT, false, &f.source },
+	};
 	struct started *started;
-	json_error_t why;
 	int ret = check_ending(d, e);
 
-	if (!ret &&
-	    json_unpack_ex((json_t *)request, &why, JSON_STRICT,
-			   "{s:s, s?o, s:s, s?s, s?I, s?I, s?s, s?s}", "op",
-			   &(const char *){ 0 }, "id", &(json_t *){ 0 },
-			   "model", &f.model, "address", &f.address, "port",
-			   &f.port, "workers", &f.workers, "server_cpus",
-			   &f.cpus, "source", &f.source))
-		ret = osc_request_misread(e, &why);
+	if (!ret)
+		ret = osc_request_read(request, members,
+				       sizeof(members) / sizeof(*members), e);
 	if (!ret)
 		ret = osc_request_server(&f, &o, e);
 	if (!ret && nr_hosted(d) >= OSC_HOSTED_MAX)
@@ -185,28 +187,32 @@ static bool is_ours(const struct osc_hosted *s)
 	return s->ended == on_ended;
 }
 
-static int find_server(struct osc_daemon *d, int number, struct osc_hosted **s,
-		       struct osc_error *e)
+static int find_server(struct osc_daemon *d, json_int_t number,
+		       struct osc_hosted **s, struct osc_error *e)
 {
-	*s = osc_hosted_find(d, (unsigned int)number);
+	*s = number < 0 || number > UINT_MAX ?
+		     NULL :
+		     osc_hosted_find(d, (unsigned int)number);
 	if (*s && is_ours(*s))
 		return 0;
-	return osc_error_set(
-		e, ESRCH, "there is no server %d; try the op 'list'", number);
+	return osc_error_set(e, ESRCH,
+			     "there is no server %" JSON_INTEGER_FORMAT
+			     "; try the op 'list'",
+			     number);
 }
 
 /* The server of a request that names nothing else. */
 static int take_server_alone(struct osc_daemon *d, const json_t *request,
 			     struct osc_hosted **s, struct osc_error *e)
 {
-	json_error_t why;
-	int number;
+	json_int_t number = 0;
+	const struct osc_member members[] = {
+		{ "server", OSC_MEMBER_INTEGER, true, &number },
+	};
+	int ret = osc_request_read(request, members,
+				   sizeof(members) / sizeof(*members), e);
 
-	if (json_unpack_ex((json_t *)request, &why, JSON_STRICT,
-			   "{s:s, s?o, s:i}", "op", &(const char *){ 0 }, "id",
-			   &(json_t *){ 0 }, "server", &number))
-		return osc_request_misread(e, &why);
-	return find_server(d, number, s, e);
+	return ret ? ret : find_server(d, number, s, e);
 }
 
 static int check_ready(const struct osc_hosted *s, struct osc_error *e)
@@ -240,10 +246,12 @@ static int op_stop(struct osc_daemon *d, const json_t *request,
 static int op_list(struct osc_daemon *d, const json_t *request,
 		   struct osc_ticket *t, struct osc_error *e)
 {
-	json_t *all = json_array();
+	int ret = osc_request_read(request, NULL, 0, e);
+	json_t *all;
 
-	(void)request;
-	(void)e;
+	if (ret)
+		return ret;
+	all = json_array();
 	for (const struct osc_hosted *s = d->hosted; s; s = s->next) {
 		if (is_ours(s))
 			json_array_append_new(all, hosted_document(s));
@@ -296,17 +304,18 @@ static int op_follow(struct osc_daemon *d, const json_t *request,
 		     struct osc_ticket *t, struct osc_error *e)
 {
 	double interval_s = 1;
-	json_int_t count = 10;
+	json_int_t number = 0, count = 10;
 	struct osc_hosted *s;
-	json_error_t why;
-	int number, ret;
+	const struct osc_member members[] = {
+		{ "server", OSC_MEMBER_INTEGER, true, &number },
+		{ "interval_s", OSC_MEMBER_NUMBER, false, &interval_s },
+		{ "count", OSC_MEMBER_INTEGER, false, &count },
+	};
+	int ret = osc_request_read(request, members,
+				   sizeof(members) / sizeof(*members), e);
 
-	if (json_unpack_ex((json_t *)request, &why, JSON_STRICT,
-			   "{s:s, s?o, s:i, s?F, s?I}", "op",
-			   &(const char *){ 0 }, "id", &(json_t *){ 0 },
-			   "server", &number, "interval_s", &interval_s,
-			   "count", &count))
-		return osc_request_misread(e, &why);
+	if (ret)
+		return ret;
 	if (!(interval_s >= OSC_INTERVAL_MIN_S &&
 	      interval_s <= OSC_INTERVAL_MAX_S))
 		return osc_request_bad(
@@ -344,23 +353,26 @@ static int op_run(struct osc_daemon *d, const json_t *request,
 				    .interval_s = 0.1 };
 	struct osc_server_fields s = { 0 };
 	struct osc_run_options o = { 0 };
-	json_error_t why;
+	const struct osc_member members[] = {
+		{ "model", OSC_MEMBER_TEXT, true, &s.model },
+		{ "workers", OSC_MEMBER_INTEGER, false, &s.workers },
+		{ "server_cpus", OSC_MEMBER_TEXT, false, &s.cpus },
+		{ "source", OSC_MEMBER_TEXT, false, &s.source },
+		{ "mode", OSC_MEMBER_TEXT, false, &r.mode },
+		{ "path", OSC_MEMBER_TEXT, false, &r.path },
+		{ "client_cpus", OSC_MEMBER_TEXT, false, &r.client_cpus },
+		{ "connections", OSC_MEMBER_INTEGER, false, &r.connections },
+		{ "requests", OSC_MEMBER_INTEGER, false, &r.requests },
+		{ "duration_s", OSC_MEMBER_NUMBER, false, &r.duration_s },
+		{ "interval_s", OSC_MEMBER_NUMBER, false, &r.interval_s },
+	};
 	int ret = check_idle(d, e);
 
-	if (ret)
-		return ret;
-	if (json_unpack_ex((json_t *)request, &why, JSON_STRICT,
-			   "{s:s, s?o, s:s, s?I, s?s, s?s, s?s, s?s, s?s,"
-			   " s?I, s?I, s?F, s?F}",
-			   "op", &(const char *){ 0 }, "id", &(json_t *){ 0 },
-			   "model", &s.model, "workers", &s.workers,
-			   "server_cpus", &s.cpus, "source", &s.source, "mode",
-			   &r.mode, "path", &r.path, "client_cpus",
-			   &r.client_cpus, "connections", &r.connections,
-			   "requests", &r.requests, "duration_s", &r.duration_s,
-			   "interval_s", &r.interval_s))
-		return osc_request_misread(e, &why);
-	ret = osc_request_server(&s, &o.server, e);
+	if (!ret)
+		ret = osc_request_read(request, members,
+				       sizeof(members) / sizeof(*members), e);
+	if (!ret)
+		ret = osc_request_server(&s, &o.server, e);
 	if (!ret)
 		ret = osc_request_run(&r, &o, e);
 	if (!ret)
@@ -374,15 +386,15 @@ static int op_calibrate(struct osc_daemon *d, const json_t *request,
 {
 	enum osc_counters_kind kind;
 	const char *wanted = NULL;
-	json_error_t why;
+	const struct osc_member members[] = {
+		{ "source", OSC_MEMBER_TEXT, false, &wanted },
+	};
 	json_t *rows;
-	int ret;
+	int ret = osc_request_read(request, members,
+				   sizeof(members) / sizeof(*members), e);
 
-	if (json_unpack_ex((json_t *)request, &why, JSON_STRICT,
-			   "{s:s, s?o, s?s}", "op", &(const char *){ 0 }, "id",
-			   &(json_t *){ 0 }, "source", &wanted))
-		return osc_request_misread(e, &why);
-	ret = check_idle(d, e);
+	if (!ret)
+		ret = check_idle(d, e);
 	if (!ret)
 		ret = osc_request_source(wanted, &kind, e);
 	if (!ret)
@@ -396,20 +408,24 @@ static int op_calibrate(struct osc_daemon *d, const json_t *request,
 static int op_cancel(struct osc_daemon *d, const json_t *request,
 		     struct osc_ticket *t, struct osc_error *e)
 {
-	(void)request;
+	int ret = osc_request_read(request, NULL, 0, e);
+
+	if (ret)
+		return ret;
 	if (!d->run)
 		return osc_error_set(e, ESRCH,
 				     "cannot cancel a run: none is under way");
 	osc_run_cancel(d->run, "a client asked for it");
-	(void)e;
 	return answer(d, t, json_object());
 }
 
 static int op_shutdown(struct osc_daemon *d, const json_t *request,
 		       struct osc_ticket *t, struct osc_error *e)
 {
-	(void)request;
-	(void)e;
+	int ret = osc_request_read(request, NULL, 0, e);
+
+	if (ret)
+		return ret;
 	answer(d, t, json_object());
 	osc_daemon_end(d);
 	return 0;

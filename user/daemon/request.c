@@ -23,9 +23,76 @@ int osc_request_bad(struct osc_error *e, const char *what)
 				  what);
 }
 
-int osc_request_misread(struct osc_error *e, const json_error_t *why)
+static const char *kind_of(const json_t *v)
 {
-	return osc_request_bad(e, why->text);
+	static const char *const kinds[] = {
+		[JSON_OBJECT] = "an object",   [JSON_ARRAY] = "an array",
+		[JSON_STRING] = "a text",      [JSON_INTEGER] = "an integer",
+		[JSON_REAL] = "a real number", [JSON_TRUE] = "true",
+		[JSON_FALSE] = "false",	       [JSON_NULL] = "null",
+	};
+
+	return kinds[json_typeof(v)];
+}
+
+static int read_member(const struct osc_member *m, const json_t *v,
+		       struct osc_error *e)
+{
+	static const char *const wanted[] = { "a text", "an integer",
+					      "a number" };
+
+	if (m->type == OSC_MEMBER_TEXT && json_is_string(v))
+		*(const char **)m->out = json_string_value(v);
+	else if (m->type == OSC_MEMBER_INTEGER && json_is_integer(v))
+		*(json_int_t *)m->out = json_integer_value(v);
+	else if (m->type == OSC_MEMBER_NUMBER && json_is_number(v))
+		*(double *)m->out = json_number_value(v);
+	else
+		return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
+					  "cannot take the request: '%s' must "
+					  "be %s, not %s; see osconceptsd(8)",
+					  m->key, wanted[m->type], kind_of(v));
+	return 0;
+}
+
+static bool is_known(const char *key, const struct osc_member *members,
+		     size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!strcmp(members[i].key, key))
+			return true;
+	}
+	return !strcmp(key, "op") || !strcmp(key, "id");
+}
+
+int osc_request_read(const json_t *request, const struct osc_member *members,
+		     size_t n, struct osc_error *e)
+{
+	const char *key;
+	json_t *v;
+	int ret = 0;
+
+	json_object_foreach((json_t *)request, key, v) {
+		if (!is_known(key, members, n))
+			return osc_error_set_exit(
+				e, OSC_EXIT_USAGE, EINVAL,
+				"cannot take the request: this op has no "
+				"member '%.40s'; try without it, or see "
+				"osconceptsd(8)",
+				key);
+	}
+	for (size_t i = 0; !ret && i < n; i++) {
+		v = json_object_get(request, members[i].key);
+		if (v)
+			ret = read_member(&members[i], v, e);
+		else if (members[i].required)
+			ret = osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
+						 "cannot take the request: "
+						 "this op needs a member '%s'; "
+						 "see osconceptsd(8)",
+						 members[i].key);
+	}
+	return ret;
 }
 
 static int copy_text(char *out, size_t size, const char *text, const char *what,

@@ -23,8 +23,27 @@ struct osc_run_fields {
 
 /* "cannot take the request: what", an error of usage. */
 int osc_request_bad(struct osc_error *e, const char *what);
-/* After json_unpack_ex with JSON_STRICT: what it found wrong. */
-int osc_request_misread(struct osc_error *e, const json_error_t *why);
+
+enum osc_member_type {
+	OSC_MEMBER_TEXT, /* out: const char * */
+	OSC_MEMBER_INTEGER, /* json_int_t */
+	OSC_MEMBER_NUMBER, /* double */
+};
+
+/* A member that an op knows. */
+struct osc_member {
+	const char *key;
+	enum osc_member_type type;
+	bool required; /* otherwise *out stays where it is absent */
+	void *out;
+};
+
+/*
+ * Reads an op's members; "op" and "id" are everybody's. Others are refused, so
+ * that a misspelt one is not overlooked. Texts belong to the request.
+ */
+int osc_request_read(const json_t *request, const struct osc_member *members,
+		     size_t n, struct osc_error *e);
 
 int osc_request_source(const char *text, enum osc_counters_kind *out,
 		       struct osc_error *e);

@@ -195,6 +195,31 @@ static void failed_audit_is_open_and_first(void **state)
 	json_decref(doc);
 }
 
+static void a_failed_calibration_is_open(void **state)
+{
+	json_t *doc = load();
+	json_t *rows = json_pack("[{s:s, s:i, s:i, s:i, s:s, s:s, s:b}]",
+				 "counter", "epoll_wakeups", "kernel", 0,
+				 "independent", 471, "exited", 0, "relation",
+				 "kernel == independent", "oracle",
+				 "known writes", "ok", 0);
+	const char *details;
+	char *page;
+	int err;
+
+	(void)state;
+	json_object_set_new(doc, "calibration", rows);
+	page = render(doc, &err);
+	assert_non_null(page);
+	details = strstr(page, "<details open=\"\">");
+	assert_non_null(details);
+	assert_non_null(strstr(details, "calibration"));
+	assert_non_null(strstr(details, "471"));
+	assert_non_null(strstr(details, "known writes"));
+	free(page);
+	json_decref(doc);
+}
+
 /* On an emulated CPU the client is often too slow to vouch for any time. */
 static void counters_stand_without_a_valid_run(void **state)
 {
@@ -487,6 +512,7 @@ int main(void)
 		cmocka_unit_test(page_shows_the_comparison),
 		cmocka_unit_test(page_needs_no_network_and_no_script),
 		cmocka_unit_test(failed_audit_is_open_and_first),
+		cmocka_unit_test(a_failed_calibration_is_open),
 		cmocka_unit_test(counters_stand_without_a_valid_run),
 		cmocka_unit_test(partial_comparison_says_so),
 		cmocka_unit_test(unjudged_checks_are_not_ok),

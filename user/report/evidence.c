@@ -166,18 +166,21 @@ static void tally_add(struct tally *t, int verdict)
 	t->bad += verdict == 0;
 }
 
+static void tally_rows(struct tally *t, const json_t *audit)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(audit, i, row)
+		tally_add(t, doc_bool(row, "ok"));
+}
+
 static struct tally tally_audit(const struct doc_group *group)
 {
 	struct tally t = { 0 };
 
-	for (size_t r = 0; r < group->nr_runs; r++) {
-		const json_t *audit = json_object_get(group->runs[r], "audit");
-		json_t *row;
-		size_t i;
-
-		json_array_foreach(audit, i, row)
-			tally_add(&t, doc_bool(row, "ok"));
-	}
+	for (size_t r = 0; r < group->nr_runs; r++)
+		tally_rows(&t, json_object_get(group->runs[r], "audit"));
 	return t;
 }
 
@@ -234,9 +237,33 @@ static void details_open(FILE *out, const struct doc_group *group,
 	html_close(out, "summary");
 }
 
+/* What the module counted of known doings, before any run. */
+static size_t calibration(FILE *out, const struct doc *doc)
+{
+	const struct doc_group group = { .model = "calibration", .mode = "" };
+	const json_t *rows = json_object_get(doc->root, "calibration");
+	struct tally t = { 0 };
+	json_t *row;
+	size_t i;
+
+	tally_rows(&t, rows);
+	if (!t.all)
+		return 0;
+	details_open(out, &group, " check", &t, " failed");
+	html_table_open(out, "Calibration");
+	audit_columns(out);
+	html_open(out, "tbody", NULL);
+	json_array_foreach(rows, i, row)
+		audit_row(out, NULL, row);
+	html_close(out, "tbody");
+	html_table_close(out);
+	html_close(out, "details");
+	return t.all;
+}
+
 int section_audit(FILE *out, const struct doc *doc)
 {
-	size_t all = 0;
+	size_t all;
 
 	html_element(out, "h2", NULL, "Audit");
 	html_element(
@@ -244,6 +271,7 @@ int section_audit(FILE *out, const struct doc *doc)
 		"Every counter against a source that is not ours, with both "
 		"numbers. Where tasks ended in between, the two may differ "
 		"by their number, as the relation says.");
+	all = calibration(out, doc);
 	for (size_t i = 0; i < doc->nr_groups; i++) {
 		const struct doc_group *group = &doc->groups[i];
 		struct tally t = tally_audit(group);

@@ -13,15 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/nl.h"
+#include "lib/nobody.h"
 #include "lib/tap.h"
 
-#define NOBODY 65534
 /* The default of the module's parameter max_targets_user. */
 #define USER_LIMIT 128
 
@@ -45,36 +44,6 @@ static void put_down(pid_t pid)
 {
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
-}
-
-/* What a child finds out under another identity, one answer a query. */
-static void become_nobody(void)
-{
-	if (setgid(NOBODY) || setuid(NOBODY))
-		_exit(99);
-	/* Changing identity made us undumpable; a login would start a program
-	 * and be dumpable again.
-	 */
-	prctl(PR_SET_DUMPABLE, 1);
-}
-
-/* Run check() in a child as nobody; what it returns, 0 to 255. */
-static int as_nobody(int (*check)(pid_t victim), pid_t victim)
-{
-	int status;
-	pid_t pid;
-
-	fflush(stdout);
-	pid = fork();
-	if (pid < 0)
-		tap_bail("fork");
-	if (!pid) {
-		become_nobody();
-		_exit(check(victim));
-	}
-	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-		return 255;
-	return WEXITSTATUS(status);
 }
 
 static void expect_error(struct nl *nl, int rc, int error, const char *name)
@@ -194,35 +163,6 @@ static int blind_for_others(pid_t id)
 	return 0;
 }
 
-/* A copy of this program, so that only its mode is special. */
-static const char setuid_program[] = "/tmp/t-rights-setuid";
-
-static int refused_for_setuid(pid_t unused)
-{
-	struct nl nl;
-	pid_t pid;
-	int rc;
-
-	(void)unused;
-	pid = fork();
-	if (!pid) {
-		execl(setuid_program, setuid_program, "sleep", NULL);
-		_exit(127);
-	}
-	nl_open(&nl);
-	/* Until the child has become the other program it is ours. */
-	for (int i = 0; i < 500; i++) {
-		struct target target;
-
-		rc = nl_target_add(&nl, pid, 0, &target);
-		if (rc)
-			break;
-		nl_target_del(&nl, target.id, NULL);
-		usleep(10000);
-	}
-	return rc == -EPERM ? 0 : 1;
-}
-
 static int refused_in_user_namespace(pid_t victim)
 {
 	struct nl nl;
@@ -291,19 +231,6 @@ static int perfmon_suffices(pid_t victim)
 	return WEXITSTATUS(status);
 }
 
-static void copy_setuid(void)
-{
-	char command[256];
-	struct stat stat_now;
-
-	snprintf(command, sizeof(command),
-		 "cp /proc/%d/exe %s && chmod 4755 %s", getpid(),
-		 setuid_program, setuid_program);
-	if (system(command) || stat(setuid_program, &stat_now) ||
-	    !(stat_now.st_mode & S_ISUID))
-		tap_bail("a setuid program cannot be made");
-}
-
 static void test_other_users(struct nl *nl)
 {
 	pid_t victim = sleeper();
@@ -314,10 +241,6 @@ static void test_other_users(struct nl *nl)
 		  "another user's process is refused, naming CAP_PERFMON");
 	tap_equal((uint64_t)as_nobody(own_for_nobody, 0), 0,
 		  "one's own process needs no root");
-	copy_setuid();
-	tap_equal((uint64_t)as_nobody(refused_for_setuid, 0), 0,
-		  "a program that raised its rights is refused");
-	unlink(setuid_program);
 	rc = as_nobody(refused_in_user_namespace, victim);
 	if (rc == 77)
 		tap_skip("root of a user namespace is refused",
@@ -470,17 +393,10 @@ static void test_notifications(void)
 	nl_close(&nl);
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
 	struct nl nl;
 
-	/* As the setuid program. */
-	if (argc > 1 && !strcmp(argv[1], "sleep")) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		alarm(60);
-		pause();
-		return 0;
-	}
 	nl_open(&nl);
 	test_what_is_no_process(&nl);
 	test_other_users(&nl);

@@ -73,6 +73,25 @@ for m in json.loads(sys.argv[1]): assert m["model"] and m["family"] and m["works
 	[[ $output == *"/dev/full/books"*"; try "* ]]
 }
 
+@test "an account replaces a regular file, and nothing else" {
+	local place=$BATS_TEST_TMPDIR/place
+	mkfifo "$place"
+	run -1 timeout 20 "$osconcepts" serve --model fork --port 0 --account "$place"
+	[[ $output == *"account file '$place': not a regular file; try another path" ]]
+	[[ -p $place ]]
+	rm "$place"
+	mkdir "$place"
+	run -1 timeout 20 "$osconcepts" serve --model fork --port 0 --account "$place"
+	[[ $output == *"not a regular file"* && -d $place ]]
+	# Nothing half made beside it.
+	[[ $(ls "$BATS_TEST_TMPDIR") == place ]]
+	rmdir "$place"
+	echo old >"$place"
+	start fork --account "$place"
+	stop
+	(($(stat -c %s "$place") > 4096))
+}
+
 @test "start and end are JSON when asked, and the ready descriptor gets the port" {
 	start fork
 	[[ -s $books ]]

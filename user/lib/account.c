@@ -14,6 +14,7 @@
 
 #include "lib/clock.h"
 #include "lib/error.h"
+#include "lib/outfile.h"
 
 static const char *const names[OSC_NR_ACCOUNT] = {
 	[OSC_ACCOUNT_ACCEPTS] = "accepts",
@@ -41,69 +42,10 @@ const char *osc_account_name(enum osc_account_field field)
 	return names[field];
 }
 
-/*
- * A file with all its blocks, so that no write into the mapping can meet a full
- * disk, renamed into place when it is complete. Returns a descriptor.
- */
-static int create_file(const char *path, struct osc_error *e)
+static void fill(struct osc_account *a, const char *model)
 {
-	char *temporary;
-	int fd, err;
-
-	if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
-		return osc_error_set(e, ENOMEM,
-				     "account file '%s': out of memory", path);
-	fd = mkostemp(temporary, O_CLOEXEC);
-	if (fd < 0) {
-		err = errno;
-		free(temporary);
-		return osc_error_set(e, err,
-				     "account file '%s': %s; try a path in a "
-				     "directory you can write",
-				     path, strerror(err));
-	}
-	err = posix_fallocate(fd, 0, sizeof(struct osc_account));
-	if (!err && fchmod(fd, 0644))
-		err = errno;
-	if (!err && rename(temporary, path))
-		err = errno;
-	if (err) {
-		unlink(temporary);
-		close(fd);
-		fd = osc_error_set(e, err,
-				   "account file '%s': %s; try another path",
-				   path, strerror(err));
-	}
-	free(temporary);
-	return fd;
-}
-
-int osc_account_create(const char *path, const char *model,
-		       struct osc_account **out, struct osc_error *e)
-{
-	struct osc_account *a;
 	struct timespec now;
-	int fd = -1;
 
-	if (path) {
-		fd = create_file(path, e);
-		if (fd < 0)
-			return fd;
-	}
-	a = mmap(NULL, sizeof(*a), PROT_READ | PROT_WRITE,
-		 MAP_SHARED | (path ? 0 : MAP_ANONYMOUS), fd, 0);
-	if (a == MAP_FAILED) {
-		int err = errno;
-
-		if (fd >= 0)
-			close(fd);
-		return osc_error_set(e, err,
-				     "account: cannot map %zu bytes: %s; try "
-				     "a path on another file system",
-				     sizeof(*a), strerror(err));
-	}
-	if (fd >= 0)
-		close(fd);
 	clock_gettime(CLOCK_REALTIME, &now);
 	a->version = OSC_ACCOUNT_VERSION;
 	a->bytes = sizeof(*a);
@@ -115,6 +57,49 @@ int osc_account_create(const char *path, const char *model,
 	/* Last: a reader that finds the magic finds the rest. */
 	atomic_thread_fence(memory_order_release);
 	a->magic = OSC_ACCOUNT_MAGIC;
+}
+
+/* fd -1: for this process and its children alone */
+static int map(int fd, struct osc_account **out, struct osc_error *e)
+{
+	struct osc_account *a = mmap(NULL, sizeof(*a), PROT_READ | PROT_WRITE,
+				     MAP_SHARED | (fd < 0 ? MAP_ANONYMOUS : 0),
+				     fd, 0);
+
+	if (a == MAP_FAILED)
+		return osc_error_set(e, errno,
+				     "account: cannot map %zu bytes: %s; try "
+				     "a path on another file system",
+				     sizeof(*a), strerror(errno));
+	*out = a;
+	return 0;
+}
+
+int osc_account_create(const char *path, const char *model,
+		       struct osc_account **out, struct osc_error *e)
+{
+	struct osc_outfile file = { 0 };
+	struct osc_account *a = NULL;
+	int ret;
+
+	/* With all its blocks: no write into it can meet a full disk. */
+	if (path) {
+		ret = osc_outfile_open_mapped(&file, "account file", path,
+					      sizeof(*a), e);
+		if (ret)
+			return ret;
+	}
+	ret = map(path ? fileno(file.file) : -1, &a, e);
+	if (ret) {
+		osc_outfile_abandon(&file);
+		return ret;
+	}
+	fill(a, model);
+	ret = path ? osc_outfile_commit(&file, e) : 0;
+	if (ret) {
+		osc_account_destroy(a);
+		return ret;
+	}
 	*out = a;
 	return 0;
 }

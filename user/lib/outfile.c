@@ -10,18 +10,37 @@
 
 #include "lib/error.h"
 
-static int cannot(struct osc_error *e, const char *path, int err)
+static int cannot(struct osc_error *e, const char *what, const char *path,
+		  int err)
 {
 	const char *hint = err == ENOSPC || err == EDQUOT ?
 				   "make room, or try another place" :
 				   "try a path in a directory you may write to";
 
-	return osc_error_set(e, err, "cannot write '%s': %s; %s", path,
+	return osc_error_set(e, err, "%s '%s': %s; %s", what, path,
 			     strerror(err), hint);
 }
 
-/* A file beside the one asked for, with room for what will come. */
-static int open_temporary(struct osc_outfile *o, size_t reserve, mode_t mode,
+static mode_t default_mode(void)
+{
+	mode_t mask = umask(0);
+
+	umask(mask);
+	return 0666 & ~mask;
+}
+
+static int begin(struct osc_outfile *o, const char *what, const char *path,
+		 struct osc_error *e)
+{
+	*o = (struct osc_outfile){ .what = what };
+	if (!*path || strlen(path) >= sizeof(o->path))
+		return cannot(e, what, path, *path ? ENAMETOOLONG : ENOENT);
+	strcpy(o->path, path);
+	return 0;
+}
+
+/* A file of `size` bytes, all with their blocks, beside the one asked for. */
+static int open_temporary(struct osc_outfile *o, size_t size, mode_t mode,
 			  struct osc_error *e)
 {
 	int n = snprintf(o->temporary, sizeof(o->temporary), "%s.XXXXXX",
@@ -30,17 +49,16 @@ static int open_temporary(struct osc_outfile *o, size_t reserve, mode_t mode,
 
 	if (n < 0 || (size_t)n >= sizeof(o->temporary)) {
 		*o->temporary = '\0';
-		return cannot(e, o->path, ENAMETOOLONG);
+		return cannot(e, o->what, o->path, ENAMETOOLONG);
 	}
 	fd = mkostemp(o->temporary, O_CLOEXEC);
 	if (fd < 0) {
 		err = errno;
 		*o->temporary = '\0';
-		return cannot(e, o->path, err);
+		return cannot(e, o->what, o->path, err);
 	}
-	err = posix_fallocate(fd, 0, (off_t)reserve);
-	/* Blocks beyond the end stay ours until it is closed. */
-	if (!err && (ftruncate(fd, 0) || fchmod(fd, mode)))
+	err = posix_fallocate(fd, 0, (off_t)size);
+	if (!err && fchmod(fd, mode))
 		err = errno;
 	o->file = err ? NULL : fdopen(fd, "w");
 	if (o->file)
@@ -50,32 +68,61 @@ static int open_temporary(struct osc_outfile *o, size_t reserve, mode_t mode,
 	close(fd);
 	unlink(o->temporary);
 	*o->temporary = '\0';
-	return cannot(e, o->path, err);
+	return cannot(e, o->what, o->path, err);
+}
+
+/* What is written grows from nothing: no zeroes stay behind it. */
+static int open_empty(struct osc_outfile *o, size_t reserve, mode_t mode,
+		      struct osc_error *e)
+{
+	int ret = open_temporary(o, reserve, mode, e);
+
+	if (!ret && ftruncate(fileno(o->file), 0)) {
+		ret = cannot(e, o->what, o->path, errno);
+		osc_outfile_abandon(o);
+	}
+	return ret;
 }
 
 int osc_outfile_open(struct osc_outfile *o, const char *path, size_t reserve,
 		     struct osc_error *e)
 {
-	mode_t mask = umask(0);
+	int ret = begin(o, "cannot write", path, e);
 	struct stat st;
 
-	umask(mask);
-	*o = (struct osc_outfile){ 0 };
+	if (ret)
+		return ret;
 	if (!strcmp(path, "-")) {
-		strcpy(o->path, "-");
 		o->file = stdout;
 		return 0;
 	}
-	if (!*path || strlen(path) >= sizeof(o->path))
-		return cannot(e, path, *path ? ENAMETOOLONG : ENOENT);
-	strcpy(o->path, path);
 	if (stat(path, &st))
-		return open_temporary(o, reserve, 0666 & ~mask, e);
+		return open_empty(o, reserve, default_mode(), e);
 	if (S_ISREG(st.st_mode) && !access(path, W_OK))
-		return open_temporary(o, reserve, st.st_mode & 07777, e);
+		return open_empty(o, reserve, st.st_mode & 07777, e);
 	/* Also a file that is write-protected: it says so. */
 	o->file = fopen(path, S_ISREG(st.st_mode) ? "r+e" : "we");
-	return o->file ? 0 : cannot(e, path, errno);
+	return o->file ? 0 : cannot(e, o->what, path, errno);
+}
+
+int osc_outfile_open_mapped(struct osc_outfile *o, const char *what,
+			    const char *path, size_t size, struct osc_error *e)
+{
+	int ret = begin(o, what, path, e);
+	struct stat st;
+
+	if (ret)
+		return ret;
+	if (stat(path, &st))
+		return open_temporary(o, size, default_mode(), e);
+	if (!S_ISREG(st.st_mode))
+		return osc_error_set(e, EINVAL,
+				     "%s '%s': not a regular file; try another "
+				     "path",
+				     what, path);
+	if (access(path, W_OK))
+		return cannot(e, what, path, errno);
+	return open_temporary(o, size, st.st_mode & 07777, e);
 }
 
 int osc_outfile_commit(struct osc_outfile *o, struct osc_error *e)
@@ -94,7 +141,7 @@ int osc_outfile_commit(struct osc_outfile *o, struct osc_error *e)
 	if (*o->temporary && err)
 		unlink(o->temporary);
 	*o->temporary = '\0';
-	return err ? cannot(e, o->path, err) : 0;
+	return err ? cannot(e, o->what, o->path, err) : 0;
 }
 
 void osc_outfile_abandon(struct osc_outfile *o)

@@ -16,6 +16,7 @@ struct osc_outfile {
 	FILE *file; /* write here; NULL: not open */
 	char path[PATH_MAX];
 	char temporary[PATH_MAX]; /* "" when written in place */
+	const char *what; /* errors begin with this and the path */
 };
 
 /*
@@ -25,6 +26,13 @@ struct osc_outfile {
  */
 int osc_outfile_open(struct osc_outfile *o, const char *path, size_t reserve,
 		     struct osc_error *e);
+/*
+ * For a file that is to be mapped, so it must be a regular one: whatever else
+ * is there is refused and left alone. It has `size` bytes, all of them with
+ * their blocks. Errors begin with `what`.
+ */
+int osc_outfile_open_mapped(struct osc_outfile *o, const char *what,
+			    const char *path, size_t size, struct osc_error *e);
 /* Writes out what is buffered and gives the file its name. Closes it. */
 int osc_outfile_commit(struct osc_outfile *o, struct osc_error *e);
 /* Leaves nothing behind. Fine on one that is not open. */

@@ -291,6 +291,23 @@ SCRIPT
 	done
 }
 
+# A minute, as a real one must not be taken for hung on a busy machine.
+@test "a daemon that hangs is given up, and ended with all it started" {
+	"$osconcepts" "${options[@]}" --models epoll --modes keepalive -d 300 --interval 100ms 2>err 3>&- &
+	pid=$!
+	child() { own=$(pgrep -P "$pid" osconceptsd) && pgrep -P "$own" >pids && (($(wc -l <pids) == 2)); }
+	wait_until child
+	kill -STOP "$own"
+	status=0
+	wait "$pid" || status=$?
+	echo "$(<err)"
+	[[ $status -eq 1 && $(<err) == *"osconceptsd has said nothing for 60 s; see"* ]]
+	for p in $own $(<pids); do
+		gone() { [[ ! -e /proc/$p ]]; }
+		wait_until gone
+	done
+}
+
 @test "two at a time would disturb each other: the second is told so" {
 	stand_in <<'SCRIPT'
 exec "$real" "$@"

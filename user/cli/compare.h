@@ -64,6 +64,7 @@ struct osc_session {
 	const volatile sig_atomic_t *stop; /* set by a signal handler */
 	int next_id;
 	char source[16];
+	bool silent; /* it has said nothing for too long */
 };
 
 int osc_session_open(struct osc_session *s,

@@ -18,6 +18,8 @@
 /* How often a wait looks whether a signal asked us to stop. */
 #define LOOK_NS (200 * OSC_NS_PER_MS)
 #define ANSWER_NS (30 * OSC_NS_PER_S)
+/* The daemon has limits of its own for each phase; beyond them it hangs. */
+#define SLACK_NS (60 * OSC_NS_PER_S)
 /* Where our daemon finds its end of the pair. */
 #define CLIENT_FD 3
 
@@ -99,7 +101,8 @@ static bool stopped(const struct osc_session *s)
 
 /*
  * The answer to request `id`; events and answers to what was given up are
- * passed over. -EINTR when we are to stop and `heed` it.
+ * passed over, and a sign of life each: only a silence of more than timeout_ns
+ * ends the wait. -EINTR when we are to stop and `heed` it.
  */
 static int await(struct osc_session *s, int id, uint64_t timeout_ns, bool heed,
 		 json_t **answer, struct osc_error *e)
@@ -118,8 +121,17 @@ static int await(struct osc_session *s, int id, uint64_t timeout_ns, bool heed,
 		if (ret == -EINTR ||
 		    (ret == -ETIMEDOUT && osc_clock_ns() < deadline))
 			continue;
+		if (ret == -ETIMEDOUT) {
+			s->silent = true;
+			return osc_error_set(
+				e, ETIMEDOUT,
+				"osconceptsd has said nothing for %llu"
+				" s; see whether it hangs, try to restart it",
+				timeout_ns / OSC_NS_PER_S);
+		}
 		if (ret)
 			return ret;
+		deadline = osc_clock_ns() + timeout_ns;
 		if (!json_object_get(m, "event") &&
 		    json_integer_value(json_object_get(m, "id")) == id)
 			break;
@@ -290,21 +302,30 @@ static int name_our_flags(json_t *run)
 	return 0;
 }
 
+/*
+ * How long a run may be silent. A phase other than the load is shorter than
+ * the slack; in the load the next sample comes after the interval, or its end
+ * before.
+ */
+static uint64_t silence_ns(const struct osc_compare_settings *set)
+{
+	uint64_t next = set->interval_ns;
+
+	if (!set->requests && set->duration_ns < next)
+		next = set->duration_ns;
+	return next + SLACK_NS;
+}
+
 int osc_session_run(struct osc_session *s,
 		    const struct osc_compare_settings *set,
 		    const struct osc_compare_item *item, json_t **run,
 		    struct osc_error *e)
 {
-	/* The daemon has limits of its own for each phase; this is for one
-	 * that hangs.
-	 */
-	uint64_t limit = set->requests ? 2 * 3600 * OSC_NS_PER_S :
-					 set->duration_ns + 300 * OSC_NS_PER_S;
 	json_t *answer;
 	int id, ret = ask(s, run_request(set, item), &id, e);
 
 	if (!ret)
-		ret = await(s, id, limit, true, &answer, e);
+		ret = await(s, id, silence_ns(set), true, &answer, e);
 	if (ret == -EINTR && stopped(s))
 		cancel(s, id);
 	if (ret)
@@ -326,6 +347,9 @@ void osc_session_close(struct osc_session *s)
 {
 	/* It sees our end of the pair close, stops what it runs, and ends. */
 	osc_control_close(&s->control);
+	/* One that hangs sees nothing; what it started dies with it. */
+	if (s->daemon.pid > 0 && s->silent)
+		osc_child_kill(&s->daemon, SIGKILL, NULL);
 	if (s->daemon.pid > 0 &&
 	    osc_child_wait(&s->daemon, ANSWER_NS, NULL) == -ETIMEDOUT)
 		osc_child_stop(&s->daemon, ANSWER_NS, NULL);

@@ -113,27 +113,28 @@ modules-all: ## build the module for Debian's 6.1 and 6.12
 pages	:= $(wildcard Documentation/man/*.[1-9])
 
 install: all ## install programs, man pages, completion and the header
-	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(completiondir) \
-		$(DESTDIR)$(includedir)/linux
-	install -m 755 $(BUILD)/osconcepts $(BUILD)/osconceptsd \
-		$(DESTDIR)$(bindir)
+	install -d "$(DESTDIR)$(bindir)" "$(DESTDIR)$(completiondir)" \
+		"$(DESTDIR)$(includedir)/linux"
+	install -m 755 "$(BUILD)/osconcepts" "$(BUILD)/osconceptsd" \
+		"$(DESTDIR)$(bindir)"
 	install -m 644 Documentation/completion/osconcepts.bash \
-		$(DESTDIR)$(completiondir)/osconcepts
-	ln -sf osconcepts $(DESTDIR)$(completiondir)/osconceptsd
+		"$(DESTDIR)$(completiondir)/osconcepts"
+	ln -sf osconcepts "$(DESTDIR)$(completiondir)/osconceptsd"
 	install -m 644 kmod/include/uapi/linux/osconcepts.h \
-		$(DESTDIR)$(includedir)/linux
+		"$(DESTDIR)$(includedir)/linux"
 	set -e; for page in $(pages); do \
-		dir=$(DESTDIR)$(mandir)/man$${page##*.}; \
-		install -d $$dir; install -m 644 $$page $$dir; \
+		dir="$(DESTDIR)$(mandir)/man$${page##*.}"; \
+		install -d "$$dir"; install -m 644 "$$page" "$$dir"; \
 	done
 
 uninstall: ## remove what install put there
-	rm -f $(DESTDIR)$(bindir)/osconcepts $(DESTDIR)$(bindir)/osconceptsd \
-		$(DESTDIR)$(completiondir)/osconcepts \
-		$(DESTDIR)$(completiondir)/osconceptsd \
-		$(DESTDIR)$(includedir)/linux/osconcepts.h
+	rm -f "$(DESTDIR)$(bindir)/osconcepts" \
+		"$(DESTDIR)$(bindir)/osconceptsd" \
+		"$(DESTDIR)$(completiondir)/osconcepts" \
+		"$(DESTDIR)$(completiondir)/osconceptsd" \
+		"$(DESTDIR)$(includedir)/linux/osconcepts.h"
 	set -e; for page in $(pages); do \
-		rm -f $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}; \
+		rm -f "$(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}"; \
 	done
 .PHONY: install uninstall
 

@@ -80,11 +80,11 @@ commands()
 		grep -v 'referenced manual not found'"
 }
 
-@test "install and uninstall leave nothing behind" {
+@test "install and uninstall leave nothing behind, in a place with a blank too" {
 	build=${BUILD:-$top/build}
 	run -0 make -s -C "$top" BUILD="$build" -o all \
-		DESTDIR="$BATS_TEST_TMPDIR/root" prefix=/usr install
-	cd "$BATS_TEST_TMPDIR/root/usr"
+		DESTDIR="$BATS_TEST_TMPDIR/a root" prefix=/usr install
+	cd "$BATS_TEST_TMPDIR/a root/usr"
 	[[ -x bin/osconcepts && -x bin/osconceptsd ]]
 	[[ -e include/linux/osconcepts.h ]]
 	[[ -e share/man/man1/osconcepts-stat.1 ]]
@@ -92,7 +92,7 @@ commands()
 	[[ -e share/bash-completion/completions/osconcepts ]]
 	run -0 bin/osconcepts --version
 	run -0 make -s -C "$top" BUILD="$build" \
-		DESTDIR="$BATS_TEST_TMPDIR/root" prefix=/usr uninstall
+		DESTDIR="$BATS_TEST_TMPDIR/a root" prefix=/usr uninstall
 	run -0 find . ! -type d
 	[[ -z $output ]]
 }

@@ -35,10 +35,24 @@ setup()
 	[[ $output == *"target '99999999999'"* ]]
 }
 
-@test "a verb that is none, or with too few or many words, shows the usage" {
-	for words in frobnicate add "add 1 2" show "show 1 2" del "list 1"; do
-		# shellcheck disable=SC2086
-		run -2 osconcepts targets $words
-		[[ $output == *"Usage: osconcepts targets"* ]]
-	done
+# wrong WORDS MESSAGE
+wrong()
+{
+	# shellcheck disable=SC2086
+	run -2 osconcepts $1
+	[[ ${lines[0]} == "osconcepts ${1%% *}: $2"* ]]
+	[[ ${lines[1]} == "Try 'osconcepts ${1%% *} --help'." && ${#lines[@]} == 2 ]]
+}
+
+@test "words that are too many, too few or unknown are named" {
+	wrong "targets frobnicate" "'frobnicate': there is no such verb; try list"
+	wrong "targets add" "add: no pid was given"
+	wrong "targets add 1 2" "add: unexpected '2'"
+	wrong "targets show" "show: no target was given"
+	wrong "targets show 1 2" "show: unexpected '2'"
+	wrong "targets del" "del: no target was given"
+	wrong "targets list 1" "list: unexpected '1'"
+	wrong "watch extra" "unexpected 'extra'"
+	wrong "monitor x" "unexpected 'x'"
+	wrong "sources extra" "unexpected 'extra'"
 }

@@ -17,6 +17,12 @@ int osc_cli_usage(const char *command)
 	return OSC_EXIT_USAGE;
 }
 
+int osc_cli_unexpected(const char *command, const char *word)
+{
+	fprintf(stderr, "osconcepts %s: unexpected '%s'\n", command, word);
+	return osc_cli_usage(command);
+}
+
 int osc_cli_finish(const char *command, int code)
 {
 	if (!fflush(stdout) && !ferror(stdout))

@@ -21,6 +21,9 @@ int osc_cli_fail(const char *command, const struct osc_error *e);
 /* After a wrong flag: points to --help and returns OSC_EXIT_USAGE. */
 int osc_cli_usage(const char *command);
 
+/* The same after a word that has no place on the command line: names it. */
+int osc_cli_unexpected(const char *command, const char *word);
+
 /*
  * Flushes stdout and reports what went wrong with it (full disk, closed
  * pipe): a command whose output did not arrive has failed. Returns `code`, or

@@ -165,6 +165,6 @@ int cmd_monitor(int argc, char **argv)
 		}
 	}
 	if (optind < argc)
-		return osc_cli_usage("monitor");
+		return osc_cli_unexpected("monitor", argv[optind]);
 	return run(json);
 }

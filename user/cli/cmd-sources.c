@@ -99,7 +99,7 @@ int cmd_sources(int argc, char **argv)
 		}
 	}
 	if (optind < argc)
-		return osc_cli_usage("sources");
+		return osc_cli_unexpected("sources", argv[optind]);
 	ret = osc_module_open(&m, &e);
 	if (ret == -ENOENT)
 		ret = osc_module_missing("show the sources", &e);

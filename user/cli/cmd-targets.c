@@ -175,16 +175,31 @@ static const struct verb {
 	{ "del", 1, 4096, "target", do_del },
 };
 
-static const struct verb *find_verb(const char *name, int arguments)
+static const struct verb *find_verb(const char *name, struct osc_error *e)
 {
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
 		if (!strcmp(name, verbs[i].name))
-			return arguments >= verbs[i].min &&
-					       arguments <= verbs[i].max ?
-				       &verbs[i] :
-				       NULL;
+			return &verbs[i];
 	}
+	osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
+			   "'%s': there is no such verb; try list, add, show "
+			   "or del",
+			   name);
 	return NULL;
+}
+
+static int check_words(const struct verb *verb, char **argv, size_t n,
+		       struct osc_error *e)
+{
+	if (n < (size_t)verb->min)
+		return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
+					  "%s: no %s was given", verb->name,
+					  verb->what);
+	if (n > (size_t)verb->max)
+		return osc_error_set_exit(e, OSC_EXIT_USAGE, E2BIG,
+					  "%s: unexpected '%s'", verb->name,
+					  argv[verb->max]);
+	return 0;
 }
 
 /* All numbers are read before the module is asked for anything. */
@@ -233,6 +248,7 @@ int cmd_targets(int argc, char **argv)
 		{ NULL, 0, NULL, 0 },
 	};
 	struct request r = { 0 };
+	struct osc_error e = { 0 };
 	const struct verb *verb;
 	int c;
 
@@ -254,10 +270,10 @@ int cmd_targets(int argc, char **argv)
 	}
 	if (optind < argc)
 		r.n = (size_t)(argc - optind - 1);
-	verb = find_verb(optind < argc ? argv[optind] : "list", (int)r.n);
-	if (!verb) {
-		usage(stderr);
-		return OSC_EXIT_USAGE;
+	verb = find_verb(optind < argc ? argv[optind] : "list", &e);
+	if (!verb || check_words(verb, argv + optind + 1, r.n, &e)) {
+		osc_cli_fail("targets", &e);
+		return osc_cli_usage("targets");
 	}
 	return run(verb, argv + optind + 1, &r);
 }

@@ -388,6 +388,6 @@ int cmd_watch(int argc, char **argv)
 					 osc_cli_usage("watch");
 	}
 	if (optind < argc)
-		return osc_cli_usage("watch");
+		return osc_cli_unexpected("watch", argv[optind]);
 	return run(&set);
 }

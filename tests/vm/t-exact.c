@@ -22,6 +22,9 @@
 #define PINGPONG_ROUNDS 2000
 #define TOUCHED_PAGES 1000
 #define COLD_PAGES 300
+/* Far more than fit, and few enough for any bucket of the table. */
+#define REGISTERED_MANY 500
+#define REGISTERED_FEW 10
 
 /* --- steps, run by the worker */
 
@@ -78,6 +81,46 @@ static void write_20000(struct work_shared *shared)
 static void write_1000(struct work_shared *shared)
 {
 	write_events(shared, LATE_ROUNDS);
+}
+
+static int registered[REGISTERED_MANY];
+
+static void register_some(int count)
+{
+	struct epoll_event want = { .events = EPOLLIN | EPOLLET };
+
+	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (epoll_fd < 0)
+		tap_bail("epoll_create1");
+	for (int i = 0; i < count; i++) {
+		registered[i] = eventfd(0, EFD_CLOEXEC);
+		if (registered[i] < 0 ||
+		    epoll_ctl(epoll_fd, EPOLL_CTL_ADD, registered[i], &want))
+			tap_bail("an eventfd cannot be registered");
+	}
+}
+
+static void register_many(struct work_shared *shared)
+{
+	(void)shared;
+	register_some(REGISTERED_MANY);
+}
+
+static void register_few(struct work_shared *shared)
+{
+	(void)shared;
+	register_some(REGISTERED_FEW);
+}
+
+/* Each is one callback, waiter or not. */
+static void write_few(struct work_shared *shared)
+{
+	const uint64_t one = 1;
+
+	(void)shared;
+	for (int i = 0; i < REGISTERED_FEW; i++)
+		if (write(registered[i], &one, sizeof(one)) != sizeof(one))
+			tap_bail("an eventfd cannot be written");
 }
 
 static int ping[2], pong[2];
@@ -361,10 +404,50 @@ static void test_major_faults(void)
 	finish(&t);
 }
 
-/* With the word "epoll": those tests alone, for a module loaded otherwise. */
+/*
+ * For a module loaded with epoll_items=64: a table filled by one target is free
+ * for the next when that one is removed. Its process keeps its registrations,
+ * and a third target keeps the table.
+ */
+static void test_room(void)
+{
+	static const work_step many[] = { register_many };
+	static const work_step few[] = { register_few, write_few };
+	struct trial keeper, filler, t;
+
+	start(&keeper, NULL, 0);
+	watch(&keeper);
+	start(&filler, many, 1);
+	watch(&filler);
+	start(&t, few, 2);
+	work_next(&filler.work);
+	counted(&filler, OSCONCEPTS_A_COUNTERS_EPOLL_CALLBACKS);
+	tap_ok(filler.target.lost > 0, "room: the table is full");
+	tap_ok(!nl_target_del(&filler.nl, filler.target.id, NULL),
+	       "room: who filled it can be removed");
+	watch(&t);
+	work_next(&t.work);
+	work_next(&t.work);
+	tap_equal(counted(&t, OSCONCEPTS_A_COUNTERS_EPOLL_CALLBACKS),
+		  REGISTERED_FEW, "room: the next target has its callbacks");
+	tap_equal(t.target.lost, 0, "room: the next target has lost none");
+	finish(&t);
+	work_end(&filler.work, NULL);
+	nl_close(&filler.nl);
+	finish(&keeper);
+}
+
+/*
+ * With the word "epoll" or "room": those tests alone, for a module loaded
+ * otherwise.
+ */
 int main(int argc, char **argv)
 {
 	cold_path = "/bin/bash";
+	if (argc > 1 && !strcmp(argv[1], "room")) {
+		test_room();
+		return tap_done();
+	}
 	test_epoll();
 	test_epoll_registered_before();
 	if (argc > 1 && !strcmp(argv[1], "epoll"))

@@ -107,6 +107,24 @@ test_limit()
 	tap_result $? "max_targets=4194304 is cut to what the slots hold"
 }
 
+# What removed targets registered with epoll makes room.
+test_room()
+{
+	reload epoll_items=64
+	tap_suite "room for registrations" "$BUILD/vm-tests/t-exact" room
+}
+
+test_bad_parameters()
+{
+	local said
+	module_unload
+	said=$(module_load epoll_via=nonsense 2>&1) && tap_result 1 "epoll_via=nonsense is refused"
+	has Invalid "$said" "epoll_via=nonsense is invalid"
+	has "epoll_via=nonsense is none of" "$(dmesg | tail -n 5)" "the log says why"
+	reload max_targets=0
+	is 1 "$(</sys/module/osconcepts/parameters/max_targets)" "max_targets=0 shows what is used"
+}
+
 test_ftrace_off()
 {
 	reload
@@ -181,6 +199,8 @@ test_load_twice
 test_rungs
 test_missing_hooks
 test_limit
+test_room
+test_bad_parameters
 test_ftrace_off
 test_unload_in_use
 tap_done

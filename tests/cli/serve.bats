@@ -106,6 +106,23 @@ assert last["schema"] == "osconcepts-serve-end/1" and not last["forced"], last
 assert last["account"]["requests"] == 1 == last["account"]["forks"], last' "$end" "$port"
 }
 
+@test "a start that cannot be written is the end" {
+	run -1 timeout 20 bash -c '"$0" serve --model fork --port 0 --json --quiet >/dev/full' "$osconcepts"
+	[[ $output == *"No space left"* ]]
+}
+
+@test "too few descriptors to serve with are an error before the start is told" {
+	local model
+	for model in $(models); do
+		# What bats has open would count.
+		# shellcheck disable=SC2016
+		run -1 timeout 20 bash -c 'for fd in {3..20}; do exec {fd}>&-; done
+			ulimit -n 5; exec "$0" serve --model "$1" --port 0 --json' "$osconcepts" "$model"
+		[[ $output == *"Too many open files; try 'ulimit -n "* ]]
+		[[ $output != *osconcepts-serve/1* ]]
+	done
+}
+
 @test "IPv6 and --cpus" {
 	[[ -e /proc/net/if_inet6 ]] || skip "no IPv6"
 	start thread --address ::1 --cpus 0

@@ -31,9 +31,11 @@
 
 static const char request[] = "GET /bytes/100 HTTP/1.1\r\nHost: a\r\n\r\n";
 
-static void ignore(const struct osc_server_start *start)
+static int ignore(const struct osc_server_start *start, struct osc_error *e)
 {
 	(void)start;
+	(void)e;
+	return 0;
 }
 
 /* The server's process; its books go through the pipe when it has ended. */

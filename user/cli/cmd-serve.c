@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/wait.h"
 #include "lib/clock.h"
 #include "lib/cpus.h"
 #include "lib/output.h"
@@ -98,16 +99,8 @@ static int list_models(struct osc_error *e)
 	return ret == -EPIPE ? 0 : ret;
 }
 
-/* Takes o over. A line that did not arrive is no reason not to serve. */
-static void print_document(json_t *o)
-{
-	struct osc_error e = { 0 };
-
-	if (osc_json_print_line(o, stdout, &e))
-		fprintf(stderr, "osconcepts serve: %s\n", e.text);
-}
-
-static void print_start_json(const struct osc_server_start *s)
+static int print_start_json(const struct osc_server_start *s,
+			    struct osc_error *e)
 {
 	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:I, s:s?}",
 			      "schema", "osconcepts-serve/1", "model",
@@ -117,22 +110,25 @@ static void print_start_json(const struct osc_server_start *s)
 			      "max_connections", (json_int_t)s->max_connections,
 			      "account", s->config->account_path);
 
-	print_document(o);
+	return osc_json_print_line(o, stdout, e);
 }
 
-static void started(const struct osc_server_start *s)
+/* Whoever asked for the line waits for it: without it nothing is served. */
+static int started(const struct osc_server_start *s, struct osc_error *e)
 {
-	if (json)
-		print_start_json(s);
-	if (!quiet)
+	int ret = json ? print_start_json(s, e) : 0;
+
+	if (!ret && !quiet)
 		fprintf(stderr,
 			"osconcepts serve: %s (%s) on %s, pid %d; Ctrl-C stops "
 			"it\n",
 			s->config->engine->name, s->config->engine->summary,
 			s->url, (int)getpid());
+	return ret;
 }
 
-static void print_end_json(const struct osc_server_report *r)
+static int print_end_json(const struct osc_server_report *r,
+			  struct osc_error *e)
 {
 	json_t *books = json_object();
 	json_t *o;
@@ -145,16 +141,16 @@ static void print_end_json(const struct osc_server_report *r)
 		      "osconcepts-serve-end/1", "model", r->account.model,
 		      "forced", r->forced, "cut", (json_int_t)r->cut, "account",
 		      books);
-	print_document(o);
+	return osc_json_print_line(o, stdout, e);
 }
 
 static int print_end(const struct osc_server_report *r,
 		     const struct osc_server_config *config)
 {
 	const uint64_t *v = r->account.value;
+	struct osc_error e = { 0 };
+	int ret = json ? print_end_json(r, &e) : 0;
 
-	if (json)
-		print_end_json(r);
 	if (r->forced) {
 		fprintf(stderr,
 			"osconcepts serve: stopped at once by a second "
@@ -172,7 +168,7 @@ static int print_end(const struct osc_server_report *r,
 			"osconcepts serve: answered %" PRIu64
 			" requests on %" PRIu64 " connections\n",
 			v[OSC_ACCOUNT_REQUESTS], v[OSC_ACCOUNT_ACCEPTS]);
-	return osc_cli_finish(NAME, OSC_EXIT_OK);
+	return osc_cli_end(NAME, ret, &e);
 }
 
 enum {
@@ -369,11 +365,8 @@ int cmd_serve(int argc, char **argv)
 		else if (parse_option(opt, &config, &e))
 			return osc_cli_fail(NAME, &e);
 	}
-	if (optind < argc) {
-		fprintf(stderr, "osconcepts serve: unexpected '%s'\n",
-			argv[optind]);
-		return osc_cli_usage(NAME);
-	}
+	if (optind < argc)
+		return osc_cli_unexpected(NAME, argv[optind]);
 	if (list)
 		return list_models(&e) ? osc_cli_fail(NAME, &e) : OSC_EXIT_OK;
 	if (check(&config, &e) || osc_server_run(&config, started, &report, &e))

@@ -2,6 +2,7 @@
 #include "servers/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,8 @@
 
 /* Descriptors that one process needs beside its connections. */
 #define OTHER_DESCRIPTORS 32
+/* Without so many more than the listeners there is nothing to serve with. */
+#define LEAST_DESCRIPTORS 6
 /* What a process takes on at most, unless --max-connections says more. */
 #define CONNECTIONS_DEFAULT (1u << 20)
 
@@ -102,6 +105,30 @@ static int set_affinity(const struct osc_server_config *config,
 			     strerror(errno));
 }
 
+/*
+ * A server that cannot open what its engine needs would die, worker by worker,
+ * after it has told where it is. Tried, since how many are open is not known.
+ */
+static int try_descriptors(int listener, struct osc_error *e)
+{
+	int fds[LEAST_DESCRIPTORS];
+	int n = 0, err = 0;
+
+	while (!err && n < LEAST_DESCRIPTORS) {
+		fds[n] = fcntl(listener, F_DUPFD_CLOEXEC, 0);
+		if (fds[n] < 0)
+			err = errno;
+		else
+			n++;
+	}
+	while (n)
+		close(fds[--n]);
+	if (!err)
+		return 0;
+	return osc_error_set(e, err, "cannot serve: %s; try 'ulimit -n %d'",
+			     strerror(err), 2 * OTHER_DESCRIPTORS);
+}
+
 static int tell_ready(int fd, uint16_t port, struct osc_error *e)
 {
 	char text[8];
@@ -135,7 +162,8 @@ static void block_signals(struct osc_server *s)
 }
 
 static int serve(struct osc_server *s, struct osc_server_start *start,
-		 void (*started)(const struct osc_server_start *),
+		 int (*started)(const struct osc_server_start *,
+				struct osc_error *),
 		 struct osc_server_report *report, struct osc_error *e)
 {
 	const struct osc_engine *engine = s->config->engine;
@@ -144,10 +172,11 @@ static int serve(struct osc_server *s, struct osc_server_start *start,
 	start->workers = s->workers;
 	start->max_connections = s->max_connections;
 	atomic_store(&s->account->state, OSC_ACCOUNT_SERVING);
-	ret = tell_ready(s->config->ready_fd, start->port, e);
+	ret = started(start, e);
+	if (!ret)
+		ret = tell_ready(s->config->ready_fd, start->port, e);
 	if (ret)
 		return ret;
-	started(start);
 	ret = engine->supervised ?
 		      osc_supervise(s, s->nr_listeners, report, e) :
 		      engine->run(s, 0, report, e);
@@ -158,7 +187,8 @@ static int serve(struct osc_server *s, struct osc_server_start *start,
 }
 
 int osc_server_run(const struct osc_server_config *config,
-		   void (*started)(const struct osc_server_start *start),
+		   int (*started)(const struct osc_server_start *start,
+				  struct osc_error *e),
 		   struct osc_server_report *report, struct osc_error *e)
 {
 	struct osc_server s = { .config = config };
@@ -180,8 +210,10 @@ int osc_server_run(const struct osc_server_config *config,
 	if (ret)
 		goto out_free;
 	osc_listen_url(config, start.port, start.url, sizeof(start.url));
-	ret = osc_account_create(config->account_path, config->engine->name,
-				 &s.account, e);
+	ret = try_descriptors(s.listeners[0], e);
+	if (!ret)
+		ret = osc_account_create(config->account_path,
+					 config->engine->name, &s.account, e);
 	if (ret)
 		goto out_free;
 	block_signals(&s);

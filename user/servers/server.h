@@ -84,11 +84,12 @@ void osc_server_defaults(struct osc_server_config *config);
 /*
  * Serves until SIGTERM, SIGINT or SIGHUP, and returns when all that was in
  * flight is finished and every child is gone. started() is called once, when
- * connections are welcome. Changes the process: signal mask and handlers,
+ * connections are welcome; an error of it is the end. Changes the process: signal mask and handlers,
  * affinity, the limit of descriptors; meant to be its main work.
  */
 int osc_server_run(const struct osc_server_config *config,
-		   void (*started)(const struct osc_server_start *start),
+		   int (*started)(const struct osc_server_start *start,
+				  struct osc_error *e),
 		   struct osc_server_report *report, struct osc_error *e);
 
 /* The part of the limits, cache and books for one process or loop. */

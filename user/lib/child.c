@@ -24,6 +24,18 @@ static const char *const step_names[] = {
 	[OSC_CHILD_STEP_EXEC] = "execute",
 };
 
+/* What to try when the pipes or the process could not be had. */
+static const char *hint(int err)
+{
+	switch (err) {
+	case EMFILE:
+		return "; try 'ulimit -n 1024'";
+	case EAGAIN:
+		return "; try a higher 'ulimit -u'";
+	}
+	return "";
+}
+
 static void close_fd(int *fd)
 {
 	if (*fd >= 0)
@@ -139,8 +151,8 @@ int osc_child_start(struct osc_child *c, const struct osc_child_options *o,
 	if (ret) {
 		c->pid = 0;
 		plumbing_close(&p);
-		return osc_error_set(e, -ret, "cannot start %s: %s", o->argv[0],
-				     strerror(-ret));
+		return osc_error_set(e, -ret, "cannot start %s: %s%s",
+				     o->argv[0], strerror(-ret), hint(-ret));
 	}
 	snprintf(c->program, sizeof(c->program), "%s", o->argv[0]);
 	c->group = o->flags & OSC_CHILD_GROUP;
@@ -157,8 +169,8 @@ int osc_child_start(struct osc_child *c, const struct osc_child_options *o,
 	/* Ours and not yet waited for: the number cannot be another's. */
 	c->pidfd = pidfd_open(c->pid, 0);
 	if (c->pidfd < 0)
-		ret = osc_error_set(e, errno, "cannot start %s: no pidfd: %s",
-				    o->argv[0], strerror(errno));
+		ret = osc_error_set(e, errno, "cannot start %s: no pidfd: %s%s",
+				    o->argv[0], strerror(errno), hint(errno));
 	else if (c->gate < 0)
 		ret = await_exec(c, e);
 	if (ret)

@@ -31,6 +31,9 @@ static const char *hint(int err)
 		return "; try osconcepts targets";
 	case ENOSPC:
 		return "; try osconcepts targets del";
+	case EBUSY:
+		return "; try 'osconcepts targets' to find it, and remove it "
+		       "or watch another";
 	}
 	return "";
 }

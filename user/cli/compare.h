@@ -72,8 +72,8 @@ int osc_session_open(struct osc_session *s,
 		     struct osc_error *e);
 /* The calibration's rows, a new reference; none without the module. */
 int osc_session_calibrate(struct osc_session *s,
-			  const struct osc_compare_settings *set,
-			  json_t **rows, struct osc_error *e);
+			  const struct osc_compare_settings *set, json_t **rows,
+			  struct osc_error *e);
 /*
  * One run's document, a new reference. -EINTR when *stop was set: the run is
  * cancelled then.

@@ -79,8 +79,15 @@ need_jq()
 
 @test "a running process is counted until it ends" {
 	need_jq
-	sleep 0.3 &
-	$stat --json -p $! >"$json"
+	sleep 976 &
+	sleeper=$!
+	$stat --json -p "$sleeper" >"$json" &
+	counter=$!
+	until grep -qs 'SigBlk:.*4003$' "/proc/$counter/status"; do sleep 0.05; done
+	# Signals are blocked before the process is watched: wait for its pidfd.
+	until ls -l "/proc/$counter/fd" 2>/dev/null | grep -q pidfd; do sleep 0.05; done
+	kill "$sleeper"
+	wait "$counter"
 	jq -e '.pid != null and .command == null and .tasks_live == 0' "$json"
 }
 
@@ -130,6 +137,8 @@ need_jq()
 	$stat -I 50 -d 260ms --json >"$json"
 	jq -es '.[0].schema == "osconcepts-stat-interval/1" and
 		.[-1].schema == "osconcepts-stat/1"' "$json"
+	# Each on a line of its own, the last one too.
+	[[ $(wc -l <"$json") == $(jq -s length "$json") ]]
 }
 
 @test "a process that is not there is an error" {

@@ -232,6 +232,7 @@ static int finish(struct session *s, struct osc_error *e)
 		.pid = s->set->command ? s->child.pid : s->set->pid,
 		.elapsed_s =
 			(double)(osc_clock_ns() - s->start_ns) / OSC_NS_PER_S,
+		.one_line = s->set->interval_ns,
 	};
 	int ret = 0;
 

@@ -183,6 +183,8 @@ int osc_stat_print(const struct osc_stat_result *r, bool json, FILE *out,
 {
 	int ret;
 
+	if (json && r->one_line)
+		return osc_json_print_line(result_json(r), out, e);
 	if (json)
 		return osc_json_print(result_json(r), out, e);
 	print_title(r, out);

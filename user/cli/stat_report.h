@@ -20,6 +20,7 @@ struct osc_stat_result {
 	pid_t pid; /* or 0: the whole system */
 	double elapsed_s;
 	struct osc_counts counts;
+	bool one_line; /* JSON that follows other lines of it */
 };
 
 int osc_stat_print(const struct osc_stat_result *r, bool json, FILE *out,

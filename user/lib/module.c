@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/osconcepts.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,6 +46,24 @@ int osc_module_missing(const char *what, struct osc_error *e)
 		"cannot %s: the module osconcepts is not loaded; try: sudo "
 		"insmod build/kmod/$(uname -r)/osconcepts.ko",
 		what);
+}
+
+/* The kernel's ENOENT is for a target that is not there, or for the family. */
+static bool has_gone(struct osc_module *m, int ret)
+{
+	struct osc_netlink_family family;
+
+	return ret == -ENOENT &&
+	       osc_netlink_family(m->nl, OSCONCEPTS_FAMILY_NAME, &family,
+				  NULL) == -ENOENT;
+}
+
+static int gone(const char *what, struct osc_error *e)
+{
+	return osc_error_set_exit(e, OSC_EXIT_MISSING, ENODEV,
+				  "cannot read the %s: the module osconcepts "
+				  "has gone; try to load it again",
+				  what);
 }
 
 int osc_module_check_version(uint32_t version, struct osc_error *e)
@@ -137,6 +156,8 @@ static int dump(struct osc_module *m, uint8_t command, struct list *list,
 		return 0;
 	free(list->data);
 	list->data = NULL;
+	if (has_gone(m, ret))
+		return gone(what, e);
 	if (ret == -EAGAIN)
 		return osc_error_set(e, EAGAIN,
 				     "cannot list the %s: they change faster "
@@ -271,6 +292,8 @@ static int by_id(struct osc_module *m, uint8_t command, const char *verb,
 
 	mnl_attr_put_u32(nlh, OSCONCEPTS_A_TARGET_ID, id);
 	ret = ask(m, nlh, &one, why);
+	if (has_gone(m, ret))
+		return gone("target", e);
 	if (ret)
 		return osc_error_set(e, -ret, "cannot %s target %u: %s%s", verb,
 				     id, why, hint(-ret));

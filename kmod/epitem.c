@@ -67,6 +67,14 @@ static size_t entries(void)
 }
 
 /**
+ * osc_epitem_init() - settle the table's size, so that sysfs shows it
+ */
+void osc_epitem_init(void)
+{
+	epoll_items = roundup_pow_of_two(clamp(epoll_items, 64U, 1U << 26));
+}
+
+/**
  * osc_epitem_alloc() - make the table
  *
  * Context: may sleep.
@@ -74,10 +82,8 @@ static size_t entries(void)
  */
 int osc_epitem_alloc(void)
 {
-	unsigned int items = clamp(epoll_items, 64U, 1U << 26);
-
-	osc_epitem_bits =
-		ilog2(roundup_pow_of_two(items)) + 1 - ilog2(OSC_EPITEM_WAYS);
+	osc_epitem_init();
+	osc_epitem_bits = ilog2(epoll_items) + 2 - ilog2(OSC_EPITEM_WAYS);
 	osc_epitems = kvcalloc(entries(), sizeof(*osc_epitems), GFP_KERNEL);
 	return osc_epitems ? 0 : -ENOMEM;
 }

@@ -57,6 +57,7 @@ static __always_inline u16 osc_epitem_slot(const void *key)
 }
 
 int osc_epitem_set(const void *key, u16 slot);
+void osc_epitem_init(void);
 int osc_epitem_alloc(void);
 void osc_epitem_forget(const unsigned long *retired);
 void osc_epitem_free(void);

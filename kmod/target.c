@@ -533,6 +533,7 @@ int osc_target_init(void)
 	int ret;
 
 	max_targets = clamp(max_targets, 1U, (unsigned int)U16_MAX / 2);
+	osc_epitem_init();
 	osc_member_init();
 	ret = osc_record_init();
 	if (ret)

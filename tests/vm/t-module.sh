@@ -121,7 +121,8 @@ test_bad_parameters()
 	said=$(module_load epoll_via=nonsense 2>&1) && tap_result 1 "epoll_via=nonsense is refused"
 	has Invalid "$said" "epoll_via=nonsense is invalid"
 	has "epoll_via=nonsense is none of" "$(dmesg | tail -n 5)" "the log says why"
-	reload max_targets=0
+	reload max_targets=0 epoll_items=0
+	is 64 "$(</sys/module/osconcepts/parameters/epoll_items)" "epoll_items=0 shows what is used"
 	is 1 "$(</sys/module/osconcepts/parameters/max_targets)" "max_targets=0 shows what is used"
 }
 

@@ -55,8 +55,7 @@ static void fill(struct osc_account *a, const char *model)
 	a->start_realtime_ns =
 		(uint64_t)now.tv_sec * OSC_NS_PER_S + (uint64_t)now.tv_nsec;
 	/* Last: a reader that finds the magic finds the rest. */
-	atomic_thread_fence(memory_order_release);
-	a->magic = OSC_ACCOUNT_MAGIC;
+	__atomic_store_n(&a->magic, OSC_ACCOUNT_MAGIC, __ATOMIC_RELEASE);
 }
 
 /* fd -1: for this process and its children alone */

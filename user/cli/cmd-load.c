@@ -369,11 +369,8 @@ int cmd_load(int argc, char **argv)
 		}
 		if (opt == '?')
 			return osc_cli_usage(NAME);
-		if (opt == 1 && url) {
-			fprintf(stderr, "osconcepts load: unexpected '%s'\n",
-				optarg);
-			return osc_cli_usage(NAME);
-		}
+		if (opt == 1 && url)
+			return osc_cli_unexpected(NAME, optarg);
 		if (opt == 1)
 			url = optarg;
 		else if (parse_option(opt, &s, &e))

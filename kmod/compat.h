@@ -28,6 +28,13 @@ static inline int osc_unregister_direct(struct ftrace_ops *ops,
 }
 #endif
 
+/* retbleed=stuff, from 6.2 on. */
+#ifdef X86_FEATURE_CALL_DEPTH
+#define OSC_HAS_CALL_DEPTH_TRACKING boot_cpu_has(X86_FEATURE_CALL_DEPTH)
+#else
+#define OSC_HAS_CALL_DEPTH_TRACKING false
+#endif
+
 /* Argument @n of the hooked function, as its caller left it in registers. */
 #ifndef ftrace_regs_get_argument
 #define ftrace_regs_get_argument(fregs, n) \

@@ -32,6 +32,7 @@
 #include "slot.h"
 #include "source.h"
 #include "target.h"
+#include "timing.h"
 
 static char *epoll_via = "direct";
 module_param(epoll_via, charp, 0444);
@@ -81,12 +82,18 @@ static __always_inline void on_wake(void *wait)
 		((const struct wait_queue_entry *)wait)->private;
 	struct osc_slot_counts __percpu *counts;
 
+	u16 slot = 0;
+
 	this_cpu_inc(totals.epoll_wakeups);
-	if (!static_branch_unlikely(&osc_targets_exist))
-		return;
-	counts = READ_ONCE(osc_slot_counts[osc_member_slot(waiter->tgid)]);
-	if (counts)
-		this_cpu_inc(counts->epoll_wakeups);
+	if (static_branch_unlikely(&osc_targets_exist)) {
+		slot = osc_member_slot(waiter->tgid);
+		counts = READ_ONCE(osc_slot_counts[slot]);
+		if (counts)
+			this_cpu_inc(counts->epoll_wakeups);
+	}
+	if (static_branch_unlikely(&osc_epoll_timed) &&
+	    (slot || static_branch_unlikely(&osc_timing_all)))
+		osc_epoll_woken(waiter, slot);
 }
 
 /*

@@ -74,10 +74,30 @@ static int prepare_ops(struct osc_hook *hook, ftrace_func_t func)
 	return ftrace_set_filter(&hook->ops, name, strlen(name), 1);
 }
 
+/**
+ * osc_direct_obstacle() - why direct calls are not used here
+ *
+ * With call depth tracking the kernel accounts for each call and each return,
+ * to know when the processor's return predictions are used up. It would see
+ * our return, but not the call.
+ *
+ * Return: NULL when they are.
+ */
+const char *osc_direct_obstacle(void)
+{
+	if (osc_hidden("direct"))
+		return "direct calls are hidden by the parameter";
+	if (OSC_HAS_CALL_DEPTH_TRACKING)
+		return "call depth tracking does not see direct calls";
+	return NULL;
+}
+
 static int attach_direct(struct osc_hook *hook)
 {
 	int ret;
 
+	if (osc_direct_obstacle())
+		return -EOPNOTSUPP;
 	ret = prepare_ops(hook, NULL);
 	if (ret)
 		return ret;
@@ -106,6 +126,22 @@ static int attach_kprobe(struct osc_hook *hook)
 	hook->kprobe.symbol_name = hook->function;
 	hook->kprobe.pre_handler = hook->kprobe_handler;
 	return register_kprobe(&hook->kprobe);
+}
+
+/**
+ * osc_hook_attach_direct() - hook the function by a direct call or not at all
+ * @hook: detached
+ *
+ * Context: may sleep.
+ * Return: 0; -EBUSY when it is another tracer's, -EOPNOTSUPP where there is an
+ * obstacle, or what ftrace returned.
+ */
+int osc_hook_attach_direct(struct osc_hook *hook)
+{
+	hook->error = attach_direct(hook);
+	if (!hook->error)
+		hook->via = OSCONCEPTS_VIA_DIRECT;
+	return hook->error;
 }
 
 typedef int (*attach_rung)(struct osc_hook *hook);

@@ -5,6 +5,7 @@
  * In reading order: source.c and the sources sched.c, fault.c, epoll.c; hook.c
  * and tracepoint.c, by which they get at their events; target.c, the watched
  * process trees, with tree.c, tasks.c, record.c, slot.c, member.c and epitem.c;
+ * timing.c, what is timed, with clock.c, moment.c, fault_time.c, epoll_time.c;
  * and the surfaces proc.c and netlink.c, with reader.c, which knows who asks.
  */
 #include <linux/module.h>
@@ -16,6 +17,7 @@
 #include "proc.h"
 #include "source.h"
 #include "target.h"
+#include "timing.h"
 
 u64 osc_since_ns;
 
@@ -31,9 +33,12 @@ static int __init osc_init(void)
 		return ret;
 	osc_sources_attach();
 	osc_since_ns = ktime_get_boottime_ns();
-	ret = osc_proc_init();
+	ret = osc_timing_init();
 	if (ret)
 		goto sources;
+	ret = osc_proc_init();
+	if (ret)
+		goto timing;
 	ret = osc_netlink_init();
 	if (ret)
 		goto proc;
@@ -41,6 +46,8 @@ static int __init osc_init(void)
 
 proc:
 	osc_proc_exit();
+timing:
+	osc_timing_exit();
 sources:
 	osc_sources_detach();
 	osc_target_exit();
@@ -51,6 +58,7 @@ static void __exit osc_exit(void)
 {
 	osc_netlink_exit();
 	osc_proc_exit();
+	osc_timing_exit();
 	/* The hooks of targets first: those of epoll may serve them still. */
 	osc_target_exit();
 	osc_sources_detach();

@@ -4,6 +4,7 @@
 #include <linux/mutex.h>
 #include <linux/netlink.h>
 #include <linux/notifier.h>
+#include <linux/slab.h>
 #include <linux/timekeeping.h>
 #include <linux/user_namespace.h>
 #include <net/genetlink.h>
@@ -16,6 +17,7 @@
 #include "reader.h"
 #include "source.h"
 #include "target.h"
+#include "timing.h"
 
 static struct genl_multicast_group groups[ARRAY_SIZE(osconcepts_nl_mcgrps)];
 
@@ -124,6 +126,60 @@ static int put_target(struct sk_buff *skb, const struct osc_target_view *view,
 			      OSCONCEPTS_A_TARGET_PAD) ||
 	    nla_put_u64_64bit(skb, OSCONCEPTS_A_TARGET_TIME_NS, view->time_ns,
 			      OSCONCEPTS_A_TARGET_PAD))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int put_timing(struct sk_buff *skb, unsigned int timing)
+{
+	struct osc_timing_view view;
+
+	osc_timing_get(timing, &view);
+	if (nla_put_string(skb, OSCONCEPTS_A_TIMING_NAME, view.name) ||
+	    nla_put_u32(skb, OSCONCEPTS_A_TIMING_LEVEL, view.level) ||
+	    nla_put_u32(skb, OSCONCEPTS_A_TIMING_STATE, view.state) ||
+	    (view.why &&
+	     nla_put_string(skb, OSCONCEPTS_A_TIMING_WHY, view.why)) ||
+	    nla_put_u64_64bit(skb, OSCONCEPTS_A_TIMING_LOST, view.lost,
+			      OSCONCEPTS_A_TIMING_PAD) ||
+	    (view.since_ns &&
+	     nla_put_u64_64bit(skb, OSCONCEPTS_A_TIMING_SINCE_NS, view.since_ns,
+			       OSCONCEPTS_A_TIMING_PAD)))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int put_slots(struct sk_buff *skb, const struct osc_histogram_view *view)
+{
+	if (!view->end)
+		return 0;
+	return nla_put_u32(skb, OSCONCEPTS_A_HISTOGRAM_FIRST_SLOT, view->first) ?:
+		       nla_put(skb, OSCONCEPTS_A_HISTOGRAM_SLOTS,
+			       (view->end - view->first) * sizeof(*view->slots),
+			       view->slots + view->first);
+}
+
+static int put_histogram(struct sk_buff *skb,
+			 const struct osc_histogram_view *view)
+{
+	if ((view->target &&
+	     nla_put_u32(skb, OSCONCEPTS_A_HISTOGRAM_TARGET, view->target)) ||
+	    nla_put_string(skb, OSCONCEPTS_A_HISTOGRAM_NAME, view->name) ||
+	    nla_put_string(skb, OSCONCEPTS_A_HISTOGRAM_UNIT, "ns") ||
+	    nla_put_u32(skb, OSCONCEPTS_A_HISTOGRAM_SUB_BITS,
+			OSC_TIME_SUB_BITS) ||
+	    nla_put_u64_64bit(skb, OSCONCEPTS_A_HISTOGRAM_COUNT, view->count,
+			      OSCONCEPTS_A_HISTOGRAM_PAD) ||
+	    nla_put_u64_64bit(skb, OSCONCEPTS_A_HISTOGRAM_SUM, view->sum,
+			      OSCONCEPTS_A_HISTOGRAM_PAD) ||
+	    (view->has_useless &&
+	     nla_put_u64_64bit(skb, OSCONCEPTS_A_HISTOGRAM_USELESS,
+			       view->useless, OSCONCEPTS_A_HISTOGRAM_PAD)) ||
+	    put_slots(skb, view) ||
+	    nla_put_u64_64bit(skb, OSCONCEPTS_A_HISTOGRAM_SINCE_NS,
+			      view->since_ns, OSCONCEPTS_A_HISTOGRAM_PAD) ||
+	    nla_put_u64_64bit(skb, OSCONCEPTS_A_HISTOGRAM_TIME_NS,
+			      view->time_ns, OSCONCEPTS_A_HISTOGRAM_PAD))
 		return -EMSGSIZE;
 	return 0;
 }
@@ -380,6 +436,206 @@ int osconcepts_nl_target_get_dumpit(struct sk_buff *skb,
 		if (!id)
 			break;
 	}
+	return skb->len;
+}
+
+/* The timing that a request names, or a negative error. */
+static int timing_of(struct genl_info *info)
+{
+	struct nlattr *name = info->attrs[OSCONCEPTS_A_TIMING_NAME];
+	int timing;
+
+	if (!name) {
+		NL_SET_ERR_MSG(info->extack, "needs the name of a timing");
+		return -EINVAL;
+	}
+	timing = osc_timing_find(nla_data(name));
+	if (timing < 0)
+		NL_SET_ERR_MSG_ATTR(info->extack, name,
+				    "no timing has this name");
+	return timing;
+}
+
+static int reply_timing(struct genl_info *info, unsigned int timing)
+{
+	struct reply reply;
+	int ret;
+
+	ret = reply_begin(&reply, info);
+	if (ret)
+		return ret;
+	return reply_end(&reply, info, put_timing(reply.skb, timing));
+}
+
+int osconcepts_nl_timing_get_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	int timing = timing_of(info);
+
+	return timing < 0 ? timing : reply_timing(info, timing);
+}
+
+static int put_timing_item(struct sk_buff *skb, const void *item)
+{
+	return put_timing(skb, *(const unsigned int *)item);
+}
+
+int osconcepts_nl_timing_get_dumpit(struct sk_buff *skb,
+				    struct netlink_callback *cb)
+{
+	unsigned int timing;
+
+	if (refuse_attributes(cb, OSCONCEPTS_A_TIMING_NAME))
+		return -EINVAL;
+	for (timing = cb->args[0]; timing < OSC_NR_TIMINGS; timing++) {
+		if (!dump_one(skb, cb, OSCONCEPTS_CMD_TIMING_GET,
+			      put_timing_item, &timing))
+			break;
+		cb->args[0] = timing + 1;
+	}
+	return skb->len;
+}
+
+int osconcepts_nl_timing_set_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *level = info->attrs[OSCONCEPTS_A_TIMING_LEVEL];
+	struct osc_reader reader;
+	int timing, ret;
+
+	osc_reader_of_message(skb, &reader);
+	if (!reader.privileged) {
+		NL_SET_ERR_MSG(info->extack, "needs CAP_PERFMON on the host");
+		return -EPERM;
+	}
+	timing = timing_of(info);
+	if (timing < 0)
+		return timing;
+	if (!level) {
+		NL_SET_ERR_MSG(info->extack, "needs a level");
+		return -EINVAL;
+	}
+	ret = osc_timing_set(timing, nla_get_u32(level), info->extack);
+	return ret ?: reply_timing(info, timing);
+}
+
+static int histogram_of(struct genl_info *info)
+{
+	struct nlattr *name = info->attrs[OSCONCEPTS_A_HISTOGRAM_NAME];
+	int i;
+
+	if (!name) {
+		NL_SET_ERR_MSG(info->extack, "needs the name of a histogram");
+		return -EINVAL;
+	}
+	for (i = 0; i < OSC_NR_HISTOGRAMS; i++) {
+		if (!nla_strcmp(name, osc_histogram_names[i]))
+			return i;
+	}
+	NL_SET_ERR_MSG_ATTR(info->extack, name, "no histogram has this name");
+	return -ENOENT;
+}
+
+int osconcepts_nl_histogram_get_doit(struct sk_buff *skb,
+				     struct genl_info *info)
+{
+	struct nlattr *target = info->attrs[OSCONCEPTS_A_HISTOGRAM_TARGET];
+	struct osc_histogram_view *view;
+	struct osc_reader reader;
+	struct reply reply;
+	int histogram, ret;
+
+	histogram = histogram_of(info);
+	if (histogram < 0)
+		return histogram;
+	view = kmalloc(sizeof(*view), GFP_KERNEL);
+	if (!view)
+		return -ENOMEM;
+	osc_reader_of_message(skb, &reader);
+	ret = reply_begin(&reply, info);
+	if (ret)
+		goto free;
+	if (osc_target_histogram(target ? nla_get_u32(target) : 0, &reader,
+				 histogram, view)) {
+		ret = put_histogram(reply.skb, view);
+	} else {
+		NL_SET_ERR_MSG(info->extack,
+			       "no such target, another user's, or not timed");
+		ret = -ENOENT;
+	}
+	ret = reply_end(&reply, info, ret);
+free:
+	kfree(view);
+	return ret;
+}
+
+static int put_histogram_item(struct sk_buff *skb, const void *item)
+{
+	return put_histogram(skb, item);
+}
+
+/*
+ * Where a dump of histograms is: args[0] is the next target, 0 for the whole
+ * system, args[1] its next histogram, and args[2] set at the end. Returns false
+ * when the message does not fit.
+ */
+static bool dump_histograms_of(struct sk_buff *skb, struct netlink_callback *cb,
+			       const struct osc_reader *reader,
+			       struct osc_histogram_view *view)
+{
+	for (; cb->args[1] < OSC_NR_HISTOGRAMS; cb->args[1]++) {
+		if (!osc_target_histogram(cb->args[0], reader, cb->args[1],
+					  view))
+			continue;
+		if (!dump_one(skb, cb, OSCONCEPTS_CMD_HISTOGRAM_GET,
+			      put_histogram_item, view))
+			return false;
+	}
+	cb->args[1] = 0;
+	return true;
+}
+
+static void dump_histograms(struct sk_buff *skb, struct netlink_callback *cb,
+			    const struct osc_reader *reader,
+			    struct osc_histogram_view *view)
+{
+	struct nlattr **attrs = osc_dump_attrs(cb);
+	struct nlattr *only = attrs ? attrs[OSCONCEPTS_A_HISTOGRAM_TARGET] :
+				      NULL;
+	u32 id;
+
+	if (only && !cb->args[0])
+		cb->args[0] = nla_get_u32(only);
+	while (dump_histograms_of(skb, cb, reader, view)) {
+		id = cb->args[0] + 1;
+		if (only || !id || !osc_target_find_next(&id, reader)) {
+			cb->args[2] = 1;
+			break;
+		}
+		cb->args[0] = id;
+	}
+}
+
+int osconcepts_nl_histogram_get_dumpit(struct sk_buff *skb,
+				       struct netlink_callback *cb)
+{
+	struct nlattr **attrs = osc_dump_attrs(cb);
+	struct osc_histogram_view *view;
+	struct osc_reader reader;
+
+	if (attrs && attrs[OSCONCEPTS_A_HISTOGRAM_NAME]) {
+		NL_SET_ERR_MSG_ATTR(cb->extack,
+				    attrs[OSCONCEPTS_A_HISTOGRAM_NAME],
+				    "dumps take a target only");
+		return -EINVAL;
+	}
+	if (cb->args[2])
+		return 0;
+	view = kmalloc(sizeof(*view), GFP_KERNEL);
+	if (!view)
+		return -ENOMEM;
+	osc_reader_of_message(cb->skb, &reader);
+	cb->seq = osc_target_generation();
+	dump_histograms(skb, cb, &reader, view);
+	kfree(view);
 	return skb->len;
 }
 

@@ -36,8 +36,25 @@ const struct nla_policy osconcepts_target_get_nl_policy[OSCONCEPTS_A_TARGET_ID +
 	[OSCONCEPTS_A_TARGET_ID] = NLA_POLICY_MIN(NLA_U32, 1),
 };
 
+/* OSCONCEPTS_CMD_TIMING_GET - do */
+const struct nla_policy osconcepts_timing_get_nl_policy[OSCONCEPTS_A_TIMING_NAME + 1] = {
+	[OSCONCEPTS_A_TIMING_NAME] = { .type = NLA_NUL_STRING, .len = 15, },
+};
+
+/* OSCONCEPTS_CMD_TIMING_SET - do */
+const struct nla_policy osconcepts_timing_set_nl_policy[OSCONCEPTS_A_TIMING_LEVEL + 1] = {
+	[OSCONCEPTS_A_TIMING_NAME] = { .type = NLA_NUL_STRING, .len = 15, },
+	[OSCONCEPTS_A_TIMING_LEVEL] = NLA_POLICY_MAX(NLA_U32, 2),
+};
+
+/* OSCONCEPTS_CMD_HISTOGRAM_GET - do */
+const struct nla_policy osconcepts_histogram_get_nl_policy[OSCONCEPTS_A_HISTOGRAM_NAME + 1] = {
+	[OSCONCEPTS_A_HISTOGRAM_TARGET] = { .type = NLA_U32, },
+	[OSCONCEPTS_A_HISTOGRAM_NAME] = { .type = NLA_NUL_STRING, .len = 31, },
+};
+
 /* Ops table for osconcepts */
-const struct genl_ops osconcepts_nl_ops[5] = {
+const struct genl_ops osconcepts_nl_ops[8] = {
 	{
 		.cmd		= OSCONCEPTS_CMD_SOURCE_GET,
 		.doit		= osconcepts_nl_source_get_doit,
@@ -70,6 +87,26 @@ const struct genl_ops osconcepts_nl_ops[5] = {
 		.dumpit		= osconcepts_nl_target_get_dumpit,
 		.policy		= osconcepts_target_get_nl_policy,
 		.maxattr	= OSCONCEPTS_A_TARGET_ID,
+	},
+	{
+		.cmd		= OSCONCEPTS_CMD_TIMING_GET,
+		.doit		= osconcepts_nl_timing_get_doit,
+		.dumpit		= osconcepts_nl_timing_get_dumpit,
+		.policy		= osconcepts_timing_get_nl_policy,
+		.maxattr	= OSCONCEPTS_A_TIMING_NAME,
+	},
+	{
+		.cmd		= OSCONCEPTS_CMD_TIMING_SET,
+		.doit		= osconcepts_nl_timing_set_doit,
+		.policy		= osconcepts_timing_set_nl_policy,
+		.maxattr	= OSCONCEPTS_A_TIMING_LEVEL,
+	},
+	{
+		.cmd		= OSCONCEPTS_CMD_HISTOGRAM_GET,
+		.doit		= osconcepts_nl_histogram_get_doit,
+		.dumpit		= osconcepts_nl_histogram_get_dumpit,
+		.policy		= osconcepts_histogram_get_nl_policy,
+		.maxattr	= OSCONCEPTS_A_HISTOGRAM_NAME,
 	},
 };
 

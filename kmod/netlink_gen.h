@@ -21,8 +21,14 @@ extern const struct nla_policy osconcepts_target_del_nl_policy[OSCONCEPTS_A_TARG
 
 extern const struct nla_policy osconcepts_target_get_nl_policy[OSCONCEPTS_A_TARGET_ID + 1];
 
+extern const struct nla_policy osconcepts_timing_get_nl_policy[OSCONCEPTS_A_TIMING_NAME + 1];
+
+extern const struct nla_policy osconcepts_timing_set_nl_policy[OSCONCEPTS_A_TIMING_LEVEL + 1];
+
+extern const struct nla_policy osconcepts_histogram_get_nl_policy[OSCONCEPTS_A_HISTOGRAM_NAME + 1];
+
 /* Ops table for osconcepts */
-extern const struct genl_ops osconcepts_nl_ops[5];
+extern const struct genl_ops osconcepts_nl_ops[8];
 
 int osconcepts_nl_source_get_doit(struct sk_buff *skb, struct genl_info *info);
 int osconcepts_nl_source_get_dumpit(struct sk_buff *skb,
@@ -35,6 +41,14 @@ int osconcepts_nl_target_del_doit(struct sk_buff *skb, struct genl_info *info);
 int osconcepts_nl_target_get_doit(struct sk_buff *skb, struct genl_info *info);
 int osconcepts_nl_target_get_dumpit(struct sk_buff *skb,
 				    struct netlink_callback *cb);
+int osconcepts_nl_timing_get_doit(struct sk_buff *skb, struct genl_info *info);
+int osconcepts_nl_timing_get_dumpit(struct sk_buff *skb,
+				    struct netlink_callback *cb);
+int osconcepts_nl_timing_set_doit(struct sk_buff *skb, struct genl_info *info);
+int osconcepts_nl_histogram_get_doit(struct sk_buff *skb,
+				     struct genl_info *info);
+int osconcepts_nl_histogram_get_dumpit(struct sk_buff *skb,
+				       struct netlink_callback *cb);
 
 enum {
 	OSCONCEPTS_NLGRP_TARGETS,

@@ -19,6 +19,7 @@
 #include "reader.h"
 #include "source.h"
 #include "target.h"
+#include "timing.h"
 
 #define FORMAT_VERSION 1
 
@@ -28,18 +29,27 @@
  * @kind: what is there
  * @cpu: for a CPU
  * @view: for a target
+ * @histogram: its histograms or the system's, one after another
  */
 struct place {
 	struct osc_reader reader;
 	enum { PLACE_SYSTEM, PLACE_CPU, PLACE_TARGET } kind;
 	int cpu;
 	struct osc_target_view view;
+	struct osc_histogram_view histogram;
 };
 
 static const char *const state_names[] = {
 	[OSCONCEPTS_SOURCE_STATE_UNAVAILABLE] = "unavailable",
 	[OSCONCEPTS_SOURCE_STATE_OFF] = "off",
 	[OSCONCEPTS_SOURCE_STATE_ON] = "on",
+	[OSCONCEPTS_SOURCE_STATE_SILENCED] = "silenced",
+};
+
+static const char *const level_names[] = {
+	[OSCONCEPTS_TIMING_LEVEL_OFF] = "off",
+	[OSCONCEPTS_TIMING_LEVEL_TARGETS] = "targets",
+	[OSCONCEPTS_TIMING_LEVEL_ALL] = "all",
 };
 
 static const char *const via_names[] = {
@@ -137,6 +147,60 @@ static void show_sources(struct seq_file *m)
 	}
 }
 
+static void show_timings(struct seq_file *m)
+{
+	struct osc_timing_view view;
+	unsigned int i;
+
+	for (i = 0; i < OSC_NR_TIMINGS; i++) {
+		osc_timing_get(i, &view);
+		seq_printf(m, "timing %s level=%s state=%s lost=%llu",
+			   view.name, level_names[view.level],
+			   state_names[view.state], view.lost);
+		if (view.why)
+			seq_printf(m, " why=%s", view.why);
+		seq_putc(m, '\n');
+	}
+}
+
+static void show_slots(struct seq_file *m,
+		       const struct osc_histogram_view *view)
+{
+	const char *before = "";
+	unsigned int i;
+
+	for (i = view->first; i < view->end; i++) {
+		if (!view->slots[i])
+			continue;
+		seq_printf(m, "%s%u:%llu", before, i, view->slots[i]);
+		before = ",";
+	}
+	if (!view->end)
+		seq_putc(m, '-');
+}
+
+/* Those that are kept for a target, or with @id 0 for the whole system. */
+static void show_histograms(struct seq_file *m, u32 id)
+{
+	struct place *place = m->private;
+	struct osc_histogram_view *view = &place->histogram;
+	unsigned int i;
+
+	for (i = 0; i < OSC_NR_HISTOGRAMS; i++) {
+		if (!osc_target_histogram(id, &place->reader, i, view))
+			continue;
+		seq_printf(m, "histogram %u %s unit=ns sub_bits=%u", id,
+			   view->name, OSC_TIME_SUB_BITS);
+		seq_printf(m, " since_ns=%llu count=%llu sum=%llu",
+			   view->since_ns, view->count, view->sum);
+		if (view->has_useless)
+			seq_printf(m, " useless=%llu", view->useless);
+		seq_puts(m, " slots=");
+		show_slots(m, view);
+		seq_putc(m, '\n');
+	}
+}
+
 static void show_system(struct seq_file *m)
 {
 	struct osc_source_status epoll;
@@ -157,6 +221,8 @@ static void show_system(struct seq_file *m)
 	else
 		seq_puts(m, "\nepoll_lost -\n");
 	show_sources(m);
+	show_timings(m);
+	show_histograms(m, 0);
 }
 
 static void show_cpu(struct seq_file *m, int cpu)
@@ -209,6 +275,7 @@ static int osc_seq_show(struct seq_file *m, void *v)
 		break;
 	case PLACE_TARGET:
 		show_target(m, &place->view);
+		show_histograms(m, place->view.id);
 		break;
 	}
 	return 0;

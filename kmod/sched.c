@@ -9,8 +9,13 @@
  * per CPU, which needs no memory per task.
  *
  * Targets need none of this: they read nvcsw and nivcsw on demand (record.c).
+ *
+ * The time level shares the probe. No clock is read for slices and waits: the
+ * scheduler has measured both already, and what it has booked between a task's
+ * switch-in and its switch-out is the slice and the wait before it.
  */
 #include <linux/cpumask.h>
+#include <linux/jump_label.h>
 #include <linux/moduleparam.h>
 #include <linux/percpu.h>
 #include <linux/sched.h>
@@ -18,7 +23,13 @@
 #include <linux/tracepoint.h>
 #include <trace/events/sched.h>
 
+#include "clock.h"
+#include "current.h"
+#include "epoll.h"
+#include "member.h"
+#include "moment.h"
 #include "source.h"
+#include "timing.h"
 #include "tracepoint.h"
 
 static bool totals = true;
@@ -30,27 +41,135 @@ MODULE_PARM_DESC(totals, "Count switches of the whole system (default: Y)");
  * @voluntary: switches booked in prev->nvcsw
  * @involuntary: the others
  * @switched_in: nvcsw of the running task when it was switched in
+ * @exec: its se.sum_exec_runtime then, if it is timed
+ * @delay: its sched_info.run_delay then, likewise
+ * @nvcsw: as @switched_in, likewise
  */
 struct sched_cpu {
 	u64 voluntary;
 	u64 involuntary;
 	unsigned long switched_in;
+	u64 exec;
+	u64 delay;
+	unsigned long nvcsw;
 };
 
+DEFINE_PER_CPU(u16, osc_current_slot);
+
 static DEFINE_PER_CPU(struct sched_cpu, sched_cpu);
+static DEFINE_STATIC_KEY_FALSE(counted);
+static DEFINE_STATIC_KEY_FALSE(timed);
+static unsigned int nr_timed; /* kinds of timing that need the probe */
+static struct osc_moments left;
 static int attach_error;
+
+static __always_inline void count(struct sched_cpu *s,
+				  const struct task_struct *prev)
+{
+	unsigned long voluntary = prev->nvcsw - s->switched_in;
+
+	s->voluntary += voluntary;
+	s->involuntary += 1 - voluntary;
+}
+
+/*
+ * Whether somebody is interested in the times of a task. The system's are those
+ * of tasks, not of idleness.
+ */
+static __always_inline bool is_timed(const struct task_struct *task, u16 slot)
+{
+	if (unlikely(slot))
+		return true;
+	return static_branch_unlikely(&osc_timing_all) && !is_idle_task(task);
+}
+
+static __always_inline void book_slice_of(u16 slot, u64 wait, u64 slice)
+{
+	struct osc_histogram __percpu *histograms =
+		READ_ONCE(osc_histograms[OSC_TIMING_SCHED][slot]);
+	struct osc_histogram *h;
+
+	if (unlikely(!histograms))
+		return;
+	h = raw_cpu_ptr(histograms);
+	osc_histogram_add(&h[0], wait);
+	osc_histogram_add(&h[1], slice);
+}
+
+static __always_inline void book_slice(const struct sched_cpu *s, u16 slot,
+				       const struct task_struct *task)
+{
+	u64 wait = task->sched_info.run_delay - s->delay;
+	u64 slice = task->se.sum_exec_runtime - s->exec;
+
+	if (static_branch_unlikely(&osc_timing_all)) {
+		book_slice_of(0, wait, slice);
+		if (!slot)
+			return;
+	}
+	book_slice_of(slot, wait, slice);
+}
+
+/* A timed task is being switched out. */
+static __always_inline void leave(const struct sched_cpu *s, u16 slot,
+				  const struct task_struct *task)
+{
+	if (static_branch_likely(&osc_timing_on[OSC_TIMING_SCHED]))
+		book_slice(s, slot, task);
+	/* After its last switch, the next one under that number is another. */
+	if (static_branch_unlikely(&osc_timing_on[OSC_TIMING_OFF_CPU]) &&
+	    READ_ONCE(task->__state) != TASK_DEAD)
+		osc_moment_put(&left, task->pid, task->nvcsw == s->nvcsw,
+			       osc_clock());
+	if (static_branch_unlikely(&osc_timing_on[OSC_TIMING_EPOLL]))
+		osc_epoll_switched_out(task, slot);
+}
+
+static __always_inline void book_off_cpu(u16 slot,
+					 const struct task_struct *task)
+{
+	struct osc_moment moment;
+
+	if (osc_moment_take(&left, task->pid, &moment))
+		osc_timing_book_both(OSC_TIMING_OFF_CPU, slot, moment.kind,
+				     osc_clock_ns(moment.time, osc_clock()));
+}
+
+/* A timed task is being switched in. */
+static __always_inline void arrive(struct sched_cpu *s, u16 slot,
+				   const struct task_struct *task)
+{
+	s->exec = task->se.sum_exec_runtime;
+	s->delay = task->sched_info.run_delay;
+	if (static_branch_unlikely(&osc_timing_on[OSC_TIMING_OFF_CPU])) {
+		s->nvcsw = task->nvcsw;
+		book_off_cpu(slot, task);
+	}
+	if (static_branch_unlikely(&osc_timing_on[OSC_TIMING_EPOLL]))
+		osc_epoll_switched_in(task, slot);
+}
 
 /* Interrupts off, under the run-queue lock. */
 static notrace void on_switch(void *data, bool preempt,
 			      struct task_struct *prev,
 			      struct task_struct *next, unsigned int prev_state)
 {
-	unsigned long voluntary;
+	struct sched_cpu *s = raw_cpu_ptr(&sched_cpu);
+	u16 slot;
 
-	voluntary = prev->nvcsw - this_cpu_read(sched_cpu.switched_in);
-	this_cpu_add(sched_cpu.voluntary, voluntary);
-	this_cpu_add(sched_cpu.involuntary, 1 - voluntary);
-	this_cpu_write(sched_cpu.switched_in, next->nvcsw);
+	if (static_branch_unlikely(&timed)) {
+		slot = raw_cpu_read(osc_current_slot);
+		if (is_timed(prev, slot))
+			leave(s, slot, prev);
+		slot = osc_member_slot(next->tgid);
+		raw_cpu_write(osc_current_slot, slot);
+		if (is_timed(next, slot))
+			arrive(s, slot, next);
+	}
+	if (static_branch_likely(&counted)) {
+		count(s, prev);
+		s->switched_in = next->nvcsw;
+	}
 }
 
 static struct osc_probe switch_probe = {
@@ -71,14 +190,26 @@ static void set_baseline(void *unused)
 	this_cpu_write(sched_cpu.involuntary, 0);
 }
 
+/* One probe for the totals and for the times. */
+static int attach_probe(void)
+{
+	int ret;
+
+	if (switch_probe.tp)
+		return 0;
+	ret = osc_probe_attach(&switch_probe);
+	if (!ret)
+		on_each_cpu(set_baseline, NULL, 1);
+	return ret;
+}
+
 static int sched_attach(void)
 {
 	check_trace_callback_type_sched_switch(on_switch);
 	if (!totals)
 		return 0;
-	attach_error = osc_probe_attach(&switch_probe);
-	if (!attach_error)
-		on_each_cpu(set_baseline, NULL, 1);
+	static_branch_enable(&counted);
+	attach_error = attach_probe();
 	return attach_error;
 }
 
@@ -87,6 +218,187 @@ static void sched_detach(void)
 	osc_probe_detach(&switch_probe);
 	tracepoint_synchronize_unregister();
 }
+
+/*
+ * The task that runs now was switched in unseen, or before it was a target's:
+ * its slice begins here.
+ */
+static void look_at_current(void *unused)
+{
+	struct sched_cpu *s = this_cpu_ptr(&sched_cpu);
+
+	this_cpu_write(osc_current_slot, osc_member_slot(current->tgid));
+	s->exec = current->se.sum_exec_runtime;
+	s->delay = current->sched_info.run_delay;
+	s->nvcsw = current->nvcsw;
+}
+
+/* The same where only the slot may be another one than before. */
+static void look_at_slot(void *unused)
+{
+	u16 slot = osc_member_slot(current->tgid);
+
+	if (slot != this_cpu_read(osc_current_slot))
+		look_at_current(unused);
+}
+
+/**
+ * osc_current_refresh() - let each CPU see which target its task belongs to
+ *
+ * To be called when running tasks have become or ceased to be a target's
+ * without being switched in.
+ *
+ * Context: may sleep.
+ */
+void osc_current_refresh(void)
+{
+	if (nr_timed)
+		on_each_cpu(look_at_slot, NULL, 1);
+}
+
+/**
+ * osc_current_follow() - keep osc_current_slot up to date from now on
+ *
+ * Context: may sleep, under the lock of target.c.
+ * Return: 0, or why there is no probe.
+ */
+int osc_current_follow(void)
+{
+	int ret;
+
+	ret = attach_probe();
+	if (ret)
+		return ret;
+	if (!nr_timed++)
+		static_branch_enable(&timed);
+	on_each_cpu(look_at_current, NULL, 1);
+	return 0;
+}
+
+static void forget_current(void *unused)
+{
+	this_cpu_write(osc_current_slot, 0);
+}
+
+/**
+ * osc_current_unfollow() - undo osc_current_follow()
+ *
+ * Context: may sleep, under the lock of target.c.
+ */
+void osc_current_unfollow(void)
+{
+	if (--nr_timed)
+		return;
+	static_branch_disable(&timed);
+	if (!totals)
+		sched_detach();
+	synchronize_rcu();
+	on_each_cpu(forget_current, NULL, 1);
+}
+
+/**
+ * osc_current_obstacle() - why tasks cannot be followed here
+ *
+ * Return: NULL when they can be.
+ */
+const char *osc_current_obstacle(void)
+{
+	if (osc_hidden(switch_probe.name))
+		return "no tracepoint sched_switch";
+	return NULL;
+}
+
+/* --- the time level */
+
+static int timing_attach(enum osc_timing timing)
+{
+	int ret;
+
+	ret = osc_current_follow();
+	if (!ret)
+		static_branch_enable(&osc_timing_on[timing]);
+	return ret;
+}
+
+static void timing_detach(enum osc_timing timing)
+{
+	static_branch_disable(&osc_timing_on[timing]);
+	osc_current_unfollow();
+}
+
+static int slices_attach(bool all)
+{
+	return timing_attach(OSC_TIMING_SCHED);
+}
+
+static void slices_detach(void)
+{
+	timing_detach(OSC_TIMING_SCHED);
+}
+
+static u64 slices_lost(void)
+{
+	return 0;
+}
+
+static int off_cpu_attach(bool all)
+{
+	int ret;
+
+	ret = osc_moments_alloc(&left);
+	if (ret)
+		return ret;
+	ret = timing_attach(OSC_TIMING_OFF_CPU);
+	if (ret)
+		osc_moments_free(&left);
+	return ret;
+}
+
+static void off_cpu_detach(void)
+{
+	timing_detach(OSC_TIMING_OFF_CPU);
+	synchronize_rcu();
+	osc_moments_free(&left);
+}
+
+static const char *off_cpu_obstacle(void)
+{
+	if (!osc_clock_is_sound())
+		return "the time stamp counter is unstable";
+	return osc_current_obstacle();
+}
+
+static u64 off_cpu_lost(void)
+{
+	return atomic64_read(&left.lost);
+}
+
+const struct osc_timing_source osc_sched_timing = {
+	.attach = slices_attach,
+	.detach = slices_detach,
+	.obstacle = osc_current_obstacle,
+	.lost = slices_lost,
+};
+
+const struct osc_timing_source osc_off_cpu_timing = {
+	.attach = off_cpu_attach,
+	.detach = off_cpu_detach,
+	.obstacle = off_cpu_obstacle,
+	.lost = off_cpu_lost,
+};
+
+/**
+ * osc_off_cpu_forget() - a task was not under watch when it was switched out
+ * @tid: of the task
+ *
+ * Context: under the lock of target.c.
+ */
+void osc_off_cpu_forget(u32 tid)
+{
+	osc_moments_forget(&left, tid);
+}
+
+/* --- the source */
 
 static void read_cpu(struct osc_counts *counts, int cpu)
 {
@@ -98,7 +410,7 @@ static void read_cpu(struct osc_counts *counts, int cpu)
 
 static void sched_read(struct osc_counts *counts, int cpu)
 {
-	if (!switch_probe.tp)
+	if (!totals || !switch_probe.tp)
 		return;
 	osc_counts_set(counts, OSC_VOLUNTARY, 0);
 	osc_counts_set(counts, OSC_INVOLUNTARY, 0);
@@ -116,7 +428,7 @@ static void sched_status(struct osc_source_status *status)
 	struct osc_counts counts = {};
 
 	memset(status, 0, sizeof(*status));
-	if (switch_probe.tp) {
+	if (totals && switch_probe.tp) {
 		status->state = OSCONCEPTS_SOURCE_STATE_ON;
 		status->via = OSCONCEPTS_VIA_TRACEPOINT;
 		sched_read(&counts, -1);

@@ -5,6 +5,7 @@
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 
+#include "current.h"
 #include "epitem.h"
 #include "member.h"
 #include "slot.h"
@@ -13,7 +14,7 @@
 struct osc_target __rcu **osc_slots;
 struct osc_slot_counts __percpu **osc_slot_counts;
 
-static unsigned int nr_slots;
+unsigned int osc_nr_slots;
 static unsigned long *taken; /* retired ones included */
 static unsigned long *retired;
 
@@ -27,12 +28,12 @@ static unsigned long *retired;
  */
 int osc_slots_init(unsigned int max_targets)
 {
-	nr_slots = min(2 * max_targets + 1, (unsigned int)U16_MAX);
-	osc_slots = kvcalloc(nr_slots, sizeof(*osc_slots), GFP_KERNEL);
+	osc_nr_slots = min(2 * max_targets + 1, (unsigned int)U16_MAX);
+	osc_slots = kvcalloc(osc_nr_slots, sizeof(*osc_slots), GFP_KERNEL);
 	osc_slot_counts =
-		kvcalloc(nr_slots, sizeof(*osc_slot_counts), GFP_KERNEL);
-	taken = bitmap_zalloc(nr_slots, GFP_KERNEL);
-	retired = bitmap_zalloc(nr_slots, GFP_KERNEL);
+		kvcalloc(osc_nr_slots, sizeof(*osc_slot_counts), GFP_KERNEL);
+	taken = bitmap_zalloc(osc_nr_slots, GFP_KERNEL);
+	retired = bitmap_zalloc(osc_nr_slots, GFP_KERNEL);
 	if (osc_slots && osc_slot_counts && taken && retired) {
 		__set_bit(0, taken);
 		return 0;
@@ -60,8 +61,10 @@ static void forget_retired(void)
 	synchronize_rcu();
 	osc_member_forget(retired);
 	osc_epitem_forget(retired);
-	bitmap_andnot(taken, taken, retired, nr_slots);
-	bitmap_zero(retired, nr_slots);
+	/* And a task that has run ever since may bear one. */
+	osc_current_refresh();
+	bitmap_andnot(taken, taken, retired, osc_nr_slots);
+	bitmap_zero(retired, osc_nr_slots);
 }
 
 /**
@@ -72,13 +75,13 @@ static void forget_retired(void)
  */
 u16 osc_slot_take(void)
 {
-	unsigned long slot = find_first_zero_bit(taken, nr_slots);
+	unsigned long slot = find_first_zero_bit(taken, osc_nr_slots);
 
-	if (slot >= nr_slots) {
+	if (slot >= osc_nr_slots) {
 		forget_retired();
-		slot = find_first_zero_bit(taken, nr_slots);
+		slot = find_first_zero_bit(taken, osc_nr_slots);
 	}
-	if (slot >= nr_slots)
+	if (slot >= osc_nr_slots)
 		return 0;
 	__set_bit(slot, taken);
 	return slot;
@@ -118,6 +121,6 @@ void osc_slot_retire(u16 slot)
  */
 void osc_slots_reset(void)
 {
-	bitmap_andnot(taken, taken, retired, nr_slots);
-	bitmap_zero(retired, nr_slots);
+	bitmap_andnot(taken, taken, retired, osc_nr_slots);
+	bitmap_zero(retired, osc_nr_slots);
 }

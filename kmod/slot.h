@@ -19,6 +19,8 @@ struct osc_target;
 extern struct osc_target __rcu **osc_slots;
 extern struct osc_slot_counts __percpu **osc_slot_counts;
 
+extern unsigned int osc_nr_slots;
+
 int osc_slots_init(unsigned int max_targets);
 void osc_slots_exit(void);
 u16 osc_slot_take(void);

@@ -21,6 +21,7 @@
 
 #include "epitem.h"
 #include "epoll.h"
+#include "current.h"
 #include "member.h"
 #include "netlink.h"
 #include "reader.h"
@@ -40,7 +41,8 @@ MODULE_PARM_DESC(max_targets_user, "Most targets of a user (default: 128)");
 /* Long enough for an exiting task to make its last switch. */
 #define SWEEP_DELAY msecs_to_jiffies(20)
 
-static DEFINE_MUTEX(lock);
+/* Guards targets, their records and histograms, and what is timed. */
+DEFINE_MUTEX(osc_targets_lock);
 static DEFINE_XARRAY_ALLOC1(targets); /* by id */
 static u32 next_id;
 static unsigned int nr_targets;
@@ -77,13 +79,13 @@ void osc_target_kick(bool refill)
 
 static void refill_work_func(struct work_struct *work)
 {
-	mutex_lock(&lock);
+	mutex_lock(&osc_targets_lock);
 	/* Without memory now, the hooks count what they cannot record. */
 	if (nr_targets) {
 		osc_record_pool_fill();
 		osc_member_refill();
 	}
-	mutex_unlock(&lock);
+	mutex_unlock(&osc_targets_lock);
 }
 
 static void read_counts(struct osc_target *target, struct osc_counts *counts)
@@ -104,6 +106,19 @@ static void read_counts(struct osc_target *target, struct osc_counts *counts)
 		osc_counts_set(counts, OSC_EPOLL_CALLBACKS, callbacks);
 	if (osc_epoll_has_wakeups())
 		osc_counts_set(counts, OSC_EPOLL_WAKEUPS, wakeups);
+}
+
+/**
+ * osc_target_of_slot() - the target that has a slot
+ * @slot: less than osc_nr_slots
+ *
+ * Context: under osc_targets_lock.
+ * Return: the target, or NULL.
+ */
+struct osc_target *osc_target_of_slot(u16 slot)
+{
+	return rcu_dereference_protected(osc_slots[slot],
+					 lockdep_is_held(&osc_targets_lock));
 }
 
 /* The leader may be another task since the last look: exec makes it one. */
@@ -164,7 +179,7 @@ static void sweep_work_func(struct work_struct *work)
 	bool again = false;
 	unsigned long id;
 
-	mutex_lock(&lock);
+	mutex_lock(&osc_targets_lock);
 	xa_for_each(&targets, id, target) {
 		if (!atomic_xchg(&target->dirty, 0))
 			continue;
@@ -173,7 +188,7 @@ static void sweep_work_func(struct work_struct *work)
 			again = true;
 		}
 	}
-	mutex_unlock(&lock);
+	mutex_unlock(&osc_targets_lock);
 	if (again)
 		queue_delayed_work(system_wq, &sweep_work, SWEEP_DELAY);
 }
@@ -234,6 +249,7 @@ static void stop(void)
 static void free_target(struct osc_target *target)
 {
 	osc_tasks_drop_fresh(target);
+	osc_timing_free(target);
 	free_percpu(target->counts);
 	put_pid(target->pid);
 	kfree(target);
@@ -247,8 +263,10 @@ static void free_target_rcu(struct rcu_head *head)
 /* Out of the hooks' sight, without its records; freed when they are done. */
 static void discard(struct osc_target *target)
 {
-	if (target->slot)
+	if (target->slot) {
 		osc_slot_retire(target->slot);
+		osc_timing_retire(target->slot);
+	}
 	osc_tasks_drop(target);
 	call_rcu(&target->rcu, free_target_rcu);
 	if (!--nr_targets)
@@ -272,7 +290,9 @@ static struct osc_target *create(const struct osc_target_request *request,
 	if (!target)
 		return NULL;
 	target->counts = alloc_percpu(struct osc_slot_counts);
-	if (!target->counts) {
+	if (!target->counts || osc_timing_enter(target)) {
+		osc_timing_free(target);
+		free_percpu(target->counts);
 		kfree(target);
 		return NULL;
 	}
@@ -327,6 +347,7 @@ static int enter(struct osc_target *target, struct task_struct *root,
 		NL_SET_ERR_MSG(extack, "all slots for targets are in use");
 		return -ENOSPC;
 	}
+	osc_timing_publish(target);
 	osc_slot_publish(target->slot, target);
 	ret = osc_tree_enter(target, root);
 	if (!ret)
@@ -373,6 +394,8 @@ static int add_locked(const struct osc_target_request *request,
 		discard(target);
 		return ret;
 	}
+	/* Those that run now, without a switch on the way. */
+	osc_current_refresh();
 	generation++;
 	notify(OSCONCEPTS_CMD_TARGET_ADD_NTF, target);
 	read_view(target, request->reader, view);
@@ -398,9 +421,9 @@ int osc_target_add(const struct osc_target_request *request,
 				      extack);
 	if (ret)
 		return ret;
-	mutex_lock(&lock);
+	mutex_lock(&osc_targets_lock);
 	ret = add_locked(request, root, view, extack);
-	mutex_unlock(&lock);
+	mutex_unlock(&osc_targets_lock);
 	put_task_struct(root);
 	return ret;
 }
@@ -429,13 +452,13 @@ int osc_target_del(u32 id, const struct osc_reader *reader,
 {
 	struct osc_target *target;
 
-	mutex_lock(&lock);
+	mutex_lock(&osc_targets_lock);
 	target = find_target(id, reader);
 	if (target) {
 		read_view(target, reader, view);
 		remove(target);
 	}
-	mutex_unlock(&lock);
+	mutex_unlock(&osc_targets_lock);
 	return target ? 0 : -ENOENT;
 }
 
@@ -453,12 +476,45 @@ int osc_target_get(u32 id, const struct osc_reader *reader,
 {
 	struct osc_target *target;
 
-	mutex_lock(&lock);
+	mutex_lock(&osc_targets_lock);
 	target = find_target(id, reader);
 	if (target)
 		read_view(target, reader, view);
-	mutex_unlock(&lock);
+	mutex_unlock(&osc_targets_lock);
 	return target ? 0 : -ENOENT;
+}
+
+/* The first target from @id on that a reader may see. */
+static struct osc_target *find_from(unsigned long id,
+				    const struct osc_reader *reader)
+{
+	struct osc_target *target;
+
+	xa_for_each_start(&targets, id, target, id) {
+		if (osc_reader_may_see(reader, target->owner))
+			break;
+	}
+	return target;
+}
+
+/**
+ * osc_target_find_next() - walk the targets that a reader may see, unread
+ * @id: where to begin; on success, of the target found
+ * @reader: who asks
+ *
+ * Context: may sleep.
+ * Return: false past the last one.
+ */
+bool osc_target_find_next(u32 *id, const struct osc_reader *reader)
+{
+	struct osc_target *target;
+
+	mutex_lock(&osc_targets_lock);
+	target = find_from(*id, reader);
+	if (target)
+		*id = target->id;
+	mutex_unlock(&osc_targets_lock);
+	return target;
 }
 
 /**
@@ -473,20 +529,42 @@ int osc_target_get(u32 id, const struct osc_reader *reader,
 bool osc_target_next(u32 *id, const struct osc_reader *reader,
 		     struct osc_target_view *view)
 {
-	unsigned long index = *id;
 	struct osc_target *target;
 
-	mutex_lock(&lock);
-	xa_for_each_start(&targets, index, target, index) {
-		if (osc_reader_may_see(reader, target->owner))
-			break;
-	}
+	mutex_lock(&osc_targets_lock);
+	target = find_from(*id, reader);
 	if (target) {
 		read_view(target, reader, view);
 		*id = target->id;
 	}
-	mutex_unlock(&lock);
+	mutex_unlock(&osc_targets_lock);
 	return target;
+}
+
+/**
+ * osc_target_histogram() - read a histogram of a target or of the whole system
+ * @id: of the target, 0 for the whole system
+ * @reader: who asks
+ * @histogram: an enum osc_histogram_name
+ * @view: overwritten
+ *
+ * Context: may sleep.
+ * Return: false when there is no such target, or nothing is timed for it.
+ */
+bool osc_target_histogram(u32 id, const struct osc_reader *reader,
+			  unsigned int histogram,
+			  struct osc_histogram_view *view)
+{
+	struct osc_target *target = NULL;
+	bool found = false;
+
+	mutex_lock(&osc_targets_lock);
+	if (id)
+		target = find_target(id, reader);
+	if (target || !id)
+		found = osc_timing_read(target, histogram, view);
+	mutex_unlock(&osc_targets_lock);
+	return found;
 }
 
 /**
@@ -514,13 +592,13 @@ void osc_target_unbind(const struct net *net, u32 portid)
 	/* Every socket of the kind passes here; most have none. */
 	if (!READ_ONCE(nr_targets))
 		return;
-	mutex_lock(&lock);
+	mutex_lock(&osc_targets_lock);
 	xa_for_each(&targets, id, target) {
 		if ((target->flags & OSCONCEPTS_TARGET_FLAGS_BOUND) &&
 		    target->portid == portid && target->net == net)
 			remove(target);
 	}
-	mutex_unlock(&lock);
+	mutex_unlock(&osc_targets_lock);
 }
 
 /**
@@ -554,12 +632,12 @@ void osc_target_exit(void)
 	struct osc_target *target;
 	unsigned long id;
 
-	mutex_lock(&lock);
+	mutex_lock(&osc_targets_lock);
 	xa_for_each(&targets, id, target) {
 		xa_erase(&targets, id);
 		discard(target);
 	}
-	mutex_unlock(&lock);
+	mutex_unlock(&osc_targets_lock);
 	irq_work_sync(&kick_work);
 	cancel_work_sync(&refill_work);
 	cancel_delayed_work_sync(&sweep_work);

@@ -13,6 +13,7 @@
 #include <linux/jump_label.h>
 #include <linux/list.h>
 #include <linux/llist.h>
+#include <linux/mutex.h>
 #include <linux/osconcepts.h>
 #include <linux/percpu.h>
 #include <linux/rcupdate.h>
@@ -21,6 +22,7 @@
 
 #include "counters.h"
 #include "record.h"
+#include "timing.h"
 
 struct net;
 struct netlink_ext_ack;
@@ -58,6 +60,7 @@ struct osc_slot_counts {
  * @folded: their sum
  * @shown: what was read last
  * @counts: per CPU, from the hooks
+ * @histograms: likewise, by timing, of those that are on
  * @sealed: shows no more than it did: it holds what its owner may not see
  * @lost: tasks and registrations that could not be recorded
  * @dirty: a task has ended since the last sweep
@@ -86,6 +89,7 @@ struct osc_target {
 	u64 folded[OSC_NR_FIELDS];
 	u64 shown[OSC_NR_FIELDS];
 	struct osc_slot_counts __percpu *counts;
+	struct osc_histogram __percpu *histograms[OSC_NR_TIMINGS];
 	bool sealed;
 	atomic64_t lost;
 	atomic_t dirty;
@@ -138,9 +142,13 @@ struct osc_target_request {
 	u32 portid;
 };
 
+/* Held by whoever reads or changes targets and what is timed. */
+extern struct mutex osc_targets_lock;
+
 /* Off: the epoll hooks need not look for targets. */
 DECLARE_STATIC_KEY_FALSE(osc_targets_exist);
 
+struct osc_target *osc_target_of_slot(u16 slot);
 int osc_target_add(const struct osc_target_request *request,
 		   struct osc_target_view *view,
 		   struct netlink_ext_ack *extack);
@@ -150,6 +158,10 @@ int osc_target_get(u32 id, const struct osc_reader *reader,
 		   struct osc_target_view *view);
 bool osc_target_next(u32 *id, const struct osc_reader *reader,
 		     struct osc_target_view *view);
+bool osc_target_find_next(u32 *id, const struct osc_reader *reader);
+bool osc_target_histogram(u32 id, const struct osc_reader *reader,
+			  unsigned int histogram,
+			  struct osc_histogram_view *view);
 unsigned int osc_target_generation(void);
 void osc_target_unbind(const struct net *net, u32 portid);
 void osc_target_kick(bool refill);

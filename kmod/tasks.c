@@ -4,6 +4,7 @@
 #include <linux/sched/task.h>
 #include <linux/string.h>
 
+#include "current.h"
 #include "target.h"
 #include "tasks.h"
 #include "tree.h"
@@ -51,8 +52,10 @@ int osc_tasks_add(struct osc_target *target, struct task_struct *task,
 		return -ENOMEM;
 	}
 	record->task = get_task_struct(task);
-	if (!born)
+	if (!born) {
 		osc_task_fields(task, record->base);
+		osc_off_cpu_forget(task->pid);
+	}
 	admit(target, record);
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <trace/events/sched.h>
 
 #include "compat.h"
+#include "current.h"
 #include "member.h"
 #include "reader.h"
 #include "slot.h"
@@ -103,6 +104,7 @@ static void on_exec(void *data, struct task_struct *task, pid_t old_pid,
 	if (target && !target->privileged &&
 	    !osc_owner_may_watch_current(target->owner)) {
 		osc_member_set(task->tgid, 0);
+		raw_cpu_write(osc_current_slot, 0);
 		r = osc_record_take();
 		if (r) {
 			r->task = get_task_struct(task);

@@ -1,0 +1,586 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * timing.c - switches the kinds of timing on and off, at load and at run time,
+ * and keeps the histograms: those of a target from osc_timing_enter() or the
+ * switching on, to its end or the switching off. All of it is under the lock
+ * of target.c.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/cpumask.h>
+#include <linux/errno.h>
+#include <linux/mm.h>
+#include <linux/moduleparam.h>
+#include <linux/netlink.h>
+#include <linux/printk.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/timekeeping.h>
+
+#include "clock.h"
+#include "fault_time.h"
+#include "slot.h"
+#include "target.h"
+#include "timing.h"
+
+/**
+ * struct timing - one kind of timing
+ * @name: as shown by every surface
+ * @source: how it is done
+ * @first: its first histogram
+ * @nr: how many it has
+ * @level: whose events are timed now
+ * @since_ns: since when
+ */
+struct timing {
+	const char *name;
+	const struct osc_timing_source *source;
+	enum osc_histogram_name first;
+	unsigned int nr;
+	enum osconcepts_timing_level level;
+	u64 since_ns;
+};
+
+static struct timing timings[OSC_NR_TIMINGS] = {
+	[OSC_TIMING_SCHED] = {
+		.name = "sched",
+		.source = &osc_sched_timing,
+		.first = OSC_HIST_RUN_QUEUE_WAIT,
+		.nr = 2,
+	},
+	[OSC_TIMING_OFF_CPU] = {
+		.name = "off_cpu",
+		.source = &osc_off_cpu_timing,
+		.first = OSC_HIST_OFF_CPU_VOLUNTARY,
+		.nr = 2,
+	},
+	[OSC_TIMING_FAULT] = {
+		.name = "fault",
+		.source = &osc_fault_timing,
+		.first = OSC_HIST_FAULT_MINOR,
+		.nr = 2,
+	},
+	[OSC_TIMING_EPOLL] = {
+		.name = "epoll",
+		.source = &osc_epoll_timing,
+		.first = OSC_HIST_EPOLL_WAKE_TO_RUN,
+		.nr = 1,
+	},
+	[OSC_TIMING_EPOLL_RETURN] = {
+		.name = "epoll_return",
+		.source = &osc_epoll_return_timing,
+		.first = OSC_HIST_EPOLL_WAKE_TO_RETURN,
+		.nr = 1,
+	},
+};
+
+const char *const osc_histogram_names[OSC_NR_HISTOGRAMS] = {
+	[OSC_HIST_RUN_QUEUE_WAIT] = "run_queue_wait",
+	[OSC_HIST_TIME_SLICE] = "time_slice",
+	[OSC_HIST_OFF_CPU_VOLUNTARY] = "off_cpu_voluntary",
+	[OSC_HIST_OFF_CPU_INVOLUNTARY] = "off_cpu_involuntary",
+	[OSC_HIST_FAULT_MINOR] = "fault_minor",
+	[OSC_HIST_FAULT_MAJOR] = "fault_major",
+	[OSC_HIST_EPOLL_WAKE_TO_RUN] = "epoll_wake_to_run",
+	[OSC_HIST_EPOLL_WAKE_TO_RETURN] = "epoll_wake_to_return",
+};
+
+static const char *const level_names[] = {
+	[OSCONCEPTS_TIMING_LEVEL_OFF] = "off",
+	[OSCONCEPTS_TIMING_LEVEL_TARGETS] = "targets",
+	[OSCONCEPTS_TIMING_LEVEL_ALL] = "all",
+};
+
+struct osc_histogram __percpu **osc_histograms[OSC_NR_TIMINGS];
+DEFINE_STATIC_KEY_ARRAY_FALSE(osc_timing_on, OSC_NR_TIMINGS);
+DEFINE_STATIC_KEY_FALSE(osc_timing_all);
+
+/* Between osc_timing_init() and osc_timing_exit(). */
+static bool open;
+
+static struct osc_histogram __percpu *alloc_histograms(unsigned int timing)
+{
+	return __alloc_percpu(timings[timing].nr * sizeof(struct osc_histogram),
+			      __alignof__(struct osc_histogram));
+}
+
+/* Frees the histograms of a timing that is off, of everybody. */
+static void free_histograms(unsigned int timing)
+{
+	struct osc_target *target;
+	unsigned int slot;
+
+	if (!osc_histograms[timing])
+		return;
+	for (slot = 1; slot < osc_nr_slots; slot++) {
+		target = osc_target_of_slot(slot);
+		if (!target)
+			continue;
+		free_percpu(target->histograms[timing]);
+		target->histograms[timing] = NULL;
+	}
+	free_percpu(osc_histograms[timing][0]);
+	kvfree(osc_histograms[timing]);
+	osc_histograms[timing] = NULL;
+}
+
+static int make_histograms(unsigned int timing, bool all)
+{
+	struct osc_histogram __percpu **by_slot;
+	struct osc_target *target;
+	unsigned int slot;
+
+	by_slot = kvcalloc(osc_nr_slots, sizeof(*by_slot), GFP_KERNEL);
+	if (!by_slot)
+		return -ENOMEM;
+	osc_histograms[timing] = by_slot;
+	if (all) {
+		by_slot[0] = alloc_histograms(timing);
+		if (!by_slot[0])
+			return -ENOMEM;
+	}
+	for (slot = 1; slot < osc_nr_slots; slot++) {
+		target = osc_target_of_slot(slot);
+		if (!target)
+			continue;
+		by_slot[slot] = alloc_histograms(timing);
+		target->histograms[timing] = by_slot[slot];
+		if (!by_slot[slot])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static bool any_of_all(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < OSC_NR_TIMINGS; i++) {
+		if (timings[i].level == OSCONCEPTS_TIMING_LEVEL_ALL)
+			return true;
+	}
+	return false;
+}
+
+static void set_all_key(void)
+{
+	if (any_of_all())
+		static_branch_enable(&osc_timing_all);
+	else
+		static_branch_disable(&osc_timing_all);
+}
+
+static void switch_off(unsigned int timing)
+{
+	struct timing *t = &timings[timing];
+
+	if (t->level == OSCONCEPTS_TIMING_LEVEL_OFF)
+		return;
+	t->level = OSCONCEPTS_TIMING_LEVEL_OFF;
+	t->source->detach();
+	set_all_key();
+	/* Those that run now may book still. */
+	synchronize_rcu();
+	free_histograms(timing);
+}
+
+static int switch_on(unsigned int timing, enum osconcepts_timing_level level,
+		     struct netlink_ext_ack *extack)
+{
+	bool all = level == OSCONCEPTS_TIMING_LEVEL_ALL;
+	struct timing *t = &timings[timing];
+	int ret;
+
+	if (t->source->obstacle()) {
+		NL_SET_ERR_MSG(extack, "not possible; timing-get says why");
+		return -EOPNOTSUPP;
+	}
+	ret = make_histograms(timing, all);
+	if (ret) {
+		free_histograms(timing);
+		NL_SET_ERR_MSG(extack, "no memory for the histograms");
+		return ret;
+	}
+	t->level = level;
+	set_all_key();
+	t->since_ns = ktime_get_boottime_ns();
+	ret = t->source->attach(all);
+	if (!ret)
+		return 0;
+	NL_SET_ERR_MSG(extack, "the hooks could not be attached");
+	t->level = OSCONCEPTS_TIMING_LEVEL_OFF;
+	set_all_key();
+	synchronize_rcu();
+	free_histograms(timing);
+	return ret;
+}
+
+/**
+ * osc_timing_find() - a kind of timing by name
+ * @name: of the timing
+ *
+ * Return: an enum osc_timing, or -ENOENT.
+ */
+int osc_timing_find(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < OSC_NR_TIMINGS; i++) {
+		if (!strcmp(timings[i].name, name))
+			return i;
+	}
+	return -ENOENT;
+}
+
+static void get_locked(unsigned int timing, struct osc_timing_view *view)
+{
+	const struct timing *t = &timings[timing];
+
+	memset(view, 0, sizeof(*view));
+	view->name = t->name;
+	view->level = t->level;
+	view->why = t->source->obstacle();
+	if (t->level != OSCONCEPTS_TIMING_LEVEL_OFF) {
+		view->state = OSCONCEPTS_SOURCE_STATE_ON;
+		view->lost = t->source->lost();
+		view->since_ns = t->since_ns;
+	} else {
+		view->state = view->why ? OSCONCEPTS_SOURCE_STATE_UNAVAILABLE :
+					  OSCONCEPTS_SOURCE_STATE_OFF;
+	}
+}
+
+/**
+ * osc_timing_get() - how a kind of timing does
+ * @timing: an enum osc_timing
+ * @view: overwritten
+ *
+ * Context: may sleep.
+ */
+void osc_timing_get(unsigned int timing, struct osc_timing_view *view)
+{
+	mutex_lock(&osc_targets_lock);
+	get_locked(timing, view);
+	mutex_unlock(&osc_targets_lock);
+}
+
+static int set_locked(unsigned int timing, u32 level,
+		      struct netlink_ext_ack *extack)
+{
+	if (!open)
+		return -ENODEV;
+	/* What was measured goes on, if it is asked for again. */
+	if (timings[timing].level == level)
+		return 0;
+	switch_off(timing);
+	if (level == OSCONCEPTS_TIMING_LEVEL_OFF)
+		return 0;
+	return switch_on(timing, level, extack);
+}
+
+/**
+ * osc_timing_set() - switch a kind of timing on or off
+ * @timing: an enum osc_timing
+ * @level: whose events are to be timed; another one than now drops the
+ *	histograms and begins anew
+ * @extack: why not
+ *
+ * Context: may sleep.
+ * Return: 0, -EOPNOTSUPP, -ENOMEM, -ENODEV while the module is being unloaded,
+ * or what attaching the hooks returned. On an error the timing is off.
+ */
+int osc_timing_set(unsigned int timing, u32 level,
+		   struct netlink_ext_ack *extack)
+{
+	int ret;
+
+	mutex_lock(&osc_targets_lock);
+	ret = set_locked(timing, level, extack);
+	mutex_unlock(&osc_targets_lock);
+	return ret;
+}
+
+/**
+ * osc_timing_enter() - make the histograms of a new target
+ * @target: not yet seen by hooks
+ *
+ * Context: may sleep, under the lock of target.c.
+ * Return: 0 or -ENOMEM, with osc_timing_free() to be called either way.
+ */
+int osc_timing_enter(struct osc_target *target)
+{
+	unsigned int i;
+
+	for (i = 0; i < OSC_NR_TIMINGS; i++) {
+		if (timings[i].level == OSCONCEPTS_TIMING_LEVEL_OFF)
+			continue;
+		target->histograms[i] = alloc_histograms(i);
+		if (!target->histograms[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/**
+ * osc_timing_publish() - let the hooks see a target's histograms
+ * @target: with its slot
+ *
+ * Context: under the lock of target.c.
+ */
+void osc_timing_publish(const struct osc_target *target)
+{
+	unsigned int i;
+
+	for (i = 0; i < OSC_NR_TIMINGS; i++) {
+		if (osc_histograms[i])
+			WRITE_ONCE(osc_histograms[i][target->slot],
+				   target->histograms[i]);
+	}
+}
+
+/**
+ * osc_timing_retire() - hide a target's histograms from the hooks
+ * @slot: of the target; hooks that run now may write to them for an RCU grace
+ *	period
+ *
+ * Context: under the lock of target.c.
+ */
+void osc_timing_retire(u16 slot)
+{
+	unsigned int i;
+
+	for (i = 0; i < OSC_NR_TIMINGS; i++) {
+		if (osc_histograms[i])
+			WRITE_ONCE(osc_histograms[i][slot], NULL);
+	}
+}
+
+/**
+ * osc_timing_free() - free a target's histograms
+ * @target: retired an RCU grace period ago, or never published
+ *
+ * Context: any but hard interrupts.
+ */
+void osc_timing_free(struct osc_target *target)
+{
+	unsigned int i;
+
+	for (i = 0; i < OSC_NR_TIMINGS; i++)
+		free_percpu(target->histograms[i]);
+}
+
+static unsigned int timing_of(unsigned int histogram)
+{
+	unsigned int i = 0;
+
+	while (histogram >= timings[i].first + timings[i].nr)
+		i++;
+	return i;
+}
+
+static void sum_up(struct osc_histogram_view *view,
+		   const struct osc_histogram *histogram)
+{
+	unsigned int i;
+
+	view->sum += READ_ONCE(histogram->sum);
+	view->useless += READ_ONCE(histogram->useless);
+	for (i = 0; i < OSC_TIME_SLOTS; i++)
+		view->slots[i] += READ_ONCE(histogram->slots[i]);
+}
+
+static void count_slots(struct osc_histogram_view *view)
+{
+	unsigned int i;
+
+	for (i = 0; i < OSC_TIME_SLOTS; i++) {
+		if (!view->slots[i])
+			continue;
+		if (!view->count)
+			view->first = i;
+		view->count += view->slots[i];
+		view->end = i + 1;
+	}
+}
+
+/**
+ * osc_timing_read() - read a histogram
+ * @target: whose, NULL for the whole system
+ * @histogram: an enum osc_histogram_name
+ * @view: overwritten
+ *
+ * Context: may sleep, under the lock of target.c.
+ * Return: false when none is kept.
+ */
+bool osc_timing_read(const struct osc_target *target, unsigned int histogram,
+		     struct osc_histogram_view *view)
+{
+	unsigned int timing = timing_of(histogram);
+	const struct timing *t = &timings[timing];
+	struct osc_histogram __percpu *histograms;
+	int cpu;
+
+	if (!osc_histograms[timing])
+		return false;
+	histograms = target ? target->histograms[timing] :
+			      osc_histograms[timing][0];
+	if (!histograms)
+		return false;
+	memset(view, 0, sizeof(*view));
+	view->name = osc_histogram_names[histogram];
+	view->has_useless = timing == OSC_TIMING_EPOLL_RETURN;
+	for_each_possible_cpu(cpu)
+		sum_up(view,
+		       per_cpu_ptr(histograms, cpu) + (histogram - t->first));
+	count_slots(view);
+	view->since_ns = t->since_ns;
+	if (target) {
+		view->target = target->id;
+		view->since_ns = max(view->since_ns, target->since_ns);
+	}
+	view->time_ns = ktime_get_boottime_ns();
+	return true;
+}
+
+/* --- the parameter: "sched,fault=all" */
+
+/* As the parameter said before the module was ready to do it. */
+static u32 asked_for[OSC_NR_TIMINGS];
+
+static int parse_level(const char *name, u32 *level)
+{
+	int i = match_string(level_names, ARRAY_SIZE(level_names), name);
+
+	if (i < 0)
+		return -EINVAL;
+	*level = i;
+	return 0;
+}
+
+static int parse_item(char *item, u32 *levels)
+{
+	char *name = strsep(&item, "=");
+	u32 level = OSCONCEPTS_TIMING_LEVEL_TARGETS;
+	int timing = osc_timing_find(name);
+
+	if (timing < 0 || (item && parse_level(item, &level))) {
+		pr_err("time: %s%s%s: not sched, off_cpu, fault, epoll or epoll_return, with =targets, =all or =off\n",
+		       name, item ? "=" : "", item ?: "");
+		return -EINVAL;
+	}
+	levels[timing] = level;
+	return 0;
+}
+
+static int parse_list(const char *text, u32 *levels)
+{
+	char *copy = kstrdup(text, GFP_KERNEL);
+	char *rest, *item;
+	int ret = 0;
+
+	if (!copy)
+		return -ENOMEM;
+	rest = strim(copy);
+	while (!ret && (item = strsep(&rest, ","))) {
+		if (*item)
+			ret = parse_item(item, levels);
+	}
+	kfree(copy);
+	return ret;
+}
+
+static int apply(const u32 *levels)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < OSC_NR_TIMINGS && !ret; i++) {
+		ret = set_locked(i, levels[i], NULL);
+		if (ret)
+			pr_err("time: %s cannot be switched on (error %d)%s%s\n",
+			       timings[i].name, ret,
+			       timings[i].source->obstacle() ? ": " : "",
+			       timings[i].source->obstacle() ?: "");
+	}
+	return ret;
+}
+
+/* What the list does not name is switched off. */
+static int set_time(const char *text, const struct kernel_param *param)
+{
+	u32 levels[OSC_NR_TIMINGS] = {};
+	int ret;
+
+	ret = parse_list(text, levels);
+	if (ret)
+		return ret;
+	mutex_lock(&osc_targets_lock);
+	if (open)
+		ret = apply(levels);
+	else
+		memcpy(asked_for, levels, sizeof(levels));
+	mutex_unlock(&osc_targets_lock);
+	return ret;
+}
+
+static int get_time(char *buffer, const struct kernel_param *param)
+{
+	unsigned int i;
+	int len = 0;
+
+	mutex_lock(&osc_targets_lock);
+	for (i = 0; i < OSC_NR_TIMINGS; i++) {
+		if (timings[i].level == OSCONCEPTS_TIMING_LEVEL_OFF)
+			continue;
+		len += sysfs_emit_at(buffer, len, "%s%s=%s", len ? "," : "",
+				     timings[i].name,
+				     level_names[timings[i].level]);
+	}
+	mutex_unlock(&osc_targets_lock);
+	return len + sysfs_emit_at(buffer, len, "\n");
+}
+
+static const struct kernel_param_ops time_ops = {
+	.set = set_time,
+	.get = get_time,
+};
+module_param_cb(time, &time_ops, NULL, 0644);
+MODULE_PARM_DESC(time, "What to time: sched,off_cpu,fault,epoll,epoll_return");
+
+/**
+ * osc_timing_init() - switch on what the parameter asks for
+ *
+ * Context: may sleep; the sources are attached.
+ * Return: 0 or the error of the one that cannot be, with all switched off.
+ */
+int osc_timing_init(void)
+{
+	int ret;
+
+	osc_clock_init();
+	mutex_lock(&osc_targets_lock);
+	open = true;
+	ret = apply(asked_for);
+	mutex_unlock(&osc_targets_lock);
+	if (ret)
+		osc_timing_exit();
+	return ret;
+}
+
+/**
+ * osc_timing_exit() - switch everything off, for good
+ *
+ * Context: may sleep.
+ */
+void osc_timing_exit(void)
+{
+	unsigned int i;
+
+	mutex_lock(&osc_targets_lock);
+	for (i = 0; i < OSC_NR_TIMINGS; i++)
+		switch_off(i);
+	open = false;
+	mutex_unlock(&osc_targets_lock);
+	osc_fault_time_exit();
+}

@@ -18,10 +18,12 @@ module_load()
 	insmod "$OSC_MODULE" "$@"
 }
 
-# A notification or a dump may hold it for a moment.
+# A notification or a dump may hold it for a moment, and so do timed faults
+# until they are off.
 module_unload()
 {
 	local try
+	echo >/sys/module/osconcepts/parameters/time
 	for try in {1..50}; do
 		module_is_loaded || return 0
 		rmmod osconcepts 2>/tmp/rmmod.err && return 0

@@ -152,6 +152,126 @@ static void reads_a_source_and_names_what_is_new(void **state)
 	assert_int_equal(s.lost, 0);
 }
 
+static void a_source_that_was_silenced_says_so(void **state)
+{
+	struct osc_source s;
+
+	(void)state;
+	begin(OSCONCEPTS_CMD_SOURCE_GET);
+	mnl_attr_put_strz(nlh, OSCONCEPTS_A_SOURCE_NAME, "epoll");
+	mnl_attr_put_u32(nlh, OSCONCEPTS_A_SOURCE_STATE,
+			 OSCONCEPTS_SOURCE_STATE_SILENCED);
+	mnl_attr_put_strz(nlh, OSCONCEPTS_A_SOURCE_WHY, "ftrace_enabled=0");
+	assert_int_equal(osc_module_msg_source(nlh, &s), 0);
+	assert_string_equal(s.state, "silenced");
+	assert_string_equal(s.why, "ftrace_enabled=0");
+}
+
+static void reads_a_timing(void **state)
+{
+	struct osc_timing t;
+
+	(void)state;
+	begin(OSCONCEPTS_CMD_TIMING_GET);
+	mnl_attr_put_strz(nlh, OSCONCEPTS_A_TIMING_NAME, "off_cpu");
+	mnl_attr_put_u32(nlh, OSCONCEPTS_A_TIMING_LEVEL,
+			 OSCONCEPTS_TIMING_LEVEL_ALL);
+	assert_int_equal(osc_module_msg_timing(nlh, &t), -EBADMSG);
+	mnl_attr_put_u32(nlh, OSCONCEPTS_A_TIMING_STATE,
+			 OSCONCEPTS_SOURCE_STATE_ON);
+	mnl_attr_put_u64(nlh, OSCONCEPTS_A_TIMING_LOST, 12);
+	mnl_attr_put_u64(nlh, OSCONCEPTS_A_TIMING_SINCE_NS, 99);
+	assert_int_equal(osc_module_msg_timing(nlh, &t), 0);
+	assert_string_equal(t.name, "off_cpu");
+	assert_int_equal(t.level, OSC_TIMING_ALL);
+	assert_string_equal(t.state, "on");
+	assert_string_equal(t.why, "");
+	assert_int_equal(t.lost, 12);
+	assert_int_equal(t.since_ns, 99);
+}
+
+static void put_histogram(uint32_t sub_bits, uint64_t n, uint32_t first,
+			  size_t length)
+{
+	static const uint64_t slots[OSC_TIMES_SLOTS + 1] = { 3, 0, 4 };
+
+	begin(OSCONCEPTS_CMD_HISTOGRAM_GET);
+	mnl_attr_put_u32(nlh, OSCONCEPTS_A_HISTOGRAM_TARGET, 5);
+	mnl_attr_put_strz(nlh, OSCONCEPTS_A_HISTOGRAM_NAME, "time_slice");
+	mnl_attr_put_strz(nlh, OSCONCEPTS_A_HISTOGRAM_UNIT, "ns");
+	mnl_attr_put_u32(nlh, OSCONCEPTS_A_HISTOGRAM_SUB_BITS, sub_bits);
+	mnl_attr_put_u64(nlh, OSCONCEPTS_A_HISTOGRAM_COUNT, n);
+	mnl_attr_put_u64(nlh, OSCONCEPTS_A_HISTOGRAM_SUM, 7000);
+	mnl_attr_put_u32(nlh, OSCONCEPTS_A_HISTOGRAM_FIRST_SLOT, first);
+	mnl_attr_put(nlh, OSCONCEPTS_A_HISTOGRAM_SLOTS, length, slots);
+	mnl_attr_put_u64(nlh, OSCONCEPTS_A_HISTOGRAM_SINCE_NS, 10);
+	mnl_attr_put_u64(nlh, OSCONCEPTS_A_HISTOGRAM_TIME_NS, 20);
+}
+
+static void reads_a_histogram(void **state)
+{
+	struct osc_histogram h;
+
+	(void)state;
+	put_histogram(2, 7, 60, 24);
+	assert_int_equal(osc_module_msg_histogram(nlh, &h), 0);
+	assert_int_equal(h.target, 5);
+	assert_string_equal(h.name, "time_slice");
+	assert_string_equal(h.unit, "ns");
+	assert_int_equal(h.count, 7);
+	assert_int_equal(h.sum, 7000);
+	assert_int_equal(h.slots[60], 3);
+	assert_int_equal(h.slots[62], 4);
+	assert_false(h.has_useless);
+	assert_int_equal(h.time_ns - h.since_ns, 10);
+	mnl_attr_put_u64(nlh, OSCONCEPTS_A_HISTOGRAM_USELESS, 0);
+	assert_int_equal(osc_module_msg_histogram(nlh, &h), 0);
+	assert_true(h.has_useless);
+	/* The last slot there is. */
+	put_histogram(2, 7, OSC_TIMES_SLOTS - 3, 24);
+	assert_int_equal(osc_module_msg_histogram(nlh, &h), 0);
+	assert_int_equal(h.slots[OSC_TIMES_SLOTS - 1], 4);
+}
+
+static void a_histogram_without_slots_is_empty(void **state)
+{
+	struct osc_histogram h;
+
+	(void)state;
+	begin(OSCONCEPTS_CMD_HISTOGRAM_GET);
+	mnl_attr_put_strz(nlh, OSCONCEPTS_A_HISTOGRAM_NAME, "time_slice");
+	mnl_attr_put_strz(nlh, OSCONCEPTS_A_HISTOGRAM_UNIT, "ns");
+	mnl_attr_put_u32(nlh, OSCONCEPTS_A_HISTOGRAM_SUB_BITS, 2);
+	mnl_attr_put_u64(nlh, OSCONCEPTS_A_HISTOGRAM_COUNT, 0);
+	assert_int_equal(osc_module_msg_histogram(nlh, &h), 0);
+	assert_int_equal(h.target, 0);
+	assert_int_equal(h.count, 0);
+}
+
+static void a_histogram_that_makes_no_sense_is_refused(void **state)
+{
+	struct osc_histogram h;
+
+	(void)state;
+	/* Slots that do not add up, or are no whole numbers. */
+	put_histogram(2, 8, 60, 24);
+	assert_int_equal(osc_module_msg_histogram(nlh, &h), -EBADMSG);
+	put_histogram(2, 7, 60, 28);
+	assert_int_equal(osc_module_msg_histogram(nlh, &h), -EBADMSG);
+	/* Beyond the last slot, by a step and by an overflow. */
+	put_histogram(2, 7, OSC_TIMES_SLOTS - 2, 24);
+	assert_int_equal(osc_module_msg_histogram(nlh, &h), -EBADMSG);
+	put_histogram(2, 7, UINT32_MAX, 24);
+	assert_int_equal(osc_module_msg_histogram(nlh, &h), -EBADMSG);
+	put_histogram(2, 7, 0, (OSC_TIMES_SLOTS + 1) * sizeof(uint64_t));
+	assert_int_equal(osc_module_msg_histogram(nlh, &h), -EBADMSG);
+	/* A width of slots that is not known. */
+	put_histogram(3, 7, 60, 24);
+	assert_int_equal(osc_module_msg_histogram(nlh, &h), -EBADMSG);
+	put_histogram(UINT32_MAX, 7, 60, 24);
+	assert_int_equal(osc_module_msg_histogram(nlh, &h), -EBADMSG);
+}
+
 static void attributes_of_a_newer_module_are_skipped(void **state)
 {
 	struct osc_target t;
@@ -529,6 +649,11 @@ int main(void)
 		cmocka_unit_test(a_counter_that_is_absent_is_not_zero),
 		cmocka_unit_test(totals_of_the_system_have_no_cpu),
 		cmocka_unit_test(reads_a_source_and_names_what_is_new),
+		cmocka_unit_test(a_source_that_was_silenced_says_so),
+		cmocka_unit_test(reads_a_timing),
+		cmocka_unit_test(reads_a_histogram),
+		cmocka_unit_test(a_histogram_without_slots_is_empty),
+		cmocka_unit_test(a_histogram_that_makes_no_sense_is_refused),
 		cmocka_unit_test(attributes_of_a_newer_module_are_skipped),
 		cmocka_unit_test(
 			a_target_without_number_or_counters_is_refused),

@@ -22,16 +22,21 @@ void osc_hist_merge(struct osc_hist *to, const struct osc_hist *from)
 		to->min = from->min;
 }
 
-uint64_t osc_hist_percentile(const struct osc_hist *h, double percent)
+uint64_t osc_hist_rank(uint64_t count, double percent)
 {
 	/* 99.9 is no binary number: its last bit must not cost a rank. */
-	double exact = percent / 100 * (double)h->count * (1 - 1e-12);
-	uint64_t rank = exact < 1 ? 1 : (uint64_t)ceil(exact), seen = 0;
+	double exact = percent / 100 * (double)count * (1 - 1e-12);
+	uint64_t rank = exact < 1 ? 1 : (uint64_t)ceil(exact);
+
+	return rank > count ? count : rank;
+}
+
+uint64_t osc_hist_percentile(const struct osc_hist *h, double percent)
+{
+	uint64_t rank = osc_hist_rank(h->count, percent), seen = 0;
 
 	if (!h->count)
 		return 0;
-	if (rank > h->count)
-		rank = h->count;
 	for (unsigned int i = 0; i < OSC_HIST_NR; i++) {
 		uint64_t upper;
 

@@ -38,6 +38,9 @@ static inline void osc_hist_record(struct osc_hist *h, uint64_t value)
 
 void osc_hist_merge(struct osc_hist *to, const struct osc_hist *from);
 
+/* Which of `count` values in rising order that is, from 1. */
+uint64_t osc_hist_rank(uint64_t count, double percent);
+
 /*
  * The least recorded value that at least `percent` of all values do not
  * exceed, as the upper bound of its slot, never beyond the maximum: 0 to 0.8 %

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/osconcepts.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,6 +118,7 @@ struct list {
 	void *data;
 	size_t n, room, size;
 	int (*parse)(const struct nlmsghdr *nlh, void *out);
+	const uint32_t *target; /* of histograms: only those of this one */
 };
 
 static int append(const struct nlmsghdr *nlh, void *arg)
@@ -149,6 +151,9 @@ static int dump(struct osc_module *m, uint8_t command, struct list *list,
 		struct nlmsghdr *nlh = osc_netlink_begin(m->nl, &m->family,
 							 command, NLM_F_DUMP);
 
+		if (list->target)
+			mnl_attr_put_u32(nlh, OSCONCEPTS_A_HISTOGRAM_TARGET,
+					 *list->target);
 		list->n = 0;
 		ret = osc_netlink_request(m->nl, nlh, append, list, why);
 	}
@@ -158,6 +163,13 @@ static int dump(struct osc_module *m, uint8_t command, struct list *list,
 	list->data = NULL;
 	if (has_gone(m, ret))
 		return gone(what, e);
+	if (ret == -EOPNOTSUPP)
+		return osc_error_set_exit(
+			e, OSC_EXIT_MISSING, EOPNOTSUPP,
+			"cannot list the %s: the module is older than this "
+			"program; try: sudo rmmod osconcepts && sudo insmod "
+			"build/kmod/$(uname -r)/osconcepts.ko",
+			what);
 	if (ret == -EAGAIN)
 		return osc_error_set(e, EAGAIN,
 				     "cannot list the %s: they change faster "
@@ -312,6 +324,88 @@ int osc_module_del(struct osc_module *m, uint32_t id, struct osc_target *out,
 		   struct osc_error *e)
 {
 	return by_id(m, OSCONCEPTS_CMD_TARGET_DEL, "remove", id, out, e);
+}
+
+static int parse_timing(const struct nlmsghdr *nlh, void *out)
+{
+	return osc_module_msg_timing(nlh, out);
+}
+
+static int parse_histogram(const struct nlmsghdr *nlh, void *out)
+{
+	return osc_module_msg_histogram(nlh, out);
+}
+
+int osc_module_timings(struct osc_module *m, struct osc_timing **out, size_t *n,
+		       struct osc_error *e)
+{
+	struct list list = { .size = sizeof(**out), .parse = parse_timing };
+	int ret = dump(m, OSCONCEPTS_CMD_TIMING_GET, &list, "timings", e);
+
+	*out = list.data;
+	*n = ret ? 0 : list.n;
+	return ret;
+}
+
+int osc_module_histograms(struct osc_module *m, const uint32_t *only,
+			  struct osc_histogram **out, size_t *n,
+			  struct osc_error *e)
+{
+	struct list list = { .size = sizeof(**out),
+			     .parse = parse_histogram,
+			     .target = only };
+	int ret = dump(m, OSCONCEPTS_CMD_HISTOGRAM_GET, &list, "histograms", e);
+
+	*out = list.data;
+	*n = ret ? 0 : list.n;
+	return ret;
+}
+
+/* What timing-get says of one that timing-set has refused. */
+static void explain(struct osc_module *m, const char *name,
+		    char why[OSC_NETLINK_WHY_SIZE])
+{
+	struct nlmsghdr *nlh = osc_netlink_begin(m->nl, &m->family,
+						 OSCONCEPTS_CMD_TIMING_GET, 0);
+	struct osc_timing timing;
+	struct one one = { .out = &timing, .parse = parse_timing };
+	char other[OSC_NETLINK_WHY_SIZE];
+
+	mnl_attr_put_strz(nlh, OSCONCEPTS_A_TIMING_NAME, name);
+	if (!ask(m, nlh, &one, other) && timing.why[0])
+		snprintf(why, OSC_NETLINK_WHY_SIZE, "unavailable here: %.200s",
+			 timing.why);
+}
+
+int osc_module_timing_set(struct osc_module *m, const char *name,
+			  enum osc_timing_level level, struct osc_timing *out,
+			  struct osc_error *e)
+{
+	struct nlmsghdr *nlh = osc_netlink_begin(m->nl, &m->family,
+						 OSCONCEPTS_CMD_TIMING_SET, 0);
+	struct osc_timing timing;
+	struct one one = { .out = &timing, .parse = parse_timing };
+	char why[OSC_NETLINK_WHY_SIZE];
+	int ret;
+
+	mnl_attr_put_strz(nlh, OSCONCEPTS_A_TIMING_NAME, name);
+	mnl_attr_put_u32(nlh, OSCONCEPTS_A_TIMING_LEVEL, level);
+	ret = ask(m, nlh, &one, why);
+	if (has_gone(m, ret))
+		return gone("timings", e);
+	if (ret == -EOPNOTSUPP)
+		explain(m, name, why);
+	if (ret)
+		return osc_error_set_exit(
+			e,
+			ret == -EPERM || ret == -EOPNOTSUPP ? OSC_EXIT_MISSING :
+							      OSC_EXIT_FAILED,
+			-ret, "cannot switch the timing %s to %s: %s%s", name,
+			osc_timing_level_name(level), why,
+			ret == -EPERM ? "; try sudo" : "");
+	if (out)
+		*out = timing;
+	return 0;
 }
 
 int osc_module_subscribe(struct osc_module *m, struct osc_error *e)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * module.h - what the osconcepts kernel module says over generic netlink
- * (Documentation/netlink/specs/osconcepts.yaml): its sources, totals, targets
- * and notifications. counters.h is the same without what /proc cannot give.
+ * (Documentation/netlink/specs/osconcepts.yaml): its sources, totals, targets,
+ * timings and notifications. counters.h is the same without what /proc cannot give.
  */
 #ifndef OSC_LIB_MODULE_H
 #define OSC_LIB_MODULE_H
 
 #include "lib/counters.h"
+#include "lib/timings.h"
 
 struct osc_module; /* an open connection; targets bound to it end with it */
 
@@ -23,7 +24,7 @@ int osc_module_missing(const char *what, struct osc_error *e);
 
 struct osc_source {
 	char name[16]; /* sched, fault, epoll */
-	const char *state; /* unavailable, off, on */
+	const char *state; /* unavailable, off, on, silenced */
 	const char *via; /* how it counts */
 	char why[256]; /* "" when there is nothing to say */
 	uint64_t hits, lost;
@@ -54,6 +55,23 @@ int osc_module_del(struct osc_module *m, uint32_t id, struct osc_target *out,
 		   struct osc_error *e);
 int osc_module_targets(struct osc_module *m, struct osc_target **out, size_t *n,
 		       struct osc_error *e);
+
+int osc_module_timings(struct osc_module *m, struct osc_timing **out, size_t *n,
+		       struct osc_error *e);
+/*
+ * Another level than now drops what was measured. Without the right, or where
+ * it is not possible, an error with OSC_EXIT_MISSING. out may be NULL.
+ */
+int osc_module_timing_set(struct osc_module *m, const char *name,
+			  enum osc_timing_level level, struct osc_timing *out,
+			  struct osc_error *e);
+
+/* All that are kept and that we may see; of one target (0: of the whole
+ * system) where `only` is not NULL.
+ */
+int osc_module_histograms(struct osc_module *m, const uint32_t *only,
+			  struct osc_histogram **out, size_t *n,
+			  struct osc_error *e);
 
 struct osc_event {
 	enum osc_event_kind {

@@ -15,6 +15,11 @@
 _Static_assert(OSC_WATCH_BOUND == OSCONCEPTS_TARGET_FLAGS_BOUND &&
 		       OSC_WATCH_NO_FOLLOW == OSCONCEPTS_TARGET_FLAGS_NO_FOLLOW,
 	       "our flags are handed to the module as they are");
+_Static_assert((int)OSC_TIMING_OFF == (int)OSCONCEPTS_TIMING_LEVEL_OFF &&
+		       (int)OSC_TIMING_TARGETS ==
+			       (int)OSCONCEPTS_TIMING_LEVEL_TARGETS &&
+		       (int)OSC_TIMING_ALL == (int)OSCONCEPTS_TIMING_LEVEL_ALL,
+	       "our levels are handed to the module as they are");
 
 static const enum mnl_attr_data_type counter_types[OSCONCEPTS_A_COUNTERS_MAX +
 						   1] = {
@@ -74,6 +79,29 @@ static const enum mnl_attr_data_type target_types[OSCONCEPTS_A_TARGET_MAX + 1] =
 	[OSCONCEPTS_A_TARGET_SINCE_NS] = MNL_TYPE_U64,
 	[OSCONCEPTS_A_TARGET_TIME_NS] = MNL_TYPE_U64,
 };
+
+static const enum mnl_attr_data_type timing_types[OSCONCEPTS_A_TIMING_MAX + 1] = {
+	[OSCONCEPTS_A_TIMING_NAME] = MNL_TYPE_NUL_STRING,
+	[OSCONCEPTS_A_TIMING_LEVEL] = MNL_TYPE_U32,
+	[OSCONCEPTS_A_TIMING_STATE] = MNL_TYPE_U32,
+	[OSCONCEPTS_A_TIMING_WHY] = MNL_TYPE_NUL_STRING,
+	[OSCONCEPTS_A_TIMING_LOST] = MNL_TYPE_U64,
+	[OSCONCEPTS_A_TIMING_SINCE_NS] = MNL_TYPE_U64,
+};
+
+static const enum mnl_attr_data_type
+	histogram_types[OSCONCEPTS_A_HISTOGRAM_MAX + 1] = {
+		[OSCONCEPTS_A_HISTOGRAM_TARGET] = MNL_TYPE_U32,
+		[OSCONCEPTS_A_HISTOGRAM_NAME] = MNL_TYPE_NUL_STRING,
+		[OSCONCEPTS_A_HISTOGRAM_UNIT] = MNL_TYPE_NUL_STRING,
+		[OSCONCEPTS_A_HISTOGRAM_SUB_BITS] = MNL_TYPE_U32,
+		[OSCONCEPTS_A_HISTOGRAM_COUNT] = MNL_TYPE_U64,
+		[OSCONCEPTS_A_HISTOGRAM_SUM] = MNL_TYPE_U64,
+		[OSCONCEPTS_A_HISTOGRAM_USELESS] = MNL_TYPE_U64,
+		[OSCONCEPTS_A_HISTOGRAM_FIRST_SLOT] = MNL_TYPE_U32,
+		[OSCONCEPTS_A_HISTOGRAM_SINCE_NS] = MNL_TYPE_U64,
+		[OSCONCEPTS_A_HISTOGRAM_TIME_NS] = MNL_TYPE_U64,
+	};
 
 static int attributes(const struct nlmsghdr *nlh,
 		      const enum mnl_attr_data_type *types, uint16_t max,
@@ -153,13 +181,21 @@ static int take_counters(const struct nlattr *nest, struct osc_counts *out)
 	return 0;
 }
 
-int osc_module_msg_source(const struct nlmsghdr *nlh, struct osc_source *out)
+static const char *state_name(uint32_t state)
 {
 	static const char *const states[] = {
 		[OSCONCEPTS_SOURCE_STATE_UNAVAILABLE] = "unavailable",
 		[OSCONCEPTS_SOURCE_STATE_OFF] = "off",
 		[OSCONCEPTS_SOURCE_STATE_ON] = "on",
+		[OSCONCEPTS_SOURCE_STATE_SILENCED] = "silenced",
 	};
+
+	return state < sizeof(states) / sizeof(*states) ? states[state] :
+							  "unknown";
+}
+
+int osc_module_msg_source(const struct nlmsghdr *nlh, struct osc_source *out)
+{
 	static const char *const vias[] = {
 		[OSCONCEPTS_VIA_NOTHING] = "nothing",
 		[OSCONCEPTS_VIA_FIELDS] = "fields",
@@ -170,19 +206,17 @@ int osc_module_msg_source(const struct nlmsghdr *nlh, struct osc_source *out)
 	};
 	const struct nlattr *table[OSCONCEPTS_A_SOURCE_MAX + 1];
 	int ret = attributes(nlh, source_types, OSCONCEPTS_A_SOURCE_MAX, table);
-	uint32_t state, via;
+	uint32_t via;
 
 	if (ret)
 		return ret;
 	if (!table[OSCONCEPTS_A_SOURCE_NAME] ||
 	    !table[OSCONCEPTS_A_SOURCE_STATE])
 		return -EBADMSG;
-	state = mnl_attr_get_u32(table[OSCONCEPTS_A_SOURCE_STATE]);
 	via = u32_or_0(table[OSCONCEPTS_A_SOURCE_VIA]);
 	*out = (struct osc_source){
-		.state = state < sizeof(states) / sizeof(*states) ?
-				 states[state] :
-				 "unknown",
+		.state = state_name(
+			mnl_attr_get_u32(table[OSCONCEPTS_A_SOURCE_STATE])),
 		.via = via < sizeof(vias) / sizeof(*vias) ? vias[via] :
 							    "unknown",
 		.hits = u64_or_0(table[OSCONCEPTS_A_SOURCE_HITS]),
@@ -242,6 +276,86 @@ int osc_module_msg_target(const struct nlmsghdr *nlh, struct osc_target *out)
 	copy_text(out->comm, sizeof(out->comm),
 		  table[OSCONCEPTS_A_TARGET_COMM]);
 	return take_counters(table[OSCONCEPTS_A_TARGET_COUNTERS], &out->counts);
+}
+
+int osc_module_msg_timing(const struct nlmsghdr *nlh, struct osc_timing *out)
+{
+	const struct nlattr *table[OSCONCEPTS_A_TIMING_MAX + 1];
+	int ret = attributes(nlh, timing_types, OSCONCEPTS_A_TIMING_MAX, table);
+
+	if (ret)
+		return ret;
+	if (!table[OSCONCEPTS_A_TIMING_NAME] ||
+	    !table[OSCONCEPTS_A_TIMING_LEVEL] ||
+	    !table[OSCONCEPTS_A_TIMING_STATE])
+		return -EBADMSG;
+	*out = (struct osc_timing){
+		.level = mnl_attr_get_u32(table[OSCONCEPTS_A_TIMING_LEVEL]),
+		.state = state_name(
+			mnl_attr_get_u32(table[OSCONCEPTS_A_TIMING_STATE])),
+		.lost = u64_or_0(table[OSCONCEPTS_A_TIMING_LOST]),
+		.since_ns = u64_or_0(table[OSCONCEPTS_A_TIMING_SINCE_NS]),
+	};
+	copy_text(out->name, sizeof(out->name),
+		  table[OSCONCEPTS_A_TIMING_NAME]);
+	copy_text(out->why, sizeof(out->why), table[OSCONCEPTS_A_TIMING_WHY]);
+	return 0;
+}
+
+/* The slots must be whole, be some that there are, and add up to the count. */
+static int take_slots(const struct nlattr *slots, uint32_t first,
+		      struct osc_histogram *out)
+{
+	size_t length = slots ? mnl_attr_get_payload_len(slots) : 0;
+	size_t n = length / sizeof(*out->slots);
+	uint64_t count = 0;
+
+	if (length % sizeof(*out->slots) ||
+	    n > (size_t)OSC_HIST_SLOTS(out->sub_bits) ||
+	    first > OSC_HIST_SLOTS(out->sub_bits) - n)
+		return -EBADMSG;
+	if (n)
+		memcpy(out->slots + first, mnl_attr_get_payload(slots), length);
+	for (size_t i = 0; i < n; i++)
+		count += out->slots[first + i];
+	return count == out->count ? 0 : -EBADMSG;
+}
+
+int osc_module_msg_histogram(const struct nlmsghdr *nlh,
+			     struct osc_histogram *out)
+{
+	const struct nlattr *table[OSCONCEPTS_A_HISTOGRAM_MAX + 1];
+	int ret = attributes(nlh, histogram_types, OSCONCEPTS_A_HISTOGRAM_MAX,
+			     table);
+
+	if (ret)
+		return ret;
+	if (!table[OSCONCEPTS_A_HISTOGRAM_NAME] ||
+	    !table[OSCONCEPTS_A_HISTOGRAM_UNIT] ||
+	    !table[OSCONCEPTS_A_HISTOGRAM_SUB_BITS] ||
+	    !table[OSCONCEPTS_A_HISTOGRAM_COUNT])
+		return -EBADMSG;
+	*out = (struct osc_histogram){
+		.target = u32_or_0(table[OSCONCEPTS_A_HISTOGRAM_TARGET]),
+		.sub_bits = mnl_attr_get_u32(
+			table[OSCONCEPTS_A_HISTOGRAM_SUB_BITS]),
+		.count = mnl_attr_get_u64(table[OSCONCEPTS_A_HISTOGRAM_COUNT]),
+		.sum = u64_or_0(table[OSCONCEPTS_A_HISTOGRAM_SUM]),
+		.has_useless = table[OSCONCEPTS_A_HISTOGRAM_USELESS],
+		.useless = u64_or_0(table[OSCONCEPTS_A_HISTOGRAM_USELESS]),
+		.since_ns = u64_or_0(table[OSCONCEPTS_A_HISTOGRAM_SINCE_NS]),
+		.time_ns = u64_or_0(table[OSCONCEPTS_A_HISTOGRAM_TIME_NS]),
+	};
+	copy_text(out->name, sizeof(out->name),
+		  table[OSCONCEPTS_A_HISTOGRAM_NAME]);
+	copy_text(out->unit, sizeof(out->unit),
+		  table[OSCONCEPTS_A_HISTOGRAM_UNIT]);
+	/* Finer slots than we have room for are not ours to guess. */
+	if (out->sub_bits > OSC_TIMES_SUB_BITS_MAX)
+		return -EBADMSG;
+	return take_slots(table[OSCONCEPTS_A_HISTOGRAM_SLOTS],
+			  u32_or_0(table[OSCONCEPTS_A_HISTOGRAM_FIRST_SLOT]),
+			  out);
 }
 
 int osc_module_msg_event(const struct nlmsghdr *nlh, struct osc_event *out)

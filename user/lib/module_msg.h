@@ -16,6 +16,10 @@ int osc_module_msg_source(const struct nlmsghdr *nlh, struct osc_source *out);
 int osc_module_msg_totals(const struct nlmsghdr *nlh,
 			  struct osc_cpu_counts *out);
 int osc_module_msg_target(const struct nlmsghdr *nlh, struct osc_target *out);
+int osc_module_msg_timing(const struct nlmsghdr *nlh, struct osc_timing *out);
+/* Slots that do not add up to the count are refused, too. */
+int osc_module_msg_histogram(const struct nlmsghdr *nlh,
+			     struct osc_histogram *out);
 /* 1 for a notification of a newer module, to be skipped. */
 int osc_module_msg_event(const struct nlmsghdr *nlh, struct osc_event *out);
 

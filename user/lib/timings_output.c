@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/timings_output.h"
+
+#include <langinfo.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/output.h"
+#include "lib/parse.h"
+
+#define COLUMNS_DEFAULT 80
+#define COLUMNS_MIN 60
+#define COLUMNS_MAX 200
+#define ROWS_MAX 24
+/* "   1.02 ms ..  1.28 ms  123,456,789 |" before each bar. */
+#define LABEL 38
+
+static const double percents[] = { 50, 90, 99, 99.9 };
+#define NR_PERCENTS (sizeof(percents) / sizeof(*percents))
+
+static unsigned int width_of(FILE *out)
+{
+	const char *columns = getenv("COLUMNS");
+	struct winsize size;
+	uint64_t typed;
+
+	if (!ioctl(fileno(out), TIOCGWINSZ, &size) && size.ws_col)
+		return size.ws_col;
+	if (columns &&
+	    !osc_parse_u64("COLUMNS", columns, 1, UINT16_MAX, &typed, NULL))
+		return (unsigned int)typed;
+	return COLUMNS_DEFAULT;
+}
+
+struct osc_bars osc_bars_for(FILE *out)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+	bool dumb = !term || !strcmp(term, "dumb");
+
+	return (struct osc_bars){
+		.columns = width_of(out),
+		.utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8"),
+		.color = isatty(fileno(out)) && !dumb &&
+			 !(no_color && *no_color),
+	};
+}
+
+char *osc_format_ns(double ns, char *buf, size_t size)
+{
+	static const struct {
+		double ns;
+		const char *name;
+	} units[] = { { 1e9, "s" }, { 1e6, "ms" }, { 1e3, "us" }, { 1, "ns" } };
+	size_t i = 0;
+	double value;
+
+	/* What would be rounded to 1000 of a unit is 1 of the next. */
+	while (i < 3 && ns < units[i].ns * 0.9995)
+		i++;
+	value = ns / units[i].ns;
+	snprintf(buf, size, "%.*f %s",
+		 i == 3 && value == (double)(uint64_t)value ? 0 :
+		 value >= 99.95				    ? 0 :
+		 value >= 9.995				    ? 1 :
+							      2,
+		 value, units[i].name);
+	return buf;
+}
+
+/* The first value behind a slot; a double, for the last one has no integer. */
+static double end_of(unsigned int slot, unsigned int sub_bits)
+{
+	return (double)osc_hist_upper(slot, sub_bits) + 1;
+}
+
+/* "p99 1.02 ms .. 1.28 ms": as wide as the slot, for no more is known. */
+static void print_percentile(const struct osc_histogram *h, double percent,
+			     const char *dots, FILE *out)
+{
+	unsigned int slot = (unsigned int)osc_histogram_percentile(h, percent);
+	uint64_t lower = osc_hist_lower(slot, h->sub_bits);
+	char from[24], to[24];
+
+	osc_format_ns((double)lower, from, sizeof(from));
+	if (osc_hist_upper(slot, h->sub_bits) == lower)
+		fprintf(out, "p%g %s", percent, from);
+	else
+		fprintf(out, "p%g %s %s %s", percent, from, dots,
+			osc_format_ns(end_of(slot, h->sub_bits), to,
+				      sizeof(to)));
+}
+
+static void print_head(const struct osc_histogram *h, const char *whose,
+		       FILE *out)
+{
+	double span = (double)(h->time_ns - h->since_ns) / OSC_NS_PER_S;
+	const char *meaning = osc_histogram_meaning(h->name);
+	char count[32], useless[32];
+
+	fprintf(out, "%s of %s", h->name, whose);
+	if (meaning)
+		fprintf(out, ": %s", meaning);
+	fprintf(out, "\n  %s events in %.3g s",
+		osc_format_count(h->count, count, sizeof(count)), span);
+	if (h->has_useless)
+		fprintf(out, ", and %s useless wakeups",
+			osc_format_count(h->useless, useless, sizeof(useless)));
+}
+
+static void print_summary(const struct osc_histogram *h, const char *dots,
+			  FILE *out)
+{
+	char mean[24], sum[24];
+
+	fprintf(out, ", mean %s, sum %s\n",
+		osc_format_ns((double)h->sum / (double)h->count, mean,
+			      sizeof(mean)),
+		osc_format_ns((double)h->sum, sum, sizeof(sum)));
+	/* Two a line, for each may take 25 columns. */
+	for (size_t i = 0; i < NR_PERCENTS; i++) {
+		fputs(i % 2 ? ",  " : "  ", out);
+		print_percentile(h, percents[i], dots, out);
+		if (i % 2)
+			fputc('\n', out);
+	}
+}
+
+/* Rows of 2^shift slots each. */
+struct rows {
+	unsigned int shift, first, last; /* row numbers */
+	uint64_t most;
+};
+
+static uint64_t row_count(const struct osc_histogram *h, unsigned int shift,
+			  unsigned int row)
+{
+	uint64_t count = 0;
+
+	for (unsigned int i = row << shift; i < (row + 1) << shift; i++)
+		count += h->slots[i];
+	return count;
+}
+
+static struct rows make_rows(const struct osc_histogram *h)
+{
+	struct rows r = { 0 };
+	unsigned int first = 0, last = OSC_HIST_SLOTS(h->sub_bits) - 1;
+
+	while (!h->slots[first])
+		first++;
+	while (!h->slots[last])
+		last--;
+	while (r.shift < h->sub_bits &&
+	       (last >> r.shift) - (first >> r.shift) >= ROWS_MAX)
+		r.shift++;
+	r.first = first >> r.shift;
+	r.last = last >> r.shift;
+	for (unsigned int row = r.first; row <= r.last; row++) {
+		uint64_t count = row_count(h, r.shift, row);
+
+		if (count > r.most)
+			r.most = count;
+	}
+	return r;
+}
+
+/* In eighths of a column, or in whole ones; something is never drawn as 0. */
+static void draw_bar(uint64_t count, uint64_t most, unsigned int columns,
+		     const struct osc_bars *bars, FILE *out)
+{
+	static const char *const blocks[] = { "█", "▏", "▎", "▍",
+					      "▌", "▋", "▊", "▉" };
+	unsigned int parts = bars->utf8 ? 8 : 1;
+	unsigned int length =
+		(unsigned int)((double)count / (double)most * columns * parts);
+
+	if (!length)
+		length = 1;
+	fputs(bars->color ? "\033[36m" : "", out);
+	for (unsigned int i = 0; i < length / parts; i++)
+		fputs(bars->utf8 ? blocks[0] : "#", out);
+	if (length % parts)
+		fputs(blocks[length % parts], out);
+	fputs(bars->color ? "\033[0m" : "", out);
+}
+
+static unsigned int bar_columns(const struct osc_bars *bars)
+{
+	unsigned int columns = bars->columns;
+
+	columns = columns < COLUMNS_MIN ? COLUMNS_MIN :
+		  columns > COLUMNS_MAX ? COLUMNS_MAX :
+					  columns;
+	return columns - LABEL;
+}
+
+static void draw_row(const struct osc_histogram *h, const struct rows *r,
+		     unsigned int row, const struct osc_bars *bars,
+		     const char *dots, FILE *out)
+{
+	unsigned int from = row << r->shift, to = ((row + 1) << r->shift) - 1;
+	uint64_t n = row_count(h, r->shift, row);
+	char lower[24], upper[24], count[32];
+
+	fprintf(out, "%9s %s %9s %12s |",
+		osc_format_ns((double)osc_hist_lower(from, h->sub_bits), lower,
+			      sizeof(lower)),
+		dots,
+		osc_format_ns(end_of(to, h->sub_bits), upper, sizeof(upper)),
+		osc_format_count(n, count, sizeof(count)));
+	if (n)
+		draw_bar(n, r->most, bar_columns(bars), bars, out);
+	fputc('\n', out);
+}
+
+void osc_histogram_draw(const struct osc_histogram *h, const char *whose,
+			const struct osc_bars *bars, FILE *out)
+{
+	const char *dots = bars->utf8 ? "…" : "..";
+	struct rows rows;
+
+	print_head(h, whose, out);
+	if (!h->count) {
+		fputc('\n', out);
+		return;
+	}
+	print_summary(h, dots, out);
+	rows = make_rows(h);
+	for (unsigned int row = rows.first; row <= rows.last; row++)
+		draw_row(h, &rows, row, bars, dots, out);
+}
+
+/* Values beyond 2^63 are no integers of JSON. */
+static json_t *number(uint64_t value)
+{
+	return value <= INT64_MAX ? json_integer((json_int_t)value) :
+				    json_real((double)value);
+}
+
+static json_t *percentiles_json(const struct osc_histogram *h)
+{
+	json_t *list = json_array();
+	int failed = !list;
+
+	for (size_t i = 0; h->count && i < NR_PERCENTS && !failed; i++) {
+		unsigned int slot =
+			(unsigned int)osc_histogram_percentile(h, percents[i]);
+
+		failed = json_array_append_new(
+			list,
+			json_pack("{s:f, s:o, s:o}", "percent", percents[i],
+				  "lower",
+				  number(osc_hist_lower(slot, h->sub_bits)),
+				  "upper",
+				  number(osc_hist_upper(slot, h->sub_bits))));
+	}
+	if (!failed)
+		return list;
+	json_decref(list);
+	return NULL;
+}
+
+static json_t *slots_json(const struct osc_histogram *h)
+{
+	json_t *list = json_array();
+	int failed = !list;
+
+	for (unsigned int i = 0; i < OSC_TIMES_SLOTS && !failed; i++) {
+		if (h->slots[i])
+			failed = json_array_append_new(
+				list,
+				json_pack(
+					"{s:o, s:o, s:o}", "lower",
+					number(osc_hist_lower(i, h->sub_bits)),
+					"upper",
+					number(osc_hist_upper(i, h->sub_bits)),
+					"count", number(h->slots[i])));
+	}
+	if (!failed)
+		return list;
+	json_decref(list);
+	return NULL;
+}
+
+json_t *osc_histogram_json(const struct osc_histogram *h)
+{
+	const struct osc_timing_kind *kind = osc_timing_kind_of(h->name);
+
+	return json_pack(
+		"{s:o, s:o, s:o, s:I, s:f, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"name", osc_json_text(h->name), "timing",
+		kind ? json_string(kind->name) : json_null(), "unit",
+		osc_json_text(h->unit), "sub_bits", (json_int_t)h->sub_bits,
+		"span_s", (double)(h->time_ns - h->since_ns) / OSC_NS_PER_S,
+		"count", number(h->count), "sum", number(h->sum), "mean",
+		h->count ? json_real((double)h->sum / (double)h->count) :
+			   json_null(),
+		"useless", h->has_useless ? number(h->useless) : json_null(),
+		"percentiles", percentiles_json(h), "slots", slots_json(h));
+}
+
+json_t *osc_timing_json(const struct osc_timing *t)
+{
+	return json_pack("{s:o, s:s, s:s, s:o, s:o}", "name",
+			 osc_json_text(t->name), "level",
+			 osc_timing_level_name(t->level), "state", t->state,
+			 "lost", number(t->lost), "why",
+			 t->why[0] ? osc_json_text(t->why) : json_null());
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* timings_output.h - histograms of the module drawn as bars, and as JSON. */
+#ifndef OSC_LIB_TIMINGS_OUTPUT_H
+#define OSC_LIB_TIMINGS_OUTPUT_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "lib/timings.h"
+
+struct osc_bars {
+	unsigned int columns; /* no line is wider, from 60 up */
+	bool utf8; /* blocks of an eighth; else '#' */
+	bool color;
+};
+
+/* As the stream deserves: its width, the locale's letters, NO_COLOR. */
+struct osc_bars osc_bars_for(FILE *out);
+
+/*
+ * A line of what it is, one of mean and percentiles, and a bar for each slot.
+ * Where these would be too many, two slots or all of a power of two share one.
+ * whose is "the whole system" or names the target. Errors stay in the stream.
+ */
+void osc_histogram_draw(const struct osc_histogram *h, const char *whose,
+			const struct osc_bars *bars, FILE *out);
+
+/* "1.02 ms": three digits, ns to s. buf is at least 16 bytes; returns it. */
+char *osc_format_ns(double ns, char *buf, size_t size);
+
+/*
+ * {name, timing, unit, sub_bits, span_s, count, sum, mean, useless,
+ * percentiles: [{percent, lower, upper}], slots: [{lower, upper, count}]}:
+ * bounds belong to the slot; mean is null when nothing was recorded. NULL
+ * without memory, as the next.
+ */
+json_t *osc_histogram_json(const struct osc_histogram *h);
+
+/* {name, level, state, lost, why} */
+json_t *osc_timing_json(const struct osc_timing *t);
+
+#endif

@@ -39,5 +39,7 @@ int cmd_watch(int argc, char **argv);
 int cmd_monitor(int argc, char **argv);
 int cmd_targets(int argc, char **argv);
 int cmd_sources(int argc, char **argv);
+int cmd_hist(int argc, char **argv);
+int cmd_timings(int argc, char **argv);
 
 #endif

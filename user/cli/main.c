@@ -17,6 +17,8 @@ static const struct osc_command commands[] = {
 	{ "monitor", "print notifications as they come", cmd_monitor },
 	{ "targets", "list and change what the module watches", cmd_targets },
 	{ "sources", "show what the module counts, and how", cmd_sources },
+	{ "hist", "show how long it took, as histograms", cmd_hist },
+	{ "timings", "show and switch what the module times", cmd_timings },
 	{ NULL, NULL, NULL },
 };
 

@@ -10,6 +10,8 @@ declare -gA _osconcepts_options=(
 	[monitor]='--json --help'
 	[targets]='--no-follow --json --help'
 	[sources]='--json --help'
+	[hist]='--target --source --duration --interval --time --json --help'
+	[timings]='--json --help'
 	[serve]='--model --port --address --workers --max-connections
 		--backlog --cpus --header-timeout --idle-timeout
 		--write-timeout --grace --max-header --max-body --account
@@ -29,6 +31,7 @@ declare -gA _osconcepts_options=(
 declare -gA _osconcepts_values=(
 	[stat]='-p --pid -d --duration -I --interval -o --output --source'
 	[watch]='-p --pid -i --interval -n --count --source'
+	[hist]='-t --target --source -d --duration -I --interval -T --time'
 	[serve]='-m --model -p --port -a --address -w --workers
 		--max-connections --backlog --cpus --header-timeout
 		--idle-timeout --write-timeout --grace --max-header
@@ -42,6 +45,13 @@ declare -gA _osconcepts_values=(
 		--server-cpus --client-cpus --socket --json --html'
 	[osconceptsd]='--socket --group --counters --osconcepts --client-fd'
 )
+
+_osconcepts_timings='sched off_cpu fault epoll epoll_return'
+
+_osconcepts_targets()
+{
+	osconcepts targets 2>/dev/null | awk 'NR > 1 { print $1 }'
+}
 
 _osconcepts_words()
 {
@@ -57,7 +67,14 @@ _osconcepts_value()
 	-p | --pid)
 		[[ $2 != stat && $2 != watch ]] ||
 			_osconcepts_words "$(cd /proc && echo [0-9]*)" ;;
-	--source | --counters) _osconcepts_words 'auto module procfs' ;;
+	--source | --counters)
+		if [[ $2 == hist ]]; then
+			_osconcepts_words "$_osconcepts_timings"
+		else
+			_osconcepts_words 'auto module procfs'
+		fi ;;
+	-T | --time) _osconcepts_words "$_osconcepts_timings" ;;
+	--target) _osconcepts_words "system $(_osconcepts_targets)" ;;
 	-m | --model) _osconcepts_words 'fork thread epoll' ;;
 	--models) _osconcepts_words 'fork thread epoll fork,thread,epoll' ;;
 	--modes) _osconcepts_words 'keepalive close keepalive,close' ;;
@@ -80,8 +97,13 @@ _osconcepts_argument()
 		targets) _osconcepts_words 'list add show del' ;;
 		add) _osconcepts_words "$(cd /proc && echo [0-9]*)" ;;
 		show | del)
-			_osconcepts_words "$(osconcepts targets 2>/dev/null |
-				awk 'NR > 1 { print $1 }')" ;;
+			_osconcepts_words "$(_osconcepts_targets)" ;;
+		esac ;;
+	timings)
+		# Bash takes the equals sign as a word of its own.
+		case $prev$cur in
+		*=*) cur=${cur#=} _osconcepts_words 'off targets all' ;;
+		*) _osconcepts_words "$_osconcepts_timings" ;;
 		esac ;;
 	load)
 		_osconcepts_words 'http://127.0.0.1:8080/' ;;
@@ -117,7 +139,7 @@ _osconcepts()
 	if [[ ${COMP_WORDS[0]##*/} != osconceptsd ]]; then
 		if ((COMP_CWORD == 1)); then
 			_osconcepts_words 'stat watch monitor targets sources
-				serve load compare --help --version'
+				hist timings serve load compare --help --version'
 			return
 		fi
 		command=${COMP_WORDS[1]}

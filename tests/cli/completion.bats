@@ -63,6 +63,11 @@ long_options()
 	[[ $(complete_line osconceptsd --counters p) == procfs ]]
 	complete_line osconcepts stat -p '' | grep -qx 1
 	complete_line osconcepts targets '' | grep -qx add
+	[[ $(complete_line osconcepts hist --source f) == fault ]]
+	[[ $(complete_line osconcepts hist -T off) == off_cpu ]]
+	[[ $(complete_line osconcepts timings sch) == sched ]]
+	[[ $(complete_line osconcepts timings sched = t) == targets ]]
+	[[ $(complete_line osconcepts timings sched =) == $'all\noff\ntargets' ]]
 }
 
 @test "a file is completed after --output" {

@@ -104,6 +104,9 @@ kunit: ## run the module's KUnit suites under user-mode Linux
 vm-test: ## run the guest tests on both kernels
 	scripts/test --only vm-6.1 --only vm-6.12
 
+test-debug: ## run the guest tests on an instrumented kernel (built once: 15 min)
+	OSC_DEBUG_ALL=1 scripts/test --only debug
+
 module: ## build the module for KDIR, by default the running kernel's headers
 	BUILD=$(BUILD) scripts/module $(KDIR)
 
@@ -147,5 +150,5 @@ clean: ## remove what was built (the download cache outside the checkout stays)
 	rm -rf build $(BUILD)
 
 .PHONY: demo module modules-all
-.PHONY: all unit-programs vm-tests test check unit kunit vm-test help clean
+.PHONY: all unit-programs vm-tests test check unit kunit vm-test test-debug help clean
 .DELETE_ON_ERROR:

@@ -22,6 +22,7 @@
 #include "lib/nl.h"
 #include "lib/nl_time.h"
 #include "lib/tap.h"
+#include "lib/watch.h"
 
 #define DEBUGFS "/sys/kernel/debug/"
 /* No operation of ours makes as many allocations. */
@@ -31,7 +32,7 @@
 /* What an operation needs, and what it may leave for its clean(). */
 struct state {
 	struct nl nl;
-	pid_t victim;
+	pid_t watched, victim;
 	struct target fixed, added;
 };
 
@@ -409,7 +410,11 @@ static const struct operation operations[] = {
 	{ "timing-get", connect_family, get_timing, disconnect },
 	{ "histogram-get, dump", connect_family, dump_histograms, disconnect },
 	{ "read /proc/osconcepts", NULL, read_proc, NULL },
-	{ "fork", NULL, fork_watched, NULL },
+};
+
+static const struct operation watched_fork = {
+	.name = "a watched fork",
+	.run = fork_watched,
 };
 
 static pid_t sleeper(void)
@@ -424,6 +429,12 @@ static pid_t sleeper(void)
 			pause();
 	}
 	return pid;
+}
+
+static void put_down(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
 }
 
 int main(void)
@@ -445,15 +456,18 @@ int main(void)
 		tap_bail("OSC_FAULT_STEP is no number from 1 up");
 	}
 	arm();
-	state.victim = sleeper();
 	test_load(&state);
+	state.watched = sleeper();
+	state.victim = sleeper();
 	nl_open(&owner);
-	if (nl_target_add(&owner, getpid(), 0, &state.fixed))
-		tap_bail("the target cannot be added");
+	watch_add(&owner, state.watched, 0, &state.fixed);
 	for (size_t i = 0; i < sizeof(operations) / sizeof(*operations); i++)
 		fail_each(&operations[i], &state);
+	/* Only now: our children belong to it too. */
+	watch_add(&owner, getpid(), 0, &state.added);
+	fail_each(&watched_fork, &state);
 	nl_close(&owner);
-	kill(state.victim, SIGKILL);
-	waitpid(state.victim, NULL, 0);
+	put_down(state.victim);
+	put_down(state.watched);
 	return tap_done();
 }

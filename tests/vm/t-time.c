@@ -147,13 +147,14 @@ static void touch_file(struct work_shared *shared)
 }
 
 static int event_fd, epoll_fd;
-enum { RETURNS };
+enum { RETURNS, WAITER };
 
 static void *wait_for_events(void *arg)
 {
 	struct work_shared *shared = arg;
 	struct epoll_event event;
 
+	atomic_store(&shared->value[WAITER], (unsigned long)gettid());
 	while (epoll_wait(epoll_fd, &event, 1, -1) == 1)
 		atomic_fetch_add(&shared->value[RETURNS], 1);
 	return NULL;
@@ -199,18 +200,37 @@ static void write_events(struct work_shared *shared)
 		write_event();
 }
 
+/* The waiter asks under the lock of the epoll, so it is queued when it sleeps. */
+static bool waiter_sleeps(unsigned long tid)
+{
+	char path[64], line[512], *state = NULL;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%lu/stat", tid);
+	file = fopen(path, "re");
+	if (!file)
+		tap_bail("the waiter's state cannot be read");
+	if (fgets(line, sizeof(line), file))
+		state = strrchr(line, ')');
+	fclose(file);
+	return state && state[1] && state[2] == 'S';
+}
+
 /* The writer takes the event itself before the waiter it has woken runs. */
 static void write_and_steal(struct work_shared *shared)
 {
 	struct epoll_event event;
 
-	(void)shared;
 	for (int i = 0; i < STOLEN; i++) {
 		write_event();
 		if (epoll_wait(epoll_fd, &event, 1, 0) != 1)
 			tap_bail("the event was not there to take");
-		/* Below us, the waiter looks and finds nothing. */
-		usleep(1000);
+		/* Below us, the waiter looks and finds nothing; on a slow
+		 * kernel that takes longer than a pause of ours.
+		 */
+		do
+			usleep(1000);
+		while (!waiter_sleeps(atomic_load(&shared->value[WAITER])));
 	}
 }
 

@@ -6,7 +6,7 @@
 
 cd "$(dirname "$0")/../.." || exit 1
 source scripts/test.d/tap.sh
-modprobe kunit || exit 1
+modprobe kunit enable=1 || exit 1
 
 # In the order of the log, without its times.
 said()

@@ -243,7 +243,9 @@ static void epoll_status(struct osc_source_status *status)
 	if (anchor_error) {
 		status->state = OSCONCEPTS_SOURCE_STATE_UNAVAILABLE;
 		snprintf(status->why, sizeof(status->why),
-			 "kernel.ftrace_enabled is off (error %d)",
+			 anchor_error == -EBUSY ?
+				 "kernel.ftrace_enabled is off (error %d)" :
+				 "no ftrace callback (error %d)",
 			 anchor_error);
 		return;
 	}

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Loaded and unloaded OSC_CYCLES times (default 10) while forks, faults and
+# Loaded and unloaded OSC_CYCLES times (default 5) while forks, faults and
 # epoll go on, /proc/osconcepts is read and notifications are listened to; each
 # second time with all timings on. The runner of the guest ends with a search
 # for leaks on a kernel that has one.
@@ -9,7 +9,7 @@
 source scripts/test.d/tap.sh
 source tests/vm/lib/module.sh
 helper=$BUILD/vm-tests/helper
-cycles=${OSC_CYCLES:-10}
+cycles=${OSC_CYCLES:-5}
 
 read_forever()
 {
@@ -45,6 +45,7 @@ reader=$!
 failed=0
 for ((i = 1; i <= cycles; i++)); do
 	cycle "$i" || failed=$((failed + 1))
+	echo "# $i cycles, $failed failed, up $(cut -d" " -f1 /proc/uptime) s"
 done
 ((failed == 0))
 tap_result $? "$cycles times loaded, watched, read and unloaded under a storm"

@@ -63,13 +63,16 @@ static unsigned int nr_timed; /* kinds of timing that need the probe */
 static struct osc_moments left;
 static int attach_error;
 
-static __always_inline void count(struct sched_cpu *s,
-				  const struct task_struct *prev)
+/* By %gs, not by a pointer: that is half the instructions. */
+static __always_inline void count(const struct task_struct *prev,
+				  const struct task_struct *next)
 {
-	unsigned long voluntary = prev->nvcsw - s->switched_in;
+	unsigned long voluntary =
+		prev->nvcsw - this_cpu_read(sched_cpu.switched_in);
 
-	s->voluntary += voluntary;
-	s->involuntary += 1 - voluntary;
+	this_cpu_add(sched_cpu.voluntary, voluntary);
+	this_cpu_add(sched_cpu.involuntary, 1 - voluntary);
+	this_cpu_write(sched_cpu.switched_in, next->nvcsw);
 }
 
 /*
@@ -149,27 +152,50 @@ static __always_inline void arrive(struct sched_cpu *s, u16 slot,
 		osc_epoll_switched_in(task, slot);
 }
 
-/* Interrupts off, under the run-queue lock. */
+/* Somebody is interested in the task that leaves, or in all. */
+static noinline notrace void time_left(const struct task_struct *prev,
+				       const struct task_struct *next, u16 slot)
+{
+	struct sched_cpu *s = raw_cpu_ptr(&sched_cpu);
+
+	if (is_timed(prev, slot))
+		leave(s, slot, prev);
+	slot = osc_member_slot(next->tgid);
+	raw_cpu_write(osc_current_slot, slot);
+	if (is_timed(next, slot))
+		arrive(s, slot, next);
+}
+
+/* Somebody is interested in the task that comes, nobody in the one before. */
+static noinline notrace void time_arrived(const struct task_struct *next,
+					  u16 slot)
+{
+	arrive(raw_cpu_ptr(&sched_cpu), slot, next);
+}
+
+/*
+ * Interrupts off, under the run-queue lock. What a task in no target costs is
+ * all here; the rest is called last, so that no register need be saved for it.
+ */
 static notrace void on_switch(void *data, bool preempt,
 			      struct task_struct *prev,
 			      struct task_struct *next, unsigned int prev_state)
 {
-	struct sched_cpu *s = raw_cpu_ptr(&sched_cpu);
 	u16 slot;
 
-	if (static_branch_unlikely(&timed)) {
-		slot = raw_cpu_read(osc_current_slot);
-		if (is_timed(prev, slot))
-			leave(s, slot, prev);
-		slot = osc_member_slot(next->tgid);
-		raw_cpu_write(osc_current_slot, slot);
-		if (is_timed(next, slot))
-			arrive(s, slot, next);
+	if (static_branch_likely(&counted))
+		count(prev, next);
+	if (!static_branch_unlikely(&timed))
+		return;
+	slot = raw_cpu_read(osc_current_slot);
+	if (static_branch_unlikely(&osc_timing_all) || unlikely(slot)) {
+		time_left(prev, next, slot);
+		return;
 	}
-	if (static_branch_likely(&counted)) {
-		count(s, prev);
-		s->switched_in = next->nvcsw;
-	}
+	slot = osc_member_slot(next->tgid);
+	raw_cpu_write(osc_current_slot, slot);
+	if (unlikely(slot))
+		time_arrived(next, slot);
 }
 
 static struct osc_probe switch_probe = {

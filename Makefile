@@ -107,6 +107,9 @@ vm-test: ## run the guest tests on both kernels
 test-debug: ## run the guest tests on an instrumented kernel (built once: 15 min)
 	OSC_DEBUG_ALL=1 scripts/test --only debug
 
+bench-kmod: vm-tests modules-all ## count the instructions that the hooks add (BENCH=--help)
+	scripts/bench-kmod --write $(BENCH)
+
 module: ## build the module for KDIR, by default the running kernel's headers
 	BUILD=$(BUILD) scripts/module $(KDIR)
 
@@ -149,6 +152,6 @@ help: ## list these targets
 clean: ## remove what was built (the download cache outside the checkout stays)
 	rm -rf build $(BUILD)
 
-.PHONY: demo module modules-all
+.PHONY: bench-kmod demo module modules-all
 .PHONY: all unit-programs vm-tests test check unit kunit vm-test test-debug help clean
 .DELETE_ON_ERROR:

@@ -1,0 +1,451 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The work of which scripts/bench-kmod counts the instructions, in a guest
+ * whose time stamp counter ticks once an instruction:
+ *
+ *	cost WORKLOAD	prints its PID, then for each line "N" of its input the
+ *			median of N rounds, until the input ends
+ *	cost crowd N	N sleeping processes, made targets one by one when a
+ *			line "add" comes, and removed at "del"; "dump" and
+ *			"proc" print the ticks that reading them all takes, by
+ *			netlink and from /proc/PID/status
+ *	cost list	the workloads, each with what a round is
+ *
+ * A round is timed by itself, so that timer ticks fall out of the median.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <x86intrin.h>
+
+#include "lib/nl.h"
+#include "lib/work.h"
+
+#define MAX_ROUNDS 20000
+#define PRIORITY 10
+#define PAGE 4096
+
+static uint64_t times[MAX_ROUNDS];
+
+static _Noreturn void die(const char *what)
+{
+	fprintf(stderr, "cost: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+/* --- workloads: start() once, then round() as often as asked */
+
+struct workload {
+	const char *name;
+	const char *round;
+	void (*start)(void);
+	void (*run)(void);
+	/* Around a batch. */
+	void (*before)(void);
+	void (*after)(void);
+};
+
+/* The other side of a ping-pong: a child that answers until we are gone. */
+static void start_peer(void (*answer)(void))
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		die("fork");
+	if (pid)
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;)
+		answer();
+}
+
+static int there[2], back[2];
+
+static void open_pipes(void)
+{
+	if (pipe(there) || pipe(back))
+		die("pipe");
+}
+
+/* Both of one priority: each yield is a switch, as long as there are two. */
+static volatile bool *yielding;
+
+static void yield(void)
+{
+	sched_yield();
+}
+
+static void answer_yield(void)
+{
+	char byte;
+
+	if (read(there[0], &byte, 1) != 1)
+		_exit(1);
+	while (*yielding)
+		sched_yield();
+}
+
+static void start_yield(void)
+{
+	void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (page == MAP_FAILED)
+		die("mmap");
+	yielding = page;
+	open_pipes();
+	start_peer(answer_yield);
+}
+
+/* Outside of a batch the peer sleeps, or nothing else would ever run. */
+static void before_yield(void)
+{
+	*yielding = true;
+	if (write(there[1], "y", 1) != 1)
+		die("pipe");
+	sched_yield();
+}
+
+static void after_yield(void)
+{
+	*yielding = false;
+	sched_yield();
+}
+
+static void answer_pipe(void)
+{
+	char byte;
+
+	if (read(there[0], &byte, 1) != 1 || write(back[1], &byte, 1) != 1)
+		_exit(1);
+}
+
+static void start_pipe(void)
+{
+	open_pipes();
+	start_peer(answer_pipe);
+}
+
+static void run_pipe(void)
+{
+	char byte = 'p';
+
+	if (write(there[1], &byte, 1) != 1 || read(back[0], &byte, 1) != 1)
+		die("pipe");
+}
+
+static char *pages;
+static size_t next_page;
+
+static void map_pages(void)
+{
+	if (pages)
+		munmap(pages, (size_t)MAX_ROUNDS * PAGE);
+	pages = mmap(NULL, (size_t)MAX_ROUNDS * PAGE, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (pages == MAP_FAILED ||
+	    madvise(pages, (size_t)MAX_ROUNDS * PAGE, MADV_NOHUGEPAGE))
+		die("pages");
+	next_page = 0;
+}
+
+static void run_fault(void)
+{
+	((volatile char *)pages)[next_page++ * PAGE] = 1;
+}
+
+static int events[2], epolls[2];
+
+static void open_epoll(int i)
+{
+	struct epoll_event want = { .events = EPOLLIN | EPOLLET };
+
+	events[i] = eventfd(0, 0);
+	epolls[i] = epoll_create1(0);
+	if (events[i] < 0 || epolls[i] < 0 ||
+	    epoll_ctl(epolls[i], EPOLL_CTL_ADD, events[i], &want))
+		die("epoll");
+}
+
+static void signal_event(int i)
+{
+	const uint64_t one = 1;
+
+	if (write(events[i], &one, sizeof(one)) != sizeof(one))
+		die("eventfd");
+}
+
+static void wait_event(int i)
+{
+	struct epoll_event event;
+
+	if (epoll_wait(epolls[i], &event, 1, -1) != 1)
+		die("epoll_wait");
+}
+
+static void start_callback(void)
+{
+	open_epoll(0);
+}
+
+/* The event is ready before it is waited for: a callback and no wakeup. */
+static void run_callback(void)
+{
+	signal_event(0);
+	wait_event(0);
+}
+
+static void *answer_epoll(void *arg)
+{
+	for (;;) {
+		wait_event(0);
+		signal_event(1);
+	}
+	return arg;
+}
+
+static void start_epoll(void)
+{
+	pthread_t thread;
+
+	open_epoll(0);
+	open_epoll(1);
+	/* Under our priority: neither preempts the other. */
+	if (pthread_create(&thread, NULL, answer_epoll, NULL))
+		die("pthread_create");
+}
+
+/* Two callbacks, two wakeups of a blocked waiter, two switches. */
+static void run_epoll(void)
+{
+	signal_event(0);
+	wait_event(1);
+}
+
+static void nothing(void)
+{
+}
+
+static void run_fork(void)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(0);
+	if (pid < 0 || waitpid(pid, NULL, 0) != pid)
+		die("fork");
+}
+
+static void *end_at_once(void *arg)
+{
+	return arg;
+}
+
+static void run_thread(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, end_at_once, NULL) ||
+	    pthread_join(thread, NULL))
+		die("pthread_create");
+}
+
+static const struct workload workloads[] = {
+	{ "yield", "2 switches", start_yield, yield, before_yield,
+	  after_yield },
+	{ "pipe", "2 switches", start_pipe, run_pipe, nothing, nothing },
+	{ "fault", "1 minor fault", nothing, run_fault, map_pages, nothing },
+	{ "callback", "1 readiness callback", start_callback, run_callback,
+	  nothing, nothing },
+	{ "epoll", "2 callbacks, 2 wakeups, 2 switches", start_epoll, run_epoll,
+	  nothing, nothing },
+	{ "fork", "1 process", nothing, run_fork, nothing, nothing },
+	{ "thread", "1 thread", nothing, run_thread, nothing, nothing },
+};
+#define NR_WORKLOADS (sizeof(workloads) / sizeof(*workloads))
+
+static int by_value(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static uint64_t median_of(const struct workload *w, size_t rounds)
+{
+	uint64_t start;
+
+	w->before();
+	for (size_t i = 0; i < rounds; i++) {
+		start = __rdtsc();
+		w->run();
+		times[i] = __rdtsc() - start;
+	}
+	w->after();
+	qsort(times, rounds, sizeof(*times), by_value);
+	return times[rounds / 2];
+}
+
+static int run(const struct workload *w)
+{
+	unsigned long rounds;
+
+	/* Their faults are not the work's. */
+	memset(times, 0, sizeof(times));
+	work_schedule(0, PRIORITY);
+	w->start();
+	printf("%d\n", getpid());
+	fflush(stdout);
+	while (scanf("%lu", &rounds) == 1) {
+		if (!rounds || rounds > MAX_ROUNDS)
+			return 2;
+		printf("%" PRIu64 "\n", median_of(w, rounds));
+		fflush(stdout);
+	}
+	return 0;
+}
+
+/* --- many targets */
+
+struct crowd {
+	struct nl nl;
+	pid_t *pids;
+	uint32_t *ids;
+	size_t count;
+};
+
+static void start_crowd(struct crowd *c)
+{
+	pid_t parent = getpid();
+
+	for (size_t i = 0; i < c->count; i++) {
+		c->pids[i] = fork();
+		if (c->pids[i] < 0)
+			die("fork");
+		if (c->pids[i])
+			continue;
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		while (getppid() == parent)
+			pause();
+		_exit(0);
+	}
+}
+
+static void add_all(struct crowd *c)
+{
+	struct target target;
+	int rc;
+
+	for (size_t i = 0; i < c->count; i++) {
+		rc = nl_target_add(&c->nl, c->pids[i],
+				   OSCONCEPTS_TARGET_FLAGS_NO_FOLLOW, &target);
+		if (rc) {
+			errno = -rc;
+			die("a target cannot be added");
+		}
+		c->ids[i] = target.id;
+	}
+}
+
+static void del_all(struct crowd *c)
+{
+	for (size_t i = 0; i < c->count; i++) {
+		if (nl_target_del(&c->nl, c->ids[i], NULL))
+			die("a target cannot be removed");
+	}
+}
+
+static uint64_t read_by_netlink(struct crowd *c)
+{
+	uint64_t start = __rdtsc();
+	int count = nl_targets(&c->nl, NULL, 0);
+
+	if (count != (int)c->count)
+		die("a dump lacks targets");
+	return __rdtsc() - start;
+}
+
+static uint64_t read_from_proc(struct crowd *c)
+{
+	uint64_t start = __rdtsc();
+	char path[32], text[4096];
+
+	for (size_t i = 0; i < c->count; i++) {
+		int fd;
+
+		snprintf(path, sizeof(path), "/proc/%d/status", c->pids[i]);
+		fd = open(path, O_RDONLY);
+		if (fd < 0 || read(fd, text, sizeof(text)) <= 0)
+			die(path);
+		close(fd);
+	}
+	return __rdtsc() - start;
+}
+
+static void obey(struct crowd *c, const char *order)
+{
+	uint64_t ticks = 0;
+
+	if (!strcmp(order, "add"))
+		add_all(c);
+	else if (!strcmp(order, "del"))
+		del_all(c);
+	else if (!strcmp(order, "dump"))
+		ticks = read_by_netlink(c);
+	else if (!strcmp(order, "proc"))
+		ticks = read_from_proc(c);
+	else if (!strcmp(order, "open"))
+		nl_open(&c->nl);
+	else if (!strcmp(order, "close"))
+		nl_close(&c->nl);
+	printf("%" PRIu64 "\n", ticks);
+	fflush(stdout);
+}
+
+static int crowd(size_t count)
+{
+	struct crowd c = { .count = count };
+	char order[16];
+
+	c.pids = calloc(count, sizeof(*c.pids));
+	c.ids = calloc(count, sizeof(*c.ids));
+	if (!c.pids || !c.ids)
+		die("calloc");
+	start_crowd(&c);
+	printf("%d\n", getpid());
+	fflush(stdout);
+	while (scanf("%15s", order) == 1)
+		obey(&c, order);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	for (size_t i = 0; argc == 2 && i < NR_WORKLOADS; i++) {
+		if (!strcmp(argv[1], workloads[i].name))
+			return run(&workloads[i]);
+	}
+	if (argc == 3 && !strcmp(argv[1], "crowd"))
+		return crowd(strtoul(argv[2], NULL, 10));
+	if (argc == 2 && !strcmp(argv[1], "list")) {
+		for (size_t i = 0; i < NR_WORKLOADS; i++)
+			printf("%s\t%s\n", workloads[i].name,
+			       workloads[i].round);
+		return 0;
+	}
+	fprintf(stderr, "Usage: cost WORKLOAD | crowd N | list\n");
+	return 2;
+}

@@ -6,10 +6,9 @@
  *	cost WORKLOAD	prints its PID, then for each line "N" of its input the
  *			median of N rounds, until the input ends
  *	cost crowd N	N sleeping processes, made targets one by one when a
- *			line "add" comes, and removed at "del"; "dump" and
- *			"proc" print the ticks that reading them all takes, by
- *			netlink and from /proc/PID/status
- *	cost list	the workloads, each with what a round is
+ *			line "add" comes; "dump" and "proc" print the ticks
+ *			that reading them all takes, by netlink and from
+ *			/proc/PID/status
  *
  * A round is timed by itself, so that timer ticks fall out of the median.
  */
@@ -32,6 +31,7 @@
 #include <x86intrin.h>
 
 #include "lib/nl.h"
+#include "lib/sleeper.h"
 #include "lib/work.h"
 
 #define MAX_ROUNDS 20000
@@ -50,7 +50,6 @@ static _Noreturn void die(const char *what)
 
 struct workload {
 	const char *name;
-	const char *round;
 	void (*start)(void);
 	void (*run)(void);
 	/* Around a batch. */
@@ -264,16 +263,13 @@ static void run_thread(void)
 }
 
 static const struct workload workloads[] = {
-	{ "yield", "2 switches", start_yield, yield, before_yield,
-	  after_yield },
-	{ "pipe", "2 switches", start_pipe, run_pipe, nothing, nothing },
-	{ "fault", "1 minor fault", nothing, run_fault, map_pages, nothing },
-	{ "callback", "1 readiness callback", start_callback, run_callback,
-	  nothing, nothing },
-	{ "epoll", "2 callbacks, 2 wakeups, 2 switches", start_epoll, run_epoll,
-	  nothing, nothing },
-	{ "fork", "1 process", nothing, run_fork, nothing, nothing },
-	{ "thread", "1 thread", nothing, run_thread, nothing, nothing },
+	{ "yield", start_yield, yield, before_yield, after_yield },
+	{ "pipe", start_pipe, run_pipe, nothing, nothing },
+	{ "fault", nothing, run_fault, map_pages, nothing },
+	{ "callback", start_callback, run_callback, nothing, nothing },
+	{ "epoll", start_epoll, run_epoll, nothing, nothing },
+	{ "fork", nothing, run_fork, nothing, nothing },
+	{ "thread", nothing, run_thread, nothing, nothing },
 };
 #define NR_WORKLOADS (sizeof(workloads) / sizeof(*workloads))
 
@@ -323,25 +319,13 @@ static int run(const struct workload *w)
 struct crowd {
 	struct nl nl;
 	pid_t *pids;
-	uint32_t *ids;
 	size_t count;
 };
 
 static void start_crowd(struct crowd *c)
 {
-	pid_t parent = getpid();
-
-	for (size_t i = 0; i < c->count; i++) {
-		c->pids[i] = fork();
-		if (c->pids[i] < 0)
-			die("fork");
-		if (c->pids[i])
-			continue;
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		while (getppid() == parent)
-			pause();
-		_exit(0);
-	}
+	for (size_t i = 0; i < c->count; i++)
+		c->pids[i] = sleeper_start();
 }
 
 static void add_all(struct crowd *c)
@@ -356,15 +340,6 @@ static void add_all(struct crowd *c)
 			errno = -rc;
 			die("a target cannot be added");
 		}
-		c->ids[i] = target.id;
-	}
-}
-
-static void del_all(struct crowd *c)
-{
-	for (size_t i = 0; i < c->count; i++) {
-		if (nl_target_del(&c->nl, c->ids[i], NULL))
-			die("a target cannot be removed");
 	}
 }
 
@@ -401,8 +376,6 @@ static void obey(struct crowd *c, const char *order)
 
 	if (!strcmp(order, "add"))
 		add_all(c);
-	else if (!strcmp(order, "del"))
-		del_all(c);
 	else if (!strcmp(order, "dump"))
 		ticks = read_by_netlink(c);
 	else if (!strcmp(order, "proc"))
@@ -421,8 +394,7 @@ static int crowd(size_t count)
 	char order[16];
 
 	c.pids = calloc(count, sizeof(*c.pids));
-	c.ids = calloc(count, sizeof(*c.ids));
-	if (!c.pids || !c.ids)
+	if (!c.pids)
 		die("calloc");
 	start_crowd(&c);
 	printf("%d\n", getpid());
@@ -440,12 +412,6 @@ int main(int argc, char **argv)
 	}
 	if (argc == 3 && !strcmp(argv[1], "crowd"))
 		return crowd(strtoul(argv[2], NULL, 10));
-	if (argc == 2 && !strcmp(argv[1], "list")) {
-		for (size_t i = 0; i < NR_WORKLOADS; i++)
-			printf("%s\t%s\n", workloads[i].name,
-			       workloads[i].round);
-		return 0;
-	}
-	fprintf(stderr, "Usage: cost WORKLOAD | crowd N | list\n");
+	fprintf(stderr, "Usage: cost WORKLOAD | crowd N\n");
 	return 2;
 }

@@ -21,6 +21,7 @@
 
 #include "lib/nl.h"
 #include "lib/nl_time.h"
+#include "lib/sleeper.h"
 #include "lib/tap.h"
 #include "lib/watch.h"
 
@@ -425,26 +426,6 @@ static const struct operation watched_fork = {
 	.run = fork_watched,
 };
 
-static pid_t sleeper(void)
-{
-	pid_t pid = fork();
-
-	if (pid < 0)
-		tap_bail("fork");
-	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;)
-			pause();
-	}
-	return pid;
-}
-
-static void put_down(pid_t pid)
-{
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-}
-
 int main(void)
 {
 	struct state state = { 0 };
@@ -465,8 +446,8 @@ int main(void)
 	}
 	arm();
 	test_load(&state);
-	state.watched = sleeper();
-	state.victim = sleeper();
+	state.watched = sleeper_start();
+	state.victim = sleeper_start();
 	nl_open(&owner);
 	watch_add(&owner, state.watched, 0, &state.fixed);
 	for (size_t i = 0; i < sizeof(operations) / sizeof(*operations); i++)
@@ -475,7 +456,7 @@ int main(void)
 	watch_add(&owner, getpid(), 0, &state.added);
 	fail_each(&watched_fork, &state);
 	nl_close(&owner);
-	put_down(state.victim);
-	put_down(state.watched);
+	sleeper_end(state.victim);
+	sleeper_end(state.watched);
 	return tap_done();
 }

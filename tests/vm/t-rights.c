@@ -19,32 +19,13 @@
 
 #include "lib/nl.h"
 #include "lib/nobody.h"
+#include "lib/sleeper.h"
 #include "lib/tap.h"
 
 /* The default of the module's parameter max_targets_user. */
 #define USER_LIMIT 128
 
 /* --- processes to watch */
-
-static pid_t sleeper(void)
-{
-	pid_t pid = fork();
-
-	if (pid < 0)
-		tap_bail("fork");
-	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;)
-			pause();
-	}
-	return pid;
-}
-
-static void put_down(pid_t pid)
-{
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-}
 
 static void expect_error(struct nl *nl, int rc, int error, const char *name)
 {
@@ -75,7 +56,7 @@ static void test_what_is_no_process(struct nl *nl)
 
 	expect_error(nl, nl_target_add(nl, 4194303, 0, NULL), ESRCH,
 		     "an unused pid");
-	dead = sleeper();
+	dead = sleeper_start();
 	kill(dead, SIGKILL);
 	waitid(P_PID, (id_t)dead, NULL, WEXITED | WNOWAIT);
 	expect_error(nl, nl_target_add(nl, dead, 0, NULL), ESRCH, "a zombie");
@@ -122,7 +103,7 @@ static int refused_for_nobody(pid_t victim)
 static int own_for_nobody(pid_t unused)
 {
 	struct target own, child;
-	pid_t pid = sleeper();
+	pid_t pid = sleeper_start();
 	struct nl nl;
 
 	(void)unused;
@@ -131,7 +112,7 @@ static int own_for_nobody(pid_t unused)
 		return 1;
 	if (nl_target_add(&nl, getpid(), 0, &own))
 		return 2;
-	put_down(pid);
+	sleeper_end(pid);
 	if (nl_target_del(&nl, own.id, NULL) ||
 	    nl_target_del(&nl, child.id, NULL))
 		return 3;
@@ -183,14 +164,14 @@ static int user_limit(pid_t unused)
 	(void)unused;
 	nl_open(&nl);
 	for (int i = 0; i <= USER_LIMIT; i++) {
-		pids[i] = sleeper();
+		pids[i] = sleeper_start();
 		rc = nl_target_add(&nl, pids[i], OSCONCEPTS_TARGET_FLAGS_BOUND,
 				   NULL);
 		if (!rc)
 			added++;
 	}
 	for (int i = 0; i <= USER_LIMIT; i++)
-		put_down(pids[i]);
+		sleeper_end(pids[i]);
 	if (added != USER_LIMIT || rc != -ENOSPC)
 		return 1;
 	return strstr(nl.message, "max_targets_user") ? 0 : 2;
@@ -233,7 +214,7 @@ static int perfmon_suffices(pid_t victim)
 
 static void test_other_users(struct nl *nl)
 {
-	pid_t victim = sleeper();
+	pid_t victim = sleeper_start();
 	struct target target;
 	int rc;
 
@@ -257,7 +238,7 @@ static void test_other_users(struct nl *nl)
 	tap_equal((uint64_t)as_nobody(blind_for_others, (pid_t)target.id), 0,
 		  "another user's target can be neither seen nor removed");
 	nl_target_del(nl, target.id, NULL);
-	put_down(victim);
+	sleeper_end(victim);
 }
 
 /* --- namespaces */
@@ -277,7 +258,7 @@ static int in_pid_namespace(uint32_t outer)
 
 static void test_pid_namespace(struct nl *nl)
 {
-	pid_t victim = sleeper(), pid;
+	pid_t victim = sleeper_start(), pid;
 	struct target outer, seen[4];
 	int status, count;
 
@@ -300,7 +281,7 @@ static void test_pid_namespace(struct nl *nl)
 		  "inside, pid 1 is itself and outsiders have none");
 	for (int i = 0; i < count && i < 4; i++)
 		nl_target_del(nl, seen[i].id, NULL);
-	put_down(victim);
+	sleeper_end(victim);
 }
 
 /* --- ends */
@@ -336,7 +317,7 @@ static pid_t owner_of(pid_t victim, uint32_t flags, uint32_t *id)
 
 static void test_bound(struct nl *nl)
 {
-	pid_t victim = sleeper(), owner;
+	pid_t victim = sleeper_start(), owner;
 	struct target target;
 	uint32_t id;
 	int rc = 0;
@@ -345,7 +326,7 @@ static void test_bound(struct nl *nl)
 	tap_ok(!nl_target_get(nl, id, &target) &&
 		       target.flags == OSCONCEPTS_TARGET_FLAGS_BOUND,
 	       "a bound target is there while its socket is open");
-	put_down(owner);
+	sleeper_end(owner);
 	for (int i = 0; i < 500 && !rc; i++) {
 		rc = nl_target_get(nl, id, &target);
 		usleep(10000);
@@ -353,16 +334,16 @@ static void test_bound(struct nl *nl)
 	tap_equal((uint64_t)-rc, ENOENT,
 		  "it is gone when its owner was killed");
 	owner = owner_of(victim, 0, &id);
-	put_down(owner);
+	sleeper_end(owner);
 	tap_ok(!nl_target_get(nl, id, &target),
 	       "an unbound target outlives its owner");
 	nl_target_del(nl, id, NULL);
-	put_down(victim);
+	sleeper_end(victim);
 }
 
 static void test_notifications(void)
 {
-	pid_t victim = sleeper();
+	pid_t victim = sleeper_start();
 	struct target added, told;
 	struct nl nl, watcher;
 
@@ -376,7 +357,7 @@ static void test_notifications(void)
 		  OSCONCEPTS_CMD_TARGET_ADD_NTF, "an addition is told");
 	tap_ok(told.id == added.id && told.pid == (uint32_t)victim,
 	       "with its id and pid");
-	put_down(victim);
+	sleeper_end(victim);
 	tap_equal((uint64_t)nl_notified(&watcher, 10000, &told),
 		  OSCONCEPTS_CMD_TARGET_EXIT_NTF,
 		  "the exit is told without anybody reading the target");

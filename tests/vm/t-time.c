@@ -203,17 +203,13 @@ static void write_events(struct work_shared *shared)
 /* The waiter asks under the lock of the epoll, so it is queued when it sleeps. */
 static bool waiter_sleeps(unsigned long tid)
 {
-	char path[64], line[512], *state = NULL;
-	FILE *file;
+	char text[16], state;
 
-	snprintf(path, sizeof(path), "/proc/self/task/%lu/stat", tid);
-	file = fopen(path, "re");
-	if (!file)
+	snprintf(text, sizeof(text), "%lu", tid);
+	state = task_state(getpid(), text);
+	if (!state)
 		tap_bail("the waiter's state cannot be read");
-	if (fgets(line, sizeof(line), file))
-		state = strrchr(line, ')');
-	fclose(file);
-	return state && state[1] && state[2] == 'S';
+	return state == 'S';
 }
 
 /* The writer takes the event itself before the waiter it has woken runs. */

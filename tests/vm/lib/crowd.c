@@ -8,21 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "sleeper.h"
 #include "tap.h"
-
-static pid_t sleeper(void)
-{
-	pid_t pid = fork();
-
-	if (pid < 0)
-		tap_bail("fork");
-	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;)
-			pause();
-	}
-	return pid;
-}
 
 void crowd_start(struct crowd *crowd)
 {
@@ -32,7 +19,7 @@ void crowd_start(struct crowd *crowd)
 	crowd->changer = 0;
 	fflush(stdout);
 	for (int i = 0; i < CROWD_FIXED + CROWD_CHANGING; i++)
-		crowd->pids[i] = sleeper();
+		crowd->pids[i] = sleeper_start();
 	for (int i = 0; i < CROWD_FIXED; i++) {
 		if (nl_target_add(&crowd->nl, crowd->pids[i], 0, &target))
 			tap_bail("a target of the crowd");

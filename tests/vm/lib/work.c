@@ -111,14 +111,28 @@ static bool same_books(const struct books *a, const struct books *b)
 	return !memcmp(a, b, sizeof(*a));
 }
 
+char task_state(pid_t pid, const char *tid)
+{
+	char path[64], line[512], *name_end = NULL;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%.10s/stat", pid, tid);
+	file = fopen(path, "re");
+	if (!file)
+		return '\0';
+	if (fgets(line, sizeof(line), file))
+		name_end = strrchr(line, ')');
+	fclose(file);
+	return name_end && name_end[1] ? name_end[2] : '\0';
+}
+
 /* Whether every thread of the process sleeps, or is a dead leader. */
 static bool all_blocked(pid_t pid)
 {
-	char path[64], line[512], *state;
 	struct dirent *entry;
 	bool blocked = true;
+	char path[64], state;
 	DIR *tasks;
-	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
 	tasks = opendir(path);
@@ -127,17 +141,9 @@ static bool all_blocked(pid_t pid)
 	while (blocked && (entry = readdir(tasks))) {
 		if (entry->d_name[0] == '.')
 			continue;
-		snprintf(path, sizeof(path), "/proc/%d/task/%.10s/stat", pid,
-			 entry->d_name);
-		file = fopen(path, "re");
-		if (!file)
-			continue;
-		if (fgets(line, sizeof(line), file)) {
-			state = strrchr(line, ')');
-			blocked = state && state[1] &&
-				  (state[2] == 'S' || state[2] == 'Z');
-		}
-		fclose(file);
+		state = task_state(pid, entry->d_name);
+		if (state)
+			blocked = state == 'S' || state == 'Z';
 	}
 	closedir(tasks);
 	return blocked;

@@ -55,6 +55,9 @@ void work_thread(void *(*run)(void *), void *arg, int priority);
 /* Pin the caller and give it a priority; 0 is an ordinary task. */
 void work_schedule(int cpu, int priority);
 
+/* The letter of /proc/PID/task/TID/stat; 0 when the task is gone. */
+char task_state(pid_t pid, const char *tid);
+
 /* What /proc says about a process, indexed by OSCONCEPTS_A_COUNTERS_*. */
 struct books {
 	uint64_t value[OSCONCEPTS_A_COUNTERS_MAX + 1];

@@ -147,21 +147,12 @@ def time_cases(names, sleeper):
         yield our_case(f"time {name}=all", parameters=("totals=0", f"time={name}=all"))
 
 
-def count_cases(sleeper):
-    yield our_case("count", parameters=("totals=0",))
-    yield our_case("count", parameters=("totals=0",), sleeper=sleeper)
-    yield our_case("count", parameters=("totals=0",), watched=True)
-    yield our_case("count, totals")
-    yield our_case("count, totals", sleeper=sleeper)
-    yield our_case("count, totals", watched=True)
-
-
-def rung_cases(sleeper):
-    for via in ("ftrace", "kprobe"):
-        parameters = ("totals=0", f"epoll_via={via}")
-        yield our_case("count", parameters=parameters, via=via)
-        yield our_case("count", parameters=parameters, sleeper=sleeper, via=via)
-        yield our_case("count", parameters=parameters, watched=True, via=via)
+def count_cases(sleeper, *parameters, via=""):
+    """No target, another process in one, and the workload."""
+    level = "count" if "totals=0" in parameters else "count, totals"
+    yield our_case(level, parameters=parameters, via=via)
+    yield our_case(level, parameters=parameters, sleeper=sleeper, via=via)
+    yield our_case(level, parameters=parameters, watched=True, via=via)
 
 
 def perf():
@@ -212,21 +203,18 @@ TIMINGS = {
 
 
 def cases_for(workload, work, sleeper, with_tools):
+    yield from count_cases(sleeper, "totals=0")
     yield from count_cases(sleeper)
     if workload in ("callback", "epoll"):
-        yield from rung_cases(sleeper)
-    if os.path.exists(f"{PARAMETERS}/time") or has_parameter("time"):
-        yield from time_cases(TIMINGS[workload], sleeper)
+        for via in ("ftrace", "kprobe"):
+            yield from count_cases(sleeper, "totals=0", f"epoll_via={via}", via=via)
+    yield from time_cases(TIMINGS[workload], sleeper)
     if with_tools:
         yield from tools_for(workload, work.pid)
 
 
-def has_parameter(name):
-    return f"{name}:" in run("modinfo", "-F", "parm", MODULE)
-
-
 def typical(values):
-    """The most frequent value, the least of several: see Documentation/cost.md."""
+    """The most frequent value, the least of several."""
     return min(statistics.multimode(values))
 
 

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,6 +22,34 @@ int osc_cli_unexpected(const char *command, const char *word)
 {
 	fprintf(stderr, "osconcepts %s: unexpected '%s'\n", command, word);
 	return osc_cli_usage(command);
+}
+
+bool osc_cli_json_option(const char *command, int argc, char **argv,
+			 void (*usage)(FILE *out), bool *json, int *code)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	*json = false;
+	while ((c = getopt_long(argc, argv, "jh", options, NULL)) != -1) {
+		switch (c) {
+		case 'j':
+			*json = true;
+			break;
+		case 'h':
+			usage(stdout);
+			*code = osc_cli_finish(command, OSC_EXIT_OK);
+			return false;
+		default:
+			*code = osc_cli_usage(command);
+			return false;
+		}
+	}
+	return true;
 }
 
 int osc_cli_finish(const char *command, int code)

@@ -7,6 +7,9 @@
 #ifndef OSC_CLI_CLI_H
 #define OSC_CLI_CLI_H
 
+#include <stdbool.h>
+#include <stdio.h>
+
 #include "lib/error.h"
 
 struct osc_command {
@@ -23,6 +26,13 @@ int osc_cli_usage(const char *command);
 
 /* The same after a word that has no place on the command line: names it. */
 int osc_cli_unexpected(const char *command, const char *word);
+
+/*
+ * The options of a command that has only --json and --help; the words after
+ * them begin at optind. True goes on, false ends the command with *code.
+ */
+bool osc_cli_json_option(const char *command, int argc, char **argv,
+			 void (*usage)(FILE *out), bool *json, int *code);
 
 /*
  * Flushes stdout and reports what went wrong with it (full disk, closed

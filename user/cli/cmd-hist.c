@@ -221,7 +221,7 @@ static int parse_time(struct settings *set, struct osc_error *e)
 	bool one = set->target && strcmp(set->target, "system") &&
 		   strcmp(set->target, "0");
 	int otherwise = one ? OSC_TIMING_TARGETS : OSC_TIMING_ALL;
-	osc_histogram_set timed = 0, of_one;
+	osc_histogram_set timed = 0;
 	char copy[TIME_MAX], *rest = copy, *word;
 	int ret = 0;
 
@@ -233,11 +233,8 @@ static int parse_time(struct settings *set, struct osc_error *e)
 	strcpy(copy, set->time);
 	while (!ret && (word = strsep(&rest, ",")))
 		ret = add_wish(set, word, otherwise, e);
-	for (size_t i = 0; !ret && i < set->nr_wishes; i++) {
-		ret = osc_histogram_set_parse("--time", set->wish[i].kind->name,
-					      &of_one, e);
-		timed |= of_one;
-	}
+	for (size_t i = 0; i < set->nr_wishes; i++)
+		timed |= osc_histogram_set_of(set->wish[i].kind);
 	if (!set->set)
 		set->set = timed;
 	return ret;
@@ -245,9 +242,6 @@ static int parse_time(struct settings *set, struct osc_error *e)
 
 static int set_option(struct settings *set, int option, struct osc_error *e)
 {
-	uint64_t ms = 0;
-	int ret;
-
 	switch (option) {
 	case 't':
 		set->target = optarg;
@@ -256,14 +250,9 @@ static int set_option(struct settings *set, int option, struct osc_error *e)
 		return osc_histogram_set_parse("--source", optarg, &set->set,
 					       e);
 	case 'd':
-		return osc_parse_duration_ns("--duration", optarg,
-					     OSC_NS_PER_MS,
-					     86400 * OSC_NS_PER_S,
-					     &set->duration_ns, e);
+		return osc_cli_parse_duration(optarg, &set->duration_ns, e);
 	case 'I':
-		ret = osc_parse_u64("--interval", optarg, 10, 3600000, &ms, e);
-		set->interval_ns = ms * OSC_NS_PER_MS;
-		return ret;
+		return osc_cli_parse_interval(optarg, &set->interval_ns, e);
 	case 'T':
 		set->time = optarg;
 		return 0;

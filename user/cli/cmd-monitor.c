@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* osconcepts monitor - notifications of the module as they come. */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -143,27 +142,12 @@ static int run(bool json)
 
 int cmd_monitor(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-	bool json = false;
-	int c;
+	bool json;
+	int code;
 
 	argv[0] = (char *)"osconcepts monitor";
-	while ((c = getopt_long(argc, argv, "jh", options, NULL)) != -1) {
-		switch (c) {
-		case 'j':
-			json = true;
-			break;
-		case 'h':
-			usage(stdout);
-			return osc_cli_finish("monitor", OSC_EXIT_OK);
-		default:
-			return osc_cli_usage("monitor");
-		}
-	}
+	if (!osc_cli_json_option("monitor", argc, argv, usage, &json, &code))
+		return code;
 	if (optind < argc)
 		return osc_cli_unexpected("monitor", argv[optind]);
 	return run(json);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* osconcepts sources - what the module counts, how, and what it misses. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/wait.h"
@@ -73,31 +73,16 @@ static int show(const struct osc_source *sources, size_t n, bool json,
 
 int cmd_sources(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
 	struct osc_source *sources = NULL;
 	struct osc_module *m = NULL;
 	struct osc_error e = { 0 };
-	bool json = false;
+	bool json;
 	size_t n = 0;
-	int c, ret;
+	int code, ret;
 
 	argv[0] = (char *)"osconcepts sources";
-	while ((c = getopt_long(argc, argv, "jh", options, NULL)) != -1) {
-		switch (c) {
-		case 'j':
-			json = true;
-			break;
-		case 'h':
-			usage(stdout);
-			return osc_cli_finish("sources", OSC_EXIT_OK);
-		default:
-			return osc_cli_usage("sources");
-		}
-	}
+	if (!osc_cli_json_option("sources", argc, argv, usage, &json, &code))
+		return code;
 	if (optind < argc)
 		return osc_cli_unexpected("sources", argv[optind]);
 	ret = osc_module_open(&m, &e);

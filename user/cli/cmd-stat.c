@@ -306,27 +306,15 @@ static int parse_pid(const char *text, pid_t *out, struct osc_error *e)
 	return ret;
 }
 
-static int parse_interval(const char *text, uint64_t *out, struct osc_error *e)
-{
-	uint64_t ms = 0;
-	int ret = osc_parse_u64("--interval", text, 10, 3600000, &ms, e);
-
-	*out = ms * OSC_NS_PER_MS;
-	return ret;
-}
-
 static int set_option(struct settings *set, int option, struct osc_error *e)
 {
 	switch (option) {
 	case 'p':
 		return parse_pid(optarg, &set->pid, e);
 	case 'd':
-		return osc_parse_duration_ns("--duration", optarg,
-					     OSC_NS_PER_MS,
-					     86400 * OSC_NS_PER_S,
-					     &set->duration_ns, e);
+		return osc_cli_parse_duration(optarg, &set->duration_ns, e);
 	case 'I':
-		return parse_interval(optarg, &set->interval_ns, e);
+		return osc_cli_parse_interval(optarg, &set->interval_ns, e);
 	case 'j':
 		set->json = true;
 		return 0;

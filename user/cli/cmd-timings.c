@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* osconcepts timings - what the module times, and switching it. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/wait.h"
@@ -67,20 +67,6 @@ static struct osc_table *make_table(const struct osc_timing *timings, size_t n)
 	return t;
 }
 
-static json_t *timings_json(const struct osc_timing *timings, size_t n)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; list && i < n; i++) {
-		if (json_array_append_new(list, osc_timing_json(&timings[i]))) {
-			json_decref(list);
-			list = NULL;
-		}
-	}
-	return json_pack("{s:s, s:o}", "schema", "osconcepts-timings/1",
-			 "timings", list);
-}
-
 static int show(struct osc_module *m, bool json, struct osc_error *e)
 {
 	struct osc_timing *timings;
@@ -91,7 +77,11 @@ static int show(struct osc_module *m, bool json, struct osc_error *e)
 	if (ret)
 		return ret;
 	if (json) {
-		ret = osc_json_print(timings_json(timings, n), stdout, e);
+		ret = osc_json_print(json_pack("{s:s, s:o}", "schema",
+					       "osconcepts-timings/1",
+					       "timings",
+					       osc_timings_json(timings, n)),
+				     stdout, e);
 	} else {
 		t = make_table(timings, n);
 		ret = t ? osc_table_print(t, stdout, e) :
@@ -143,26 +133,11 @@ static int run(char **words, size_t n, bool json)
 
 int cmd_timings(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-	bool json = false;
-	int c;
+	bool json;
+	int code;
 
 	argv[0] = (char *)"osconcepts timings";
-	while ((c = getopt_long(argc, argv, "jh", options, NULL)) != -1) {
-		switch (c) {
-		case 'j':
-			json = true;
-			break;
-		case 'h':
-			usage(stdout);
-			return osc_cli_finish("timings", OSC_EXIT_OK);
-		default:
-			return osc_cli_usage("timings");
-		}
-	}
+	if (!osc_cli_json_option("timings", argc, argv, usage, &json, &code))
+		return code;
 	return run(argv + optind, (size_t)(argc - optind), json);
 }

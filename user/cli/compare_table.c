@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
-#include <langinfo.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +37,7 @@ static void short_number(double v, const struct style *style, char *out,
 
 static const char *plus_minus(void)
 {
-	return strcmp(nl_langinfo(CODESET), "UTF-8") ? "+-" : "\xc2\xb1";
+	return osc_text_is_utf8() ? "\xc2\xb1" : "+-";
 }
 
 /*

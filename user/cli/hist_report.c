@@ -193,20 +193,6 @@ static int add_json(const struct osc_hist_report *r,
 	return json_array_append_new(list, one) ? -ENOMEM : 0;
 }
 
-static json_t *timings_json(const struct osc_hist_report *r)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; list && i < r->now->nr_timings; i++) {
-		if (json_array_append_new(
-			    list, osc_timing_json(&r->now->timing[i]))) {
-			json_decref(list);
-			list = NULL;
-		}
-	}
-	return list;
-}
-
 static json_t *sources_json(const struct osc_hist_report *r)
 {
 	json_t *list = json_array();
@@ -230,10 +216,11 @@ static json_t *sources_json(const struct osc_hist_report *r)
 static int print_json(const struct osc_hist_report *r, json_t *histograms,
 		      struct osc_error *e)
 {
-	json_t *all = json_pack("{s:s, s:o, s:o, s:o, s:o}", "schema",
-				r->schema, "platform", osc_platform(),
-				"sources", sources_json(r), "timings",
-				timings_json(r), "histograms", histograms);
+	json_t *all = json_pack(
+		"{s:s, s:o, s:o, s:o, s:o}", "schema", r->schema, "platform",
+		osc_platform(), "sources", sources_json(r), "timings",
+		osc_timings_json(r->now->timing, r->now->nr_timings),
+		"histograms", histograms);
 
 	return r->one_line ? osc_json_print_line(all, stdout, e) :
 			     osc_json_print(all, stdout, e);

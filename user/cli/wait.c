@@ -12,6 +12,7 @@
 #include "cli/cli.h"
 #include "lib/clock.h"
 #include "lib/error.h"
+#include "lib/parse.h"
 
 static int remaining_ms(uint64_t until_ns)
 {
@@ -58,6 +59,21 @@ int osc_cli_wait(int signal_fd, int fd, uint64_t until_ns,
 		if (!n && !ms)
 			return OSC_CLI_TIME;
 	}
+}
+
+int osc_cli_parse_duration(const char *text, uint64_t *ns, struct osc_error *e)
+{
+	return osc_parse_duration_ns("--duration", text, OSC_NS_PER_MS,
+				     86400 * OSC_NS_PER_S, ns, e);
+}
+
+int osc_cli_parse_interval(const char *text, uint64_t *ns, struct osc_error *e)
+{
+	uint64_t ms = 0;
+	int ret = osc_parse_u64("--interval", text, 10, 3600000, &ms, e);
+
+	*ns = ms * OSC_NS_PER_MS;
+	return ret;
 }
 
 int osc_cli_end(const char *command, int ret, const struct osc_error *e)

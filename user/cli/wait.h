@@ -28,6 +28,12 @@ struct osc_cli_signal {
 int osc_cli_wait(int signal_fd, int fd, uint64_t until_ns,
 		 struct osc_cli_signal *signal, struct osc_error *e);
 
+/* --duration and --interval of the commands that report over a span, as typed:
+ * a time from 1 ms to a day, and milliseconds from 10 to an hour of them.
+ */
+int osc_cli_parse_duration(const char *text, uint64_t *ns, struct osc_error *e);
+int osc_cli_parse_interval(const char *text, uint64_t *ns, struct osc_error *e);
+
 /* The end of most commands: 0 checks the output, -EPIPE is a reader that has
  * seen enough, all else is printed. Returns the exit code.
  */

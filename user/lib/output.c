@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <langinfo.h>
 #include <libsmartcols.h>
 #include <math.h>
 #include <stdbool.h>
@@ -99,6 +100,11 @@ void osc_table_text(struct osc_table *t, const char *key, const char *value)
 size_t osc_table_rows(const struct osc_table *t)
 {
 	return json_array_size(t->rows);
+}
+
+bool osc_text_is_utf8(void)
+{
+	return !strcmp(nl_langinfo(CODESET), "UTF-8");
 }
 
 char *osc_format_count(uint64_t value, char *buf, size_t size)

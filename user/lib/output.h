@@ -11,6 +11,7 @@
 #define OSC_LIB_OUTPUT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -64,6 +65,9 @@ int osc_json_print_line(json_t *document, FILE *out, struct osc_error *e);
  * what cannot be told becomes '?'.
  */
 json_t *osc_json_text(const char *text);
+
+/* Whether the locale's letters, which people read, are those of UTF-8. */
+bool osc_text_is_utf8(void);
 
 /* 1234567 as "1,234,567"; buf is at least 27 bytes. Returns buf. */
 char *osc_format_count(uint64_t value, char *buf, size_t size);

@@ -93,7 +93,7 @@ const char *osc_timing_level_name(uint32_t level)
 	return level < NR_LEVELS ? levels[level] : "unknown";
 }
 
-static osc_histogram_set all_of(const struct osc_timing_kind *kind)
+osc_histogram_set osc_histogram_set_of(const struct osc_timing_kind *kind)
 {
 	unsigned int first =
 		(unsigned int)(kind - osc_timing_kinds) * OSC_TIMING_HISTOGRAMS;
@@ -116,7 +116,7 @@ int osc_histogram_set_parse(const char *what, const char *text,
 				"%s '%.*s': no such timing or histogram; try "
 				"sched, off_cpu, fault, epoll or epoll_return",
 				what, (int)length, text);
-		*out |= kind ? all_of(kind) : 1u << histogram;
+		*out |= kind ? osc_histogram_set_of(kind) : 1u << histogram;
 		text += length;
 		if (!*text++)
 			return 0;
@@ -134,7 +134,7 @@ bool osc_histogram_set_has_timing(osc_histogram_set set, const char *timing)
 {
 	const struct osc_timing_kind *kind = osc_timing_kind(timing);
 
-	return !set || (kind && set & all_of(kind));
+	return !set || (kind && set & osc_histogram_set_of(kind));
 }
 
 static int find_level(const char *text)

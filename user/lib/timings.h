@@ -77,6 +77,8 @@ const char *osc_timing_level_name(uint32_t level);
 typedef uint32_t osc_histogram_set; /* a bit a histogram; 0 has all */
 int osc_histogram_set_parse(const char *what, const char *text,
 			    osc_histogram_set *out, struct osc_error *e);
+/* All of one kind's. */
+osc_histogram_set osc_histogram_set_of(const struct osc_timing_kind *kind);
 bool osc_histogram_set_has(osc_histogram_set set, const char *histogram);
 /* At least one of the timing's. */
 bool osc_histogram_set_has_timing(osc_histogram_set set, const char *timing);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/timings_output.h"
 
-#include <langinfo.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -42,7 +41,7 @@ struct osc_bars osc_bars_for(FILE *out)
 
 	return (struct osc_bars){
 		.columns = width_of(out),
-		.utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8"),
+		.utf8 = osc_text_is_utf8(),
 		.color = isatty(fileno(out)) && !dumb &&
 			 !(no_color && *no_color),
 	};
@@ -302,11 +301,24 @@ json_t *osc_histogram_json(const struct osc_histogram *h)
 		"percentiles", percentiles_json(h), "slots", slots_json(h));
 }
 
-json_t *osc_timing_json(const struct osc_timing *t)
+static json_t *timing_json(const struct osc_timing *t)
 {
 	return json_pack("{s:o, s:s, s:s, s:o, s:o}", "name",
 			 osc_json_text(t->name), "level",
 			 osc_timing_level_name(t->level), "state", t->state,
 			 "lost", number(t->lost), "why",
 			 t->why[0] ? osc_json_text(t->why) : json_null());
+}
+
+json_t *osc_timings_json(const struct osc_timing *timings, size_t n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < n; i++) {
+		if (json_array_append_new(list, timing_json(&timings[i]))) {
+			json_decref(list);
+			list = NULL;
+		}
+	}
+	return list;
 }

@@ -36,7 +36,7 @@ char *osc_format_ns(double ns, char *buf, size_t size);
  */
 json_t *osc_histogram_json(const struct osc_histogram *h);
 
-/* {name, level, state, lost, why} */
-json_t *osc_timing_json(const struct osc_timing *t);
+/* [{name, level, state, lost, why}, …] */
+json_t *osc_timings_json(const struct osc_timing *timings, size_t n);
 
 #endif

@@ -299,34 +299,34 @@ def measure_many(args):
             rows += many_rows(crowd, size)
         finally:
             crowd.end()
-            unload()
     return rows
+
+
+@contextlib.contextmanager
+def crowded(crowd, *, work=None):
+    """Our module with the crowd as targets, and the workload if there is one."""
+    with ours(work, parameters=("time=sched,epoll",), watched=bool(work)):
+        crowd.order("open")
+        crowd.order("add")
+        yield
+        crowd.order("close")
 
 
 def many_rows(crowd, size):
     rows = []
     for workload in ("yield", "epoll"):
+        case = Case("osconcepts", "time sched,epoll, totals", lambda work: crowded(crowd, work=work),
+                    targets=size + 1, in_target=True,
+                    command=f"insmod osconcepts.ko time=sched,epoll; {size} more targets")
         work = Work(workload)
-        work.measure()
-        base = typical([work.measure() for _ in range(3)])
-        run("insmod", MODULE, "time=sched,epoll")
-        crowd.order("open")
-        run(HELPER, "add", str(work.pid))
-        crowd.order("add")
-        work.measure()
-        value = typical([work.measure() for _ in range(3)])
-        events = EVENTS[workload]
-        rows.append({"workload": workload, "tool": "osconcepts", "command": "insmod osconcepts.ko time=sched,epoll",
-                     "level": "time sched,epoll, totals", "via": "", "targets": size + 1, "in_target": True,
-                     "instructions_per_event": value / events, "added": (value - base) / events,
-                     "base": base / events, "repeats": [value / events], "bases": [base / events]})
-        say(f"{workload}: {(value - base) / events} with {size} other targets")
-        if workload == "epoll":
+        try:
+            work.measure()
+            rows.append(row_of(workload, case, *measure_case(work, case, 1)))
+        finally:
             work.end()
-            rows += reading_rows(crowd, size)
-        crowd.order("close")
-        work.end()
-        unload()
+        say(f"{workload}: {rows[-1]['added']} with {size} other targets")
+    with crowded(crowd):
+        rows += reading_rows(crowd, size)
     return rows
 
 
@@ -335,9 +335,9 @@ def reading_rows(crowd, size):
     say(f"{size} targets read: {by_netlink / size} each by netlink, {by_proc / size} from /proc/PID/status")
     common = {"level": "read", "via": "", "targets": size, "in_target": False, "added": None}
     return [
-        {"workload": "read", "tool": "osconcepts", "command": "target-get dump",
+        {"workload": "read", "tool": "osconcepts", "command": f"target-get dump of {size}",
          "instructions_per_event": by_netlink / size, **common},
-        {"workload": "read", "tool": "procfs", "command": "open, read, close /proc/PID/status",
+        {"workload": "read", "tool": "procfs", "command": f"open, read, close /proc/PID/status of {size}",
          "instructions_per_event": by_proc / size, **common},
     ]
 

@@ -26,14 +26,11 @@
  */
 static inline unsigned int osc_hist_slot(__u64 value, unsigned int sub_bits)
 {
-	unsigned int log2, shift;
+	/* 0 for all values below 2 << sub_bits: those have a slot each. */
+	unsigned int shift =
+		63 ^ (unsigned int)__builtin_clzll((value >> sub_bits) | 1);
 
-	if (value < (1ULL << sub_bits))
-		return (unsigned int)value;
-	log2 = 63 - (unsigned int)__builtin_clzll(value);
-	shift = log2 - sub_bits;
-	return ((shift + 1) << sub_bits) +
-	       (unsigned int)((value >> shift) - (1ULL << sub_bits));
+	return (shift << sub_bits) + (unsigned int)(value >> shift);
 }
 
 /**

@@ -1,24 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <linux/clocksource.h>
 #include <linux/init.h>
+#include <linux/math64.h>
 #include <linux/time64.h>
 
 #include "clock.h"
 
 #ifdef CONFIG_X86_TSC
-u32 osc_clock_mult;
-u32 osc_clock_shift;
-
-/* The product has 128 bits: the multiplier may be as fine as 32 bits allow. */
-#define LONGEST_SEC 1
+u64 osc_clock_mult; /* nanoseconds per tick, times 2^OSC_CLOCK_SHIFT */
 
 /**
  * osc_clock_init() - find out how long a tick is
  */
 void osc_clock_init(void)
 {
-	clocks_calc_mult_shift(&osc_clock_mult, &osc_clock_shift, tsc_khz,
-			       NSEC_PER_MSEC, LONGEST_SEC);
+	if (tsc_khz)
+		osc_clock_mult =
+			div_u64((u64)NSEC_PER_MSEC << OSC_CLOCK_SHIFT, tsc_khz);
 }
 
 /**

@@ -95,23 +95,37 @@ static noinline notrace void remember_begin(unsigned long address, u64 start)
 		atomic_inc(&nr_begun);
 }
 
+#define UNUSUAL (VM_FAULT_RETRY | VM_FAULT_ERROR | VM_FAULT_MAJOR)
+
 /* As mm_account_fault() in mm/memory.c, so that the counts agree. */
-static __always_inline void book(unsigned long address, unsigned int flags,
-				 vm_fault_t ret, u64 start, u64 end)
+static noinline notrace void book_unusual(unsigned long address,
+					  unsigned int flags, vm_fault_t ret,
+					  u64 start, u64 end)
 {
-	u16 slot = raw_cpu_read(osc_current_slot);
 	bool major = (ret & VM_FAULT_MAJOR) || (flags & FAULT_FLAG_TRIED);
 
-	if (unlikely(ret & VM_FAULT_RETRY)) {
+	if (ret & VM_FAULT_RETRY) {
 		remember_begin(address, start);
 		return;
 	}
-	if (unlikely(atomic_read(&nr_begun)))
+	if (atomic_read(&nr_begun))
 		start = began_at(address, start);
-	if (unlikely(ret & VM_FAULT_ERROR))
+	if (ret & VM_FAULT_ERROR)
 		return;
-	osc_timing_book_both(OSC_TIMING_FAULT, slot, major,
-			     osc_clock_ns(start, end));
+	osc_timing_book_both(OSC_TIMING_FAULT, raw_cpu_read(osc_current_slot),
+			     major, osc_clock_ns(start, end));
+}
+
+static __always_inline void book(unsigned long address, unsigned int flags,
+				 vm_fault_t ret, u64 start, u64 end)
+{
+	if (unlikely((ret & UNUSUAL) || (flags & FAULT_FLAG_TRIED) ||
+		     atomic_read(&nr_begun)))
+		book_unusual(address, flags, ret, start, end);
+	else
+		osc_timing_book_both(OSC_TIMING_FAULT,
+				     raw_cpu_read(osc_current_slot), 0,
+				     osc_clock_ns(start, end));
 }
 
 /* Called by fault_entry.S as if it were handle_mm_fault(). */

@@ -11,7 +11,7 @@
 #include <linux/types.h>
 
 /* 0 for none; also read by fault_entry.S. */
-DECLARE_PER_CPU(u16, osc_current_slot);
+DECLARE_PER_CPU(u32, osc_current_slot);
 
 int osc_current_follow(void);
 void osc_current_unfollow(void);

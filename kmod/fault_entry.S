@@ -19,7 +19,7 @@
 SYM_CODE_START(osc_fault_entry_targets)
 	ANNOTATE_NOENDBR
 	UNWIND_HINT sp_reg=ORC_REG_SP sp_offset=16 type=UNWIND_HINT_TYPE_CALL
-	cmpw	$0, %gs:osc_current_slot(%rip)
+	cmpl	$0, %gs:osc_current_slot(%rip)
 	jne	.Ltimed
 	RET
 SYM_CODE_END(osc_fault_entry_targets)

@@ -17,6 +17,7 @@
 #include <linux/cpumask.h>
 #include <linux/jump_label.h>
 #include <linux/moduleparam.h>
+#include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
@@ -39,22 +40,24 @@ MODULE_PARM_DESC(totals, "Count switches of the whole system (default: Y)");
 /**
  * struct sched_cpu - written by its own CPU alone, with interrupts off
  * @voluntary: switches booked in prev->nvcsw
- * @involuntary: the others
+ * @switches: all of them; written after @voluntary
  * @switched_in: nvcsw of the running task when it was switched in
  * @exec: its se.sum_exec_runtime then, if it is timed
  * @delay: its sched_info.run_delay then, likewise
  * @nvcsw: as @switched_in, likewise
+ * @involuntary: as last read, under read_lock
  */
 struct sched_cpu {
 	u64 voluntary;
-	u64 involuntary;
+	u64 switches;
 	unsigned long switched_in;
 	u64 exec;
 	u64 delay;
 	unsigned long nvcsw;
+	u64 involuntary;
 };
 
-DEFINE_PER_CPU(u16, osc_current_slot);
+DEFINE_PER_CPU(u32, osc_current_slot);
 
 static DEFINE_PER_CPU(struct sched_cpu, sched_cpu);
 static DEFINE_STATIC_KEY_FALSE(counted);
@@ -63,15 +66,17 @@ static unsigned int nr_timed; /* kinds of timing that need the probe */
 static struct osc_moments left;
 static int attach_error;
 
+static DEFINE_MUTEX(read_lock);
+
 /* By %gs, not by a pointer: that is half the instructions. */
 static __always_inline void count(const struct task_struct *prev,
 				  const struct task_struct *next)
 {
-	unsigned long voluntary =
-		prev->nvcsw - this_cpu_read(sched_cpu.switched_in);
-
-	this_cpu_add(sched_cpu.voluntary, voluntary);
-	this_cpu_add(sched_cpu.involuntary, 1 - voluntary);
+	this_cpu_add(sched_cpu.voluntary,
+		     prev->nvcsw - this_cpu_read(sched_cpu.switched_in));
+	/* Pairs with the smp_rmb() in read_cpu(). */
+	smp_wmb();
+	this_cpu_inc(sched_cpu.switches);
 	this_cpu_write(sched_cpu.switched_in, next->nvcsw);
 }
 
@@ -79,14 +84,16 @@ static __always_inline void count(const struct task_struct *prev,
  * Whether somebody is interested in the times of a task. The system's are those
  * of tasks, not of idleness.
  */
-static __always_inline bool is_timed(const struct task_struct *task, u16 slot)
+static __always_inline bool is_timed(const struct task_struct *task,
+				     unsigned long slot)
 {
-	if (unlikely(slot))
-		return true;
-	return static_branch_unlikely(&osc_timing_all) && !is_idle_task(task);
+	if (static_branch_unlikely(&osc_timing_all) && !slot)
+		return !is_idle_task(task);
+	return slot;
 }
 
-static __always_inline void book_slice_of(u16 slot, u64 wait, u64 slice)
+static __always_inline void book_slice_of(unsigned long slot, u64 wait,
+					  u64 slice)
 {
 	struct osc_histogram __percpu *histograms =
 		READ_ONCE(osc_histograms[OSC_TIMING_SCHED][slot]);
@@ -99,12 +106,16 @@ static __always_inline void book_slice_of(u16 slot, u64 wait, u64 slice)
 	osc_histogram_add(&h[1], slice);
 }
 
-static __always_inline void book_slice(const struct sched_cpu *s, u16 slot,
-				       const struct task_struct *task)
+static __always_inline void book_slice(const struct sched_cpu *s,
+				       const struct task_struct *task,
+				       unsigned long slot)
 {
-	u64 wait = task->sched_info.run_delay - s->delay;
-	u64 slice = task->se.sum_exec_runtime - s->exec;
+	u64 wait, slice;
 
+	if (!static_branch_likely(&osc_timing_on[OSC_TIMING_SCHED]))
+		return;
+	wait = task->sched_info.run_delay - s->delay;
+	slice = task->se.sum_exec_runtime - s->exec;
 	if (static_branch_unlikely(&osc_timing_all)) {
 		book_slice_of(0, wait, slice);
 		if (!slot)
@@ -113,12 +124,33 @@ static __always_inline void book_slice(const struct sched_cpu *s, u16 slot,
 	book_slice_of(slot, wait, slice);
 }
 
-/* A timed task is being switched out. */
-static __always_inline void leave(const struct sched_cpu *s, u16 slot,
-				  const struct task_struct *task)
+static __always_inline void begin_slice(struct sched_cpu *s,
+					const struct task_struct *task)
 {
-	if (static_branch_likely(&osc_timing_on[OSC_TIMING_SCHED]))
-		book_slice(s, slot, task);
+	s->exec = task->se.sum_exec_runtime;
+	s->delay = task->sched_info.run_delay;
+}
+
+static __always_inline unsigned long enter(const struct task_struct *task)
+{
+	unsigned long slot = osc_member_slot(task->tgid);
+
+	raw_cpu_write(osc_current_slot, slot);
+	return slot;
+}
+
+/* More is timed at a switch than slices. */
+static __always_inline bool is_more_timed(void)
+{
+	return static_branch_unlikely(&osc_timing_on[OSC_TIMING_OFF_CPU]) ||
+	       static_branch_unlikely(&osc_timing_on[OSC_TIMING_EPOLL]);
+}
+
+/* A timed task is being switched out. */
+static void leave(const struct sched_cpu *s, const struct task_struct *task,
+		  unsigned long slot)
+{
+	book_slice(s, task, slot);
 	/* After its last switch, the next one under that number is another. */
 	if (static_branch_unlikely(&osc_timing_on[OSC_TIMING_OFF_CPU]) &&
 	    READ_ONCE(task->__state) != TASK_DEAD)
@@ -128,8 +160,8 @@ static __always_inline void leave(const struct sched_cpu *s, u16 slot,
 		osc_epoll_switched_out(task, slot);
 }
 
-static __always_inline void book_off_cpu(u16 slot,
-					 const struct task_struct *task)
+static __always_inline void book_off_cpu(const struct task_struct *task,
+					 unsigned long slot)
 {
 	struct osc_moment moment;
 
@@ -139,38 +171,60 @@ static __always_inline void book_off_cpu(u16 slot,
 }
 
 /* A timed task is being switched in. */
-static __always_inline void arrive(struct sched_cpu *s, u16 slot,
-				   const struct task_struct *task)
+static void arrive(struct sched_cpu *s, const struct task_struct *task,
+		   unsigned long slot)
 {
-	s->exec = task->se.sum_exec_runtime;
-	s->delay = task->sched_info.run_delay;
+	begin_slice(s, task);
 	if (static_branch_unlikely(&osc_timing_on[OSC_TIMING_OFF_CPU])) {
 		s->nvcsw = task->nvcsw;
-		book_off_cpu(slot, task);
+		book_off_cpu(task, slot);
 	}
 	if (static_branch_unlikely(&osc_timing_on[OSC_TIMING_EPOLL]))
 		osc_epoll_switched_in(task, slot);
 }
 
-/* Somebody is interested in the task that leaves, or in all. */
-static noinline notrace void time_left(const struct task_struct *prev,
-				       const struct task_struct *next, u16 slot)
+/*
+ * These take the arguments of the probe where it has them, so that none need
+ * be moved: the compiler shall leave them there.
+ */
+static noinline notrace __attribute__((__noipa__)) void
+time_more(void *data, unsigned long preempt, const struct task_struct *prev,
+	  const struct task_struct *next, unsigned long slot)
 {
 	struct sched_cpu *s = raw_cpu_ptr(&sched_cpu);
 
 	if (is_timed(prev, slot))
-		leave(s, slot, prev);
-	slot = osc_member_slot(next->tgid);
-	raw_cpu_write(osc_current_slot, slot);
+		leave(s, prev, slot);
+	slot = enter(next);
 	if (is_timed(next, slot))
-		arrive(s, slot, next);
+		arrive(s, next, slot);
+}
+
+/* Somebody is interested in the task that leaves, or in all. */
+static noinline notrace __attribute__((__noipa__)) void
+time_left(void *data, unsigned long preempt, const struct task_struct *prev,
+	  const struct task_struct *next, unsigned long slot)
+{
+	struct sched_cpu *s;
+
+	if (is_more_timed()) {
+		time_more(data, preempt, prev, next, slot);
+		return;
+	}
+	s = raw_cpu_ptr(&sched_cpu);
+	if (likely(slot) || !is_idle_task(prev))
+		book_slice(s, prev, slot);
+	slot = enter(next);
+	if (is_timed(next, slot))
+		begin_slice(s, next);
 }
 
 /* Somebody is interested in the task that comes, nobody in the one before. */
-static noinline notrace void time_arrived(const struct task_struct *next,
-					  u16 slot)
+static noinline notrace __attribute__((__noipa__)) void
+time_arrived(void *data, unsigned long preempt, const struct task_struct *prev,
+	     const struct task_struct *next, unsigned long slot)
 {
-	arrive(raw_cpu_ptr(&sched_cpu), slot, next);
+	arrive(raw_cpu_ptr(&sched_cpu), next, slot);
 }
 
 /*
@@ -181,7 +235,7 @@ static notrace void on_switch(void *data, bool preempt,
 			      struct task_struct *prev,
 			      struct task_struct *next, unsigned int prev_state)
 {
-	u16 slot;
+	unsigned long slot;
 
 	if (static_branch_likely(&counted))
 		count(prev, next);
@@ -189,13 +243,12 @@ static notrace void on_switch(void *data, bool preempt,
 		return;
 	slot = raw_cpu_read(osc_current_slot);
 	if (static_branch_unlikely(&osc_timing_all) || unlikely(slot)) {
-		time_left(prev, next, slot);
+		time_left(data, preempt, prev, next, slot);
 		return;
 	}
-	slot = osc_member_slot(next->tgid);
-	raw_cpu_write(osc_current_slot, slot);
+	slot = enter(next);
 	if (unlikely(slot))
-		time_arrived(next, slot);
+		time_arrived(data, preempt, prev, next, slot);
 }
 
 static struct osc_probe switch_probe = {
@@ -213,6 +266,7 @@ static void set_baseline(void *unused)
 {
 	this_cpu_write(sched_cpu.switched_in, current->nvcsw);
 	this_cpu_write(sched_cpu.voluntary, 0);
+	this_cpu_write(sched_cpu.switches, 0);
 	this_cpu_write(sched_cpu.involuntary, 0);
 }
 
@@ -262,7 +316,7 @@ static void look_at_current(void *unused)
 /* The same where only the slot may be another one than before. */
 static void look_at_slot(void *unused)
 {
-	u16 slot = osc_member_slot(current->tgid);
+	unsigned int slot = osc_member_slot(current->tgid);
 
 	if (slot != this_cpu_read(osc_current_slot))
 		look_at_current(unused);
@@ -426,12 +480,24 @@ void osc_off_cpu_forget(u32 tid)
 
 /* --- the source */
 
+/*
+ * A switch that comes in between is in the voluntary ones alone, so that the
+ * difference may be too small, never too great. It is shown when it has passed
+ * what was shown before: counters never decrease.
+ */
 static void read_cpu(struct osc_counts *counts, int cpu)
 {
-	const struct sched_cpu *s = per_cpu_ptr(&sched_cpu, cpu);
+	struct sched_cpu *s = per_cpu_ptr(&sched_cpu, cpu);
+	u64 switches, voluntary;
 
-	counts->value[OSC_VOLUNTARY] += READ_ONCE(s->voluntary);
-	counts->value[OSC_INVOLUNTARY] += READ_ONCE(s->involuntary);
+	switches = READ_ONCE(s->switches);
+	/* Pairs with the smp_wmb() in count(). */
+	smp_rmb();
+	voluntary = READ_ONCE(s->voluntary);
+	if (switches > voluntary + s->involuntary)
+		s->involuntary = switches - voluntary;
+	counts->value[OSC_VOLUNTARY] += voluntary;
+	counts->value[OSC_INVOLUNTARY] += s->involuntary;
 }
 
 static void sched_read(struct osc_counts *counts, int cpu)
@@ -440,13 +506,15 @@ static void sched_read(struct osc_counts *counts, int cpu)
 		return;
 	osc_counts_set(counts, OSC_VOLUNTARY, 0);
 	osc_counts_set(counts, OSC_INVOLUNTARY, 0);
+	mutex_lock(&read_lock);
 	if (cpu >= 0) {
 		read_cpu(counts, cpu);
-		return;
+	} else {
+		/* CPUs that went offline keep what they have counted. */
+		for_each_possible_cpu(cpu)
+			read_cpu(counts, cpu);
 	}
-	/* CPUs that went offline keep what they have counted. */
-	for_each_possible_cpu(cpu)
-		read_cpu(counts, cpu);
+	mutex_unlock(&read_lock);
 }
 
 static void sched_status(struct osc_source_status *status)

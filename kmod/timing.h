@@ -84,7 +84,8 @@ DECLARE_STATIC_KEY_FALSE(osc_timing_all);
  *
  * Context: preemption off; no other event of that kind may come in between.
  */
-static __always_inline void osc_timing_book(enum osc_timing timing, u16 slot,
+static __always_inline void osc_timing_book(enum osc_timing timing,
+					    unsigned long slot,
 					    unsigned int which, u64 ns)
 {
 	struct osc_histogram __percpu *histograms =
@@ -104,8 +105,8 @@ static __always_inline void osc_timing_book(enum osc_timing timing, u16 slot,
  * Context: as osc_timing_book().
  */
 static __always_inline void osc_timing_book_both(enum osc_timing timing,
-						 u16 slot, unsigned int which,
-						 u64 ns)
+						 unsigned long slot,
+						 unsigned int which, u64 ns)
 {
 	if (static_branch_unlikely(&osc_timing_all)) {
 		osc_timing_book(timing, 0, which, ns);

@@ -15,13 +15,16 @@ static unsigned int epoll_items = 65536;
 module_param(epoll_items, uint, 0444);
 MODULE_PARM_DESC(epoll_items, "Room for epoll registrations (default: 65536)");
 
-u64 *osc_epitems;
-unsigned int osc_epitem_bits;
+#define SLOT_MASK GENMASK_ULL(OSC_EPITEM_SLOT_BITS - 1, 0)
 
-/* Free, or of a target that is no more. */
+u64 *osc_epitems;
+u32 osc_epitem_mask;
+
+/* Empty, or nobody's, or of a target that is no more. */
 static bool is_free(u64 entry)
 {
-	return !entry || !rcu_access_pointer(osc_slots[(u16)entry]);
+	return entry == OSC_EPITEM_EMPTY ||
+	       !rcu_access_pointer(osc_slots[(u16)entry]);
 }
 
 /**
@@ -46,7 +49,7 @@ int osc_epitem_set(const void *key, u16 slot)
 		if ((entry ^ tag) >> OSC_EPITEM_SLOT_BITS)
 			continue;
 		/* Unless another key has just taken a retired entry's place. */
-		if (cmpxchg(&bucket[i], entry, slot ? tag | slot : 0) == entry)
+		if (cmpxchg(&bucket[i], entry, tag | slot) == entry)
 			return 0;
 	}
 	if (!slot)
@@ -63,7 +66,7 @@ int osc_epitem_set(const void *key, u16 slot)
 /* Four times the asked-for number: buckets do not fill evenly. */
 static size_t entries(void)
 {
-	return (size_t)OSC_EPITEM_WAYS << osc_epitem_bits;
+	return 4UL * epoll_items;
 }
 
 /**
@@ -83,7 +86,7 @@ void osc_epitem_init(void)
 int osc_epitem_alloc(void)
 {
 	osc_epitem_init();
-	osc_epitem_bits = ilog2(epoll_items) + 2 - ilog2(OSC_EPITEM_WAYS);
+	osc_epitem_mask = entries() - OSC_EPITEM_WAYS;
 	osc_epitems = kvcalloc(entries(), sizeof(*osc_epitems), GFP_KERNEL);
 	return osc_epitems ? 0 : -ENOMEM;
 }
@@ -101,8 +104,8 @@ void osc_epitem_forget(const unsigned long *retired)
 
 	for (i = 0; i < entries(); i++) {
 		entry = READ_ONCE(osc_epitems[i]);
-		if (entry && test_bit((u16)entry, retired))
-			cmpxchg(&osc_epitems[i], entry, 0);
+		if (test_bit((u16)entry, retired))
+			cmpxchg(&osc_epitems[i], entry, entry & ~SLOT_MASK);
 	}
 }
 

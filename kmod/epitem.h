@@ -13,6 +13,7 @@
 #ifndef OSC_EPITEM_H
 #define OSC_EPITEM_H
 
+#include <linux/bits.h>
 #include <linux/compiler.h>
 #include <linux/hash.h>
 #include <linux/types.h>
@@ -20,18 +21,26 @@
 #define OSC_EPITEM_WAYS 4
 
 /*
- * An entry is the key's address without its 16 uppermost bits, and the slot.
- * Those bits are the same for all kernel memory below 256 TiB.
+ * An entry is the key's address without its 16 uppermost bits, and the slot, 0
+ * for a registration that is nobody's any more. Those bits are the same for all
+ * kernel memory below 256 TiB. A bucket is filled from its beginning, and what
+ * has been filled never becomes empty: an empty entry is the end.
  */
 #define OSC_EPITEM_SLOT_BITS 16
+#define OSC_EPITEM_EMPTY 0
 
 extern u64 *osc_epitems;
-extern unsigned int osc_epitem_bits;
+extern u32 osc_epitem_mask; /* of the indexes of first entries */
 
+/*
+ * A constant shift, not hash_ptr(), which would cost the callback five more
+ * instructions. The bits used depend on all lower ones of the key.
+ */
 static __always_inline u64 *osc_epitem_bucket(const void *key)
 {
-	return osc_epitems +
-	       OSC_EPITEM_WAYS * hash_ptr((void *)key, osc_epitem_bits);
+	u64 product = (u64)(uintptr_t)key * GOLDEN_RATIO_32;
+
+	return osc_epitems + ((u32)(product >> 32) & osc_epitem_mask);
 }
 
 /**
@@ -41,7 +50,7 @@ static __always_inline u64 *osc_epitem_bucket(const void *key)
  * Context: any, while the table exists.
  * Return: the slot, 0 for none.
  */
-static __always_inline u16 osc_epitem_slot(const void *key)
+static __always_inline unsigned long osc_epitem_slot(const void *key)
 {
 	const u64 *bucket = osc_epitem_bucket(key);
 	u64 tag = (u64)(uintptr_t)key << OSC_EPITEM_SLOT_BITS;
@@ -50,8 +59,11 @@ static __always_inline u16 osc_epitem_slot(const void *key)
 
 	for (i = 0; i < OSC_EPITEM_WAYS; i++) {
 		entry = READ_ONCE(bucket[i]);
-		if (!((entry ^ tag) >> OSC_EPITEM_SLOT_BITS))
-			return (u16)entry;
+		if (entry == OSC_EPITEM_EMPTY)
+			break;
+		entry -= tag;
+		if (entry < BIT(OSC_EPITEM_SLOT_BITS))
+			return entry;
 	}
 	return 0;
 }

@@ -61,39 +61,61 @@ static __always_inline const void *key_of_table(const void *pt)
 	return *(const void *const *)(pt + sizeof(poll_table));
 }
 
+static __always_inline void attribute_callback(const void *wait)
+{
+	unsigned long slot = osc_epitem_slot(key_of_entry(wait));
+
+	if (slot)
+		this_cpu_inc(READ_ONCE(osc_slot_counts[slot])->epoll_callbacks);
+}
+
 /* Interrupts off, under the lock of the file's wait queue. */
 static __always_inline void on_ready(void *wait)
 {
-	struct osc_slot_counts __percpu *counts;
-
 	this_cpu_inc(totals.epoll_callbacks);
-	if (!static_branch_unlikely(&osc_targets_exist))
-		return;
-	counts =
-		READ_ONCE(osc_slot_counts[osc_epitem_slot(key_of_entry(wait))]);
-	if (counts)
-		this_cpu_inc(counts->epoll_callbacks);
+	if (static_branch_unlikely(&osc_targets_exist))
+		attribute_callback(wait);
+}
+
+static __always_inline const struct task_struct *waiter_of(const void *wait)
+{
+	return ((const struct wait_queue_entry *)wait)->private;
+}
+
+static __always_inline unsigned long count_wakeup(const void *wait)
+{
+	unsigned long slot = osc_member_slot(waiter_of(wait)->tgid);
+
+	this_cpu_inc(READ_ONCE(osc_slot_counts[slot])->epoll_wakeups);
+	return slot;
+}
+
+/*
+ * Not inlined: where wakeups are not timed, a direct call shall not save the
+ * registers for it.
+ */
+static OSC_DIRECT noinline notrace void time_wakeup(const void *wait)
+{
+	unsigned long slot = 0;
+
+	if (static_branch_unlikely(&osc_targets_exist))
+		slot = count_wakeup(wait);
+	if (slot || static_branch_unlikely(&osc_timing_all))
+		osc_epoll_woken(waiter_of(wait), slot);
 }
 
 /* Interrupts off, under the lock of the epoll instance. */
 static __always_inline void on_wake(void *wait)
 {
-	const struct task_struct *waiter =
-		((const struct wait_queue_entry *)wait)->private;
-	struct osc_slot_counts __percpu *counts;
-
-	u16 slot = 0;
-
 	this_cpu_inc(totals.epoll_wakeups);
-	if (static_branch_unlikely(&osc_targets_exist)) {
-		slot = osc_member_slot(waiter->tgid);
-		counts = READ_ONCE(osc_slot_counts[slot]);
-		if (counts)
-			this_cpu_inc(counts->epoll_wakeups);
+	/* One way out of line, or else both save registers before they part. */
+	if (static_branch_unlikely(&osc_targets_exist) ||
+	    static_branch_unlikely(&osc_epoll_timed)) {
+		if (static_branch_unlikely(&osc_epoll_timed))
+			time_wakeup(wait);
+		else
+			count_wakeup(wait);
 	}
-	if (static_branch_unlikely(&osc_epoll_timed) &&
-	    (slot || static_branch_unlikely(&osc_timing_all)))
-		osc_epoll_woken(waiter, slot);
 }
 
 /*

@@ -16,8 +16,9 @@ int osc_epoll_check(void);
 bool osc_epoll_has_wakeups(void);
 bool osc_epoll_has_callbacks(void);
 
-void osc_epoll_switched_out(const struct task_struct *task, u16 slot);
-void osc_epoll_switched_in(const struct task_struct *task, u16 slot);
-OSC_DIRECT void osc_epoll_woken(const struct task_struct *waiter, u16 slot);
+void osc_epoll_switched_out(const struct task_struct *task, unsigned long slot);
+void osc_epoll_switched_in(const struct task_struct *task, unsigned long slot);
+OSC_DIRECT void osc_epoll_woken(const struct task_struct *waiter,
+				unsigned long slot);
 
 #endif /* OSC_EPOLL_H */

@@ -29,7 +29,7 @@ static struct osc_moments awake; /* until it returns */
 static unsigned int nr_timed;
 
 /* A wakeup that led to nothing. */
-static __always_inline void book_useless_of(u16 slot)
+static __always_inline void book_useless_of(unsigned long slot)
 {
 	struct osc_histogram __percpu *histograms =
 		READ_ONCE(osc_histograms[OSC_TIMING_EPOLL_RETURN][slot]);
@@ -38,7 +38,7 @@ static __always_inline void book_useless_of(u16 slot)
 		this_cpu_inc(histograms->useless);
 }
 
-static __always_inline void book_useless(u16 slot)
+static __always_inline void book_useless(unsigned long slot)
 {
 	if (static_branch_unlikely(&osc_timing_all)) {
 		book_useless_of(0);
@@ -60,7 +60,7 @@ static __always_inline void book_useless(u16 slot)
  * Context: a direct call, so every register is kept; interrupts off.
  */
 OSC_DIRECT notrace void osc_epoll_woken(const struct task_struct *waiter,
-					u16 slot)
+					unsigned long slot)
 {
 	u64 now = osc_clock();
 
@@ -81,7 +81,8 @@ OSC_DIRECT notrace void osc_epoll_woken(const struct task_struct *waiter,
  *
  * Context: the switch probe, while the epoll timing is on.
  */
-notrace void osc_epoll_switched_out(const struct task_struct *task, u16 slot)
+notrace void osc_epoll_switched_out(const struct task_struct *task,
+				    unsigned long slot)
 {
 	struct osc_moment moment;
 
@@ -96,7 +97,8 @@ notrace void osc_epoll_switched_out(const struct task_struct *task, u16 slot)
  *
  * Context: the switch probe, while the epoll timing is on.
  */
-notrace void osc_epoll_switched_in(const struct task_struct *task, u16 slot)
+notrace void osc_epoll_switched_in(const struct task_struct *task,
+				   unsigned long slot)
 {
 	struct osc_moment moment;
 
@@ -109,7 +111,7 @@ notrace void osc_epoll_switched_in(const struct task_struct *task, u16 slot)
 static notrace void on_sys_exit(void *data, struct pt_regs *regs, long ret)
 {
 	struct osc_moment moment;
-	u16 slot;
+	unsigned long slot;
 
 	preempt_disable_notrace();
 	slot = raw_cpu_read(osc_current_slot);

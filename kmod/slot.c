@@ -2,6 +2,7 @@
 #include <linux/bitmap.h>
 #include <linux/errno.h>
 #include <linux/mm.h>
+#include <linux/percpu.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 
@@ -13,6 +14,8 @@
 
 struct osc_target __rcu **osc_slots;
 struct osc_slot_counts __percpu **osc_slot_counts;
+
+static DEFINE_PER_CPU(struct osc_slot_counts, nobodys_counts);
 
 unsigned int osc_nr_slots;
 static unsigned long *taken; /* retired ones included */
@@ -28,6 +31,8 @@ static unsigned long *retired;
  */
 int osc_slots_init(unsigned int max_targets)
 {
+	unsigned int slot;
+
 	osc_nr_slots = min(2 * max_targets + 1, (unsigned int)U16_MAX);
 	osc_slots = kvcalloc(osc_nr_slots, sizeof(*osc_slots), GFP_KERNEL);
 	osc_slot_counts =
@@ -35,6 +40,8 @@ int osc_slots_init(unsigned int max_targets)
 	taken = bitmap_zalloc(osc_nr_slots, GFP_KERNEL);
 	retired = bitmap_zalloc(osc_nr_slots, GFP_KERNEL);
 	if (osc_slots && osc_slot_counts && taken && retired) {
+		for (slot = 0; slot < osc_nr_slots; slot++)
+			osc_slot_counts[slot] = &nobodys_counts;
 		__set_bit(0, taken);
 		return 0;
 	}
@@ -110,7 +117,7 @@ void osc_slot_publish(u16 slot, struct osc_target *target)
 void osc_slot_retire(u16 slot)
 {
 	rcu_assign_pointer(osc_slots[slot], NULL);
-	WRITE_ONCE(osc_slot_counts[slot], NULL);
+	WRITE_ONCE(osc_slot_counts[slot], &nobodys_counts);
 	__set_bit(slot, retired);
 }
 

@@ -15,7 +15,10 @@
 struct osc_slot_counts;
 struct osc_target;
 
-/* Entry 0 is always NULL, as are those of slots which nobody has. */
+/*
+ * Entry 0 is always NULL, as are those of slots which nobody has. Their counts
+ * are there, so that hooks need no test, and nobody reads them.
+ */
 extern struct osc_target __rcu **osc_slots;
 extern struct osc_slot_counts __percpu **osc_slot_counts;
 

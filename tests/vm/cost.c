@@ -179,6 +179,16 @@ static void open_epoll(int i)
 		die("epoll");
 }
 
+/* So that the target counts it: who registers before is nobody's. */
+static void register_again(int i)
+{
+	struct epoll_event want = { .events = EPOLLIN | EPOLLET };
+
+	if (epoll_ctl(epolls[i], EPOLL_CTL_DEL, events[i], NULL) ||
+	    epoll_ctl(epolls[i], EPOLL_CTL_ADD, events[i], &want))
+		die("epoll_ctl");
+}
+
 static void signal_event(int i)
 {
 	const uint64_t one = 1;
@@ -198,6 +208,11 @@ static void wait_event(int i)
 static void start_callback(void)
 {
 	open_epoll(0);
+}
+
+static void before_callback(void)
+{
+	register_again(0);
 }
 
 /* The event is ready before it is waited for: a callback and no wakeup. */
@@ -225,6 +240,12 @@ static void start_epoll(void)
 	/* Under our priority: neither preempts the other. */
 	if (pthread_create(&thread, NULL, answer_epoll, NULL))
 		die("pthread_create");
+}
+
+static void before_epoll(void)
+{
+	register_again(0);
+	register_again(1);
 }
 
 /* Two callbacks, two wakeups of a blocked waiter, two switches. */
@@ -266,8 +287,8 @@ static const struct workload workloads[] = {
 	{ "yield", start_yield, yield, before_yield, after_yield },
 	{ "pipe", start_pipe, run_pipe, nothing, nothing },
 	{ "fault", nothing, run_fault, map_pages, nothing },
-	{ "callback", start_callback, run_callback, nothing, nothing },
-	{ "epoll", start_epoll, run_epoll, nothing, nothing },
+	{ "callback", start_callback, run_callback, before_callback, nothing },
+	{ "epoll", start_epoll, run_epoll, before_epoll, nothing },
 	{ "fork", nothing, run_fork, nothing, nothing },
 	{ "thread", nothing, run_thread, nothing, nothing },
 };

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -26,6 +27,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <x86intrin.h>
@@ -255,6 +257,71 @@ static void run_epoll(void)
 	wait_event(1);
 }
 
+static in_port_t server_port; /* network order */
+static int connection = -1;
+
+/* Our own server, one loop; it ends with us. */
+static void start_server(void)
+{
+	const char *build = getenv("BUILD");
+	char program[4096], port[8];
+	int ready[2];
+	ssize_t len;
+	pid_t pid;
+
+	snprintf(program, sizeof(program), "%s/osconcepts",
+		 build ? build : "build");
+	if (pipe(ready))
+		die("pipe");
+	pid = fork();
+	if (pid < 0)
+		die("fork");
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		/* As ours: it sleeps before we run, whoever woke whom. */
+		work_schedule(0, PRIORITY);
+		dup2(ready[1], STDERR_FILENO + 1);
+		execl(program, program, "serve", "--quiet", "--model", "epoll",
+		      "--port", "0", "--ready-fd", "3", NULL);
+		die(program);
+	}
+	close(ready[1]);
+	len = read(ready[0], port, sizeof(port) - 1);
+	if (len <= 0)
+		die("the server does not start");
+	port[len] = '\0';
+	server_port = htons((uint16_t)strtoul(port, NULL, 10));
+}
+
+/* The server registers what it accepts, as with the events above. */
+static void connect_again(void)
+{
+	struct sockaddr_in address = {
+		.sin_family = AF_INET,
+		.sin_port = server_port,
+		.sin_addr = { htonl(INADDR_LOOPBACK) },
+	};
+
+	if (connection >= 0)
+		close(connection);
+	connection = socket(AF_INET, SOCK_STREAM, 0);
+	if (connection < 0 ||
+	    connect(connection, (void *)&address, sizeof(address)))
+		die("connect");
+}
+
+/* Client and server sleep by turns: two switches and all that TCP does. */
+static void run_request(void)
+{
+	static const char request[] = "GET / HTTP/1.1\r\nHost: cost\r\n\r\n";
+	char answer[4096];
+
+	if (write(connection, request, sizeof(request) - 1) !=
+		    sizeof(request) - 1 ||
+	    read(connection, answer, sizeof(answer)) <= 0)
+		die("a request");
+}
+
 static void nothing(void)
 {
 }
@@ -289,6 +356,7 @@ static const struct workload workloads[] = {
 	{ "fault", nothing, run_fault, map_pages, nothing },
 	{ "callback", start_callback, run_callback, before_callback, nothing },
 	{ "epoll", start_epoll, run_epoll, before_epoll, nothing },
+	{ "request", start_server, run_request, connect_again, nothing },
 	{ "fork", nothing, run_fork, nothing, nothing },
 	{ "thread", nothing, run_thread, nothing, nothing },
 };

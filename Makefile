@@ -75,7 +75,7 @@ unit-programs: $(unit_bin)
 # the helpers in tests/vm/lib.
 vm_lib	:= $(wildcard tests/vm/lib/*.c)
 vm_bin	:= $(patsubst tests/vm/%.c,$(BUILD)/vm-tests/%,$(wildcard tests/vm/*.c))
-vm-tests: $(vm_bin)
+vm-tests: $(vm_bin) $(BUILD)/vm-tests/fuzz-netlink
 
 $(BUILD)/vm-tests/%: $(BUILD)/obj/tests/vm/%.o $(call obj,$(vm_lib))
 	@mkdir -p $(@D)
@@ -84,6 +84,24 @@ $(BUILD)/vm-tests/%: $(BUILD)/obj/tests/vm/%.o $(call obj,$(vm_lib))
 .SECONDARY: $(call obj,$(vm_lib) $(wildcard tests/vm/*.c))
 
 -include $(patsubst %.o,%.d,$(call obj,$(vm_lib) $(wildcard tests/vm/*.c)))
+
+# The fuzzer knows the family from its specification.
+fuzz_c	:= $(wildcard tests/fuzz/netlink/*.c)
+fuzz_spec := $(BUILD)/fuzz/osconcepts_spec.h
+$(BUILD)/vm-tests/fuzz-netlink: $(call obj,$(fuzz_c) $(vm_lib))
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lmnl -pthread $(LDLIBS)
+
+$(fuzz_spec): tests/fuzz/netlink/spec.py Documentation/netlink/specs/osconcepts.yaml
+	@mkdir -p $(@D)
+	@echo "  GEN   $@"
+	$(Q)tests/fuzz/netlink/spec.py Documentation/netlink/specs/osconcepts.yaml >$@
+
+$(call obj,tests/fuzz/netlink/message.c): $(fuzz_spec)
+$(call obj,tests/fuzz/netlink/message.c): OSC_CFLAGS += -I$(BUILD)/fuzz
+
+-include $(patsubst %.o,%.d,$(call obj,$(fuzz_c)))
 
 demo: ## compare three server models through the module, in a guest (VM=0: here)
 	scripts/demo $(if $(filter 0,$(VM)),--no-vm,--vm)
@@ -106,6 +124,9 @@ vm-test: ## run the guest tests on both kernels
 
 test-debug: ## run the guest tests on an instrumented kernel (built once: 15 min)
 	OSC_DEBUG_ALL=1 scripts/test --only debug
+
+fuzz-netlink: ## a million messages on the instrumented kernel (FUZZ=--help)
+	scripts/fuzz-netlink $(FUZZ)
 
 bench-kmod: vm-tests modules-all ## count the instructions that the hooks add (BENCH=--help)
 	scripts/bench-kmod --write $(BENCH)
@@ -152,6 +173,6 @@ help: ## list these targets
 clean: ## remove what was built (the download cache outside the checkout stays)
 	rm -rf build $(BUILD)
 
-.PHONY: bench-kmod demo module modules-all
+.PHONY: bench-kmod fuzz-netlink demo module modules-all
 .PHONY: all unit-programs vm-tests test check unit kunit vm-test test-debug help clean
 .DELETE_ON_ERROR:

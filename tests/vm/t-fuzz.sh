@@ -1,0 +1,33 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A short run of the fuzzer of the netlink family (tests/fuzz/netlink;
+# scripts/fuzz-netlink runs the long one): nothing malformed is answered, no
+# target is left, and a seed replays a run.
+
+source scripts/test.d/tap.sh
+source tests/vm/lib/module.sh
+fuzz=$BUILD/vm-tests/fuzz-netlink
+messages=${OSC_FUZZ_MESSAGES:-10000}
+
+digest_of()
+{
+	sed -n 's/.*digest //p' "$1"
+}
+
+for run in "first 7" "again 7" "other 8"; do
+	read -r name seed <<<"$run"
+	"$fuzz" --messages "$messages" --seed "$seed" >"/tmp/fuzz.$name" 2>/tmp/fuzz.err
+	tap_result $? "seed $seed: $messages messages leave nothing wrong"
+	sed 's/^/# /' "/tmp/fuzz.$name"
+done
+[[ $(digest_of /tmp/fuzz.first) ]] && [[ $(digest_of /tmp/fuzz.first) == "$(digest_of /tmp/fuzz.again)" ]]
+tap_result $? "a seed sends the same messages again"
+[[ $(digest_of /tmp/fuzz.first) != "$(digest_of /tmp/fuzz.other)" ]]
+tap_result $? "another seed sends others"
+# Every command got through to its own code, and was refused as well.
+for command in source-get totals-get target-add target-del target-get timing-get timing-set histogram-get; do
+	grep -q "^$command .* ok=[1-9].* EINVAL=[1-9]" /tmp/fuzz.first
+	tap_result $? "$command was obeyed and refused"
+done
+tap_done

@@ -25,6 +25,7 @@
 #include <linux/string.h>
 #include <linux/wait.h>
 
+#include "canary.h"
 #include "epitem.h"
 #include "epoll.h"
 #include "hook.h"
@@ -41,6 +42,7 @@ MODULE_PARM_DESC(epoll_via, "Cheapest hook to try: direct, ftrace, kprobe");
 static DEFINE_PER_CPU(struct osc_slot_counts, totals);
 static enum osconcepts_via first_rung;
 static int anchor_error;
+static bool attached;
 
 /*
  * The entries of epoll's wait queues on files are the third member of
@@ -201,11 +203,15 @@ static int epoll_attach(void)
 	}
 	/* Without it, callbacks count in the totals only. */
 	osc_hook_attach(&register_hook, first_rung);
+	attached = true;
 	return 0;
 }
 
 static void epoll_detach(void)
 {
+	if (!attached)
+		return;
+	attached = false;
 	detach_hooks();
 	osc_anchor_detach();
 }

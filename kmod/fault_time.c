@@ -20,6 +20,7 @@
 #include <linux/sched.h>
 #include <linux/workqueue.h>
 
+#include "canary.h"
 #include "clock.h"
 #include "current.h"
 #include "fault_time.h"
@@ -199,9 +200,12 @@ static int fault_time_attach(bool all)
 
 	if (!try_module_get(THIS_MODULE))
 		return -ENODEV;
-	ret = osc_moments_alloc(&begun);
+	ret = osc_anchor_attach();
 	if (ret)
 		goto put;
+	ret = osc_moments_alloc(&begun);
+	if (ret)
+		goto detach_anchor;
 	atomic_set(&nr_begun, 0);
 	ret = osc_current_follow();
 	if (ret)
@@ -217,6 +221,8 @@ static int fault_time_attach(bool all)
 	synchronize_rcu();
 free:
 	osc_moments_free(&begun);
+detach_anchor:
+	osc_anchor_detach();
 put:
 	module_put(THIS_MODULE);
 	return ret;
@@ -226,6 +232,7 @@ static void fault_time_detach(void)
 {
 	static_branch_disable(&osc_timing_on[OSC_TIMING_FAULT]);
 	osc_hook_detach(&fault_hook);
+	osc_anchor_detach();
 	osc_current_unfollow();
 	/* After that, faults that are still inside book nothing. */
 	synchronize_rcu();
@@ -252,6 +259,11 @@ static u64 fault_time_lost(void)
 	return atomic64_read(&begun.lost);
 }
 
+static const char *fault_time_silencer(void)
+{
+	return osc_hook_silencer(&fault_hook);
+}
+
 /**
  * osc_fault_time_exit() - wait for what lets the module go
  *
@@ -274,6 +286,7 @@ const struct osc_timing_source osc_fault_timing = {
 	.detach = fault_time_detach,
 	.obstacle = fault_time_obstacle,
 	.lost = fault_time_lost,
+	.silencer = fault_time_silencer,
 };
 
 #else /* no direct calls */

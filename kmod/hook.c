@@ -2,66 +2,9 @@
 #include <linux/errno.h>
 #include <linux/string.h>
 
+#include "canary.h"
 #include "hook.h"
 #include "tracepoint.h"
-
-/* Never called: the function that the anchor's ops sits on. */
-static noinline void osc_ftrace_anchor(void)
-{
-	barrier();
-}
-
-static notrace void anchor_func(unsigned long ip, unsigned long parent,
-				struct ftrace_ops *ops,
-				struct ftrace_regs *fregs)
-{
-}
-
-static struct ftrace_ops anchor_ops = {
-	.func = anchor_func,
-	.flags = FTRACE_OPS_FL_PERMANENT,
-};
-
-static bool anchored;
-
-/**
- * osc_anchor_attach() - keep ftrace from being switched off under the hooks
- *
- * Context: may sleep.
- * Return: 0; -EBUSY while kernel.ftrace_enabled is 0, when every other hook
- * would register without an error and count nothing.
- */
-int osc_anchor_attach(void)
-{
-	char name[] = "osc_ftrace_anchor";
-	int ret;
-
-	/* Referenced, or the compiler would drop it. */
-	if (!anchored)
-		osc_ftrace_anchor();
-	ret = ftrace_set_filter(&anchor_ops, name, strlen(name), 1);
-	if (ret)
-		return ret;
-	ret = register_ftrace_function(&anchor_ops);
-	if (ret)
-		ftrace_free_filter(&anchor_ops);
-	anchored = !ret;
-	return ret;
-}
-
-/**
- * osc_anchor_detach() - give ftrace back, if it was anchored
- *
- * Context: may sleep.
- */
-void osc_anchor_detach(void)
-{
-	if (!anchored)
-		return;
-	unregister_ftrace_function(&anchor_ops);
-	ftrace_free_filter(&anchor_ops);
-	anchored = false;
-}
 
 /* An ops that has been registered once keeps state of the old registration. */
 static int prepare_ops(struct osc_hook *hook, ftrace_func_t func)
@@ -122,10 +65,18 @@ static int attach_ftrace(struct osc_hook *hook)
 
 static int attach_kprobe(struct osc_hook *hook)
 {
+	int ret;
+
+	ret = osc_kprobe_canary_attach();
+	if (ret)
+		return ret;
 	memset(&hook->kprobe, 0, sizeof(hook->kprobe));
 	hook->kprobe.symbol_name = hook->function;
 	hook->kprobe.pre_handler = hook->kprobe_handler;
-	return register_kprobe(&hook->kprobe);
+	ret = register_kprobe(&hook->kprobe);
+	if (ret)
+		osc_kprobe_canary_detach();
+	return ret;
 }
 
 /**
@@ -200,6 +151,7 @@ void osc_hook_detach(struct osc_hook *hook)
 		break;
 	case OSCONCEPTS_VIA_KPROBE:
 		unregister_kprobe(&hook->kprobe);
+		osc_kprobe_canary_detach();
 		break;
 	default:
 		break;
@@ -219,4 +171,26 @@ u64 osc_hook_lost(const struct osc_hook *hook)
 	if (hook->via != OSCONCEPTS_VIA_KPROBE)
 		return 0;
 	return READ_ONCE(hook->kprobe.nmissed);
+}
+
+/**
+ * osc_hook_silencer() - what keeps events from reaching an attached hook
+ * @hook: attached or not
+ *
+ * Context: may sleep; the anchor is attached.
+ * Return: NULL when nothing does.
+ */
+const char *osc_hook_silencer(struct osc_hook *hook)
+{
+	switch (hook->via) {
+	case OSCONCEPTS_VIA_DIRECT:
+	case OSCONCEPTS_VIA_FTRACE:
+		return osc_ftrace_silencer();
+	case OSCONCEPTS_VIA_KPROBE:
+		if (kprobe_disabled(&hook->kprobe))
+			return "the kprobe is disabled";
+		return osc_kprobe_silencer();
+	default:
+		return NULL;
+	}
 }

@@ -88,13 +88,11 @@ struct osc_hook {
 		.kprobe_handler = name##_kprobe,                               \
 	}
 
-int osc_anchor_attach(void);
-void osc_anchor_detach(void);
-
 const char *osc_direct_obstacle(void);
 int osc_hook_attach_direct(struct osc_hook *hook);
 int osc_hook_attach(struct osc_hook *hook, enum osconcepts_via first);
 void osc_hook_detach(struct osc_hook *hook);
 u64 osc_hook_lost(const struct osc_hook *hook);
+const char *osc_hook_silencer(struct osc_hook *hook);
 
 #endif /* OSC_HOOK_H */

@@ -193,7 +193,9 @@ static int switch_on(unsigned int timing, enum osconcepts_timing_level level,
 	int ret;
 
 	if (t->source->obstacle()) {
-		NL_SET_ERR_MSG(extack, "not possible; timing-get says why");
+		/* A literal, as NL_SET_ERR_MSG() would have it. */
+		if (extack)
+			extack->_msg = t->source->obstacle();
 		return -EOPNOTSUPP;
 	}
 	ret = make_histograms(timing, all);
@@ -243,6 +245,10 @@ static void get_locked(unsigned int timing, struct osc_timing_view *view)
 	view->why = t->source->obstacle();
 	if (t->level != OSCONCEPTS_TIMING_LEVEL_OFF) {
 		view->state = OSCONCEPTS_SOURCE_STATE_ON;
+		if (t->source->silencer && t->source->silencer()) {
+			view->state = OSCONCEPTS_SOURCE_STATE_SILENCED;
+			view->why = t->source->silencer();
+		}
 		view->lost = t->source->lost();
 		view->since_ns = t->since_ns;
 	} else {

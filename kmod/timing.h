@@ -48,12 +48,15 @@ enum osc_histogram_name {
  *	be running for an RCU grace period.
  * @obstacle: why it cannot be switched on here, or NULL
  * @lost: events that went untimed since @attach
+ * @silencer: what keeps events from being timed since, or NULL; absent where
+ *	nothing can
  */
 struct osc_timing_source {
 	int (*attach)(bool all);
 	void (*detach)(void);
 	const char *(*obstacle)(void);
 	u64 (*lost)(void);
+	const char *(*silencer)(void);
 };
 
 extern const struct osc_timing_source osc_sched_timing;
@@ -120,8 +123,8 @@ static __always_inline void osc_timing_book_both(enum osc_timing timing,
  * struct osc_timing_view - how a kind of timing does
  * @name: as shown by every surface
  * @level: whose events are timed
- * @state: on, off or unavailable
- * @why: why it cannot be switched on, or NULL
+ * @state: on, off, unavailable or silenced
+ * @why: why it cannot be switched on, or what silences it, or NULL
  * @lost: events known to have gone untimed since it was switched on
  * @since_ns: when that was, boot time
  */

@@ -19,11 +19,14 @@
 #include <linux/cpumask.h>
 #include <linux/hardirq.h>
 #include <linux/moduleparam.h>
+#include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/poll.h>
 #include <linux/rcupdate.h>
 #include <linux/string.h>
+#include <linux/timekeeping.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include "canary.h"
 #include "epitem.h"
@@ -43,6 +46,20 @@ static DEFINE_PER_CPU(struct osc_slot_counts, totals);
 static enum osconcepts_via first_rung;
 static int anchor_error;
 static bool attached;
+
+/**
+ * struct health - whether events reach the hooks
+ * @silencer: what keeps them from it, as last seen, or NULL
+ * @gaps: how often that began
+ * @gap_since_ns: when the last one was noticed, boot time
+ */
+static struct health {
+	const char *silencer;
+	u64 gaps;
+	u64 gap_since_ns;
+} health;
+
+static DEFINE_MUTEX(health_lock);
 
 /*
  * The entries of epoll's wait queues on files are the third member of
@@ -186,6 +203,50 @@ int __init osc_epoll_check(void)
 	return -EINVAL;
 }
 
+static const char *find_silencer(void)
+{
+	const char *silencer = NULL;
+	unsigned int i;
+
+	for (i = 0; !silencer && i < ARRAY_SIZE(hooks); i++)
+		silencer = osc_hook_silencer(hooks[i]);
+	return silencer;
+}
+
+/**
+ * osc_epoll_look() - see whether the hooks are reached
+ *
+ * Context: may sleep.
+ */
+void osc_epoll_look(void)
+{
+	const char *silencer;
+
+	mutex_lock(&health_lock);
+	silencer = find_silencer();
+	if (silencer && !health.silencer) {
+		WRITE_ONCE(health.gaps, health.gaps + 1);
+		health.gap_since_ns = ktime_get_boottime_ns();
+		pr_warn("source epoll is silenced: %s\n", silencer);
+	}
+	if (!silencer && health.silencer)
+		pr_notice("source epoll counts again, with a gap\n");
+	WRITE_ONCE(health.silencer, silencer);
+	mutex_unlock(&health_lock);
+}
+
+/* For the gaps that begin and end between two readings. */
+#define HEALTH_PERIOD HZ
+
+static void health_work_func(struct work_struct *work);
+static DECLARE_DELAYED_WORK(health_work, health_work_func);
+
+static void health_work_func(struct work_struct *work)
+{
+	osc_epoll_look();
+	schedule_delayed_work(&health_work, HEALTH_PERIOD);
+}
+
 static int epoll_attach(void)
 {
 	int ret;
@@ -204,6 +265,7 @@ static int epoll_attach(void)
 	/* Without it, callbacks count in the totals only. */
 	osc_hook_attach(&register_hook, first_rung);
 	attached = true;
+	schedule_delayed_work(&health_work, HEALTH_PERIOD);
 	return 0;
 }
 
@@ -211,6 +273,7 @@ static void epoll_detach(void)
 {
 	if (!attached)
 		return;
+	cancel_delayed_work_sync(&health_work);
 	attached = false;
 	detach_hooks();
 	osc_anchor_detach();
@@ -255,11 +318,30 @@ static void say_why(struct osc_source_status *status)
 					 "");
 			return;
 		}
-		if (hook->refused)
+		if (hook->refused == -EOPNOTSUPP)
+			strscpy(status->why, osc_direct_obstacle(),
+				sizeof(status->why));
+		else if (hook->refused)
 			snprintf(status->why, sizeof(status->why),
-				 "%s is another tracer's (error %d)",
-				 hook->function, hook->refused);
+				 "%s %s (error %d)", hook->function,
+				 hook->refused == -EBUSY ?
+					 "is another tracer's" :
+					 "cannot be hooked in the cheapest way",
+				 hook->refused);
 	}
+}
+
+static void show_health(struct osc_source_status *status)
+{
+	osc_epoll_look();
+	mutex_lock(&health_lock);
+	if (health.silencer) {
+		status->state = OSCONCEPTS_SOURCE_STATE_SILENCED;
+		strscpy(status->why, health.silencer, sizeof(status->why));
+	}
+	status->gaps = health.gaps;
+	status->gap_since_ns = health.gap_since_ns;
+	mutex_unlock(&health_lock);
 }
 
 static void epoll_status(struct osc_source_status *status)
@@ -283,6 +365,7 @@ static void epoll_status(struct osc_source_status *status)
 		return;
 	}
 	status->state = OSCONCEPTS_SOURCE_STATE_ON;
+	show_health(status);
 	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
 		status->via = max(status->via, hooks[i]->via);
 		status->lost += osc_hook_lost(hooks[i]);
@@ -290,6 +373,34 @@ static void epoll_status(struct osc_source_status *status)
 	epoll_read(&counts, -1);
 	status->hits = counts.value[OSC_EPOLL_CALLBACKS] +
 		       counts.value[OSC_EPOLL_WAKEUPS];
+}
+
+/**
+ * osc_epoll_gaps() - how often the hooks were taken away so far
+ * @over: leave out the gap that goes on, if there is one
+ *
+ * Context: any; as of the last look, which was a second ago at most.
+ */
+u64 osc_epoll_gaps(bool over)
+{
+	return READ_ONCE(health.gaps) - (over && READ_ONCE(health.silencer));
+}
+
+/**
+ * osc_epoll_silencer() - what keeps events from being counted
+ *
+ * Context: may sleep.
+ * Return: NULL when nothing does.
+ */
+const char *osc_epoll_silencer(void)
+{
+	const char *silencer;
+
+	osc_epoll_look();
+	mutex_lock(&health_lock);
+	silencer = health.silencer;
+	mutex_unlock(&health_lock);
+	return silencer;
 }
 
 /**

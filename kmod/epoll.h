@@ -15,6 +15,9 @@ DECLARE_STATIC_KEY_FALSE(osc_epoll_timed);
 int osc_epoll_check(void);
 bool osc_epoll_has_wakeups(void);
 bool osc_epoll_has_callbacks(void);
+void osc_epoll_look(void);
+const char *osc_epoll_silencer(void);
+u64 osc_epoll_gaps(bool over);
 
 void osc_epoll_switched_out(const struct task_struct *task, unsigned long slot);
 void osc_epoll_switched_in(const struct task_struct *task, unsigned long slot);

@@ -234,6 +234,7 @@ const struct osc_timing_source osc_epoll_timing = {
 	.detach = run_detach,
 	.obstacle = run_obstacle,
 	.lost = run_lost,
+	.silencer = osc_epoll_silencer,
 };
 
 const struct osc_timing_source osc_epoll_return_timing = {
@@ -241,4 +242,5 @@ const struct osc_timing_source osc_epoll_return_timing = {
 	.detach = return_detach,
 	.obstacle = return_obstacle,
 	.lost = return_lost,
+	.silencer = osc_epoll_silencer,
 };

@@ -85,7 +85,12 @@ static int put_source(struct sk_buff *skb, const struct osc_source *source)
 	    nla_put_u64_64bit(skb, OSCONCEPTS_A_SOURCE_HITS, status.hits,
 			      OSCONCEPTS_A_SOURCE_PAD) ||
 	    nla_put_u64_64bit(skb, OSCONCEPTS_A_SOURCE_LOST, status.lost,
-			      OSCONCEPTS_A_SOURCE_PAD))
+			      OSCONCEPTS_A_SOURCE_PAD) ||
+	    nla_put_u64_64bit(skb, OSCONCEPTS_A_SOURCE_GAPS, status.gaps,
+			      OSCONCEPTS_A_SOURCE_PAD) ||
+	    (status.gaps &&
+	     nla_put_u64_64bit(skb, OSCONCEPTS_A_SOURCE_GAP_SINCE_NS,
+			       status.gap_since_ns, OSCONCEPTS_A_SOURCE_PAD)))
 		return -EMSGSIZE;
 	return 0;
 }

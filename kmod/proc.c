@@ -141,6 +141,7 @@ static void show_sources(struct seq_file *m)
 		seq_printf(m, "source %s state=%s via=%s hits=%llu lost=%llu",
 			   source->name, state_names[status.state],
 			   via_names[status.via], status.hits, status.lost);
+		seq_printf(m, " gaps=%llu", status.gaps);
 		if (status.why[0])
 			seq_printf(m, " why=%s", status.why);
 		seq_putc(m, '\n');
@@ -216,7 +217,7 @@ static void show_system(struct seq_file *m)
 	show_switches(m, "", " ", &counts);
 	for (i = 0; i < OSC_CPU_NS; i++)
 		show_value(m, "\n", osc_counter_names[i], " ", &counts, i);
-	if (epoll.state == OSCONCEPTS_SOURCE_STATE_ON)
+	if (epoll.via != OSCONCEPTS_VIA_NOTHING)
 		seq_printf(m, "\nepoll_lost %llu\n", epoll.lost);
 	else
 		seq_puts(m, "\nepoll_lost -\n");

@@ -11,11 +11,14 @@
 
 /**
  * struct osc_source_status - how a source does
- * @state: counting, off or unavailable
+ * @state: counting, off, unavailable or silenced
  * @via: how it gets at its events
  * @why: what there is to say about the two above; empty when nothing
  * @hits: events counted since the module was loaded
  * @lost: events known to have been missed since then
+ * @gaps: how often its hooks were taken from it since then; what passed
+ *	meanwhile was not counted, and nobody knows how much it was
+ * @gap_since_ns: when the last of these was noticed, boot time
  */
 struct osc_source_status {
 	enum osconcepts_source_state state;
@@ -23,6 +26,8 @@ struct osc_source_status {
 	char why[160];
 	u64 hits;
 	u64 lost;
+	u64 gaps;
+	u64 gap_since_ns;
 };
 
 /**

@@ -147,7 +147,8 @@ static void fill_view(struct osc_target *target, struct pid_namespace *ns,
 	read_counts(target, &view->counts);
 	view->tasks_live = target->tasks_live;
 	view->tasks_exited = target->tasks_exited;
-	view->lost = atomic64_read(&target->lost);
+	view->lost = atomic64_read(&target->lost) +
+		     (osc_epoll_gaps(false) - target->gaps);
 	view->since_ns = target->since_ns;
 	view->time_ns = ktime_get_boottime_ns();
 }
@@ -304,6 +305,7 @@ static struct osc_target *create(const struct osc_target_request *request,
 	target->net = request->net;
 	target->portid = request->portid;
 	target->since_ns = ktime_get_boottime_ns();
+	target->gaps = osc_epoll_gaps(true);
 	init_llist_head(&target->fresh);
 	INIT_LIST_HEAD(&target->tasks);
 	return target;
@@ -452,6 +454,7 @@ int osc_target_del(u32 id, const struct osc_reader *reader,
 {
 	struct osc_target *target;
 
+	osc_epoll_look();
 	mutex_lock(&osc_targets_lock);
 	target = find_target(id, reader);
 	if (target) {
@@ -476,6 +479,7 @@ int osc_target_get(u32 id, const struct osc_reader *reader,
 {
 	struct osc_target *target;
 
+	osc_epoll_look();
 	mutex_lock(&osc_targets_lock);
 	target = find_target(id, reader);
 	if (target)

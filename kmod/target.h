@@ -63,6 +63,7 @@ struct osc_slot_counts {
  * @histograms: likewise, by timing, of those that are on
  * @sealed: shows no more than it did: it holds what its owner may not see
  * @lost: tasks and registrations that could not be recorded
+ * @gaps: of the epoll hooks that were over when it was added
  * @dirty: a task has ended since the last sweep
  * @rcu: the hooks may still see it
  *
@@ -92,6 +93,7 @@ struct osc_target {
 	struct osc_histogram __percpu *histograms[OSC_NR_TIMINGS];
 	bool sealed;
 	atomic64_t lost;
+	u64 gaps;
 	atomic_t dirty;
 	struct rcu_head rcu;
 };
@@ -107,7 +109,7 @@ struct osc_target {
  * @counts: its counters
  * @tasks_live: tasks that are not final
  * @tasks_exited: tasks that are
- * @lost: what could not be recorded
+ * @lost: what could not be recorded, and gaps of the epoll hooks
  * @since_ns: when it was added, boot time
  * @time_ns: when it was read, boot time
  */

@@ -162,9 +162,11 @@ static void a_source_that_was_silenced_says_so(void **state)
 	mnl_attr_put_u32(nlh, OSCONCEPTS_A_SOURCE_STATE,
 			 OSCONCEPTS_SOURCE_STATE_SILENCED);
 	mnl_attr_put_strz(nlh, OSCONCEPTS_A_SOURCE_WHY, "ftrace_enabled=0");
+	mnl_attr_put_u64(nlh, OSCONCEPTS_A_SOURCE_GAPS, 3);
 	assert_int_equal(osc_module_msg_source(nlh, &s), 0);
 	assert_string_equal(s.state, "silenced");
 	assert_string_equal(s.why, "ftrace_enabled=0");
+	assert_int_equal(s.gaps, 3);
 }
 
 static void reads_a_timing(void **state)

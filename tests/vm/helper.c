@@ -6,6 +6,7 @@
  *	helper watch	be subscribed to the notifications until killed
  *	helper family	0 when the netlink family is there, 1 when it is not
  *	helper add PID	add a target; prints its id, or the error and its text
+ *	helper del ID	remove a target
  *	helper source NAME  prints its state and via, as numbers, and why
  */
 #include <errno.h>
@@ -115,6 +116,18 @@ static int add(const char *pid)
 	return 0;
 }
 
+static int del(const char *id)
+{
+	struct nl nl;
+	int rc = nl_try_open(&nl);
+
+	if (!rc)
+		rc = nl_target_del(&nl, (uint32_t)atoi(id), NULL);
+	if (rc)
+		printf("%s: %s\n", strerror(-rc), nl.message);
+	return !!rc;
+}
+
 static int source(const char *name)
 {
 	struct source got;
@@ -143,9 +156,11 @@ int main(int argc, char **argv)
 		return family();
 	if (!strcmp(what, "add") && argc == 3)
 		return add(argv[2]);
+	if (!strcmp(what, "del") && argc == 3)
+		return del(argv[2]);
 	if (!strcmp(what, "source") && argc == 3)
 		return source(argv[2]);
 	fprintf(stderr,
-		"usage: helper storm|watch|family|add PID|source NAME\n");
+		"usage: helper storm|watch|family|add PID|del ID|source NAME\n");
 	return 2;
 }

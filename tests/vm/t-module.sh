@@ -7,35 +7,6 @@ source scripts/test.d/tap.sh
 source tests/vm/lib/module.sh
 helper=$BUILD/vm-tests/helper
 
-# source_field NAME FIELD: of the source's line in /proc/osconcepts.
-source_field()
-{
-	sed -n "s/^source $1 .*\b$2=\([^ ]*\).*/\1/p" /proc/osconcepts
-}
-
-# is WANT GOT NAME
-is()
-{
-	[[ $1 == "$2" ]] || echo "# got '$2', want '$1'"
-	[[ $1 == "$2" ]]
-	tap_result $? "$3"
-}
-
-# has PATTERN TEXT NAME
-has()
-{
-	[[ $2 == *"$1"* ]] || echo "# no '$1' in: $2"
-	[[ $2 == *"$1"* ]]
-	tap_result $? "$3"
-}
-
-reload()
-{
-	module_unload && module_load "$@" && return
-	tap_result 1 "the module loads with '$*'"
-	tap_done
-}
-
 test_load_twice()
 {
 	local before said

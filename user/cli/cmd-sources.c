@@ -33,6 +33,7 @@ static struct osc_table *make_table(const struct osc_source *sources, size_t n)
 		{ "via", "VIA", OSC_COLUMN_TEXT },
 		{ "hits", "HITS", OSC_COLUMN_COUNT },
 		{ "lost", "LOST", OSC_COLUMN_COUNT },
+		{ "gaps", "GAPS", OSC_COLUMN_COUNT },
 		{ "why", "WHY", OSC_COLUMN_TEXT },
 	};
 	struct osc_table *t =
@@ -45,6 +46,7 @@ static struct osc_table *make_table(const struct osc_source *sources, size_t n)
 		osc_table_text(t, "via", sources[i].via);
 		osc_table_u64(t, "hits", sources[i].hits);
 		osc_table_u64(t, "lost", sources[i].lost);
+		osc_table_u64(t, "gaps", sources[i].gaps);
 		if (sources[i].why[0])
 			osc_table_text(t, "why", sources[i].why);
 	}

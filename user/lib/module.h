@@ -28,6 +28,7 @@ struct osc_source {
 	const char *via; /* how it counts */
 	char why[256]; /* "" when there is nothing to say */
 	uint64_t hits, lost;
+	uint64_t gaps; /* times that its hooks were taken from it */
 };
 
 /* The lists are the caller's to free. */

@@ -56,6 +56,7 @@ static const enum mnl_attr_data_type source_types[OSCONCEPTS_A_SOURCE_MAX + 1] =
 	[OSCONCEPTS_A_SOURCE_WHY] = MNL_TYPE_NUL_STRING,
 	[OSCONCEPTS_A_SOURCE_HITS] = MNL_TYPE_U64,
 	[OSCONCEPTS_A_SOURCE_LOST] = MNL_TYPE_U64,
+	[OSCONCEPTS_A_SOURCE_GAPS] = MNL_TYPE_U64,
 };
 
 static const enum mnl_attr_data_type totals_types[OSCONCEPTS_A_TOTALS_MAX + 1] = {
@@ -221,6 +222,7 @@ int osc_module_msg_source(const struct nlmsghdr *nlh, struct osc_source *out)
 							    "unknown",
 		.hits = u64_or_0(table[OSCONCEPTS_A_SOURCE_HITS]),
 		.lost = u64_or_0(table[OSCONCEPTS_A_SOURCE_LOST]),
+		.gaps = u64_or_0(table[OSCONCEPTS_A_SOURCE_GAPS]),
 	};
 	copy_text(out->name, sizeof(out->name),
 		  table[OSCONCEPTS_A_SOURCE_NAME]);

@@ -38,3 +38,33 @@ proc_value()
 {
 	awk -v name="$1" '$1 == name { print $2; exit }' /proc/osconcepts
 }
+
+# source_field NAME FIELD: of the source's line in /proc/osconcepts.
+source_field()
+{
+	sed -n "s/^source $1 .*\b$2=\([^ ]*\).*/\1/p" /proc/osconcepts
+}
+
+# is WANT GOT NAME
+is()
+{
+	[[ $1 == "$2" ]] || echo "# got '$2', want '$1'"
+	[[ $1 == "$2" ]]
+	tap_result $? "$3"
+}
+
+# has PATTERN TEXT NAME
+has()
+{
+	[[ $2 == *"$1"* ]] || echo "# no '$1' in: $2"
+	[[ $2 == *"$1"* ]]
+	tap_result $? "$3"
+}
+
+# reload [PARAMETER=VALUE…]: anew, or the test ends here.
+reload()
+{
+	module_unload && module_load "$@" && return
+	tap_result 1 "the module loads with '$*'"
+	tap_done
+}

@@ -1,0 +1,149 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Hooks that are taken away under the module, and others that hook the same
+# functions beside it: the epoll source says so, stays marked, and counts on
+# when it can.
+
+source scripts/test.d/tap.sh
+source tests/vm/lib/module.sh
+helper=$BUILD/vm-tests/helper
+kprobes=/sys/kernel/debug/kprobes/enabled
+tracing=/sys/kernel/tracing
+[[ -d $tracing/events ]] || tracing=/sys/kernel/debug/tracing
+
+# make_events N: so many readiness callbacks, no wakeup.
+make_events()
+{
+	python3 -c '
+import os, select, sys
+read, write = os.pipe()
+epoll = select.epoll()
+epoll.register(read, select.EPOLLIN)
+for _ in range(int(sys.argv[1])):
+    os.write(write, b"x")
+    epoll.poll()
+    os.read(read, 1)
+' "$1"
+}
+
+# callbacks_of N: what /proc/osconcepts counts of them, and of nobody else's.
+callbacks_of()
+{
+	local before
+	before=$(proc_value epoll_callbacks)
+	make_events "$1"
+	echo $(($(proc_value epoll_callbacks) - before))
+}
+
+# said_again TEXT COUNT: the log has it so often, in a while.
+said_again()
+{
+	local try
+	for try in {1..300}; do
+		(($(dmesg | grep -c "$1") >= $2)) && return 0
+		sleep 0.1
+	done
+	echo "# after $try looks the log does not say $2 times: $1"
+	return 1
+}
+
+target_lost()
+{
+	sed -n 's/^target 1 .* lost=\([0-9]*\) .*/\1/p' /proc/osconcepts
+}
+
+test_kprobes_off()
+{
+	local warned
+	reload epoll_via=kprobe
+	is "on 0" "$(source_field epoll state) $(source_field epoll gaps)" "kprobes: counting, with no gap"
+	"$helper" add $$ >/dev/null
+	(($(callbacks_of 50) >= 50))
+	tap_result $? "kprobes: callbacks are counted"
+	echo 0 >$kprobes
+	is silenced "$(source_field epoll state)" "kprobes off: the source is silenced"
+	is 1 "$(source_field epoll gaps)" "kprobes off: that is a gap"
+	has "why=kprobes are switched off" "$(grep '^source epoll ' /proc/osconcepts)" "kprobes off: it says why"
+	has "kprobes are switched off" "$("$helper" source epoll)" "kprobes off: and by netlink"
+	is 0 "$(proc_value epoll_lost)" "kprobes off: what the kprobes missed before is shown"
+	is 0 "$(callbacks_of 50)" "kprobes off: nothing is counted"
+	is 1 "$(target_lost)" "kprobes off: the target is marked"
+	echo 1 >$kprobes
+	is on "$(source_field epoll state)" "kprobes on again: the source counts"
+	is 1 "$(source_field epoll gaps)" "kprobes on again: the gap stays"
+	(($(callbacks_of 50) >= 50))
+	tap_result $? "kprobes on again: callbacks are counted"
+	is 1 "$(target_lost)" "kprobes on again: the target stays marked"
+	# Nobody reads: the module looks by itself.
+	warned=$(dmesg | grep -c "source epoll is silenced")
+	echo 0 >$kprobes
+	said_again "source epoll is silenced" $((warned + 1))
+	tap_result $? "a gap that nobody looks at is noticed"
+	echo 1 >$kprobes
+	said_again "source epoll counts again" 2
+	tap_result $? "so is its end"
+	is "on 2" "$(source_field epoll state) $(source_field epoll gaps)" "both gaps were counted"
+	# Removed and added: the gaps before are not its own.
+	"$helper" del 1 >/dev/null
+	"$helper" add $$ >/dev/null
+	is 0 "$(sed -n 's/^target 2 .* lost=\([0-9]*\) .*/\1/p' /proc/osconcepts)" "a new target has no gap"
+}
+
+test_timing_silenced()
+{
+	reload epoll_via=kprobe time=epoll
+	echo 0 >$kprobes
+	has "state=silenced" "$(grep '^timing epoll ' /proc/osconcepts)" "kprobes off: the timing of wakeups is silenced"
+	echo 1 >$kprobes
+	has "state=on" "$(grep '^timing epoll ' /proc/osconcepts)" "kprobes on: it goes on"
+}
+
+# The timing of faults keeps ftrace on by itself.
+test_ftrace_kept_on()
+{
+	reload hide=ep_poll_callback
+	is unavailable "$(source_field epoll state)" "without epoll's hooks"
+	sysctl -q kernel.ftrace_enabled=0
+	is 0 "$(</proc/sys/kernel/ftrace_enabled)" "ftrace can be turned off"
+	echo fault 2>/dev/null >/sys/module/osconcepts/parameters/time
+	has "level=off" "$(grep '^timing fault ' /proc/osconcepts)" "ftrace off: faults cannot be timed"
+	sysctl -q kernel.ftrace_enabled=1
+	echo fault >/sys/module/osconcepts/parameters/time
+	has "state=on" "$(grep '^timing fault ' /proc/osconcepts)" "ftrace on: faults are timed"
+	sysctl -q kernel.ftrace_enabled=0 2>/dev/null
+	is 1 "$(</proc/sys/kernel/ftrace_enabled)" "faults timed: ftrace cannot be turned off"
+	echo >/sys/module/osconcepts/parameters/time
+	sysctl -q kernel.ftrace_enabled=0
+	is 0 "$(</proc/sys/kernel/ftrace_enabled)" "faults not timed any more: it can"
+	sysctl -q kernel.ftrace_enabled=1
+}
+
+# Others on the same function: a kprobe, and the function tracer.
+test_beside_others()
+{
+	local via
+	for via in direct ftrace kprobe; do
+		reload "epoll_via=$via"
+		echo 'p:osc_test ep_poll_callback' >$tracing/kprobe_events
+		echo 1 >$tracing/events/kprobes/osc_test/enable
+		echo ep_poll_callback >$tracing/set_ftrace_filter
+		echo function >$tracing/current_tracer
+		is "on $via" "$(source_field epoll state) $(source_field epoll via)" "$via: on beside a kprobe and the function tracer"
+		(($(callbacks_of 50) >= 50))
+		tap_result $? "$via: counts beside them"
+		echo nop >$tracing/current_tracer
+		echo >$tracing/set_ftrace_filter
+		echo 0 >$tracing/events/kprobes/osc_test/enable
+		echo >$tracing/kprobe_events
+		(($(callbacks_of 50) >= 50))
+		tap_result $? "$via: counts when they have gone"
+		is 0 "$(source_field epoll gaps)" "$via: without a gap"
+	done
+}
+
+test_kprobes_off
+test_timing_silenced
+test_ftrace_kept_on
+test_beside_others
+tap_done

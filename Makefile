@@ -85,6 +85,13 @@ $(BUILD)/vm-tests/%: $(BUILD)/obj/tests/vm/%.o $(call obj,$(vm_lib))
 
 -include $(patsubst %.o,%.d,$(call obj,$(vm_lib) $(wildcard tests/vm/*.c)))
 
+# The table of oracles has its workloads in files of their own.
+exact_c	:= $(wildcard tests/vm/exact/*.c)
+$(BUILD)/vm-tests/t-oracles: $(call obj,$(exact_c))
+$(BUILD)/vm-tests/t-oracles: LDLIBS += -luring
+
+-include $(patsubst %.o,%.d,$(call obj,$(exact_c)))
+
 # The fuzzer knows the family from its specification.
 fuzz_c	:= $(wildcard tests/fuzz/netlink/*.c)
 fuzz_spec := $(BUILD)/fuzz/osconcepts_spec.h

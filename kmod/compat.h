@@ -20,6 +20,13 @@
 #define osc_unregister_direct unregister_ftrace_direct_multi
 #else
 #define osc_register_direct register_ftrace_direct
+/**
+ * osc_unregister_direct() - undo osc_register_direct()
+ * @ops: as given to it
+ * @addr: likewise
+ *
+ * Return: 0, or what ftrace returned.
+ */
 static inline int osc_unregister_direct(struct ftrace_ops *ops,
 					unsigned long addr)
 {

@@ -31,6 +31,12 @@ struct osc_counts {
 	unsigned long present;
 };
 
+/**
+ * osc_counts_set() - enter a counter
+ * @counts: where it is counted from now on
+ * @counter: which
+ * @value: of it
+ */
 static inline void osc_counts_set(struct osc_counts *counts,
 				  enum osc_counter counter, u64 value)
 {

@@ -32,9 +32,14 @@
 extern u64 *osc_epitems;
 extern u32 osc_epitem_mask; /* of the indexes of first entries */
 
-/*
+/**
+ * osc_epitem_bucket() - where a registration is, if it is anywhere
+ * @key: address of the registration
+ *
  * A constant shift, not hash_ptr(), which would cost the callback five more
  * instructions. The bits used depend on all lower ones of the key.
+ *
+ * Return: the first of OSC_EPITEM_WAYS entries.
  */
 static __always_inline u64 *osc_epitem_bucket(const void *key)
 {

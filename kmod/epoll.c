@@ -379,7 +379,8 @@ static void epoll_status(struct osc_source_status *status)
  * osc_epoll_gaps() - how often the hooks were taken away so far
  * @over: leave out the gap that goes on, if there is one
  *
- * Context: any; as of the last look, which was a second ago at most.
+ * Context: any.
+ * Return: their number as of the last look, a second ago at most.
  */
 u64 osc_epoll_gaps(bool over)
 {
@@ -405,6 +406,8 @@ const char *osc_epoll_silencer(void)
 
 /**
  * osc_epoll_has_wakeups() - whether epoll_wakeups of a target are counted
+ *
+ * Return: true when they are.
  */
 bool osc_epoll_has_wakeups(void)
 {
@@ -413,6 +416,8 @@ bool osc_epoll_has_wakeups(void)
 
 /**
  * osc_epoll_has_callbacks() - whether epoll_callbacks of a target are counted
+ *
+ * Return: true when they are.
  */
 bool osc_epoll_has_callbacks(void)
 {

@@ -129,7 +129,16 @@ static __always_inline void book(unsigned long address, unsigned int flags,
 				     osc_clock_ns(start, end));
 }
 
-/* Called by fault_entry.S as if it were handle_mm_fault(). */
+/**
+ * osc_fault_timed() - serve a fault and book its time
+ * @vma: as for handle_mm_fault()
+ * @address: likewise
+ * @flags: likewise
+ * @regs: likewise
+ *
+ * Context: called by fault_entry.S as if it were handle_mm_fault(); sleeps.
+ * Return: what handle_mm_fault() returned.
+ */
 notrace vm_fault_t osc_fault_timed(struct vm_area_struct *vma,
 				   unsigned long address, unsigned int flags,
 				   struct pt_regs *regs)

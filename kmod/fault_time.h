@@ -6,8 +6,19 @@
 
 struct pt_regs;
 
-/* In fault_entry.S: called by the first instruction of handle_mm_fault(). */
+/**
+ * osc_fault_entry_targets() - time the fault of a task in a target
+ *
+ * In fault_entry.S. Not for C: called by the first instruction of
+ * handle_mm_fault(), with its arguments in their registers.
+ */
 void osc_fault_entry_targets(void);
+
+/**
+ * osc_fault_entry_all() - time any fault
+ *
+ * As osc_fault_entry_targets().
+ */
 void osc_fault_entry_all(void);
 
 vm_fault_t osc_fault_timed(struct vm_area_struct *vma, unsigned long address,

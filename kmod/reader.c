@@ -54,6 +54,8 @@ void osc_reader_of_message(const struct sk_buff *skb, struct osc_reader *reader)
  * osc_reader_may_see() - whether a reader may see and remove a target
  * @reader: who asks
  * @owner: the user who added the target
+ *
+ * Return: true when it may.
  */
 bool osc_reader_may_see(const struct osc_reader *reader, kuid_t owner)
 {
@@ -81,6 +83,7 @@ static bool is_all_of(kuid_t uid, const struct task_struct *task)
  * As osc_reader_find_process() has it, but without a lock, for the exec hook.
  *
  * Context: the task itself, after an exec.
+ * Return: true when it is.
  */
 bool osc_owner_may_watch_current(kuid_t owner)
 {

@@ -128,6 +128,7 @@ struct osc_record *osc_record_take(void)
  * osc_record_pool_is_low() - whether this CPU's pool should be refilled
  *
  * Context: preemption off.
+ * Return: true when it should.
  */
 bool osc_record_pool_is_low(void)
 {

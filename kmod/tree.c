@@ -140,6 +140,7 @@ static struct osc_probe exit_probe = {
  * @task: any of its tasks
  *
  * Context: any, while the hooks are attached.
+ * Return: true when it does.
  */
 bool osc_tree_is_member(const struct task_struct *task)
 {

@@ -120,6 +120,9 @@ test: ## run every test; ends on 'N passed, N failed'
 check: ## the tests that need neither a guest nor a kernel build
 	scripts/test --only style --only unit --only cli
 
+lint: ## every checker of style and slips, and the generated files' staleness
+	scripts/test --only style --only spec --only module
+
 unit: ## run the unit tests
 	scripts/test --only unit
 
@@ -181,5 +184,5 @@ clean: ## remove what was built (the download cache outside the checkout stays)
 	rm -rf build $(BUILD)
 
 .PHONY: bench-kmod fuzz-netlink demo module modules-all
-.PHONY: all unit-programs vm-tests test check unit kunit vm-test test-debug help clean
+.PHONY: all unit-programs vm-tests test check lint unit kunit vm-test test-debug help clean
 .DELETE_ON_ERROR:

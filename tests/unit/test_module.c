@@ -51,9 +51,9 @@ static void put_counters(uint16_t nest)
 {
 	struct nlattr *n = mnl_attr_nest_start(nlh, nest);
 
-	for (uint16_t i = OSCONCEPTS_A_COUNTERS_PAD + 1;
+	for (int i = OSCONCEPTS_A_COUNTERS_PAD + 1;
 	     i <= OSCONCEPTS_A_COUNTERS_MAX; i++)
-		mnl_attr_put_u64(nlh, i, i * 10u);
+		mnl_attr_put_u64(nlh, (uint16_t)i, (uint64_t)i * 10);
 	mnl_attr_nest_end(nlh, n);
 }
 

@@ -30,8 +30,6 @@
 #define MINOR OSCONCEPTS_A_COUNTERS_PAGE_FAULTS_MINOR
 #define MAJOR OSCONCEPTS_A_COUNTERS_PAGE_FAULTS_MAJOR
 
-extern char **environ;
-
 /* --- steps: the storms run as ordinary tasks, so that they preempt each other */
 
 /* A life with faults, a block and an end. */

@@ -84,9 +84,9 @@ struct maker {
 };
 
 /* The next message to send. */
-void message_make(struct maker *maker, struct message *message);
+void message_make(struct maker *k, struct message *m);
 /* Its command by the specification, or fuzz_nr_commands for another one. */
-unsigned int message_command(const struct message *message);
+unsigned int message_command(const struct message *m);
 
 /* --- coverage of the module's text, from /sys/kernel/debug/kcov */
 
@@ -111,7 +111,7 @@ unsigned int kcov_mark(struct kcov *kcov);
 
 /* *messages is the caller's to free; -1 with errno. */
 ssize_t corpus_load(const char *dir, struct message **messages);
-int corpus_save(const char *dir, const struct message *message);
+int corpus_save(const char *dir, const struct message *m);
 
 /* --- workers */
 
@@ -155,6 +155,6 @@ struct worker {
 };
 
 /* Runs in a process of its own; its exit status. */
-int worker_run(const struct worker *worker);
+int worker_run(const struct worker *w);
 
 #endif

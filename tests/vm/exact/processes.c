@@ -24,8 +24,6 @@
 #define CHILDREN 30
 #define NAMESPACED 10
 
-extern char **environ;
-
 static void nothing(void)
 {
 }

@@ -7,6 +7,7 @@
  *	helper family	0 when the netlink family is there, 1 when it is not
  *	helper add PID	add a target; prints its id, or the error and its text
  *	helper del ID	remove a target
+ *	helper churn PID N  add and remove a target N times
  *	helper source NAME  prints its state and via, as numbers, and why
  */
 #include <errno.h>
@@ -128,6 +129,21 @@ static int del(const char *id)
 	return !!rc;
 }
 
+/* Over one socket: notifications come as fast as they can. */
+static int churn(const char *pid, const char *times)
+{
+	struct target target;
+	struct nl nl;
+
+	nl_open(&nl);
+	for (int i = atoi(times); i > 0; i--) {
+		if (nl_target_add(&nl, atoi(pid), 0, &target) ||
+		    nl_target_del(&nl, target.id, NULL))
+			return 1;
+	}
+	return 0;
+}
+
 static int source(const char *name)
 {
 	struct source got;
@@ -158,9 +174,11 @@ int main(int argc, char **argv)
 		return add(argv[2]);
 	if (!strcmp(what, "del") && argc == 3)
 		return del(argv[2]);
+	if (!strcmp(what, "churn") && argc == 4)
+		return churn(argv[2], argv[3]);
 	if (!strcmp(what, "source") && argc == 3)
 		return source(argv[2]);
 	fprintf(stderr,
-		"usage: helper storm|watch|family|add PID|del ID|source NAME\n");
+		"usage: helper storm|watch|family|add PID|del ID|churn PID N|source NAME\n");
 	return 2;
 }

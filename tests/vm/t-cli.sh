@@ -7,6 +7,7 @@
 source scripts/test.d/tap.sh
 source tests/vm/lib/module.sh
 source tests/vm/lib/cli.sh
+helper=$BUILD/vm-tests/helper
 
 test_sources()
 {
@@ -104,6 +105,38 @@ test_monitor()
 	holds "the last two have the same counts" '.[1].target.counters == .[2].target.counters'
 }
 
+# Of the events, those told and those lost.
+told_and_lost()
+{
+	jq -s 'map(if .event == "lost" then .lost else 1 end) | add' "$dir/events"
+}
+
+# Whoever does not read loses events, and is told how many.
+test_monitor_too_slow()
+{
+	osconcepts monitor --json >"$dir/events" 2>"$dir/slow" &
+	local monitor=$! try
+	until grep -q listening "$dir/slow"; do
+		kill -0 "$monitor" || break
+		sleep 0.1
+	done
+	kill -STOP "$monitor"
+	"$helper" churn $$ 300
+	kill -CONT "$monitor"
+	for try in {1..300}; do
+		[[ $(told_and_lost) == 600 ]] && break
+		sleep 0.1
+	done
+	kill -INT "$monitor"
+	wait "$monitor"
+	cp "$dir/events" "$dir/out"
+	holds "a monitor that does not read is told that it lost events" \
+		'map(select(.event == "lost").lost) | add > 0'
+	[[ $(told_and_lost) == 600 ]] || echo "# told and lost: $(told_and_lost), at look $try"
+	[[ $(told_and_lost) == 600 ]]
+	tap_result $? "those told and those lost are all 600 events"
+}
+
 test_watch()
 {
 	check "watch shows every CPU" 0 '' osconcepts watch -n 1 -i 200ms --json
@@ -127,6 +160,7 @@ test_stat_ends
 test_targets
 test_many
 test_monitor
+test_monitor_too_slow
 test_watch
 test_rights
 tap_suite "the examples of the man pages" tests/cli/man-examples \

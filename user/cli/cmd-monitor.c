@@ -39,8 +39,9 @@ static const char *const kinds[] = {
 
 static json_t *event_json(const struct osc_event *event, double time_s)
 {
-	return json_pack("{s:s, s:f, s:s, s:o}", "schema", "osconcepts-event/1",
-			 "time_s", time_s, "event", kinds[event->kind],
+	return json_pack("{s:s, s:f, s:s, s:I, s:o}", "schema",
+			 "osconcepts-event/1", "time_s", time_s, "event",
+			 kinds[event->kind], "lost", (json_int_t)event->lost,
 			 "target",
 			 event->kind == OSC_EVENT_LOST ?
 				 json_null() :
@@ -54,9 +55,9 @@ static void print_text(const struct osc_event *event, double time_s)
 	const char *before = ": ";
 
 	if (event->kind == OSC_EVENT_LOST) {
-		printf("%.3fs lost: events came faster than they could be "
-		       "read; see osconcepts targets\n",
-		       time_s);
+		printf("%.3fs %" PRIu32 " lost: events came faster than they "
+		       "could be read; see osconcepts targets\n",
+		       time_s, event->lost);
 		return;
 	}
 	printf("%.3fs %s target %u pid %d %s uid %u", time_s,

@@ -18,6 +18,7 @@
 struct osc_module {
 	struct osc_netlink *nl;
 	struct osc_netlink_family family;
+	uint32_t dropped; /* of the notifications, as last told */
 };
 
 /* What to try after a refusal, by errno. */
@@ -441,16 +442,23 @@ static int take_event(const struct nlmsghdr *nlh, void *arg)
 int osc_module_next(struct osc_module *m, struct osc_event *out,
 		    struct osc_error *e)
 {
+	uint32_t dropped;
 	int ret;
 
-	/* 1 is a notification that is not known here. */
+	/*
+	 * 1 is a notification that is not known here. -ENOBUFS comes once for
+	 * all that are dropped until the socket is empty: their number tells.
+	 */
 	do {
+		dropped = osc_netlink_dropped(m->nl) - m->dropped;
+		if (dropped) {
+			m->dropped += dropped;
+			*out = (struct osc_event){ .kind = OSC_EVENT_LOST,
+						   .lost = dropped };
+			return 0;
+		}
 		ret = osc_netlink_receive(m->nl, take_event, out);
-	} while (ret == 1);
-	if (ret == -ENOBUFS) {
-		*out = (struct osc_event){ .kind = OSC_EVENT_LOST };
-		return 0;
-	}
+	} while (ret == 1 || ret == -ENOBUFS);
 	if (ret && ret != -EAGAIN)
 		return osc_error_set(e, -ret, "cannot hear notifications: %s",
 				     strerror(-ret));

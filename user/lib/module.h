@@ -82,6 +82,7 @@ struct osc_event {
 		OSC_EVENT_LOST, /* the reader was too slow: some are missing */
 	} kind;
 	struct osc_target target; /* with its counts then */
+	uint32_t lost; /* so many, before what comes next */
 };
 
 /*

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/genetlink.h>
+#include <linux/sock_diag.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -316,6 +317,16 @@ int osc_netlink_receive(struct osc_netlink *nl, osc_netlink_fn fn, void *arg)
 	ssize_t n = receive(nl, MSG_DONTWAIT);
 
 	return n < 0 ? (int)n : osc_netlink_feed(&a, nl->receive, (size_t)n);
+}
+
+uint32_t osc_netlink_dropped(const struct osc_netlink *nl)
+{
+	uint32_t info[SK_MEMINFO_VARS] = { 0 };
+	socklen_t size = sizeof(info);
+
+	if (getsockopt(osc_netlink_fd(nl), SOL_SOCKET, SO_MEMINFO, info, &size))
+		return 0;
+	return info[SK_MEMINFO_DROPS];
 }
 
 static int take_groups(const struct nlattr *groups,

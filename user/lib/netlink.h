@@ -65,6 +65,12 @@ int osc_netlink_join(struct osc_netlink *nl, uint32_t group);
 int osc_netlink_receive(struct osc_netlink *nl, osc_netlink_fn fn, void *arg);
 
 /*
+ * How many messages the kernel could not put into the socket since it was
+ * opened, modulo 2^32; 0 where it does not say.
+ */
+uint32_t osc_netlink_dropped(const struct osc_netlink *nl);
+
+/*
  * The part that reads an answer, apart from any socket so that tests can feed
  * it what a broken kernel might send. 0: go on; 1: the answer is complete;
  * -errno: refused, or not an answer that can be trusted (-EBADMSG).

@@ -135,6 +135,9 @@ vm-test: ## run the guest tests on both kernels
 test-debug: ## run the guest tests on an instrumented kernel (built once: 15 min)
 	OSC_DEBUG_ALL=1 scripts/test --only debug
 
+coverage: ## lines of the module that the guest tests run (COVERAGE=--help)
+	scripts/coverage $(COVERAGE)
+
 fuzz-netlink: ## a million messages on the instrumented kernel (FUZZ=--help)
 	scripts/fuzz-netlink $(FUZZ)
 
@@ -183,6 +186,6 @@ help: ## list these targets
 clean: ## remove what was built (the download cache outside the checkout stays)
 	rm -rf build $(BUILD)
 
-.PHONY: bench-kmod fuzz-netlink demo module modules-all
+.PHONY: bench-kmod coverage fuzz-netlink demo module modules-all
 .PHONY: all unit-programs vm-tests test check lint unit kunit vm-test test-debug help clean
 .DELETE_ON_ERROR:

@@ -98,8 +98,16 @@ static int put_source(struct sk_buff *skb, const struct osc_source *source)
 static int put_totals(struct sk_buff *skb, int cpu)
 {
 	struct osc_counts counts;
+	u64 targets, refused;
 
 	osc_totals_read(&counts, cpu);
+	osc_targets_count(&targets, &refused);
+	if (cpu < 0 &&
+	    (nla_put_u64_64bit(skb, OSCONCEPTS_A_TOTALS_TARGETS, targets,
+			       OSCONCEPTS_A_TOTALS_PAD) ||
+	     nla_put_u64_64bit(skb, OSCONCEPTS_A_TOTALS_TARGETS_REFUSED,
+			       refused, OSCONCEPTS_A_TOTALS_PAD)))
+		return -EMSGSIZE;
 	if ((cpu >= 0 && nla_put_u32(skb, OSCONCEPTS_A_TOTALS_CPU, cpu)) ||
 	    put_counts(skb, OSCONCEPTS_A_TOTALS_COUNTERS, &counts) ||
 	    nla_put_u64_64bit(skb, OSCONCEPTS_A_TOTALS_SINCE_NS, osc_since_ns,

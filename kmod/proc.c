@@ -206,9 +206,11 @@ static void show_system(struct seq_file *m)
 {
 	struct osc_source_status epoll;
 	struct osc_counts counts;
+	u64 targets, refused;
 	unsigned int i;
 
 	osc_totals_read(&counts, -1);
+	osc_targets_count(&targets, &refused);
 	osc_epoll_source.status(&epoll);
 	seq_printf(m, "osconcepts %d\n", FORMAT_VERSION);
 	seq_printf(m, "module_version %s\n", OSC_MODULE_VERSION);
@@ -221,6 +223,7 @@ static void show_system(struct seq_file *m)
 		seq_printf(m, "\nepoll_lost %llu\n", epoll.lost);
 	else
 		seq_puts(m, "\nepoll_lost -\n");
+	seq_printf(m, "targets %llu\ntargets_refused %llu\n", targets, refused);
 	show_sources(m);
 	show_timings(m);
 	show_histograms(m, 0);

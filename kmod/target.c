@@ -46,6 +46,7 @@ DEFINE_MUTEX(osc_targets_lock);
 static DEFINE_XARRAY_ALLOC1(targets); /* by id */
 static u32 next_id;
 static unsigned int nr_targets;
+static u64 nr_refused; /* by the limits, since the module was loaded */
 static unsigned int generation = 1;
 
 DEFINE_STATIC_KEY_FALSE(osc_targets_exist);
@@ -326,11 +327,13 @@ static int check_limits(const struct osc_reader *reader,
 			struct netlink_ext_ack *extack)
 {
 	if (nr_targets >= max_targets) {
+		nr_refused++;
 		NL_SET_ERR_MSG(extack, "max_targets targets exist already");
 		return -ENOSPC;
 	}
 	if (!reader->privileged &&
 	    count_of_user(reader->uid) >= max_targets_user) {
+		nr_refused++;
 		NL_SET_ERR_MSG(extack,
 			       "this user has max_targets_user targets");
 		return -ENOSPC;
@@ -346,6 +349,7 @@ static int enter(struct osc_target *target, struct task_struct *root,
 
 	target->slot = osc_slot_take();
 	if (!target->slot) {
+		nr_refused++;
 		NL_SET_ERR_MSG(extack, "all slots for targets are in use");
 		return -ENOSPC;
 	}
@@ -486,6 +490,21 @@ int osc_target_get(u32 id, const struct osc_reader *reader,
 		read_view(target, reader, view);
 	mutex_unlock(&osc_targets_lock);
 	return target ? 0 : -ENOENT;
+}
+
+/**
+ * osc_targets_count() - how many targets there are
+ * @now: set to their number
+ * @refused: set to how many were refused by the limits
+ *
+ * Context: may sleep.
+ */
+void osc_targets_count(u64 *now, u64 *refused)
+{
+	mutex_lock(&osc_targets_lock);
+	*now = nr_targets;
+	*refused = nr_refused;
+	mutex_unlock(&osc_targets_lock);
 }
 
 /* The first target from @id on that a reader may see. */

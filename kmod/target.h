@@ -156,6 +156,7 @@ int osc_target_add(const struct osc_target_request *request,
 		   struct netlink_ext_ack *extack);
 int osc_target_del(u32 id, const struct osc_reader *reader,
 		   struct osc_target_view *view);
+void osc_targets_count(u64 *now, u64 *refused);
 int osc_target_get(u32 id, const struct osc_reader *reader,
 		   struct osc_target_view *view);
 bool osc_target_next(u32 *id, const struct osc_reader *reader,

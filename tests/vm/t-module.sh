@@ -68,6 +68,7 @@ test_limit()
 	done
 	has "No space left on device: max_targets targets exist already" "$("$helper" add "${pids[3]}")" \
 		"max_targets=3: the fourth is refused, naming the parameter"
+	is "3 1" "$(proc_value targets) $(proc_value targets_refused)" "max_targets=3: the refusal is counted"
 	kill "${pids[@]}"
 	wait "${pids[@]}" 2>/dev/null
 	reload max_targets=4194304

@@ -362,22 +362,6 @@ int osc_module_histograms(struct osc_module *m, const uint32_t *only,
 	return ret;
 }
 
-/* What timing-get says of one that timing-set has refused. */
-static void explain(struct osc_module *m, const char *name,
-		    char why[OSC_NETLINK_WHY_SIZE])
-{
-	struct nlmsghdr *nlh = osc_netlink_begin(m->nl, &m->family,
-						 OSCONCEPTS_CMD_TIMING_GET, 0);
-	struct osc_timing timing;
-	struct one one = { .out = &timing, .parse = parse_timing };
-	char other[OSC_NETLINK_WHY_SIZE];
-
-	mnl_attr_put_strz(nlh, OSCONCEPTS_A_TIMING_NAME, name);
-	if (!ask(m, nlh, &one, other) && timing.why[0])
-		snprintf(why, OSC_NETLINK_WHY_SIZE, "unavailable here: %.200s",
-			 timing.why);
-}
-
 int osc_module_timing_set(struct osc_module *m, const char *name,
 			  enum osc_timing_level level, struct osc_timing *out,
 			  struct osc_error *e)
@@ -394,15 +378,14 @@ int osc_module_timing_set(struct osc_module *m, const char *name,
 	ret = ask(m, nlh, &one, why);
 	if (has_gone(m, ret))
 		return gone("timings", e);
-	if (ret == -EOPNOTSUPP)
-		explain(m, name, why);
 	if (ret)
 		return osc_error_set_exit(
 			e,
 			ret == -EPERM || ret == -EOPNOTSUPP ? OSC_EXIT_MISSING :
 							      OSC_EXIT_FAILED,
-			-ret, "cannot switch the timing %s to %s: %s%s", name,
-			osc_timing_level_name(level), why,
+			-ret, "cannot switch the timing %s to %s: %s%s%s", name,
+			osc_timing_level_name(level),
+			ret == -EOPNOTSUPP ? "unavailable here: " : "", why,
 			ret == -EPERM ? "; try sudo" : "");
 	if (out)
 		*out = timing;

@@ -17,8 +17,11 @@
 
 #include "tap.h"
 
-/* Long enough for an emulated CPU; reached only when something hangs. */
-#define SETTLE_TRIES 20000
+/*
+ * Long enough for an emulated CPU and a kernel that checks every access; reached
+ * only when something hangs, and the runner may be faster.
+ */
+#define SETTLE_TRIES 100000
 #define SETTLE_PAUSE_US 2000
 
 void work_schedule(int cpu, int priority)

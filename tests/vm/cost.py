@@ -189,7 +189,6 @@ def tools_for(workload, pid):
     if workload == "fault":
         yield tool_case("count", perf(), "stat", "-a", "-e", "minor-faults")
         yield tool_case("count", perf(), "stat", "-p", str(pid), "-e", "minor-faults")
-        yield tool_case("record", perf(), "record", "-a", "-e", "exceptions:page_fault_user", "-o", "/dev/shm/perf.data")
         yield tool_case("count", "bpftrace", "-e", "tracepoint:exceptions:page_fault_user { @ = count(); }")
         yield tool_case("count", "bpftrace", "-e", "kprobe:handle_mm_fault { @ = count(); }")
         yield tool_case("count", "bpftrace", "-e", "kfunc:handle_mm_fault { @ = count(); }")

@@ -45,7 +45,7 @@ MODULE_PARM_DESC(totals, "Count switches of the whole system (default: Y)");
  * @exec: its se.sum_exec_runtime then, if it is timed
  * @delay: its sched_info.run_delay then, likewise
  * @nvcsw: as @switched_in, likewise
- * @involuntary: as last read, under read_lock
+ * @involuntary: as last read, under totals_lock
  */
 struct sched_cpu {
 	u64 voluntary;
@@ -66,7 +66,7 @@ static unsigned int nr_timed; /* kinds of timing that need the probe */
 static struct osc_moments left;
 static int attach_error;
 
-static DEFINE_MUTEX(read_lock);
+static DEFINE_MUTEX(totals_lock);
 
 /* By %gs, not by a pointer: that is half the instructions. */
 static __always_inline void count(const struct task_struct *prev,
@@ -506,7 +506,7 @@ static void sched_read(struct osc_counts *counts, int cpu)
 		return;
 	osc_counts_set(counts, OSC_VOLUNTARY, 0);
 	osc_counts_set(counts, OSC_INVOLUNTARY, 0);
-	mutex_lock(&read_lock);
+	mutex_lock(&totals_lock);
 	if (cpu >= 0) {
 		read_cpu(counts, cpu);
 	} else {
@@ -514,7 +514,7 @@ static void sched_read(struct osc_counts *counts, int cpu)
 		for_each_possible_cpu(cpu)
 			read_cpu(counts, cpu);
 	}
-	mutex_unlock(&read_lock);
+	mutex_unlock(&totals_lock);
 }
 
 static void sched_status(struct osc_source_status *status)

@@ -270,8 +270,14 @@ static void scan_for_leaks(void)
 		return;
 	for (i = 0; i < 2; i++) {
 		sleep(i * 6);
-		if (write(fd, "scan", 4) != 4)
-			log_line("osconcepts-vm: kmemleak scan failed");
+		if (write(fd, "scan", 4) == 4)
+			continue;
+		/* As it answers when it was switched off by kmemleak=off. */
+		log_line(errno == EPERM ?
+				 "osconcepts-vm: kmemleak is off: leaks are not looked for" :
+				 "osconcepts-vm: kmemleak scan failed");
+		close(fd);
+		return;
 	}
 	while ((n = read(fd, text, sizeof(text) - 1)) > 0) {
 		text[n] = '\0';

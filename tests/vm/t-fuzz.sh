@@ -22,7 +22,7 @@ for run in "first 7" "again 7" "other 8"; do
 	sed 's/^/# /' "/tmp/fuzz.$name"
 done
 [[ $(digest_of /tmp/fuzz.first) ]] && [[ $(digest_of /tmp/fuzz.first) == "$(digest_of /tmp/fuzz.again)" ]]
-tap_result $? "a seed sends the same messages again"
+tap_result $? "a seed makes the same messages again, to the byte"
 [[ $(digest_of /tmp/fuzz.first) != "$(digest_of /tmp/fuzz.other)" ]]
 tap_result $? "another seed sends others"
 # Every command got through to its own code, and was refused as well.
@@ -30,4 +30,5 @@ for command in source-get totals-get target-add target-del target-get timing-get
 	grep -q "^$command .* ok=[1-9].* EINVAL=[1-9]" /tmp/fuzz.first
 	tap_result $? "$command was obeyed and refused"
 done
+is 0 "$(proc_value targets)" "no target is left"
 tap_done

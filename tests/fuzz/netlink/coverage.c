@@ -121,23 +121,13 @@ ssize_t corpus_load(const char *dir, struct message **messages)
 	return *messages ? loaded : -1;
 }
 
-/* FNV-1a, as in http://www.isthe.com/chongo/tech/comp/fnv/ */
-static uint64_t hash_of(const struct message *m)
-{
-	uint64_t hash = 0xcbf29ce484222325ULL;
-
-	for (uint32_t i = 0; i < m->len; i++)
-		hash = (hash ^ m->bytes[i]) * 0x100000001b3ULL;
-	return hash;
-}
-
 int corpus_save(const char *dir, const struct message *m)
 {
 	char path[4096];
 	ssize_t written;
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/%016" PRIx64, dir, hash_of(m));
+	snprintf(path, sizeof(path), "%s/%016" PRIx64, dir, message_hash(0, m));
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return -1;

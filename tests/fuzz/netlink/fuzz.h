@@ -4,7 +4,8 @@
  *
  * Messages come from a seed alone: from the specification (message.c), or from
  * one of the corpus or one sent before, changed. What the kernel answers never
- * decides what is sent, so that a seed replays a run.
+ * decides what is sent, and what differs from run to run stands in them by
+ * name until they are sent, so that a seed replays a run.
  */
 #ifndef OSC_FUZZ_NETLINK_H
 #define OSC_FUZZ_NETLINK_H
@@ -72,9 +73,17 @@ struct message {
 	uint8_t bytes[MESSAGE_MAX] __attribute__((aligned(4)));
 };
 
+/*
+ * Names, in a message that has been made or kept: of the family, whose number
+ * is another one in each boot, and of the first of the PIDs.
+ */
+#define FAMILY_NAME 0xfa31
+#define PID_NAME 0x5eed1d00u
+
 /* What messages are made with; pids are of processes that come and go. */
 struct maker {
 	struct rng rng;
+	bool is_tame; /* the message being made: well formed, that is */
 	uint16_t family;
 	pid_t pids[KNOWN_PIDS];
 	const struct message *corpus;
@@ -83,10 +92,18 @@ struct maker {
 	unsigned int in_recent;
 };
 
-/* The next message to send. */
+/* The next message, with names. */
 void message_make(struct maker *k, struct message *m);
-/* Its command by the specification, or fuzz_nr_commands for another one. */
+/* The same with numbers, as it is sent. */
+void message_resolve(const struct maker *k, const struct message *m,
+		     struct message *sent);
+/*
+ * The command of a message with names, by the specification, or
+ * fuzz_nr_commands for another one.
+ */
 unsigned int message_command(const struct message *m);
+/* Of all messages so far and this one, in order; 0 before the first. */
+uint64_t message_hash(uint64_t before, const struct message *m);
 
 /* --- coverage of the module's text, from /sys/kernel/debug/kcov */
 
@@ -116,18 +133,24 @@ int corpus_save(const char *dir, const struct message *m);
 /* --- workers */
 
 #define ERRNO_MAX 134
+#define COMMANDS_MAX 16
 
 enum role {
 	ROLE_ROOT,
 	ROLE_NOBODY,
 	ROLE_NAMESPACES, /* of its own: user, net and pid */
-	ROLE_READER, /* of /proc/osconcepts, at any offset and size */
+	/* Of /proc/osconcepts, at any offset and size. */
+	ROLE_READER,
+	ROLE_READER_TOO,
+	ROLE_READER_NOBODY,
 	NR_ROLES,
 };
 
 /* Shared by all workers. */
 struct tally {
-	atomic_ulong sent[16][ERRNO_MAX]; /* by command and error answered */
+	/* By command and error; the last row is of no command of the family. */
+	atomic_ulong answered[COMMANDS_MAX + 1][ERRNO_MAX];
+	atomic_ulong unanswered[COMMANDS_MAX + 1]; /* or not read */
 	atomic_ulong messages;
 	atomic_ulong refused; /* by the socket, before the family saw them */
 	atomic_ulong answers;

@@ -127,14 +127,23 @@ static pid_t start(const struct worker *w)
 	return pid;
 }
 
-/* Waits for those who send, then ends the readers; how many failed. */
-static int wait_for(pid_t *pids, const struct options *o)
+static enum role role_of(const pid_t *pids, pid_t pid)
 {
-	int status, failed = 0, users = ROLE_READER;
+	unsigned int role = 0;
+
+	while (role < NR_ROLES && pids[role] != pid)
+		role++;
+	return role;
+}
+
+/* Waits for those who send, then ends the readers; how many failed. */
+static int wait_for(const pid_t *pids, const struct options *o)
+{
+	int status, failed = 0, users = ROLE_READER, all = NR_ROLES;
 	unsigned int waited = 0;
 	pid_t pid;
 
-	while (users) {
+	while (all) {
 		pid = waitpid(-1, &status, WNOHANG);
 		if (!pid) {
 			usleep(100000);
@@ -145,15 +154,11 @@ static int wait_for(pid_t *pids, const struct options *o)
 		if (pid < 0)
 			break;
 		failed += !!status;
-		/* It ends when it is told to, or has failed. */
-		if (pid == pids[ROLE_READER])
-			pids[ROLE_READER] = -1;
-		else
-			users--;
+		all--;
+		/* Readers end when they are told to. */
+		if (role_of(pids, pid) < ROLE_READER && !--users)
+			atomic_store(&tally->stop, true);
 	}
-	atomic_store(&tally->stop, true);
-	if (pids[ROLE_READER] > 0)
-		failed += waitpid(pids[ROLE_READER], &status, 0) > 0 && status;
 	return failed;
 }
 
@@ -200,21 +205,21 @@ static int run(const struct options *o, const struct nl *nl, bool has_coverage)
 	return failed;
 }
 
-static void show_command(unsigned int i)
+static void show_command(unsigned int i, const char *name)
 {
-	unsigned long sum = 0;
+	unsigned long unanswered = atomic_load(&tally->unanswered[i]);
+	unsigned long count, sum = unanswered;
 
 	for (int error = 0; error < ERRNO_MAX; error++)
-		sum += atomic_load(&tally->sent[i][error]);
+		sum += atomic_load(&tally->answered[i][error]);
 	if (!sum)
 		return;
-	printf("%-14s %8lu ",
-	       i < fuzz_nr_commands ? fuzz_commands[i].name : "(other)", sum);
+	printf("%-14s %8lu  unanswered=%lu", name, sum, unanswered);
 	for (int error = 0; error < ERRNO_MAX; error++) {
-		sum = atomic_load(&tally->sent[i][error]);
-		if (sum)
+		count = atomic_load(&tally->answered[i][error]);
+		if (count)
 			printf(" %s=%lu", error ? strerrorname_np(error) : "ok",
-			       sum);
+			       count);
 	}
 	putchar('\n');
 }
@@ -223,8 +228,9 @@ static void report(const struct options *o, bool has_coverage)
 {
 	printf("seed %" PRIu64 ", digest %016lx\n", o->seed,
 	       atomic_load(&tally->digest));
-	for (unsigned int i = 0; i <= COUNT(tally->sent) - 1; i++)
-		show_command(i);
+	for (unsigned int i = 0; i < fuzz_nr_commands; i++)
+		show_command(i, fuzz_commands[i].name);
+	show_command(COMMANDS_MAX, "(other)");
 	printf("%lu messages, %lu refused by the socket, %lu answers, %lu reads of /proc/osconcepts\n",
 	       atomic_load(&tally->messages), atomic_load(&tally->refused),
 	       atomic_load(&tally->answers), atomic_load(&tally->reads));
@@ -250,17 +256,23 @@ static int write_cover(const char *path)
 	return fclose(file);
 }
 
-/* What unbound sockets left; 0, or the error of the last that cannot go. */
-static int remove_targets(struct nl *nl)
+/*
+ * What unbound sockets left, said in *left; 0, or the error of the last that
+ * cannot go.
+ */
+static int remove_targets(struct nl *nl, int *left)
 {
 	static struct target targets[4096];
 	int count, rc;
+
+	*left = 0;
 
 	while ((count = nl_targets(nl, targets, COUNT(targets))) > 0) {
 		for (int i = 0; i < count && i < (int)COUNT(targets); i++) {
 			rc = nl_target_del(nl, targets[i].id, NULL);
 			if (rc && rc != -ENOENT)
 				return rc;
+			*left += !rc;
 		}
 	}
 	return count;
@@ -273,7 +285,7 @@ int main(int argc, char **argv)
 	struct kcov probe;
 	bool has_coverage;
 	struct nl nl;
-	int failed;
+	int failed, left;
 
 	parse(argc, argv, &options);
 	tally = mmap(NULL, sizeof(*tally), PROT_READ | PROT_WRITE,
@@ -300,10 +312,11 @@ int main(int argc, char **argv)
 		perror(options.cover_file);
 		failed++;
 	}
-	if (remove_targets(&nl)) {
+	if (remove_targets(&nl, &left)) {
 		printf("a target cannot be removed\n");
 		failed++;
 	}
+	printf("%d targets of open sockets were left, and removed\n", left);
 	nl_close(&nl);
 	return failed || atomic_load(&tally->malformed) ||
 	       atomic_load(&tally->bad_reads);

@@ -46,6 +46,12 @@ bool rng_once_in(struct rng *rng, uint32_t times)
 	return !rng_below(rng, times);
 }
 
+/* True once in a number of times, in a message that need not be well formed. */
+static bool wrongly(struct maker *k, uint32_t once_in)
+{
+	return !k->is_tame && rng_once_in(&k->rng, once_in);
+}
+
 static uint8_t *reserve(struct message *m, uint32_t len)
 {
 	uint8_t *at = m->bytes + m->len;
@@ -80,15 +86,18 @@ static uint32_t some_u32(struct maker *k)
 					   65536u,   1u << 22,	0x7fffffff,
 					   1u << 31, UINT32_MAX };
 
-	switch (rng_below(&k->rng, 4)) {
-	case 0:
+	if (k->is_tame && rng_once_in(&k->rng, 3))
+		return rng_below(&k->rng, 4); /* flags, a level */
+	switch (rng_below(&k->rng, k->is_tame ? 2 : 4)) {
+	case 3:
+		return (uint32_t)rng_next(&k->rng);
+	case 2:
 		return bounds[rng_below(&k->rng, COUNT(bounds))];
 	case 1:
-		return (uint32_t)k->pids[rng_below(&k->rng, KNOWN_PIDS)];
-	case 2: /* an ID of a target, perhaps */
-		return 1 + rng_below(&k->rng, 64);
+		return PID_NAME + rng_below(&k->rng, KNOWN_PIDS);
 	}
-	return (uint32_t)rng_next(&k->rng);
+	/* An ID of a target, perhaps. */
+	return 1 + rng_below(&k->rng, 64);
 }
 
 static void append_string(struct maker *k, struct message *m,
@@ -99,17 +108,16 @@ static void append_string(struct maker *k, struct message *m,
 
 	while (words && words[count])
 		count++;
-	if (count && !rng_once_in(&k->rng, 4)) {
+	if (count && !wrongly(k, 4)) {
 		const char *word = words[rng_below(&k->rng, count)];
 
 		/* Once in a while without its end. */
-		append(m, word,
-		       (uint32_t)strlen(word) + !rng_once_in(&k->rng, 8));
+		append(m, word, (uint32_t)strlen(word) + !wrongly(k, 8));
 		return;
 	}
 	for (uint32_t i = rng_below(&k->rng, 40); i; i--)
 		append(m, &text[rng_below(&k->rng, sizeof(text) - 1)], 1);
-	if (!rng_once_in(&k->rng, 3))
+	if (!wrongly(k, 3))
 		append(m, "", 1);
 }
 
@@ -131,7 +139,8 @@ static void append_value(struct maker *k, struct message *m,
 		append(m, &value, 4);
 		break;
 	case KIND_U64:
-		value |= rng_next(&k->rng) << 32;
+		if (wrongly(k, 2))
+			value |= rng_next(&k->rng) << 32;
 		append(m, &value, 8);
 		break;
 	case KIND_STRING:
@@ -170,18 +179,18 @@ static void append_attribute(struct maker *k, struct message *m,
 
 	if (!reserve(m, sizeof(head)))
 		return;
-	if (rng_once_in(&k->rng, 16))
+	if (wrongly(k, 16))
 		append_noise(k, m, rng_below(&k->rng, 12));
 	else
 		append_value(k, m, a, depth);
 	head.nla_len = (uint16_t)(m->len - start);
-	if (a->kind == KIND_NEST || rng_once_in(&k->rng, 24))
+	if (a->kind == KIND_NEST || wrongly(k, 24))
 		head.nla_type |= NLA_F_NESTED;
-	if (rng_once_in(&k->rng, 48))
+	if (wrongly(k, 48))
 		head.nla_type |= NLA_F_NET_BYTEORDER;
-	if (rng_once_in(&k->rng, 32))
+	if (wrongly(k, 32))
 		head.nla_type = (uint16_t)rng_next(&k->rng);
-	if (rng_once_in(&k->rng, 24))
+	if (wrongly(k, 24))
 		head.nla_len = wrong_length(k, head.nla_len);
 	memcpy(m->bytes + start, &head, sizeof(head));
 	while (m->len % NLA_ALIGNTO && reserve(m, 1))
@@ -203,21 +212,27 @@ static const struct fuzz_attribute *pick(struct maker *k,
 	return &c->set[0];
 }
 
+/* What a request has: each once, or not. */
+static void append_request(struct maker *k, struct message *m,
+			   const struct fuzz_command *c)
+{
+	for (unsigned int i = 0; i < c->in_set; i++) {
+		for (unsigned int j = 0; j < c->in_request; j++) {
+			if (c->set[i].type == c->request[j] &&
+			    !rng_once_in(&k->rng, 4))
+				append_attribute(k, m, &c->set[i], 0);
+		}
+	}
+}
+
 static void append_attributes(struct maker *k, struct message *m,
 			      const struct fuzz_command *c, unsigned int depth)
 {
 	unsigned int count = rng_below(&k->rng, 4);
 
-	/* Mostly what a request has: each once. */
-	if (!depth && !rng_once_in(&k->rng, 3)) {
-		for (unsigned int i = 0; i < c->in_set; i++) {
-			for (unsigned int j = 0; j < c->in_request; j++) {
-				if (c->set[i].type == c->request[j])
-					append_attribute(k, m, &c->set[i],
-							 depth);
-			}
-		}
-		count = rng_once_in(&k->rng, 8);
+	if (!depth && !wrongly(k, 3)) {
+		append_request(k, m, c);
+		count = wrongly(k, 8);
 	}
 	/* Others, duplicates, in any order. */
 	while (count--)
@@ -227,7 +242,7 @@ static void append_attributes(struct maker *k, struct message *m,
 static void begin(struct maker *k, struct message *m, uint8_t cmd)
 {
 	struct nlmsghdr nlh = {
-		.nlmsg_type = k->family,
+		.nlmsg_type = FAMILY_NAME,
 		.nlmsg_flags = NLM_F_REQUEST,
 		.nlmsg_seq = (uint32_t)rng_next(&k->rng),
 	};
@@ -237,12 +252,12 @@ static void begin(struct maker *k, struct message *m, uint8_t cmd)
 		nlh.nlmsg_flags |= NLM_F_ACK;
 	if (rng_once_in(&k->rng, 4))
 		nlh.nlmsg_flags |= NLM_F_DUMP;
-	if (rng_once_in(&k->rng, 32))
+	if (wrongly(k, 32))
 		nlh.nlmsg_flags = (uint16_t)rng_next(&k->rng);
-	if (rng_once_in(&k->rng, 64))
+	if (wrongly(k, 64))
 		nlh.nlmsg_type =
 			(uint16_t)(NLMSG_MIN_TYPE + rng_below(&k->rng, 32));
-	if (rng_once_in(&k->rng, 32)) {
+	if (wrongly(k, 32)) {
 		genl.version = (uint8_t)rng_next(&k->rng);
 		genl.reserved = (uint16_t)rng_next(&k->rng);
 	}
@@ -255,9 +270,9 @@ static void set_length(struct maker *k, struct message *m)
 {
 	uint32_t len = m->len;
 
-	if (rng_once_in(&k->rng, 48))
+	if (wrongly(k, 48))
 		append_noise(k, m, 1 + rng_below(&k->rng, 24));
-	if (rng_once_in(&k->rng, 48))
+	if (wrongly(k, 48))
 		len = rng_below(&k->rng, m->len + 24);
 	memcpy(m->bytes, &len, sizeof(len));
 }
@@ -267,16 +282,16 @@ static void from_specification(struct maker *k, struct message *m)
 	const struct fuzz_command *c =
 		&fuzz_commands[rng_below(&k->rng, fuzz_nr_commands)];
 
-	begin(k, m,
-	      rng_once_in(&k->rng, 32) ? (uint8_t)rng_next(&k->rng) : c->cmd);
+	k->is_tame = rng_once_in(&k->rng, 3);
+	begin(k, m, wrongly(k, 32) ? (uint8_t)rng_next(&k->rng) : c->cmd);
 	append_attributes(k, m, c, 0);
 	set_length(k, m);
 }
 
-/* The family's number is another one in each boot. */
+/* Whatever else it becomes, it is for the family. */
 static void change(struct maker *k, struct message *m)
 {
-	uint16_t type = k->family;
+	const uint16_t type = FAMILY_NAME;
 
 	for (uint32_t i = 1 + rng_below(&k->rng, 4); i && m->len; i--) {
 		uint8_t *at = &m->bytes[rng_below(&k->rng, m->len)];
@@ -314,12 +329,45 @@ void message_make(struct maker *k, struct message *m)
 		k->recent[rng_below(&k->rng, COUNT(k->recent))] = *m;
 }
 
+void message_resolve(const struct maker *k, const struct message *m,
+		     struct message *sent)
+{
+	struct nlmsghdr *nlh = (void *)sent->bytes;
+
+	*sent = *m;
+	if (m->len < NLMSG_HDRLEN)
+		return;
+	if (nlh->nlmsg_type == FAMILY_NAME)
+		nlh->nlmsg_type = k->family;
+	/* Values of attributes are aligned, also those of 64 bits. */
+	for (uint32_t at = NLMSG_HDRLEN + GENL_HDRLEN; at + 4 <= m->len;
+	     at += 4) {
+		uint32_t *value = (void *)&sent->bytes[at];
+
+		if (*value - PID_NAME < KNOWN_PIDS)
+			*value = (uint32_t)k->pids[*value - PID_NAME];
+	}
+}
+
+/* FNV-1a, as in http://www.isthe.com/chongo/tech/comp/fnv/ */
+uint64_t message_hash(uint64_t before, const struct message *m)
+{
+	uint64_t hash = before ? before : 0xcbf29ce484222325ULL;
+
+	for (uint32_t i = 0; i < m->len; i++)
+		hash = (hash ^ m->bytes[i]) * 0x100000001b3ULL;
+	/* Where one ends and the next begins counts too. */
+	return (hash ^ m->len) * 0x100000001b3ULL;
+}
+
 unsigned int message_command(const struct message *m)
 {
+	const struct nlmsghdr *nlh = (const void *)m->bytes;
 	const struct genlmsghdr *genl = (const void *)(m->bytes + NLMSG_HDRLEN);
 	unsigned int i = 0;
 
-	if (m->len < NLMSG_HDRLEN + sizeof(*genl))
+	if (m->len < NLMSG_HDRLEN + sizeof(*genl) ||
+	    nlh->nlmsg_type != FAMILY_NAME)
 		return fuzz_nr_commands;
 	while (i < fuzz_nr_commands && fuzz_commands[i].cmd != genl->cmd)
 		i++;

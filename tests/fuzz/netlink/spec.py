@@ -64,6 +64,7 @@ def main():
               f"{attributes}, COUNT({attributes}), request_{label}, COUNT(request_{label}) }},")
     print("};")
     print("const unsigned int fuzz_nr_commands = COUNT(fuzz_commands);")
+    print('_Static_assert(COUNT(fuzz_commands) <= COMMANDS_MAX, "the tally has no row for each");')
 
 
 if __name__ == "__main__":

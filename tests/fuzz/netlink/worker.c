@@ -27,7 +27,8 @@
 /* Switching a timing on or off takes as long as thousands of messages. */
 #define SLOW_ONCE_IN 64
 
-#define READ_PAUSE_US 20000
+/* The CPUs are for the others: a read costs as much as many messages. */
+#define READ_PAUSE_US 50000
 
 struct user {
 	const struct worker *worker;
@@ -35,6 +36,7 @@ struct user {
 	struct rng rng; /* what is done besides messages */
 	struct kcov kcov;
 	int sockets[SOCKETS];
+	uint64_t digest; /* of what has been made to be sent */
 };
 
 static int open_socket(struct user *u)
@@ -110,25 +112,31 @@ static void check_attributes(struct tally *tally, const struct nlmsghdr *nlh)
 	}
 }
 
-/* The error it carries for the message just sent, or -1. */
+/* The error for the message just sent, 0 for none; -1: says nothing of it. */
 static int check_answer(const struct user *u, const struct nlmsghdr *nlh,
 			uint32_t seq)
 {
 	struct tally *tally = u->worker->tally;
-	const struct nlmsgerr *error;
+	const struct nlmsgerr *error = mnl_nlmsg_get_payload(nlh);
 
 	atomic_fetch_add(&tally->answers, 1);
 	if (nlh->nlmsg_type == u->worker->family) {
 		check_attributes(tally, nlh);
-		return -1;
+		/* How a dump went is said at its end. */
+		return nlh->nlmsg_seq == seq &&
+				       !(nlh->nlmsg_flags & NLM_F_MULTI) ?
+			       0 :
+			       -1;
 	}
-	if (nlh->nlmsg_type != NLMSG_ERROR || nlh->nlmsg_seq != seq)
+	if (nlh->nlmsg_seq != seq ||
+	    (nlh->nlmsg_type != NLMSG_ERROR && nlh->nlmsg_type != NLMSG_DONE))
 		return -1;
-	error = mnl_nlmsg_get_payload(nlh);
 	/* Other families answer for themselves. */
-	if (error->msg.nlmsg_type != u->worker->family)
+	if (nlh->nlmsg_type == NLMSG_ERROR &&
+	    error->msg.nlmsg_type != u->worker->family)
 		return -1;
-	if (error->error > 0 || error->error <= -ERRNO_MAX) {
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(error->error) ||
+	    error->error > 0 || error->error <= -ERRNO_MAX) {
 		malformed(tally, "no error number", error->error);
 		return -1;
 	}
@@ -176,10 +184,12 @@ static void book(struct tally *tally, const struct message *m, int error)
 {
 	unsigned int command = message_command(m);
 
-	if (command >= COUNT(tally->sent))
-		command = COUNT(tally->sent) - 1;
-	atomic_fetch_add(&tally->sent[command][error < 0 ? 0 : error], 1);
-	atomic_fetch_add(&tally->messages, 1);
+	if (command == fuzz_nr_commands)
+		command = COMMANDS_MAX;
+	if (error < 0)
+		atomic_fetch_add(&tally->unanswered[command], 1);
+	else
+		atomic_fetch_add(&tally->answered[command][error], 1);
 }
 
 static void note_coverage(struct user *u, const struct message *m)
@@ -196,22 +206,29 @@ static void note_coverage(struct user *u, const struct message *m)
 static void send_one(struct user *u, const struct message *m)
 {
 	const struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
+	struct tally *tally = u->worker->tally;
 	unsigned int i = rng_below(&u->rng, SOCKETS);
-	bool reads = !rng_once_in(&u->rng, 16);
+	bool reads = !rng_once_in(&u->rng, 16), is_sent;
+	struct message sent;
 	uint32_t seq = 0;
 	int error = -1;
 
+	u->digest = message_hash(u->digest, m);
+	message_resolve(&u->maker, m, &sent);
 	if (m->len >= NLMSG_HDRLEN)
 		memcpy(&seq, m->bytes + offsetof(struct nlmsghdr, nlmsg_seq),
 		       sizeof(seq));
-	if (sendto(u->sockets[i], m->bytes, m->len, MSG_DONTWAIT,
-		   (const void *)&kernel, sizeof(kernel)) < 0)
-		atomic_fetch_add(&u->worker->tally->refused, 1);
+	is_sent = sendto(u->sockets[i], sent.bytes, sent.len, MSG_DONTWAIT,
+			 (const void *)&kernel, sizeof(kernel)) >= 0;
 	/* Or it is found full by the next, or closed in the middle of a dump. */
 	if (reads)
 		error = receive(u, u->sockets[i], seq);
 	note_coverage(u, m);
-	book(u->worker->tally, m, error);
+	atomic_fetch_add(&tally->messages, 1);
+	if (is_sent)
+		book(tally, m, error);
+	else
+		atomic_fetch_add(&tally->refused, 1);
 }
 
 static bool is_slow(const struct message *m)
@@ -291,7 +308,7 @@ static int run_user(const struct worker *w)
 			return 1;
 		}
 	}
-	atomic_fetch_xor(&w->tally->digest, rng_next(&u->maker.rng));
+	atomic_fetch_xor(&w->tally->digest, u->digest);
 	/* The first of a PID namespace ends when the others have been reaped. */
 	for (i = KNOWN_PIDS - 1; i--;)
 		sleeper_end(u->maker.pids[i]);
@@ -307,33 +324,68 @@ static bool is_text(const char *text, ssize_t len)
 	return true;
 }
 
-static int run_reader(const struct worker *w)
+/* Within the file, about its end or a page's, or nowhere near. */
+static off_t some_offset(struct rng *rng, uint32_t size)
+{
+	switch (rng_below(rng, 4)) {
+	case 0:
+		return rng_below(rng, size + 1);
+	case 1:
+		return (off_t)size + rng_below(rng, 128) - rng_below(rng, 64);
+	case 2:
+		return (rng_below(rng, size / 4096 + 2) + 1) * 4096 -
+		       rng_below(rng, 64);
+	}
+	return (off_t)(rng_next(rng) >> 1);
+}
+
+static ssize_t read_some(struct tally *tally, struct rng *rng, int fd,
+			 off_t offset)
 {
 	static char text[64 << 10];
-	struct rng rng;
+	size_t size =
+		1 + rng_below(rng, rng_once_in(rng, 2) ? 64 : sizeof(text));
+	ssize_t len = offset < 0 ? read(fd, text, size) :
+				   pread(fd, text, size, offset);
+
+	atomic_fetch_add(&tally->reads, 1);
+	if (len > 0 && !is_text(text, len))
+		atomic_fetch_add(&tally->bad_reads, 1);
+	return len;
+}
+
+/* From its beginning, in pieces; its size, or less where that is enough. */
+static uint32_t read_pieces(struct tally *tally, struct rng *rng, int fd)
+{
+	uint32_t size = 0;
 	ssize_t len;
+
+	do {
+		len = read_some(tally, rng, fd, -1);
+		if (len > 0)
+			size += (uint32_t)len;
+	} while (len > 0 && size < (1u << 20) && !rng_once_in(rng, 256));
+	return size;
+}
+
+static int run_reader(const struct worker *w)
+{
+	uint32_t size = 0;
+	struct rng rng;
 	int fd;
 
-	rng_seed(&rng, w->seed * 64 + w->number);
+	if (w->role == ROLE_READER_NOBODY)
+		become_nobody();
+	rng_seed(&rng, w->seed * 64 + 2 * w->number);
 	while (!atomic_load(&w->tally->stop)) {
 		fd = open("/proc/osconcepts", O_RDONLY | O_CLOEXEC);
 		if (fd < 0)
 			return 1;
-		for (unsigned int i = rng_below(&rng, 8); i; i--) {
-			size_t size = 1 + rng_below(&rng, rng_once_in(&rng, 2) ?
-								  64 :
-								  sizeof(text));
-			off_t offset = rng_once_in(&rng, 8) ?
-					       (off_t)(rng_next(&rng) >> 1) :
-					       rng_below(&rng, 16384);
-
-			len = pread(fd, text, size, offset);
-			atomic_fetch_add(&w->tally->reads, 1);
-			if (len > 0 && !is_text(text, len))
-				atomic_fetch_add(&w->tally->bad_reads, 1);
-		}
+		if (rng_once_in(&rng, 4))
+			size = read_pieces(w->tally, &rng, fd);
+		for (unsigned int i = rng_below(&rng, 8); i; i--)
+			read_some(w->tally, &rng, fd, some_offset(&rng, size));
 		close(fd);
-		/* The CPUs are for the others: a read costs many messages. */
 		usleep(READ_PAUSE_US);
 	}
 	return 0;
@@ -344,5 +396,5 @@ int worker_run(const struct worker *w)
 	/* Whoever started us says when to stop, and none outlives it. */
 	signal(SIGINT, SIG_IGN);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	return w->role == ROLE_READER ? run_reader(w) : run_user(w);
+	return w->role < ROLE_READER ? run_user(w) : run_reader(w);
 }

@@ -273,9 +273,10 @@ static void scan_for_leaks(void)
 		if (write(fd, "scan", 4) == 4)
 			continue;
 		/* As it answers when it was switched off by kmemleak=off. */
-		log_line(errno == EPERM ?
-				 "osconcepts-vm: kmemleak is off: leaks are not looked for" :
-				 "osconcepts-vm: kmemleak scan failed");
+		if (errno == EPERM)
+			log_line("osconcepts-vm: kmemleak is off: no scan");
+		else
+			log_line("osconcepts-vm: kmemleak scan failed");
 		close(fd);
 		return;
 	}

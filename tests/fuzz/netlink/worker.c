@@ -28,7 +28,7 @@
 #define SLOW_ONCE_IN 64
 
 /* The CPUs are for the others: a read costs as much as many messages. */
-#define READ_PAUSE_US 50000
+#define READ_PAUSE_US 200000
 
 struct user {
 	const struct worker *worker;

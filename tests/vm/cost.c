@@ -33,6 +33,7 @@
 #include <x86intrin.h>
 
 #include "lib/nl.h"
+#include "lib/pages.h"
 #include "lib/sleeper.h"
 #include "lib/work.h"
 
@@ -155,10 +156,8 @@ static void map_pages(void)
 {
 	if (pages)
 		munmap(pages, (size_t)MAX_ROUNDS * PAGE);
-	pages = mmap(NULL, (size_t)MAX_ROUNDS * PAGE, PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (pages == MAP_FAILED ||
-	    madvise(pages, (size_t)MAX_ROUNDS * PAGE, MADV_NOHUGEPAGE))
+	pages = pages_map((size_t)MAX_ROUNDS * PAGE);
+	if (!pages)
 		die("pages");
 	next_page = 0;
 }

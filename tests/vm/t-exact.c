@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "lib/nl.h"
+#include "lib/pages.h"
 #include "lib/tap.h"
 #include "lib/work.h"
 
@@ -169,10 +170,8 @@ static void map_pages(struct work_shared *shared)
 {
 	(void)shared;
 	page_size = (size_t)sysconf(_SC_PAGESIZE);
-	pages = mmap(NULL, TOUCHED_PAGES * page_size, PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (pages == MAP_FAILED ||
-	    madvise(pages, TOUCHED_PAGES * page_size, MADV_NOHUGEPAGE))
+	pages = pages_map(TOUCHED_PAGES * page_size);
+	if (!pages)
 		tap_bail("pages cannot be mapped");
 }
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "lib/nl.h"
+#include "lib/pages.h"
 #include "lib/tap.h"
 #include "lib/watch.h"
 #include "lib/work.h"
@@ -129,14 +130,11 @@ static int child_gate[2];
 static _Noreturn void touch_when_told(void)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	char *memory = mmap(NULL, TOUCHED_PAGES * page, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *memory = pages_map(TOUCHED_PAGES * page);
 	char byte;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (memory == MAP_FAILED ||
-	    madvise(memory, TOUCHED_PAGES * page, MADV_NOHUGEPAGE) ||
-	    read(child_gate[0], &byte, 1) != 1)
+	if (!memory || read(child_gate[0], &byte, 1) != 1)
 		_exit(1);
 	for (size_t i = 0; i < TOUCHED_PAGES; i++)
 		((volatile char *)memory)[i * page] = 1;

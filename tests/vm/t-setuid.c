@@ -16,6 +16,7 @@
 
 #include "lib/nl.h"
 #include "lib/nobody.h"
+#include "lib/pages.h"
 #include "lib/tap.h"
 
 /* A copy of this program, so that only its mode is special. */
@@ -30,10 +31,8 @@ static int work_in_rounds(void)
 	char byte, *memory;
 
 	while (read(STDIN_FILENO, &byte, 1) == 1) {
-		memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		if (memory == MAP_FAILED ||
-		    madvise(memory, size, MADV_NOHUGEPAGE))
+		memory = pages_map(size);
+		if (!memory)
 			return 1;
 		memset(memory, 1, size);
 		munmap(memory, size);

@@ -21,6 +21,7 @@
 #include "lib/nl.h"
 #include "lib/nl_time.h"
 #include "lib/nobody.h"
+#include "lib/pages.h"
 #include "lib/tap.h"
 #include "lib/watch.h"
 #include "lib/work.h"
@@ -115,12 +116,10 @@ static void play_pingpong(struct work_shared *shared)
 static void touch_pages(struct work_shared *shared)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	volatile char *pages = mmap(NULL, PAGES * page, PROT_READ | PROT_WRITE,
-				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	volatile char *pages = pages_map(PAGES * page);
 
 	(void)shared;
-	if (pages == MAP_FAILED ||
-	    madvise((void *)pages, PAGES * page, MADV_NOHUGEPAGE))
+	if (!pages)
 		tap_bail("pages cannot be mapped");
 	for (size_t i = 0; i < PAGES; i++)
 		pages[i * page] = 1;

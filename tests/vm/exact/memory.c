@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../lib/pages.h"
 #include "../lib/tap.h"
 #include "exact.h"
 
@@ -42,11 +43,9 @@ static volatile char *map(size_t size, int flags)
 
 static volatile char *map_pages(size_t pages)
 {
-	volatile char *memory = map(pages * PAGE, 0);
+	volatile char *memory = pages_map(pages * PAGE);
 
-	exact_check(!memory || madvise((void *)memory, pages * PAGE,
-				       MADV_NOHUGEPAGE),
-		    "memory");
+	exact_check(!memory, "memory");
 	return memory;
 }
 
@@ -70,9 +69,11 @@ static void transparent_huge_pages(struct work_shared *shared)
 	size_t size = (HUGE_PAGES + 1) * HUGE_PAGE;
 	volatile char *memory = map(size, 0);
 
-	(void)shared;
-	exact_check(!memory || madvise((void *)memory, size, MADV_HUGEPAGE),
-		    "huge pages");
+	exact_check(!memory, "memory");
+	if (madvise((void *)memory, size, MADV_HUGEPAGE)) {
+		atomic_store(&shared->stop, NO_HUGEPAGES);
+		return;
+	}
 	touch(memory, size, PAGE);
 	munmap((void *)memory, size);
 }

@@ -439,9 +439,11 @@ int osconcepts_nl_target_get_dumpit(struct sk_buff *skb,
 	if (refuse_attributes(cb, OSCONCEPTS_A_TARGET_ID))
 		return -EINVAL;
 	osc_reader_of_message(cb->skb, &reader);
+	if (!cb->args[1])
+		cb->args[1] = osc_target_last();
 	/* One that comes or goes meanwhile sets NLM_F_DUMP_INTR. */
 	cb->seq = osc_target_generation();
-	while (osc_target_next(&id, &reader, &view)) {
+	while (osc_target_next(&id, cb->args[1], &reader, &view)) {
 		if (!dump_one(skb, cb, OSCONCEPTS_CMD_TARGET_GET,
 			      put_target_item, &view))
 			break;
@@ -587,8 +589,8 @@ static int put_histogram_item(struct sk_buff *skb, const void *item)
 
 /*
  * Where a dump of histograms is: args[0] is the next target, 0 for the whole
- * system, args[1] its next histogram, and args[2] set at the end. Returns false
- * when the message does not fit.
+ * system, args[1] its next histogram, args[2] set at the end, and args[3] the
+ * last target. Returns false when the message does not fit.
  */
 static bool dump_histograms_of(struct sk_buff *skb, struct netlink_callback *cb,
 			       const struct osc_reader *reader,
@@ -617,9 +619,12 @@ static void dump_histograms(struct sk_buff *skb, struct netlink_callback *cb,
 
 	if (only && !cb->args[0])
 		cb->args[0] = nla_get_u32(only);
+	if (!cb->args[3])
+		cb->args[3] = osc_target_last();
 	while (dump_histograms_of(skb, cb, reader, view)) {
 		id = cb->args[0] + 1;
-		if (only || !id || !osc_target_find_next(&id, reader)) {
+		if (only || !id ||
+		    !osc_target_find_next(&id, cb->args[3], reader)) {
 			cb->args[2] = 1;
 			break;
 		}

@@ -28,6 +28,7 @@
  * @reader: who reads
  * @kind: what is there
  * @cpu: for a CPU
+ * @last: no target beyond it is shown
  * @view: for a target
  * @histogram: its histograms or the system's, one after another
  */
@@ -35,6 +36,7 @@ struct place {
 	struct osc_reader reader;
 	enum { PLACE_SYSTEM, PLACE_CPU, PLACE_TARGET } kind;
 	int cpu;
+	u32 last;
 	struct osc_target_view view;
 	struct osc_histogram_view histogram;
 };
@@ -69,6 +71,7 @@ static void *find(struct seq_file *m, loff_t *pos)
 
 	if (!*pos) {
 		place->kind = PLACE_SYSTEM;
+		place->last = osc_target_last();
 		return place;
 	}
 	if (*pos <= nr_cpu_ids) {
@@ -83,7 +86,7 @@ static void *find(struct seq_file *m, loff_t *pos)
 	if (*pos - nr_cpu_ids > U32_MAX)
 		return NULL;
 	id = *pos - nr_cpu_ids;
-	if (!osc_target_next(&id, &place->reader, &place->view))
+	if (!osc_target_next(&id, place->last, &place->reader, &place->view))
 		return NULL;
 	place->kind = PLACE_TARGET;
 	*pos = (loff_t)nr_cpu_ids + id;

@@ -45,6 +45,7 @@ MODULE_PARM_DESC(max_targets_user, "Most targets of a user (default: 128)");
 DEFINE_MUTEX(osc_targets_lock);
 static DEFINE_XARRAY_ALLOC1(targets); /* by id */
 static u32 next_id;
+static u32 greatest_id; /* that was ever used */
 static unsigned int nr_targets;
 static u64 nr_refused; /* by the limits, since the module was loaded */
 static unsigned int generation = 1;
@@ -364,6 +365,7 @@ static int enter(struct osc_target *target, struct task_struct *root,
 		NL_SET_ERR_MSG(extack, "no memory to record the tasks");
 		return ret;
 	}
+	greatest_id = max(greatest_id, target->id);
 	return 0;
 }
 
@@ -508,12 +510,12 @@ void osc_targets_count(u64 *now, u64 *refused)
 }
 
 /* The first target from @id on that a reader may see. */
-static struct osc_target *find_from(unsigned long id,
+static struct osc_target *find_from(unsigned long id, u32 last,
 				    const struct osc_reader *reader)
 {
 	struct osc_target *target;
 
-	xa_for_each_start(&targets, id, target, id) {
+	xa_for_each_range(&targets, id, target, id, last) {
 		if (osc_reader_may_see(reader, target->owner))
 			break;
 	}
@@ -521,19 +523,39 @@ static struct osc_target *find_from(unsigned long id,
 }
 
 /**
+ * osc_target_last() - where a walk ends that begins now
+ *
+ * A walk that went on to those added meanwhile might not end while somebody
+ * adds and removes.
+ *
+ * Context: may sleep.
+ * Return: an ID that no target there is now exceeds; 0 where there are none.
+ */
+u32 osc_target_last(void)
+{
+	u32 last;
+
+	mutex_lock(&osc_targets_lock);
+	last = greatest_id;
+	mutex_unlock(&osc_targets_lock);
+	return last;
+}
+
+/**
  * osc_target_find_next() - walk the targets that a reader may see, unread
  * @id: where to begin; on success, of the target found
+ * @last: where to end, from osc_target_last()
  * @reader: who asks
  *
  * Context: may sleep.
  * Return: false past the last one.
  */
-bool osc_target_find_next(u32 *id, const struct osc_reader *reader)
+bool osc_target_find_next(u32 *id, u32 last, const struct osc_reader *reader)
 {
 	struct osc_target *target;
 
 	mutex_lock(&osc_targets_lock);
-	target = find_from(*id, reader);
+	target = find_from(*id, last, reader);
 	if (target)
 		*id = target->id;
 	mutex_unlock(&osc_targets_lock);
@@ -543,19 +565,20 @@ bool osc_target_find_next(u32 *id, const struct osc_reader *reader)
 /**
  * osc_target_next() - walk the targets that a reader may see
  * @id: where to begin; on success, of the target found
+ * @last: where to end, from osc_target_last()
  * @reader: who asks
  * @view: the first target from @id on
  *
  * Context: may sleep.
  * Return: false past the last one.
  */
-bool osc_target_next(u32 *id, const struct osc_reader *reader,
+bool osc_target_next(u32 *id, u32 last, const struct osc_reader *reader,
 		     struct osc_target_view *view)
 {
 	struct osc_target *target;
 
 	mutex_lock(&osc_targets_lock);
-	target = find_from(*id, reader);
+	target = find_from(*id, last, reader);
 	if (target) {
 		read_view(target, reader, view);
 		*id = target->id;

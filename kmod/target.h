@@ -159,9 +159,10 @@ int osc_target_del(u32 id, const struct osc_reader *reader,
 void osc_targets_count(u64 *now, u64 *refused);
 int osc_target_get(u32 id, const struct osc_reader *reader,
 		   struct osc_target_view *view);
-bool osc_target_next(u32 *id, const struct osc_reader *reader,
+u32 osc_target_last(void);
+bool osc_target_next(u32 *id, u32 last, const struct osc_reader *reader,
 		     struct osc_target_view *view);
-bool osc_target_find_next(u32 *id, const struct osc_reader *reader);
+bool osc_target_find_next(u32 *id, u32 last, const struct osc_reader *reader);
 bool osc_target_histogram(u32 id, const struct osc_reader *reader,
 			  unsigned int histogram,
 			  struct osc_histogram_view *view);

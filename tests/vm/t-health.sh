@@ -142,8 +142,67 @@ test_beside_others()
 	done
 }
 
+# bpf_begin: BPF counts the same function, attached when this returns 0.
+bpf_begin()
+{
+	local try
+	# A job without job control ignores the SIGINT that bpftrace reports on.
+	setsid python3 -c 'import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execvp("bpftrace", ["bpftrace", "-e", sys.argv[1]])' "kfunc:ep_poll_callback { @n = count(); }" \
+		>/tmp/bpf.out 2>&1 &
+	bpf=$!
+	for try in {1..300}; do
+		grep -q 'direct-->bpf_trampoline' $tracing/enabled_functions && return 0
+		kill -0 $bpf 2>/dev/null || break
+		sleep 0.1
+	done
+	sed 's/^/# /' /tmp/bpf.out
+	return 1
+}
+
+# both_count NAME: the module and BPF, of 50 callbacks and those that bpftrace
+# causes; then BPF ends.
+both_count()
+{
+	local ours bpfs
+	ours=$(callbacks_of 50)
+	kill -INT $bpf
+	wait $bpf
+	bpfs=$(sed -n 's/^@n: //p' /tmp/bpf.out)
+	((ours >= 50 && bpfs >= 50))
+	tap_result $? "$1: the module counts $ours callbacks, BPF $bpfs"
+}
+
+# A function belongs to one direct caller: BPF's is left alone.
+test_beside_bpf()
+{
+	module_unload || return
+	bpf_begin
+	tap_result $? "BPF is attached before the module"
+	module_load
+	is "on ftrace" "$(source_field epoll state) $(source_field epoll via)" "BPF first: the next way is taken"
+	has "why=ep_poll_callback is another tracer's" "$(grep '^source epoll ' /proc/osconcepts)" "BPF first: it says why"
+	both_count "BPF first"
+	is 50 "$(callbacks_of 50)" "BPF gone: callbacks are counted"
+	is 0 "$(source_field epoll gaps)" "BPF gone: without a gap"
+	# The module first: BPF is refused where it calls directly, and nothing lost.
+	reload
+	is direct "$(source_field epoll via)" "BPF gone: the direct way is free again"
+	! bpf_begin
+	tap_result $? "direct: BPF is refused"
+	(($(callbacks_of 50) >= 50))
+	tap_result $? "direct: callbacks are counted"
+	reload epoll_via=ftrace
+	bpf_begin
+	tap_result $? "ftrace: BPF attaches to what the module hooks"
+	both_count "ftrace"
+	is "on 0" "$(source_field epoll state) $(source_field epoll gaps)" "ftrace: without a gap"
+}
+
 test_kprobes_off
 test_timing_silenced
 test_ftrace_kept_on
 test_beside_others
+test_beside_bpf
 tap_done

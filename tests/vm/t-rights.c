@@ -13,12 +13,17 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/nl.h"
 #include "lib/nobody.h"
 #include "lib/sleeper.h"
 #include "lib/tap.h"
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x80
+#endif
 
 /* The default of the module's parameter max_targets_user. */
 #define USER_LIMIT 128
@@ -196,6 +201,77 @@ static void test_pid_namespace(struct nl *nl)
 	sleeper_end(victim);
 }
 
+static uint64_t boottime_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+#define SHIFT_S 1000000UL
+
+/* What time it is there, by the clock and by the module. */
+static _Noreturn void tell_time(int say)
+{
+	struct totals totals;
+	uint64_t told[2];
+	struct nl nl;
+
+	nl_open(&nl);
+	if (nl_totals_get(&nl, &totals))
+		_exit(1);
+	told[0] = boottime_ns();
+	told[1] = totals.time_ns;
+	_exit(write(say, told, sizeof(told)) != sizeof(told));
+}
+
+static int in_time_namespace(int say)
+{
+	FILE *offsets;
+	int status;
+	pid_t pid;
+
+	if (unshare(CLONE_NEWTIME))
+		return errno == EINVAL ? 77 : 1;
+	offsets = fopen("/proc/self/timens_offsets", "we");
+	if (!offsets || fprintf(offsets, "boottime %lu 0\n", SHIFT_S) < 0 ||
+	    fclose(offsets))
+		return 2;
+	pid = fork();
+	if (!pid)
+		tell_time(say);
+	return pid < 0 || waitpid(pid, &status, 0) != pid || status ? 3 : 0;
+}
+
+/* Times are the host's, so that readers in different namespaces agree. */
+static void test_time_namespace(void)
+{
+	uint64_t before = boottime_ns(), told[2];
+	int say[2], status;
+	pid_t pid;
+
+	fflush(stdout);
+	if (pipe(say))
+		tap_bail("pipe");
+	pid = fork();
+	if (!pid)
+		_exit(in_time_namespace(say[1]));
+	close(say[1]);
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		tap_bail("a child");
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+		tap_skip("time namespace", "this kernel has none");
+	} else if (tap_equal((uint64_t)status, 0, "a time namespace is made") &&
+		   read(say[0], told, sizeof(told)) == sizeof(told)) {
+		tap_ok(told[0] >= before + SHIFT_S * 1000000000,
+		       "the clock is another one in a time namespace");
+		tap_between(before, told[1], boottime_ns(),
+			    "the module's time is the host's there");
+	}
+	close(say[0]);
+}
+
 /* --- ends */
 
 /* A child that adds a target for victim, says its id, and waits. */
@@ -294,6 +370,7 @@ int main(void)
 	test_what_is_no_process(&nl);
 	test_other_users();
 	test_pid_namespace(&nl);
+	test_time_namespace();
 	test_bound(&nl);
 	nl_close(&nl);
 	test_notifications();

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "lib/error.h"
 #include "lib/procfs.h"
@@ -147,6 +148,11 @@ int osc_tree_read(pid_t pid, struct osc_tree *out, struct osc_error *e)
 	int ret;
 
 	*out = (struct osc_tree){ 0 };
+	/* Or a tree would look like its root alone. */
+	if (access("/proc/thread-self/children", F_OK))
+		return osc_error_set(
+			e, ENOTSUP,
+			"this kernel does not tell a process's children (it lacks CONFIG_PROC_CHILDREN): the audit has nothing to compare with");
 	ret = add_tree(pid, 0, out);
 	if (ret)
 		return osc_error_set(e, -ret,

@@ -102,6 +102,12 @@ test_for_a_while()
 	tap_result $? "and shows what there is"
 	is_level "off after Ctrl-C" sched off
 	is_level "every one of them" epoll off
+	sleep 2 &
+	check "hist ends with the process it watches" 0 '' \
+		timeout 60 osconcepts hist -T sched -t $! -d 1h --json
+	holds "and shows its time slices" \
+		'.[0].histograms | map(select(.name == "time_slice")) | .[0].count > 0'
+	is_level "off when the process has ended" sched off
 }
 
 # What others measure is neither dropped nor ended.

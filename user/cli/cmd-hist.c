@@ -43,7 +43,8 @@ static void usage(FILE *out)
 	      "\n"
 	      "Options:\n"
 	      "  -t, --target WHICH     only this target (ID, PID or name), or 'system';\n"
-	      "                         a PID that is none is watched for the measure\n"
+	      "                         a PID that is none is watched for the measure,\n"
+	      "                         which ends with the process\n"
 	      "      --source NAME,...  only these timings or histograms\n"
 	      "  -d, --duration TIME    what happens in this time: 10s, 500ms, 2m\n"
 	      "  -I, --interval MS      a report every MS milliseconds, too\n"
@@ -118,9 +119,9 @@ static int wait_for_end(struct measure *x, struct osc_error *e)
 					line + x->set->interval_ns :
 					UINT64_MAX;
 
-		ret = osc_cli_wait(x->signals, -1, next < end ? next : end,
-				   &signal, e);
-		if (ret == OSC_CLI_SIGNAL)
+		ret = osc_cli_wait(x->signals, x->session.pidfd,
+				   next < end ? next : end, &signal, e);
+		if (ret == OSC_CLI_SIGNAL || ret == OSC_CLI_READY)
 			return 0;
 		if (ret)
 			return ret;
@@ -173,7 +174,7 @@ static int measure(struct measure *x, struct osc_error *e)
 static int run(const struct settings *set)
 {
 	bool now = set->duration_ns || set->interval_ns || set->nr_wishes;
-	struct measure x = { .set = set };
+	struct measure x = { .set = set, .session.pidfd = -1 };
 	struct osc_error e = { 0 };
 	int ret = osc_module_open(&x.session.m, &e);
 
@@ -185,6 +186,8 @@ static int run(const struct settings *set)
 		ret = now ? measure(&x, &e) : report_end(&x, NULL, &e);
 	/* A target that we watch goes with the connection. */
 	osc_module_close(x.session.m);
+	if (x.session.pidfd >= 0)
+		close(x.session.pidfd);
 	return osc_cli_end("hist", ret, &e);
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 
 #include "lib/error.h"
 #include "lib/parse.h"
@@ -67,9 +68,15 @@ static int watch_pid(struct osc_hist_session *s, uint32_t pid,
 	struct osc_target target;
 	int ret = osc_module_add(s->m, (pid_t)pid, OSC_WATCH_BOUND, &target, e);
 
-	if (!ret)
-		s->id = target.id;
-	return ret;
+	if (ret)
+		return ret;
+	s->id = target.id;
+	s->pidfd = pidfd_open((pid_t)pid, 0);
+	/* It may have ended in between; its times are there all the same. */
+	if (s->pidfd < 0 && errno != ESRCH)
+		return osc_error_set(e, errno, "cannot wait for process %u: %s",
+				     pid, strerror(errno));
+	return 0;
 }
 
 int osc_hist_find_target(struct osc_hist_session *s, const char *word,

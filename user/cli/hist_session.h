@@ -13,6 +13,7 @@ struct osc_hist_session {
 	struct osc_module *m;
 	bool only; /* one target, or the system with ID 0 */
 	uint32_t id;
+	int pidfd; /* of the process that is watched for the measure, or -1 */
 	/* What we have switched on, and when: another's is not ours to end. */
 	struct {
 		const char *name;

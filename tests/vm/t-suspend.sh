@@ -50,8 +50,7 @@ while ! grep -q '^State:.S' "/proc/$worker/status"; do :; done
 before="$(awk '/^voluntary/ { print $2 }' "/proc/$worker/status") $faults"
 echo freezer >/sys/power/pm_test
 echo 1 >/sys/module/suspend/parameters/pm_test_delay
-echo freeze >/sys/power/state
-tap_result $? "the guest is frozen and thawed"
+tap_run "the guest is frozen and thawed" sh -c 'echo freeze >/sys/power/state'
 round
 round
 while ! grep -q '^State:.S' "/proc/$worker/status"; do :; done

@@ -146,13 +146,13 @@ int osc_reader_find_process(const struct osc_reader *reader, u32 nr,
 		NL_SET_ERR_MSG(extack, "no process has this PID");
 		return -ESRCH;
 	}
-	if (task->flags & PF_KTHREAD) {
+	if (READ_ONCE(task->flags) & PF_KTHREAD) {
 		NL_SET_ERR_MSG(extack, "kernel threads cannot be watched");
 		ret = -EINVAL;
 	} else if (!may_watch(reader, task)) {
 		NL_SET_ERR_MSG(extack, "not your process; needs CAP_PERFMON");
 		ret = -EPERM;
-	} else if (osc_task_is_final(task) || (task->flags & PF_EXITING)) {
+	} else if (osc_task_is_final(task) || (READ_ONCE(task->flags) & PF_EXITING)) {
 		NL_SET_ERR_MSG(extack, "the process has ended already");
 	} else {
 		*process = task;

@@ -223,7 +223,7 @@ static int enter_children(struct osc_target *target, bool *found,
 	for_each_process(process) {
 		parent = rcu_dereference(process->real_parent);
 		if (osc_member_slot(parent->tgid) != target->slot ||
-		    (process->flags & PF_KTHREAD))
+		    (READ_ONCE(process->flags) & PF_KTHREAD))
 			continue;
 		of = target_of(process);
 		if (of) {
@@ -306,7 +306,7 @@ void osc_tree_add_workers(struct osc_target *target, struct task_struct *task)
 	if (!speaks_for_process(task))
 		goto out;
 	for_each_thread(task, thread) {
-		if ((thread->flags & OSC_PF_WORKER) &&
+		if ((READ_ONCE(thread->flags) & OSC_PF_WORKER) &&
 		    osc_tasks_add(target, thread, true))
 			break;
 	}

@@ -152,7 +152,8 @@ int osc_reader_find_process(const struct osc_reader *reader, u32 nr,
 	} else if (!may_watch(reader, task)) {
 		NL_SET_ERR_MSG(extack, "not your process; needs CAP_PERFMON");
 		ret = -EPERM;
-	} else if (osc_task_is_final(task) || (READ_ONCE(task->flags) & PF_EXITING)) {
+	} else if (osc_task_is_final(task) ||
+		   (READ_ONCE(task->flags) & PF_EXITING)) {
 		NL_SET_ERR_MSG(extack, "the process has ended already");
 	} else {
 		*process = task;

@@ -97,6 +97,8 @@ void message_make(struct maker *k, struct message *m);
 /* The same with numbers, as it is sent. */
 void message_resolve(const struct maker *k, const struct message *m,
 		     struct message *sent);
+/* Of a message with names. */
+bool message_is_for_family(const struct message *m);
 /*
  * The command of a message with names, by the specification, or
  * fuzz_nr_commands for another one.

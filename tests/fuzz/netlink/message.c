@@ -360,14 +360,19 @@ uint64_t message_hash(uint64_t before, const struct message *m)
 	return (hash ^ m->len) * 0x100000001b3ULL;
 }
 
-unsigned int message_command(const struct message *m)
+bool message_is_for_family(const struct message *m)
 {
 	const struct nlmsghdr *nlh = (const void *)m->bytes;
+
+	return m->len >= NLMSG_HDRLEN && nlh->nlmsg_type == FAMILY_NAME;
+}
+
+unsigned int message_command(const struct message *m)
+{
 	const struct genlmsghdr *genl = (const void *)(m->bytes + NLMSG_HDRLEN);
 	unsigned int i = 0;
 
-	if (m->len < NLMSG_HDRLEN + sizeof(*genl) ||
-	    nlh->nlmsg_type != FAMILY_NAME)
+	if (m->len < NLMSG_HDRLEN + sizeof(*genl) || !message_is_for_family(m))
 		return fuzz_nr_commands;
 	while (i < fuzz_nr_commands && fuzz_commands[i].cmd != genl->cmd)
 		i++;

@@ -37,6 +37,7 @@ struct user {
 	struct kcov kcov;
 	int sockets[SOCKETS];
 	uint64_t digest; /* of what has been made to be sent */
+	bool is_ours; /* the message just sent: for the family */
 };
 
 static int open_socket(struct user *u)
@@ -128,12 +129,9 @@ static int check_answer(const struct user *u, const struct nlmsghdr *nlh,
 			       0 :
 			       -1;
 	}
-	if (nlh->nlmsg_seq != seq ||
-	    (nlh->nlmsg_type != NLMSG_ERROR && nlh->nlmsg_type != NLMSG_DONE))
-		return -1;
 	/* Other families answer for themselves. */
-	if (nlh->nlmsg_type == NLMSG_ERROR &&
-	    error->msg.nlmsg_type != u->worker->family)
+	if (nlh->nlmsg_seq != seq || !u->is_ours ||
+	    (nlh->nlmsg_type != NLMSG_ERROR && nlh->nlmsg_type != NLMSG_DONE))
 		return -1;
 	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(error->error) ||
 	    error->error > 0 || error->error <= -ERRNO_MAX) {
@@ -215,6 +213,7 @@ static void send_one(struct user *u, const struct message *m)
 
 	u->digest = message_hash(u->digest, m);
 	message_resolve(&u->maker, m, &sent);
+	u->is_ours = message_is_for_family(m);
 	if (m->len >= NLMSG_HDRLEN)
 		memcpy(&seq, m->bytes + offsetof(struct nlmsghdr, nlmsg_seq),
 		       sizeof(seq));

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Loaded and unloaded OSC_CYCLES times (default 20) while forks, faults and
+# Loaded and unloaded OSC_CYCLES times (default 10) while forks, faults and
 # epoll go on, /proc/osconcepts is read and notifications are listened to; each
 # second time with all timings on. Nothing is left behind; the runner of the
 # guest ends with a search for leaks on a kernel that has one.
@@ -11,7 +11,7 @@ source tests/vm/lib/module.sh
 helper=$BUILD/vm-tests/helper
 tracing=/sys/kernel/tracing
 [[ -d $tracing/events ]] || tracing=/sys/kernel/debug/tracing
-cycles=${OSC_CYCLES:-20}
+cycles=${OSC_CYCLES:-10}
 
 # What the module could leave in the kernel, as text.
 traces()

@@ -95,6 +95,26 @@ test_bad_parameters()
 	is 1 "$(</sys/module/osconcepts/parameters/max_targets)" "max_targets=0 shows what is used"
 }
 
+# What is timed, by parameter: at loading and later, shown as it stands.
+test_time_parameter()
+{
+	local time=/sys/module/osconcepts/parameters/time
+	reload time=sched,off_cpu=all
+	is "sched=targets,off_cpu=all" "$(<$time)" "time=: what loading switched on is shown"
+	echo fault=all,sched=all,off_cpu=off >$time
+	is "sched=all,fault=all" "$(<$time)" "time=: written, it is all that is on"
+	! echo sched=sometimes 2>/dev/null >$time
+	tap_result $? "time=: a level that there is not is refused"
+	has "time: sched=sometimes: not sched, " "$(dmesg | tail -n 3)" "time=: the log says why"
+	is "sched=all,fault=all" "$(<$time)" "time=: and nothing has changed"
+	echo >$time
+	is "" "$(<$time)" "time=: nothing switches all off"
+	module_unload
+	module_load time=sometimes 2>/dev/null && tap_result 1 "time=sometimes is refused"
+	module_is_loaded
+	is 1 $? "time=: a name that there is not is refused at loading"
+}
+
 test_ftrace_off()
 {
 	reload
@@ -116,5 +136,6 @@ test_missing_hooks
 test_limit
 test_room
 test_bad_parameters
+test_time_parameter
 test_ftrace_off
 tap_done

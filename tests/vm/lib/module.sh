@@ -23,6 +23,7 @@ module_load()
 module_unload()
 {
 	local try
+	module_is_loaded || return 0
 	echo >/sys/module/osconcepts/parameters/time
 	for try in {1..50}; do
 		module_is_loaded || return 0

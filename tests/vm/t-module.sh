@@ -83,6 +83,54 @@ test_room()
 	tap_suite "room for registrations" "$BUILD/vm-tests/t-exact" room
 }
 
+# Few slots, so that each is used again and again: what the tasks and the
+# registrations of a target before have in the tables counts for nobody.
+test_slots_used_again()
+{
+	local id keeper busy quiet counted=0 failed=0
+	reload max_targets=4
+	# With the last target the tables go: one stays.
+	sleep infinity &
+	keeper=$!
+	"$helper" add "$keeper" >/dev/null
+	# Registers when it is told to, being a target; ready ever after.
+	coproc python3 -c '
+import os, select, time
+read, write = os.pipe()
+epoll = select.epoll()
+input()
+epoll.register(read, select.EPOLLIN)
+while True:
+    os.write(write, b"x")
+    epoll.poll()
+    os.read(read, 1)
+    time.sleep(0.001)
+'
+	busy=$COPROC_PID
+	sleep infinity &
+	quiet=$!
+	"$helper" add "$busy" >/dev/null
+	echo >&"${COPROC[1]}"
+	for id in {1..300}; do
+		grep -q '^target 2 .* epoll_callbacks=[1-9]' /proc/osconcepts && break
+		sleep 0.1
+	done
+	((id < 300))
+	tap_result $? "slots used again: the first target is busy"
+	"$helper" del 2 >/dev/null
+	for id in {3..20}; do
+		"$helper" add "$quiet" >/dev/null || failed=$((failed + 1))
+		sleep 0.05
+		grep -q "^target $id .* epoll_callbacks=0 epoll_wakeups=0 " /proc/osconcepts || counted=$((counted + 1))
+		"$helper" del "$id" >/dev/null || failed=$((failed + 1))
+	done
+	is 0 "$failed" "slots used again: few serve many targets, one after another"
+	is 0 "$counted" "slots used again: nothing of the first is counted in those after it"
+	kill -KILL "$keeper" "$busy" "$quiet"
+	wait "$keeper" "$busy" "$quiet" 2>/dev/null
+	tap_suite "slots used again" "$BUILD/vm-tests/t-exact"
+}
+
 test_bad_parameters()
 {
 	local said
@@ -135,6 +183,7 @@ test_rungs
 test_missing_hooks
 test_limit
 test_room
+test_slots_used_again
 test_bad_parameters
 test_time_parameter
 test_ftrace_off

@@ -3,6 +3,9 @@
  * What the shell tests need and no shell can do:
  *
  *	helper storm	fork, fault, switch and epoll until killed
+ *	helper events N	N readiness callbacks, and no wakeup
+ *	helper busy	register a descriptor when a line is read, then callbacks
+ *			until killed
  *	helper watch	be subscribed to the notifications until killed
  *	helper family	0 when the netlink family is there, 1 when it is not
  *	helper add PID	add a target; prints its id, or the error and its text
@@ -160,12 +163,48 @@ static int source(const char *name)
 	return 0;
 }
 
+/* Each is ready before it is waited for. */
+static int make_events(long count, unsigned int pause_us)
+{
+	struct epoll_event want = { .events = EPOLLIN }, got;
+	int epoll = epoll_create1(0), ends[2];
+	char byte = 0;
+
+	if (epoll < 0 || pipe(ends) ||
+	    epoll_ctl(epoll, EPOLL_CTL_ADD, ends[0], &want)) {
+		perror("helper events");
+		return 1;
+	}
+	for (; count; count--) {
+		if (write(ends[1], &byte, 1) != 1 ||
+		    epoll_wait(epoll, &got, 1, 0) != 1 ||
+		    read(ends[0], &byte, 1) != 1) {
+			perror("helper events");
+			return 1;
+		}
+		if (pause_us)
+			usleep(pause_us);
+	}
+	return 0;
+}
+
+static int busy(void)
+{
+	char byte;
+
+	return read(STDIN_FILENO, &byte, 1) == 1 ? make_events(-1, 1000) : 1;
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
 
 	if (!strcmp(what, "storm"))
 		return storm();
+	if (!strcmp(what, "events") && argc == 3)
+		return make_events(atol(argv[2]), 0);
+	if (!strcmp(what, "busy"))
+		return busy();
 	if (!strcmp(what, "watch"))
 		watch();
 	if (!strcmp(what, "family"))
@@ -179,6 +218,6 @@ int main(int argc, char **argv)
 	if (!strcmp(what, "source") && argc == 3)
 		return source(argv[2]);
 	fprintf(stderr,
-		"usage: helper storm|watch|family|add PID|del ID|churn PID N|source NAME\n");
+		"usage: helper storm|events N|busy|watch|family|add PID|del ID|churn PID N|source NAME\n");
 	return 2;
 }

@@ -94,18 +94,7 @@ test_slots_used_again()
 	keeper=$!
 	"$helper" add "$keeper" >/dev/null
 	# Registers when it is told to, being a target; ready ever after.
-	coproc python3 -c '
-import os, select, time
-read, write = os.pipe()
-epoll = select.epoll()
-input()
-epoll.register(read, select.EPOLLIN)
-while True:
-    os.write(write, b"x")
-    epoll.poll()
-    os.read(read, 1)
-    time.sleep(0.001)
-'
+	coproc "$helper" busy
 	busy=$COPROC_PID
 	sleep infinity &
 	quiet=$!

@@ -132,7 +132,7 @@ bpf_begin()
 {
 	local try
 	# A job without job control ignores the SIGINT that bpftrace reports on.
-	setsid python3 -c 'import os, signal, sys
+	python3 -c 'import os, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 os.execvp("bpftrace", ["bpftrace", "-e", sys.argv[1]])' "kfunc:ep_poll_callback { @n = count(); }" \
 		>/tmp/bpf.out 2>&1 &

@@ -35,16 +35,6 @@ struct object {
 
 /* --- who. Each changes its process for good, and exits where it cannot. */
 
-#define UNPREPARED 250
-
-static void become(uid_t uid)
-{
-	if (setgid(uid) || setuid(uid))
-		_exit(UNPREPARED);
-	/* As after a login; see become_nobody(). */
-	prctl(PR_SET_DUMPABLE, 1);
-}
-
 static void become_root(void)
 {
 }
@@ -59,9 +49,9 @@ static void keep_only(int capability)
 	data[capability / 32].effective = 1U << (capability % 32);
 	data[capability / 32].permitted = 1U << (capability % 32);
 	prctl(PR_SET_KEEPCAPS, 1);
-	become(ANOTHER);
+	become_user(ANOTHER);
 	if (syscall(SYS_capset, &header, data))
-		_exit(UNPREPARED);
+		_exit(NOT_BECOME);
 }
 
 static void become_perfmon(void)
@@ -76,19 +66,19 @@ static void become_sys_admin(void)
 
 static void become_owner(void)
 {
-	become(NOBODY);
+	become_nobody();
 }
 
 static void become_another(void)
 {
-	become(ANOTHER);
+	become_user(ANOTHER);
 }
 
 static void enter(uid_t uid, int namespaces)
 {
-	become(uid);
+	become_user(uid);
 	if (unshare(namespaces))
-		_exit(UNPREPARED);
+		_exit(NOT_BECOME);
 }
 
 static void become_owner_in_namespace(void)
@@ -110,12 +100,12 @@ static void enter_pid_namespace(void)
 	pid_t pid;
 
 	if (unshare(CLONE_NEWPID))
-		_exit(UNPREPARED);
+		_exit(NOT_BECOME);
 	pid = fork();
 	if (!pid)
 		return;
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-		_exit(UNPREPARED);
+		_exit(NOT_BECOME);
 	_exit(WEXITSTATUS(status));
 }
 
@@ -325,7 +315,7 @@ static pid_t start_process(bool watches, uint32_t *id)
 	pid = fork();
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		become(NOBODY);
+		become_nobody();
 		*id = watches ? watch_oneself() : 0;
 		if (write(say[1], id, sizeof(*id)) != sizeof(*id))
 			_exit(1);
@@ -358,7 +348,7 @@ static void end_object(struct nl *nl, const struct object *object)
 		nl_target_del(nl, targets[0].id, NULL);
 }
 
-/* 0, ABSENT, UNPREPARED or the number of an error: an exit status. */
+/* 0, ABSENT, NOT_BECOME or the number of an error: an exit status. */
 static int try(const struct subject *subject, const struct action *action,
 	       const struct object *object)
 {
@@ -374,7 +364,7 @@ static int try(const struct subject *subject, const struct action *action,
 		_exit(abs(action->act(&nl, object)));
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-		return UNPREPARED;
+		return NOT_BECOME;
 	return WEXITSTATUS(status);
 }
 
@@ -385,7 +375,7 @@ static const char *word_of(int status)
 		return "yes";
 	case ABSENT:
 		return "no";
-	case UNPREPARED:
+	case NOT_BECOME:
 		return "cannot be tried";
 	}
 	return strerrorname_np(status);

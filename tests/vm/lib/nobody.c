@@ -8,14 +8,19 @@
 
 #include "tap.h"
 
-void become_nobody(void)
+void become_user(uid_t uid)
 {
-	if (setgid(NOBODY) || setuid(NOBODY))
-		_exit(99);
+	if (setgid(uid) || setuid(uid))
+		_exit(NOT_BECOME);
 	/* Changing identity made us undumpable; a login would start a program
 	 * and be dumpable again.
 	 */
 	prctl(PR_SET_DUMPABLE, 1);
+}
+
+void become_nobody(void)
+{
+	become_user(NOBODY);
 }
 
 int as_nobody(int (*check)(pid_t victim), pid_t victim)

@@ -139,22 +139,18 @@ static enum role role_of(const pid_t *pids, pid_t pid)
 /* Waits for those who send, then ends the readers; how many failed. */
 static int wait_for(const pid_t *pids, const struct options *o)
 {
-	int status, failed = 0, users = ROLE_READER, all = NR_ROLES;
+	int status, failed = 0, users = ROLE_READER;
 	unsigned int waited = 0;
 	pid_t pid;
 
-	while (all) {
-		pid = waitpid(-1, &status, WNOHANG);
+	while ((pid = waitpid(-1, &status, WNOHANG)) >= 0) {
 		if (!pid) {
 			usleep(100000);
 			if (++waited % (PROGRESS_S * 10) == 0)
 				show_progress(o);
 			continue;
 		}
-		if (pid < 0)
-			break;
 		failed += !!status;
-		all--;
 		/* Readers end when they are told to. */
 		if (role_of(pids, pid) < ROLE_READER && !--users)
 			atomic_store(&tally->stop, true);
@@ -266,7 +262,6 @@ static int remove_targets(struct nl *nl, int *left)
 	int count, rc;
 
 	*left = 0;
-
 	while ((count = nl_targets(nl, targets, COUNT(targets))) > 0) {
 		for (int i = 0; i < count && i < (int)COUNT(targets); i++) {
 			rc = nl_target_del(nl, targets[i].id, NULL);

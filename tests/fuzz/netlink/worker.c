@@ -262,7 +262,7 @@ static int enter_namespaces(void)
 
 static int become(const struct worker *w)
 {
-	if (w->role == ROLE_NOBODY)
+	if (w->role == ROLE_NOBODY || w->role == ROLE_READER_NOBODY)
 		become_nobody();
 	if (w->role == ROLE_NAMESPACES)
 		return enter_namespaces();
@@ -373,8 +373,7 @@ static int run_reader(const struct worker *w)
 	struct rng rng;
 	int fd;
 
-	if (w->role == ROLE_READER_NOBODY)
-		become_nobody();
+	become(w);
 	rng_seed(&rng, w->seed * 64 + 2 * w->number);
 	while (!atomic_load(&w->tally->stop)) {
 		fd = open("/proc/osconcepts", O_RDONLY | O_CLOEXEC);

@@ -132,10 +132,7 @@ bpf_begin()
 {
 	local try
 	# A job without job control ignores the SIGINT that bpftrace reports on.
-	python3 -c 'import os, signal, sys
-signal.signal(signal.SIGINT, signal.SIG_DFL)
-os.execvp("bpftrace", ["bpftrace", "-e", sys.argv[1]])' "kfunc:ep_poll_callback { @n = count(); }" \
-		>/tmp/bpf.out 2>&1 &
+	env --default-signal=INT bpftrace -e 'kfunc:ep_poll_callback { @n = count(); }' >/tmp/bpf.out 2>&1 &
 	bpf=$!
 	for try in {1..300}; do
 		grep -q 'direct-->bpf_trampoline' $tracing/enabled_functions && return 0

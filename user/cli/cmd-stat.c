@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -119,12 +118,8 @@ static int begin_pid(struct session *s, struct osc_error *e)
 	if (ret)
 		return ret;
 	s->start_ns = osc_clock_ns();
-	s->pidfd = pidfd_open(s->set->pid, 0);
 	/* It may have ended in between; its counts are there all the same. */
-	if (s->pidfd < 0 && errno != ESRCH)
-		return osc_error_set(e, errno, "cannot wait for process %d: %s",
-				     (int)s->set->pid, strerror(errno));
-	return 0;
+	return osc_cli_open_process(s->set->pid, &s->pidfd, e);
 }
 
 static int begin(struct session *s, struct osc_error *e)

@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 
+#include "cli/wait.h"
 #include "lib/error.h"
 #include "lib/parse.h"
 
@@ -71,12 +71,8 @@ static int watch_pid(struct osc_hist_session *s, uint32_t pid,
 	if (ret)
 		return ret;
 	s->id = target.id;
-	s->pidfd = pidfd_open((pid_t)pid, 0);
 	/* It may have ended in between; its times are there all the same. */
-	if (s->pidfd < 0 && errno != ESRCH)
-		return osc_error_set(e, errno, "cannot wait for process %u: %s",
-				     pid, strerror(errno));
-	return 0;
+	return osc_cli_open_process((pid_t)pid, &s->pidfd, e);
 }
 
 int osc_hist_find_target(struct osc_hist_session *s, const char *word,

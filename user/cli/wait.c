@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -13,6 +14,15 @@
 #include "lib/clock.h"
 #include "lib/error.h"
 #include "lib/parse.h"
+
+int osc_cli_open_process(pid_t pid, int *fd, struct osc_error *e)
+{
+	*fd = pidfd_open(pid, 0);
+	if (*fd < 0 && errno != ESRCH)
+		return osc_error_set(e, errno, "cannot wait for process %d: %s",
+				     (int)pid, strerror(errno));
+	return 0;
+}
 
 static int remaining_ms(uint64_t until_ns)
 {

@@ -7,6 +7,7 @@
 #define OSC_CLI_WAIT_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
 struct osc_error;
 
@@ -27,6 +28,12 @@ struct osc_cli_signal {
  */
 int osc_cli_wait(int signal_fd, int fd, uint64_t until_ns,
 		 struct osc_cli_signal *signal, struct osc_error *e);
+
+/*
+ * *fd can be read when the process ends, and is the caller's to close; -1 when it
+ * has ended already. -errno on failure.
+ */
+int osc_cli_open_process(pid_t pid, int *fd, struct osc_error *e);
 
 /* --duration and --interval of the commands that report over a span, as typed:
  * a time from 1 ms to a day, and milliseconds from 10 to an hour of them.

@@ -10,8 +10,8 @@
 
 #include "../lib/work.h"
 
-/* Of work_shared.value: what the workload knows to have caused. */
-enum { CALLBACKS, WAKEUPS };
+/* Of work_shared.value: what the workload knows to have caused, and how far it is. */
+enum { CALLBACKS, WAKEUPS, PROGRESS };
 
 /* A workload that cannot be done here sets work_shared.stop to one of these. */
 enum unable {
@@ -36,7 +36,13 @@ enum unable {
 enum {
 	UNREAPED = 1 << 0, /* somebody's usage reaches nobody */
 	UNTRACED = 1 << 1, /* tasks that the fork tracepoint does not show */
+	/* Its beginning: the target is added when it has come to BEGINNING. Only
+	 * the trace goes back to that moment: equal but for what was switched
+	 * while the target was being added, between two marks in the trace.
+	 */
+	UNBEGUN = 1 << 2,
 };
+#define BEGINNING 1000
 
 struct workload {
 	const char *name;
@@ -70,10 +76,14 @@ struct trace {
 	uint64_t switches; /* of tasks of the tree, away from them */
 	uint64_t exits;
 	uint64_t lost; /* events that found the buffer full */
+	uint64_t marked[2]; /* the switches before each mark */
+	unsigned int marks;
 };
 
 /* Until exact_trace_end(), of the tree of pid; -1 where it is impossible. */
 int exact_trace_begin(pid_t pid);
+/* A mark in it; fails where there is none. */
+int exact_trace_mark(void);
 void exact_trace_end(pid_t pid, struct trace *trace);
 
 #endif

@@ -36,9 +36,9 @@ static void nap(void)
 /* As an ordinary task: children preempt each other and the parent. */
 static void fork_bomb(struct work_shared *shared)
 {
-	(void)shared;
 	work_schedule(0, 0);
 	for (int i = 0; i < BOMB; i++) {
+		atomic_store(&shared->value[PROGRESS], (unsigned long)i);
 		exact_child(nap);
 		if (i % AT_ONCE == AT_ONCE - 1)
 			exact_reap();
@@ -281,6 +281,7 @@ static void generations(struct work_shared *shared)
 
 const struct workload exact_processes[] = {
 	{ "fork bomb", fork_bomb, 0, BOMB },
+	{ "added in its middle", fork_bomb, UNBEGUN, BOMB },
 	{ "thread storm", thread_storm, 0, THREADS },
 	{ "exec chains", exec_chains, 0, PROGRAMS },
 	{ "vfork and exec", vforks, 0, PROGRAMS },

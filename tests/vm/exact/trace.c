@@ -60,11 +60,17 @@ int exact_trace_begin(pid_t pid)
 	snprintf(text, sizeof(text), "%d", pid);
 	if (exact_write(INSTANCE "/buffer_size_kb", "24576") ||
 	    exact_write(INSTANCE "/trace", "") ||
+	    exact_write(INSTANCE "/trace_clock", "global") ||
 	    exact_write(INSTANCE "/options/event-fork", "1") ||
 	    exact_write(INSTANCE "/set_event_pid", text) ||
 	    exact_write(INSTANCE "/tracing_on", "1"))
 		return -1;
 	return switch_events("1");
+}
+
+int exact_trace_mark(void)
+{
+	return exact_write(INSTANCE "/trace_marker", "mark");
 }
 
 /* The number behind a word in a line of the trace. */
@@ -84,6 +90,8 @@ static void take_line(const char *line, struct trace *trace)
 	else if (strstr(line, " sched_process_fork: ") &&
 		 is_in(field(line, " pid=")))
 		add(field(line, " child_pid="));
+	else if (strstr(line, " tracing_mark_write: mark") && trace->marks < 2)
+		trace->marked[trace->marks++] = trace->switches;
 }
 
 static uint64_t lost_on(int cpu)

@@ -1,0 +1,97 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The scheduler's times beside those that perf sched timehist has of the same
+# tasks, from the tracepoints.
+
+source scripts/test.d/tap.sh
+source tests/vm/lib/module.sh
+source tests/vm/lib/cli.sh
+
+# What two sums may differ by, in thousandths. Both look in one section of the
+# scheduler, under the run queue's lock: the kernel reads the queue's clock where
+# it begins and perf its own at the tracepoint, rounded to a microsecond. Emulated
+# that is 10 to 20 us at each end of a span, and a span takes milliseconds here.
+BOUND=20
+
+# Two that compete for a CPU, and sleep in between. What is timed begins and ends
+# with everybody stopped.
+work='
+import os, signal, time
+os.sched_setaffinity(0, {0})
+def compete():
+    for i in range(10):
+        until = time.thread_time_ns() + 40000000
+        while time.thread_time_ns() < until:
+            pass
+        time.sleep(0.02)
+def life():
+    while True:
+        os.kill(os.getpid(), signal.SIGSTOP)
+        compete()
+child = os.fork()
+if child:
+    print(os.getpid(), child, flush=True)
+life()
+'
+
+# settled: all of the target are stopped.
+settled()
+{
+	local pid
+	for pid in "${pids[@]}"; do
+		until grep -q '^State:.T' "/proc/$pid/status"; do sleep 0.05; done
+	done
+}
+
+# timehist_sums FILE: "HISTOGRAM COUNT MICROSECONDS", from its lines. What follows
+# a preemption waits for a CPU all the time; what blocked does from its wakeup on.
+timehist_sums()
+{
+	perf sched timehist -i "$1" --state --pid "${pids[0]},${pids[1]}" 2>/tmp/timehist.err |
+		awk 'function add(name, ms) { count[name]++; sum[name] += ms * 1000 }
+		$1 ~ /^[0-9.]+$/ {
+			task = $3; off = $(NF - 3); delay = $(NF - 2)
+			preempted = task in state && state[task] !~ /^[SDTtI]/
+			add("time_slice", $(NF - 1))
+			add("run_queue_wait", preempted ? off : delay)
+			if (task in state)
+				add(preempted ? "off_cpu_involuntary" : "off_cpu_voluntary", off)
+			state[task] = $NF
+		}
+		END { for (name in sum) printf "%s %d %d\n", name, count[name], sum[name] }' | sort
+}
+
+# is_near NAME WANT GOT: within the bound of each other.
+is_near()
+{
+	local apart=$(($2 > $3 ? $2 - $3 : $3 - $2))
+	echo "# $1: timehist has $2 us, ours are $3 us"
+	(($2 > 0 && apart * 1000 <= BOUND * $2))
+	tap_result $? "$1: the sums are within $BOUND thousandths"
+}
+
+command -v perf >/dev/null || {
+	echo "1..0 # SKIP no perf; try: apt-get install linux-perf"
+	exit 0
+}
+reload time=sched,off_cpu
+coproc python3 -c "$work"
+read -r -a pids <&"${COPROC[0]}"
+settled
+id=$("$BUILD/vm-tests/helper" add "${pids[0]}")
+perf sched record -o /tmp/perf.data -- sh -c "kill -CONT ${pids[*]}; sleep 3" >/tmp/record.log 2>&1
+tap_result $? "perf records"
+settled
+osconcepts hist -t "$id" --json |
+	jq -r '.histograms[] | "\(.name) \(.count) \(.sum / 1000 | floor)"' | sort >/tmp/ours
+timehist_sums /tmp/perf.data >/tmp/theirs
+! grep -i lost /tmp/timehist.err
+tap_result $? "and loses nothing"
+is "$(cut -d' ' -f1,2 /tmp/theirs)" "$(cut -d' ' -f1,2 /tmp/ours)" "as many spans of each kind"
+while read -r name _ sum; do
+	is_near "$name" "$sum" "$(awk -v name="$name" '$1 == name { print $3 }' /tmp/ours)"
+done </tmp/theirs
+kill -KILL "${pids[@]}"
+wait "${pids[0]}" 2>/dev/null
+tap_done

@@ -133,7 +133,8 @@ vm-test: ## run the guest tests on both kernels
 	scripts/test --only vm-6.1 --only vm-6.12
 
 test-debug: ## run the guest tests on an instrumented kernel (built once: 15 min)
-	OSC_DEBUG_ALL=1 scripts/test --only debug
+	scripts/kernel debug >/dev/null && scripts/kernel kcsan >/dev/null
+	scripts/test --only debug --only failures --only tests --only kcsan --only cycles
 
 coverage: ## lines of the module that the guest tests run (COVERAGE=--help)
 	scripts/coverage $(COVERAGE)

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -51,6 +52,13 @@ void work_thread(void *(*run)(void *), void *arg, int priority)
 	if (errno)
 		tap_bail("a thread cannot be made");
 	pthread_attr_destroy(&attr);
+}
+
+bool work_switches_are_blocks(void)
+{
+	struct utsname name;
+
+	return uname(&name) || !strstr(name.version, "PREEMPT_RT");
 }
 
 static void run_steps(int gate, struct work_shared *shared,

@@ -8,6 +8,7 @@
 
 #include <linux/osconcepts.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/resource.h>
 #include <sys/types.h>
@@ -51,6 +52,11 @@ int work_end(struct work *work, struct rusage *usage);
 /* A thread on the first CPU under SCHED_FIFO; detached. */
 void work_thread(void *(*run)(void *), void *arg, int priority);
 #define WORK_PRIORITY 10
+
+/* With PREEMPT_RT waiting for a spinlock is a voluntary switch, so that there may
+ * be more of them than a task's own blocks: false there.
+ */
+bool work_switches_are_blocks(void);
 
 /* Pin the caller and give it a priority; 0 is an ordinary task. */
 void work_schedule(int cpu, int priority);

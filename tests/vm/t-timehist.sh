@@ -11,14 +11,15 @@ source tests/vm/lib/cli.sh
 # What two sums may differ by, in thousandths. Both look in one section of the
 # scheduler, under the run queue's lock: the kernel reads the queue's clock where
 # it begins and perf its own at the tracepoint, rounded to a microsecond. Emulated
-# that is 10 to 20 us at each end of a span, and a span takes milliseconds here.
-BOUND=20
+# that is 10 to 40 us at each end of a span, and most spans take 15 ms or more here.
+BOUND=10
 
-# Two that compete for a CPU, and sleep in between. What is timed begins and ends
-# with everybody stopped.
+# Two that compete for a CPU, in turns that are long for an emulated one, and sleep
+# in between. What is timed begins and ends with everybody stopped.
 work='
 import os, signal, time
 os.sched_setaffinity(0, {0})
+os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
 def compete():
     for i in range(10):
         until = time.thread_time_ns() + 40000000
@@ -76,11 +77,15 @@ command -v perf >/dev/null || {
 	exit 0
 }
 reload time=sched,off_cpu
+tap_run "turns last 15 ms" sysctl -qw kernel.sched_rr_timeslice_ms=15
 coproc python3 -c "$work"
 read -r -a pids <&"${COPROC[0]}"
 settled
 id=$("$BUILD/vm-tests/helper" add "${pids[0]}")
-perf sched record -o /tmp/perf.data -- sh -c "kill -CONT ${pids[*]}; sleep 3" >/tmp/record.log 2>&1
+# As perf sched record, less events that timehist has no use for: each that is
+# recorded makes the section longer.
+perf record -a -R -m 1024 -c 1 -e sched:sched_switch,sched:sched_wakeup,sched:sched_wakeup_new \
+	-o /tmp/perf.data -- sh -c "kill -CONT ${pids[*]}; sleep 3" >/tmp/record.log 2>&1
 tap_result $? "perf records"
 settled
 osconcepts hist -t "$id" --json |

@@ -48,12 +48,6 @@ static const char *const state_names[] = {
 	[OSCONCEPTS_SOURCE_STATE_SILENCED] = "silenced",
 };
 
-static const char *const level_names[] = {
-	[OSCONCEPTS_TIMING_LEVEL_OFF] = "off",
-	[OSCONCEPTS_TIMING_LEVEL_TARGETS] = "targets",
-	[OSCONCEPTS_TIMING_LEVEL_ALL] = "all",
-};
-
 static const char *const via_names[] = {
 	[OSCONCEPTS_VIA_NOTHING] = "nothing",
 	[OSCONCEPTS_VIA_FIELDS] = "fields",
@@ -159,7 +153,7 @@ static void show_timings(struct seq_file *m)
 	for (i = 0; i < OSC_NR_TIMINGS; i++) {
 		osc_timing_get(i, &view);
 		seq_printf(m, "timing %s level=%s state=%s lost=%llu",
-			   view.name, level_names[view.level],
+			   view.name, osc_timing_level_names[view.level],
 			   state_names[view.state], view.lost);
 		if (view.why)
 			seq_printf(m, " why=%s", view.why);

@@ -93,7 +93,8 @@ bool osc_owner_may_watch_current(kuid_t owner)
 
 /*
  * One's own: every user ID is the reader's, and no program that raised its
- * rights or hides its memory has been started since, as ptrace has it.
+ * rights or hides its memory has been started since. As ptrace has it, but for
+ * the group IDs: who raised one of those is not dumpable.
  */
 static bool may_watch(const struct osc_reader *reader, struct task_struct *task)
 {

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * timing.c - switches the kinds of timing on and off, at load and at run time,
- * and keeps the histograms: those of a target from osc_timing_enter() or the
- * switching on, to its end or the switching off. All of it is under the lock
- * of target.c.
+ * timing.c - switches the kinds of timing on and off and keeps the histograms:
+ * those of a target from osc_timing_enter() or the switching on, to its end or
+ * the switching off. All of it is under the lock of target.c.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/cpumask.h>
 #include <linux/errno.h>
 #include <linux/mm.h>
-#include <linux/moduleparam.h>
 #include <linux/netlink.h>
 #include <linux/printk.h>
 #include <linux/rcupdate.h>
@@ -86,7 +84,7 @@ const char *const osc_histogram_names[OSC_NR_HISTOGRAMS] = {
 	[OSC_HIST_EPOLL_WAKE_TO_RETURN] = "epoll_wake_to_return",
 };
 
-static const char *const level_names[] = {
+const char *const osc_timing_level_names[OSC_NR_TIMING_LEVELS] = {
 	[OSCONCEPTS_TIMING_LEVEL_OFF] = "off",
 	[OSCONCEPTS_TIMING_LEVEL_TARGETS] = "targets",
 	[OSCONCEPTS_TIMING_LEVEL_ALL] = "all",
@@ -210,7 +208,10 @@ static int switch_on(unsigned int timing, enum osconcepts_timing_level level,
 	ret = t->source->attach(all);
 	if (!ret)
 		return 0;
-	NL_SET_ERR_MSG(extack, "the hooks could not be attached");
+	if (ret == -EBUSY)
+		NL_SET_ERR_MSG(extack, "another tracer's, or ftrace is off");
+	else
+		NL_SET_ERR_MSG(extack, "the hooks could not be attached");
 	t->level = OSCONCEPTS_TIMING_LEVEL_OFF;
 	set_all_key();
 	synchronize_rcu();
@@ -274,8 +275,10 @@ void osc_timing_get(unsigned int timing, struct osc_timing_view *view)
 static int set_locked(unsigned int timing, u32 level,
 		      struct netlink_ext_ack *extack)
 {
-	if (!open)
+	if (!open) {
+		NL_SET_ERR_MSG(extack, "the module is being unloaded");
 		return -ENODEV;
+	}
 	/* What was measured goes on, if it is asked for again. */
 	if (timings[timing].level == level)
 		return 0;
@@ -449,110 +452,47 @@ bool osc_timing_read(const struct osc_target *target, unsigned int histogram,
 	return true;
 }
 
-/* --- the parameter: "sched,fault=all" */
-
-/* As the parameter said before the module was ready to do it. */
+/* As was asked for before the module was ready to do it. */
 static u32 asked_for[OSC_NR_TIMINGS];
-
-static int parse_level(const char *name, u32 *level)
-{
-	int i = match_string(level_names, ARRAY_SIZE(level_names), name);
-
-	if (i < 0)
-		return -EINVAL;
-	*level = i;
-	return 0;
-}
-
-static int parse_item(char *item, u32 *levels)
-{
-	char *name = strsep(&item, "=");
-	u32 level = OSCONCEPTS_TIMING_LEVEL_TARGETS;
-	int timing = osc_timing_find(name);
-
-	if (timing < 0 || (item && parse_level(item, &level))) {
-		pr_err("time: %s%s%s: not sched, off_cpu, fault, epoll or epoll_return, with =targets, =all or =off\n",
-		       name, item ? "=" : "", item ?: "");
-		return -EINVAL;
-	}
-	levels[timing] = level;
-	return 0;
-}
-
-static int parse_list(const char *text, u32 *levels)
-{
-	char *copy = kstrdup(text, GFP_KERNEL);
-	char *rest, *item;
-	int ret = 0;
-
-	if (!copy)
-		return -ENOMEM;
-	rest = strim(copy);
-	while (!ret && (item = strsep(&rest, ","))) {
-		if (*item)
-			ret = parse_item(item, levels);
-	}
-	kfree(copy);
-	return ret;
-}
 
 static int apply(const u32 *levels)
 {
+	struct netlink_ext_ack extack = {};
 	unsigned int i;
 	int ret = 0;
 
 	for (i = 0; i < OSC_NR_TIMINGS && !ret; i++) {
-		ret = set_locked(i, levels[i], NULL);
+		ret = set_locked(i, levels[i], &extack);
 		if (ret)
-			pr_err("time: %s cannot be switched on (error %d)%s%s\n",
-			       timings[i].name, ret,
-			       timings[i].source->obstacle() ? ": " : "",
-			       timings[i].source->obstacle() ?: "");
+			pr_err("time: %s cannot be switched on (error %d): %s\n",
+			       timings[i].name, ret, extack._msg);
 	}
 	return ret;
 }
 
-/* What the list does not name is switched off. */
-static int set_time(const char *text, const struct kernel_param *param)
+/**
+ * osc_timing_set_all() - switch every kind of timing on or off
+ * @levels: one of enum osconcepts_timing_level for each enum osc_timing; while
+ *	the module is being loaded they are kept for osc_timing_init()
+ *
+ * Those before the one that fails stay as they were asked for; the log says
+ * which it was and why.
+ *
+ * Context: may sleep.
+ * Return: 0 or as osc_timing_set().
+ */
+int osc_timing_set_all(const u32 *levels)
 {
-	u32 levels[OSC_NR_TIMINGS] = {};
-	int ret;
+	int ret = 0;
 
-	ret = parse_list(text, levels);
-	if (ret)
-		return ret;
 	mutex_lock(&osc_targets_lock);
 	if (open)
 		ret = apply(levels);
 	else
-		memcpy(asked_for, levels, sizeof(levels));
+		memcpy(asked_for, levels, sizeof(asked_for));
 	mutex_unlock(&osc_targets_lock);
 	return ret;
 }
-
-static int get_time(char *buffer, const struct kernel_param *param)
-{
-	unsigned int i;
-	int len = 0;
-
-	mutex_lock(&osc_targets_lock);
-	for (i = 0; i < OSC_NR_TIMINGS; i++) {
-		if (timings[i].level == OSCONCEPTS_TIMING_LEVEL_OFF)
-			continue;
-		len += sysfs_emit_at(buffer, len, "%s%s=%s", len ? "," : "",
-				     timings[i].name,
-				     level_names[timings[i].level]);
-	}
-	mutex_unlock(&osc_targets_lock);
-	return len + sysfs_emit_at(buffer, len, "\n");
-}
-
-static const struct kernel_param_ops time_ops = {
-	.set = set_time,
-	.get = get_time,
-};
-module_param_cb(time, &time_ops, NULL, 0644);
-MODULE_PARM_DESC(time, "What to time: sched,off_cpu,fault,epoll,epoll_return");
 
 /**
  * osc_timing_init() - switch on what the parameter asks for

@@ -27,6 +27,8 @@ enum osc_timing {
 	OSC_NR_TIMINGS,
 };
 
+#define OSC_NR_TIMING_LEVELS (OSCONCEPTS_TIMING_LEVEL_ALL + 1)
+
 /* In the order of the timings, each of which has one or two of them. */
 enum osc_histogram_name {
 	OSC_HIST_RUN_QUEUE_WAIT,
@@ -166,11 +168,13 @@ struct osc_histogram_view {
 };
 
 extern const char *const osc_histogram_names[OSC_NR_HISTOGRAMS];
+extern const char *const osc_timing_level_names[OSC_NR_TIMING_LEVELS];
 
 int osc_timing_find(const char *name);
 void osc_timing_get(unsigned int timing, struct osc_timing_view *view);
 int osc_timing_set(unsigned int timing, u32 level,
 		   struct netlink_ext_ack *extack);
+int osc_timing_set_all(const u32 *levels);
 
 int osc_timing_enter(struct osc_target *target);
 void osc_timing_publish(const struct osc_target *target);

@@ -39,19 +39,31 @@ static void become_root(void)
 {
 }
 
-static void keep_only(int capability)
+static void set_capabilities(uint64_t capabilities)
 {
 	struct __user_cap_header_struct header = {
 		.version = _LINUX_CAPABILITY_VERSION_3
 	};
 	struct __user_cap_data_struct data[2] = { 0 };
 
-	data[capability / 32].effective = 1U << (capability % 32);
-	data[capability / 32].permitted = 1U << (capability % 32);
-	prctl(PR_SET_KEEPCAPS, 1);
-	become_user(ANOTHER);
+	for (int i = 0; i < 2; i++) {
+		data[i].effective = (uint32_t)(capabilities >> (32 * i));
+		data[i].permitted = data[i].effective;
+	}
 	if (syscall(SYS_capset, &header, data))
 		_exit(NOT_BECOME);
+}
+
+static void become_powerless_root(void)
+{
+	set_capabilities(0);
+}
+
+static void keep_only(int capability)
+{
+	prctl(PR_SET_KEEPCAPS, 1);
+	become_user(ANOTHER);
+	set_capabilities(1ULL << capability);
 }
 
 static void become_perfmon(void)
@@ -114,6 +126,7 @@ static const struct subject {
 	void (*become)(void);
 } subjects[] = {
 	{ "root", become_root },
+	{ "root without capabilities", become_powerless_root },
 	{ "CAP_PERFMON alone", become_perfmon },
 	{ "CAP_SYS_ADMIN alone", become_sys_admin },
 	{ "the owner", become_owner },
@@ -258,15 +271,18 @@ static int switch_timing(struct nl *nl, const struct object *object)
 
 static int write_parameter(struct nl *nl, const struct object *object)
 {
+	static const char value[] = "sched=all"; /* as it is */
 	int fd = open("/sys/module/osconcepts/parameters/time",
 		      O_WRONLY | O_CLOEXEC);
+	int rc;
 
 	(void)nl;
 	(void)object;
 	if (fd < 0)
 		return -errno;
+	rc = write(fd, value, strlen(value)) < 0 ? -errno : 0;
 	close(fd);
-	return 0;
+	return rc;
 }
 
 static const struct action {

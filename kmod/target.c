@@ -15,7 +15,6 @@
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
-#include <linux/user_namespace.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
@@ -43,9 +42,8 @@ MODULE_PARM_DESC(max_targets_user, "Most targets of a user (default: 128)");
 
 /* Guards targets, their records and histograms, and what is timed. */
 DEFINE_MUTEX(osc_targets_lock);
-static DEFINE_XARRAY_ALLOC1(targets); /* by id */
+DEFINE_XARRAY_ALLOC1(osc_targets); /* by id */
 static u32 next_id;
-static u32 greatest_id; /* that was ever used */
 static unsigned int nr_targets;
 static u64 nr_refused; /* by the limits, since the module was loaded */
 static unsigned int generation = 1;
@@ -90,26 +88,6 @@ static void refill_work_func(struct work_struct *work)
 	mutex_unlock(&osc_targets_lock);
 }
 
-static void read_counts(struct osc_target *target, struct osc_counts *counts)
-{
-	u64 callbacks = 0, wakeups = 0;
-	int cpu;
-
-	memset(counts, 0, sizeof(*counts));
-	osc_tasks_read(target, counts);
-	for_each_possible_cpu(cpu) {
-		const struct osc_slot_counts *c =
-			per_cpu_ptr(target->counts, cpu);
-
-		callbacks += READ_ONCE(c->epoll_callbacks);
-		wakeups += READ_ONCE(c->epoll_wakeups);
-	}
-	if (osc_epoll_has_callbacks())
-		osc_counts_set(counts, OSC_EPOLL_CALLBACKS, callbacks);
-	if (osc_epoll_has_wakeups())
-		osc_counts_set(counts, OSC_EPOLL_WAKEUPS, wakeups);
-}
-
 /**
  * osc_target_of_slot() - the target that has a slot
  * @slot: less than osc_nr_slots
@@ -123,48 +101,22 @@ struct osc_target *osc_target_of_slot(u16 slot)
 					 lockdep_is_held(&osc_targets_lock));
 }
 
-/* The leader may be another task since the last look: exec makes it one. */
-static void refresh_comm(struct osc_target *target)
-{
-	struct task_struct *leader;
-
-	rcu_read_lock();
-	leader = pid_task(target->pid, PIDTYPE_TGID);
-	if (leader)
-		strscpy(target->comm, leader->comm, TASK_COMM_LEN);
-	rcu_read_unlock();
-}
-
-static void fill_view(struct osc_target *target, struct pid_namespace *ns,
-		      struct osc_target_view *view)
-{
-	view->id = target->id;
-	view->pid = ns ? pid_nr_ns(target->pid, ns) : pid_nr(target->pid);
-	view->flags = target->flags;
-	view->owner = target->owner;
-	refresh_comm(target);
-	strscpy(view->comm, target->comm, sizeof(view->comm));
-	view->state = target->exited ? OSCONCEPTS_TARGET_STATE_EXITED :
-				       OSCONCEPTS_TARGET_STATE_LIVE;
-	read_counts(target, &view->counts);
-	view->tasks_live = target->tasks_live;
-	view->tasks_exited = target->tasks_exited;
-	view->lost = atomic64_read(&target->lost) +
-		     (osc_epoll_gaps(false) - target->gaps);
-	view->since_ns = target->since_ns;
-	view->time_ns = ktime_get_boottime_ns();
-}
-
 static void notify(u8 command, struct osc_target *target)
 {
 	struct osc_target_view view;
 
-	fill_view(target, NULL, &view);
+	osc_target_fill(target, NULL, &view);
 	osc_netlink_notify(command, &view);
 }
 
-/* As osc_tasks_sweep(), and says so when the last task has ended. */
-static bool bring_up_to_date(struct osc_target *target)
+/**
+ * osc_target_update() - fold what has ended; say so when the last task has
+ * @target: the target
+ *
+ * Context: may sleep, under osc_targets_lock.
+ * Return: true while a task of it is exiting.
+ */
+bool osc_target_update(struct osc_target *target)
 {
 	bool exiting = osc_tasks_sweep(target);
 
@@ -183,10 +135,10 @@ static void sweep_work_func(struct work_struct *work)
 	unsigned long id;
 
 	mutex_lock(&osc_targets_lock);
-	xa_for_each(&targets, id, target) {
+	xa_for_each(&osc_targets, id, target) {
 		if (!atomic_xchg(&target->dirty, 0))
 			continue;
-		if (bring_up_to_date(target)) {
+		if (osc_target_update(target)) {
 			atomic_set(&target->dirty, 1);
 			again = true;
 		}
@@ -194,15 +146,6 @@ static void sweep_work_func(struct work_struct *work)
 	mutex_unlock(&osc_targets_lock);
 	if (again)
 		queue_delayed_work(system_wq, &sweep_work, SWEEP_DELAY);
-}
-
-static void read_view(struct osc_target *target,
-		      const struct osc_reader *reader,
-		      struct osc_target_view *view)
-{
-	bring_up_to_date(target);
-	osc_tasks_find_workers(target);
-	fill_view(target, reader->pid_ns, view);
 }
 
 /* With the first target: the tables, the pools, the hooks. */
@@ -278,7 +221,7 @@ static void discard(struct osc_target *target)
 
 static void remove(struct osc_target *target)
 {
-	xa_erase(&targets, target->id);
+	xa_erase(&osc_targets, target->id);
 	generation++;
 	notify(OSCONCEPTS_CMD_TARGET_DEL_NTF, target);
 	discard(target);
@@ -319,7 +262,7 @@ static unsigned int count_of_user(kuid_t uid)
 	unsigned int count = 0;
 	unsigned long id;
 
-	xa_for_each(&targets, id, target)
+	xa_for_each(&osc_targets, id, target)
 		count += uid_eq(target->owner, uid);
 	return count;
 }
@@ -358,14 +301,14 @@ static int enter(struct osc_target *target, struct task_struct *root,
 	osc_slot_publish(target->slot, target);
 	ret = osc_tree_enter(target, root);
 	if (!ret)
-		ret = xa_alloc_cyclic(&targets, &target->id, target,
+		ret = xa_alloc_cyclic(&osc_targets, &target->id, target,
 				      XA_LIMIT(1, U32_MAX), &next_id,
 				      GFP_KERNEL);
 	if (ret < 0) {
 		NL_SET_ERR_MSG(extack, "no memory to record the tasks");
 		return ret;
 	}
-	greatest_id = max(greatest_id, target->id);
+	osc_target_entered(target->id);
 	return 0;
 }
 
@@ -406,7 +349,7 @@ static int add_locked(const struct osc_target_request *request,
 	osc_current_refresh();
 	generation++;
 	notify(OSCONCEPTS_CMD_TARGET_ADD_NTF, target);
-	read_view(target, request->reader, view);
+	osc_target_read(target, request->reader, view);
 	return 0;
 }
 
@@ -436,16 +379,6 @@ int osc_target_add(const struct osc_target_request *request,
 	return ret;
 }
 
-/* Another user's target is reported as if it were not there. */
-static struct osc_target *find_target(u32 id, const struct osc_reader *reader)
-{
-	struct osc_target *target = xa_load(&targets, id);
-
-	if (target && osc_reader_may_see(reader, target->owner))
-		return target;
-	return NULL;
-}
-
 /**
  * osc_target_del() - stop watching
  * @id: of the target
@@ -462,34 +395,11 @@ int osc_target_del(u32 id, const struct osc_reader *reader,
 
 	osc_epoll_look();
 	mutex_lock(&osc_targets_lock);
-	target = find_target(id, reader);
+	target = osc_target_find(id, reader);
 	if (target) {
-		read_view(target, reader, view);
+		osc_target_read(target, reader, view);
 		remove(target);
 	}
-	mutex_unlock(&osc_targets_lock);
-	return target ? 0 : -ENOENT;
-}
-
-/**
- * osc_target_get() - read a target
- * @id: of the target
- * @reader: who asks
- * @view: overwritten
- *
- * Context: may sleep.
- * Return: 0, or -ENOENT.
- */
-int osc_target_get(u32 id, const struct osc_reader *reader,
-		   struct osc_target_view *view)
-{
-	struct osc_target *target;
-
-	osc_epoll_look();
-	mutex_lock(&osc_targets_lock);
-	target = find_target(id, reader);
-	if (target)
-		read_view(target, reader, view);
 	mutex_unlock(&osc_targets_lock);
 	return target ? 0 : -ENOENT;
 }
@@ -507,110 +417,6 @@ void osc_targets_count(u64 *now, u64 *refused)
 	*now = nr_targets;
 	*refused = nr_refused;
 	mutex_unlock(&osc_targets_lock);
-}
-
-/* The first target from @id on that a reader may see. */
-static struct osc_target *find_from(unsigned long id, u32 last,
-				    const struct osc_reader *reader)
-{
-	struct osc_target *target;
-
-	xa_for_each_range(&targets, id, target, id, last) {
-		if (osc_reader_may_see(reader, target->owner))
-			break;
-	}
-	return target;
-}
-
-/**
- * osc_target_last() - where a walk ends that begins now
- *
- * A walk that went on to those added meanwhile might not end while somebody
- * adds and removes.
- *
- * Context: may sleep.
- * Return: an ID that no target there is now exceeds; 0 where there are none.
- */
-u32 osc_target_last(void)
-{
-	u32 last;
-
-	mutex_lock(&osc_targets_lock);
-	last = greatest_id;
-	mutex_unlock(&osc_targets_lock);
-	return last;
-}
-
-/**
- * osc_target_find_next() - walk the targets that a reader may see, unread
- * @id: where to begin; on success, of the target found
- * @last: where to end, from osc_target_last()
- * @reader: who asks
- *
- * Context: may sleep.
- * Return: false past the last one.
- */
-bool osc_target_find_next(u32 *id, u32 last, const struct osc_reader *reader)
-{
-	struct osc_target *target;
-
-	mutex_lock(&osc_targets_lock);
-	target = find_from(*id, last, reader);
-	if (target)
-		*id = target->id;
-	mutex_unlock(&osc_targets_lock);
-	return target;
-}
-
-/**
- * osc_target_next() - walk the targets that a reader may see
- * @id: where to begin; on success, of the target found
- * @last: where to end, from osc_target_last()
- * @reader: who asks
- * @view: the first target from @id on
- *
- * Context: may sleep.
- * Return: false past the last one.
- */
-bool osc_target_next(u32 *id, u32 last, const struct osc_reader *reader,
-		     struct osc_target_view *view)
-{
-	struct osc_target *target;
-
-	mutex_lock(&osc_targets_lock);
-	target = find_from(*id, last, reader);
-	if (target) {
-		read_view(target, reader, view);
-		*id = target->id;
-	}
-	mutex_unlock(&osc_targets_lock);
-	return target;
-}
-
-/**
- * osc_target_histogram() - read a histogram of a target or of the whole system
- * @id: of the target, 0 for the whole system
- * @reader: who asks
- * @histogram: an enum osc_histogram_name
- * @view: overwritten
- *
- * Context: may sleep.
- * Return: false when there is no such target, or nothing is timed for it.
- */
-bool osc_target_histogram(u32 id, const struct osc_reader *reader,
-			  unsigned int histogram,
-			  struct osc_histogram_view *view)
-{
-	struct osc_target *target = NULL;
-	bool found = false;
-
-	mutex_lock(&osc_targets_lock);
-	if (id)
-		target = find_target(id, reader);
-	if (target || !id)
-		found = osc_timing_read(target, histogram, view);
-	mutex_unlock(&osc_targets_lock);
-	return found;
 }
 
 /**
@@ -639,7 +445,7 @@ void osc_target_unbind(const struct net *net, u32 portid)
 	if (!READ_ONCE(nr_targets))
 		return;
 	mutex_lock(&osc_targets_lock);
-	xa_for_each(&targets, id, target) {
+	xa_for_each(&osc_targets, id, target) {
 		if ((target->flags & OSCONCEPTS_TARGET_FLAGS_BOUND) &&
 		    target->portid == portid && target->net == net)
 			remove(target);
@@ -679,8 +485,8 @@ void osc_target_exit(void)
 	unsigned long id;
 
 	mutex_lock(&osc_targets_lock);
-	xa_for_each(&targets, id, target) {
-		xa_erase(&targets, id);
+	xa_for_each(&osc_targets, id, target) {
+		xa_erase(&osc_targets, id);
 		discard(target);
 	}
 	mutex_unlock(&osc_targets_lock);
@@ -691,5 +497,5 @@ void osc_target_exit(void)
 	rcu_barrier();
 	osc_slots_exit();
 	osc_record_exit();
-	xa_destroy(&targets);
+	xa_destroy(&osc_targets);
 }

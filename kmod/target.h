@@ -19,6 +19,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/uidgid.h>
+#include <linux/xarray.h>
 
 #include "counters.h"
 #include "record.h"
@@ -28,6 +29,7 @@ struct net;
 struct netlink_ext_ack;
 struct osc_reader;
 struct pid;
+struct pid_namespace;
 
 /**
  * struct osc_slot_counts - what only hooks can count, per target and CPU
@@ -150,6 +152,9 @@ extern struct mutex osc_targets_lock;
 /* Off: the epoll hooks need not look for targets. */
 DECLARE_STATIC_KEY_FALSE(osc_targets_exist);
 
+/* By ID, of struct osc_target; under that lock. */
+extern struct xarray osc_targets;
+
 struct osc_target *osc_target_of_slot(u16 slot);
 int osc_target_add(const struct osc_target_request *request,
 		   struct osc_target_view *view,
@@ -157,8 +162,23 @@ int osc_target_add(const struct osc_target_request *request,
 int osc_target_del(u32 id, const struct osc_reader *reader,
 		   struct osc_target_view *view);
 void osc_targets_count(u64 *now, u64 *refused);
+unsigned int osc_target_generation(void);
+void osc_target_unbind(const struct net *net, u32 portid);
+bool osc_target_update(struct osc_target *target);
+void osc_target_kick(bool refill);
+
+int osc_target_init(void);
+void osc_target_exit(void);
+
+/* target_read.c */
+void osc_target_fill(struct osc_target *target, struct pid_namespace *ns,
+		     struct osc_target_view *view);
+void osc_target_read(struct osc_target *target, const struct osc_reader *reader,
+		     struct osc_target_view *view);
+struct osc_target *osc_target_find(u32 id, const struct osc_reader *reader);
 int osc_target_get(u32 id, const struct osc_reader *reader,
 		   struct osc_target_view *view);
+void osc_target_entered(u32 id);
 u32 osc_target_last(void);
 bool osc_target_next(u32 *id, u32 last, const struct osc_reader *reader,
 		     struct osc_target_view *view);
@@ -166,11 +186,5 @@ bool osc_target_find_next(u32 *id, u32 last, const struct osc_reader *reader);
 bool osc_target_histogram(u32 id, const struct osc_reader *reader,
 			  unsigned int histogram,
 			  struct osc_histogram_view *view);
-unsigned int osc_target_generation(void);
-void osc_target_unbind(const struct net *net, u32 portid);
-void osc_target_kick(bool refill);
-
-int osc_target_init(void);
-void osc_target_exit(void);
 
 #endif /* OSC_TARGET_H */

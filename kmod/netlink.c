@@ -5,15 +5,14 @@
 #include <linux/netlink.h>
 #include <linux/notifier.h>
 #include <linux/slab.h>
-#include <linux/timekeeping.h>
 #include <linux/user_namespace.h>
 #include <net/genetlink.h>
 
 /* Made from the specification; its groups are static, hence not a header. */
 #include "netlink_gen.c"
 #include "compat.h"
-#include "main.h"
 #include "netlink.h"
+#include "netlink_put.h"
 #include "reader.h"
 #include "source.h"
 #include "target.h"
@@ -38,164 +37,6 @@ static struct genl_family family __ro_after_init = {
 /* Open: the family's groups may be written to. */
 static DEFINE_MUTEX(notify_lock);
 static bool open;
-
-static const int counter_attributes[OSC_NR_COUNTERS] = {
-	[OSC_VOLUNTARY] = OSCONCEPTS_A_COUNTERS_CONTEXT_SWITCHES_VOLUNTARY,
-	[OSC_INVOLUNTARY] = OSCONCEPTS_A_COUNTERS_CONTEXT_SWITCHES_INVOLUNTARY,
-	[OSC_FAULTS_MINOR] = OSCONCEPTS_A_COUNTERS_PAGE_FAULTS_MINOR,
-	[OSC_FAULTS_MAJOR] = OSCONCEPTS_A_COUNTERS_PAGE_FAULTS_MAJOR,
-	[OSC_EPOLL_CALLBACKS] = OSCONCEPTS_A_COUNTERS_EPOLL_CALLBACKS,
-	[OSC_EPOLL_WAKEUPS] = OSCONCEPTS_A_COUNTERS_EPOLL_WAKEUPS,
-	[OSC_CPU_NS] = OSCONCEPTS_A_COUNTERS_CPU_NS,
-	[OSC_RUN_DELAY_NS] = OSCONCEPTS_A_COUNTERS_RUN_DELAY_NS,
-};
-
-static int put_counts(struct sk_buff *skb, int attribute,
-		      const struct osc_counts *counts)
-{
-	struct nlattr *nest = nla_nest_start(skb, attribute);
-	unsigned int i;
-
-	if (!nest)
-		return -EMSGSIZE;
-	for (i = 0; i < OSC_NR_COUNTERS; i++) {
-		if (!(counts->present & BIT(i)))
-			continue;
-		if (nla_put_u64_64bit(skb, counter_attributes[i],
-				      counts->value[i],
-				      OSCONCEPTS_A_COUNTERS_PAD)) {
-			nla_nest_cancel(skb, nest);
-			return -EMSGSIZE;
-		}
-	}
-	nla_nest_end(skb, nest);
-	return 0;
-}
-
-static int put_source(struct sk_buff *skb, const struct osc_source *source)
-{
-	struct osc_source_status status;
-
-	source->status(&status);
-	if (nla_put_string(skb, OSCONCEPTS_A_SOURCE_NAME, source->name) ||
-	    nla_put_u32(skb, OSCONCEPTS_A_SOURCE_STATE, status.state) ||
-	    nla_put_u32(skb, OSCONCEPTS_A_SOURCE_VIA, status.via) ||
-	    (status.why[0] &&
-	     nla_put_string(skb, OSCONCEPTS_A_SOURCE_WHY, status.why)) ||
-	    nla_put_u64_64bit(skb, OSCONCEPTS_A_SOURCE_HITS, status.hits,
-			      OSCONCEPTS_A_SOURCE_PAD) ||
-	    nla_put_u64_64bit(skb, OSCONCEPTS_A_SOURCE_LOST, status.lost,
-			      OSCONCEPTS_A_SOURCE_PAD) ||
-	    nla_put_u64_64bit(skb, OSCONCEPTS_A_SOURCE_GAPS, status.gaps,
-			      OSCONCEPTS_A_SOURCE_PAD) ||
-	    (status.gaps &&
-	     nla_put_u64_64bit(skb, OSCONCEPTS_A_SOURCE_GAP_SINCE_NS,
-			       status.gap_since_ns, OSCONCEPTS_A_SOURCE_PAD)))
-		return -EMSGSIZE;
-	return 0;
-}
-
-static int put_totals(struct sk_buff *skb, int cpu)
-{
-	struct osc_counts counts;
-	u64 targets, refused;
-
-	osc_totals_read(&counts, cpu);
-	osc_targets_count(&targets, &refused);
-	if (cpu < 0 &&
-	    (nla_put_u64_64bit(skb, OSCONCEPTS_A_TOTALS_TARGETS, targets,
-			       OSCONCEPTS_A_TOTALS_PAD) ||
-	     nla_put_u64_64bit(skb, OSCONCEPTS_A_TOTALS_TARGETS_REFUSED,
-			       refused, OSCONCEPTS_A_TOTALS_PAD)))
-		return -EMSGSIZE;
-	if ((cpu >= 0 && nla_put_u32(skb, OSCONCEPTS_A_TOTALS_CPU, cpu)) ||
-	    put_counts(skb, OSCONCEPTS_A_TOTALS_COUNTERS, &counts) ||
-	    nla_put_u64_64bit(skb, OSCONCEPTS_A_TOTALS_SINCE_NS, osc_since_ns,
-			      OSCONCEPTS_A_TOTALS_PAD) ||
-	    nla_put_u64_64bit(skb, OSCONCEPTS_A_TOTALS_TIME_NS,
-			      ktime_get_boottime_ns(), OSCONCEPTS_A_TOTALS_PAD))
-		return -EMSGSIZE;
-	return 0;
-}
-
-static int put_target(struct sk_buff *skb, const struct osc_target_view *view,
-		      struct user_namespace *user_ns)
-{
-	if (nla_put_u32(skb, OSCONCEPTS_A_TARGET_ID, view->id) ||
-	    nla_put_u32(skb, OSCONCEPTS_A_TARGET_PID, view->pid) ||
-	    nla_put_u32(skb, OSCONCEPTS_A_TARGET_FLAGS, view->flags) ||
-	    nla_put_u32(skb, OSCONCEPTS_A_TARGET_UID,
-			from_kuid_munged(user_ns, view->owner)) ||
-	    nla_put_string(skb, OSCONCEPTS_A_TARGET_COMM, view->comm) ||
-	    nla_put_u32(skb, OSCONCEPTS_A_TARGET_STATE, view->state) ||
-	    put_counts(skb, OSCONCEPTS_A_TARGET_COUNTERS, &view->counts) ||
-	    nla_put_u64_64bit(skb, OSCONCEPTS_A_TARGET_TASKS_LIVE,
-			      view->tasks_live, OSCONCEPTS_A_TARGET_PAD) ||
-	    nla_put_u64_64bit(skb, OSCONCEPTS_A_TARGET_TASKS_EXITED,
-			      view->tasks_exited, OSCONCEPTS_A_TARGET_PAD) ||
-	    nla_put_u64_64bit(skb, OSCONCEPTS_A_TARGET_LOST, view->lost,
-			      OSCONCEPTS_A_TARGET_PAD) ||
-	    nla_put_u64_64bit(skb, OSCONCEPTS_A_TARGET_SINCE_NS, view->since_ns,
-			      OSCONCEPTS_A_TARGET_PAD) ||
-	    nla_put_u64_64bit(skb, OSCONCEPTS_A_TARGET_TIME_NS, view->time_ns,
-			      OSCONCEPTS_A_TARGET_PAD))
-		return -EMSGSIZE;
-	return 0;
-}
-
-static int put_timing(struct sk_buff *skb, unsigned int timing)
-{
-	struct osc_timing_view view;
-
-	osc_timing_get(timing, &view);
-	if (nla_put_string(skb, OSCONCEPTS_A_TIMING_NAME, view.name) ||
-	    nla_put_u32(skb, OSCONCEPTS_A_TIMING_LEVEL, view.level) ||
-	    nla_put_u32(skb, OSCONCEPTS_A_TIMING_STATE, view.state) ||
-	    (view.why &&
-	     nla_put_string(skb, OSCONCEPTS_A_TIMING_WHY, view.why)) ||
-	    nla_put_u64_64bit(skb, OSCONCEPTS_A_TIMING_LOST, view.lost,
-			      OSCONCEPTS_A_TIMING_PAD) ||
-	    (view.since_ns &&
-	     nla_put_u64_64bit(skb, OSCONCEPTS_A_TIMING_SINCE_NS, view.since_ns,
-			       OSCONCEPTS_A_TIMING_PAD)))
-		return -EMSGSIZE;
-	return 0;
-}
-
-static int put_slots(struct sk_buff *skb, const struct osc_histogram_view *view)
-{
-	if (!view->end)
-		return 0;
-	return nla_put_u32(skb, OSCONCEPTS_A_HISTOGRAM_FIRST_SLOT, view->first) ?:
-		       nla_put(skb, OSCONCEPTS_A_HISTOGRAM_SLOTS,
-			       (view->end - view->first) * sizeof(*view->slots),
-			       view->slots + view->first);
-}
-
-static int put_histogram(struct sk_buff *skb,
-			 const struct osc_histogram_view *view)
-{
-	if ((view->target &&
-	     nla_put_u32(skb, OSCONCEPTS_A_HISTOGRAM_TARGET, view->target)) ||
-	    nla_put_string(skb, OSCONCEPTS_A_HISTOGRAM_NAME, view->name) ||
-	    nla_put_string(skb, OSCONCEPTS_A_HISTOGRAM_UNIT, "ns") ||
-	    nla_put_u32(skb, OSCONCEPTS_A_HISTOGRAM_SUB_BITS,
-			OSC_TIME_SUB_BITS) ||
-	    nla_put_u64_64bit(skb, OSCONCEPTS_A_HISTOGRAM_COUNT, view->count,
-			      OSCONCEPTS_A_HISTOGRAM_PAD) ||
-	    nla_put_u64_64bit(skb, OSCONCEPTS_A_HISTOGRAM_SUM, view->sum,
-			      OSCONCEPTS_A_HISTOGRAM_PAD) ||
-	    (view->has_useless &&
-	     nla_put_u64_64bit(skb, OSCONCEPTS_A_HISTOGRAM_USELESS,
-			       view->useless, OSCONCEPTS_A_HISTOGRAM_PAD)) ||
-	    put_slots(skb, view) ||
-	    nla_put_u64_64bit(skb, OSCONCEPTS_A_HISTOGRAM_SINCE_NS,
-			      view->since_ns, OSCONCEPTS_A_HISTOGRAM_PAD) ||
-	    nla_put_u64_64bit(skb, OSCONCEPTS_A_HISTOGRAM_TIME_NS,
-			      view->time_ns, OSCONCEPTS_A_HISTOGRAM_PAD))
-		return -EMSGSIZE;
-	return 0;
-}
 
 /* A reply that is being filled. */
 struct reply {
@@ -250,7 +91,7 @@ int osconcepts_nl_source_get_doit(struct sk_buff *skb, struct genl_info *info)
 	ret = reply_begin(&reply, info);
 	if (ret)
 		return ret;
-	return reply_end(&reply, info, put_source(reply.skb, source));
+	return reply_end(&reply, info, osc_put_source(reply.skb, source));
 }
 
 /*
@@ -294,7 +135,7 @@ static int refuse_attributes(struct netlink_callback *cb, int max)
 
 static int put_source_item(struct sk_buff *skb, const void *item)
 {
-	return put_source(skb, item);
+	return osc_put_source(skb, item);
 }
 
 int osconcepts_nl_source_get_dumpit(struct sk_buff *skb,
@@ -331,12 +172,12 @@ int osconcepts_nl_totals_get_doit(struct sk_buff *skb, struct genl_info *info)
 	ret = reply_begin(&reply, info);
 	if (ret)
 		return ret;
-	return reply_end(&reply, info, put_totals(reply.skb, cpu));
+	return reply_end(&reply, info, osc_put_totals(reply.skb, cpu));
 }
 
 static int put_cpu_item(struct sk_buff *skb, const void *item)
 {
-	return put_totals(skb, *(const int *)item);
+	return osc_put_totals(skb, *(const int *)item);
 }
 
 int osconcepts_nl_totals_get_dumpit(struct sk_buff *skb,
@@ -383,7 +224,7 @@ int osconcepts_nl_target_add_doit(struct sk_buff *skb, struct genl_info *info)
 	if (ret)
 		NL_SET_BAD_ATTR(info->extack, pid);
 	else
-		ret = put_target(reply.skb, &view, current_user_ns());
+		ret = osc_put_target(reply.skb, &view, current_user_ns());
 	return reply_end(&reply, info, ret);
 }
 
@@ -410,7 +251,7 @@ static int target_by_id(struct sk_buff *skb, struct genl_info *info,
 		NL_SET_ERR_MSG_ATTR(info->extack, id,
 				    "no such target, or another user's");
 	else
-		ret = put_target(reply.skb, &view, current_user_ns());
+		ret = osc_put_target(reply.skb, &view, current_user_ns());
 	return reply_end(&reply, info, ret);
 }
 
@@ -426,7 +267,15 @@ int osconcepts_nl_target_get_doit(struct sk_buff *skb, struct genl_info *info)
 
 static int put_target_item(struct sk_buff *skb, const void *item)
 {
-	return put_target(skb, item, current_user_ns());
+	return osc_put_target(skb, item, current_user_ns());
+}
+
+/* Where a walk ends, found once; kept plus one, 0 being not yet. */
+static u32 last_of_walk(long *kept)
+{
+	if (!*kept)
+		*kept = (long)osc_target_last() + 1;
+	return *kept - 1;
 }
 
 int osconcepts_nl_target_get_dumpit(struct sk_buff *skb,
@@ -435,15 +284,15 @@ int osconcepts_nl_target_get_dumpit(struct sk_buff *skb,
 	struct osc_target_view view;
 	struct osc_reader reader;
 	u32 id = max(cb->args[0], 1L);
+	u32 last;
 
 	if (refuse_attributes(cb, OSCONCEPTS_A_TARGET_ID))
 		return -EINVAL;
 	osc_reader_of_message(cb->skb, &reader);
-	if (!cb->args[1])
-		cb->args[1] = osc_target_last();
+	last = last_of_walk(&cb->args[1]);
 	/* One that comes or goes meanwhile sets NLM_F_DUMP_INTR. */
 	cb->seq = osc_target_generation();
-	while (osc_target_next(&id, cb->args[1], &reader, &view)) {
+	while (osc_target_next(&id, last, &reader, &view)) {
 		if (!dump_one(skb, cb, OSCONCEPTS_CMD_TARGET_GET,
 			      put_target_item, &view))
 			break;
@@ -479,7 +328,7 @@ static int reply_timing(struct genl_info *info, unsigned int timing)
 	ret = reply_begin(&reply, info);
 	if (ret)
 		return ret;
-	return reply_end(&reply, info, put_timing(reply.skb, timing));
+	return reply_end(&reply, info, osc_put_timing(reply.skb, timing));
 }
 
 int osconcepts_nl_timing_get_doit(struct sk_buff *skb, struct genl_info *info)
@@ -491,7 +340,7 @@ int osconcepts_nl_timing_get_doit(struct sk_buff *skb, struct genl_info *info)
 
 static int put_timing_item(struct sk_buff *skb, const void *item)
 {
-	return put_timing(skb, *(const unsigned int *)item);
+	return osc_put_timing(skb, *(const unsigned int *)item);
 }
 
 int osconcepts_nl_timing_get_dumpit(struct sk_buff *skb,
@@ -570,7 +419,7 @@ int osconcepts_nl_histogram_get_doit(struct sk_buff *skb,
 		goto free;
 	if (osc_target_histogram(target ? nla_get_u32(target) : 0, &reader,
 				 histogram, view)) {
-		ret = put_histogram(reply.skb, view);
+		ret = osc_put_histogram(reply.skb, view);
 	} else {
 		NL_SET_ERR_MSG(info->extack,
 			       "no such target, another user's, or not timed");
@@ -584,13 +433,13 @@ free:
 
 static int put_histogram_item(struct sk_buff *skb, const void *item)
 {
-	return put_histogram(skb, item);
+	return osc_put_histogram(skb, item);
 }
 
 /*
  * Where a dump of histograms is: args[0] is the next target, 0 for the whole
- * system, args[1] its next histogram, args[2] set at the end, and args[3] the
- * last target. Returns false when the message does not fit.
+ * system, args[1] its next histogram, args[2] set at the end, and args[3] where
+ * the walk ends. Returns false when the message does not fit.
  */
 static bool dump_histograms_of(struct sk_buff *skb, struct netlink_callback *cb,
 			       const struct osc_reader *reader,
@@ -615,16 +464,14 @@ static void dump_histograms(struct sk_buff *skb, struct netlink_callback *cb,
 	struct nlattr **attrs = osc_dump_attrs(cb);
 	struct nlattr *only = attrs ? attrs[OSCONCEPTS_A_HISTOGRAM_TARGET] :
 				      NULL;
-	u32 id;
+	u32 last, id;
 
 	if (only && !cb->args[0])
 		cb->args[0] = nla_get_u32(only);
-	if (!cb->args[3])
-		cb->args[3] = osc_target_last();
+	last = last_of_walk(&cb->args[3]);
 	while (dump_histograms_of(skb, cb, reader, view)) {
 		id = cb->args[0] + 1;
-		if (only || !id ||
-		    !osc_target_find_next(&id, cb->args[3], reader)) {
+		if (only || !id || !osc_target_find_next(&id, last, reader)) {
 			cb->args[2] = 1;
 			break;
 		}
@@ -668,7 +515,7 @@ static void multicast(u8 command, const struct osc_target_view *view)
 	if (!skb)
 		goto lost;
 	header = genlmsg_put(skb, 0, 0, &family, 0, command);
-	if (!header || put_target(skb, view, &init_user_ns)) {
+	if (!header || osc_put_target(skb, view, &init_user_ns)) {
 		nlmsg_free(skb);
 		goto lost;
 	}

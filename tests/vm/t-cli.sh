@@ -29,6 +29,13 @@ test_stat()
 	tap_result $? "stat leaves no target"
 }
 
+# A PID that is free again when stat comes to wait for its process.
+test_stat_of_ended()
+{
+	check "stat ends with a process that has ended already" 0 'source: module' \
+		timeout 60 strace -qq -o /dev/null -e inject=pidfd_open:error=ESRCH osconcepts stat -p $$
+}
+
 # A target of stat goes with it, however it ends.
 test_stat_ends()
 {
@@ -156,6 +163,7 @@ test_rights()
 
 test_sources
 test_stat
+test_stat_of_ended
 test_stat_ends
 test_targets
 test_many

@@ -108,6 +108,9 @@ test_for_a_while()
 	holds "and shows its time slices" \
 		'.[0].histograms | map(select(.name == "time_slice")) | .[0].count > 0'
 	is_level "off when the process has ended" sched off
+	check "and with one that has ended already" 0 '' \
+		timeout 60 strace -qq -o /dev/null -e inject=pidfd_open:error=ESRCH \
+		osconcepts hist -T sched -t $$ -d 1h
 }
 
 # What others measure is neither dropped nor ended.

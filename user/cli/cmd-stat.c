@@ -192,10 +192,6 @@ static int wait_for_end(struct session *s, struct osc_error *e)
 	struct osc_cli_signal signal;
 	int ret = 0;
 
-	/* The process that was named had ended before it could be waited for. */
-	s->ended = s->set->pid && fd < 0;
-	if (s->ended)
-		return 0;
 	while (!ret) {
 		if (s->set->interval_ns)
 			next = line + s->set->interval_ns;

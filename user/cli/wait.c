@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/pidfd.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -18,7 +19,10 @@
 int osc_cli_open_process(pid_t pid, int *fd, struct osc_error *e)
 {
 	*fd = pidfd_open(pid, 0);
-	if (*fd < 0 && errno != ESRCH)
+	/* One that has ended is as one that ends now. */
+	if (*fd < 0 && errno == ESRCH)
+		*fd = eventfd(1, EFD_CLOEXEC);
+	if (*fd < 0)
 		return osc_error_set(e, errno, "cannot wait for process %d: %s",
 				     (int)pid, strerror(errno));
 	return 0;

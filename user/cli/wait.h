@@ -30,8 +30,8 @@ int osc_cli_wait(int signal_fd, int fd, uint64_t until_ns,
 		 struct osc_cli_signal *signal, struct osc_error *e);
 
 /*
- * *fd can be read when the process ends, and is the caller's to close; -1 when it
- * has ended already. -errno on failure.
+ * *fd can be read when the process has ended, also where there is none any more,
+ * and is the caller's to close. -errno on failure.
  */
 int osc_cli_open_process(pid_t pid, int *fd, struct osc_error *e);
 

@@ -257,29 +257,35 @@ static void link_modules(const char *from, const char *to)
 
 /*
  * A kernel with kmemleak looks for leaks now that everything has been
- * unloaded. It reports only what it has seen twice and is 5 seconds old.
+ * unloaded. It reports only what it has seen twice and is 5 seconds old. It
+ * answers EPERM once it is off: by kmemleak=off, or by itself, without memory
+ * for its own objects. stack=on, its default, asks whether it still was on at
+ * the end of the search.
  */
 static void scan_for_leaks(void)
 {
+	static const char *const orders[] = { "scan", "scan", "stack=on" };
 	char text[4096];
+	size_t i;
 	ssize_t n;
-	int fd, i;
+	int fd;
 
 	fd = open("/sys/kernel/debug/kmemleak", O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return;
-	for (i = 0; i < 2; i++) {
-		sleep(i * 6);
-		if (write(fd, "scan", 4) == 4)
+	for (i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+		if (i == 1)
+			sleep(6);
+		if (write(fd, orders[i], strlen(orders[i])) > 0)
 			continue;
-		/* As it answers when it was switched off by kmemleak=off. */
 		if (errno == EPERM)
-			log_line("osconcepts-vm: kmemleak is off: no scan");
+			log_line("osconcepts-vm: kmemleak is off: no search");
 		else
-			log_line("osconcepts-vm: kmemleak scan failed");
+			log_line("osconcepts-vm: kmemleak: the search failed");
 		close(fd);
 		return;
 	}
+	log_line("osconcepts-vm: kmemleak has searched");
 	while ((n = read(fd, text, sizeof(text) - 1)) > 0) {
 		text[n] = '\0';
 		for (char *line = strtok(text, "\n"); line;

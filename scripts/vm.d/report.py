@@ -23,6 +23,7 @@ COMPLAINTS = re.compile("|".join((
     r"refcount_t: ",
     r"kmemleak: [1-9][0-9]* new suspected",
     r"unreferenced object 0x",
+    r"osconcepts-vm: kmemleak: the search failed",
     r"list_(add|del) corruption",
     r"unregister_netdevice: waiting for",
 )))

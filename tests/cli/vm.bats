@@ -264,6 +264,7 @@ rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:
 rcu: INFO: rcu_sched self-detected stall on CPU
 watchdog: BUG: soft lockup - CPU#0 stuck for 26s! [cat:1]
 kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)
+osconcepts-vm: kmemleak: the search failed
 refcount_t: underflow; use-after-free.
 UBSAN: array-index-out-of-bounds in x.c:1:1
 list_del corruption. prev->next should be x
@@ -274,6 +275,8 @@ osconcepts: loading out-of-tree module taints kernel.
 tsc: Marking TSC unstable due to clocksource watchdog
 Spectre V2 : WARNING: Unprivileged eBPF is enabled
 kmemleak: Kernel memory leak detector initialized
+osconcepts-vm: kmemleak is off: no search
+osconcepts-vm: kmemleak has searched
 kernel BUGs are not expected""".splitlines()
 import tempfile
 def found(line):

@@ -45,12 +45,11 @@ settled()
 	done
 }
 
-# timehist_sums FILE: "HISTOGRAM COUNT MICROSECONDS", from its lines. What follows
-# a preemption waits for a CPU all the time; what blocked does from its wakeup on.
+# timehist_sums: "HISTOGRAM COUNT MICROSECONDS", of its lines. What follows a
+# preemption waits for a CPU all the time; what blocked does from its wakeup on.
 timehist_sums()
 {
-	perf sched timehist -i "$1" --state --pid "${pids[0]},${pids[1]}" 2>/tmp/timehist.err |
-		awk 'function add(name, ms) { count[name]++; sum[name] += ms * 1000 }
+	awk 'function add(name, ms) { count[name]++; sum[name] += ms * 1000 }
 		$1 ~ /^[0-9.]+$/ {
 			task = $3; off = $(NF - 3); delay = $(NF - 2)
 			preempted = task in state && state[task] !~ /^[SDTtI]/
@@ -60,7 +59,7 @@ timehist_sums()
 				add(preempted ? "off_cpu_involuntary" : "off_cpu_voluntary", off)
 			state[task] = $NF
 		}
-		END { for (name in sum) printf "%s %d %d\n", name, count[name], sum[name] }' | sort
+		END { for (name in sum) printf "%s %d %d\n", name, count[name], sum[name] }'
 }
 
 # is_near NAME WANT GOT: within the bound of each other.
@@ -90,9 +89,14 @@ tap_result $? "perf records"
 settled
 osconcepts hist -t "$id" --json |
 	jq -r '.histograms[] | "\(.name) \(.count) \(.sum / 1000 | floor)"' | sort >/tmp/ours
-timehist_sums /tmp/perf.data >/tmp/theirs
-! grep -i lost /tmp/timehist.err
-tap_result $? "and loses nothing"
+perf sched timehist -i /tmp/perf.data --state --pid "${pids[0]},${pids[1]}" >/tmp/timehist 2>/tmp/timehist.err
+tap_result $? "timehist reads it"
+# "TIME lost N events on cpu C", among the lines.
+! grep -iE ' lost [0-9]' /tmp/timehist /tmp/timehist.err
+tap_result $? "and nothing is lost"
+timehist_sums </tmp/timehist | sort >/tmp/theirs
+is "off_cpu_involuntary off_cpu_voluntary run_queue_wait time_slice" \
+	"$(cut -d' ' -f1 /tmp/theirs | xargs)" "spans of all four kinds"
 is "$(cut -d' ' -f1,2 /tmp/theirs)" "$(cut -d' ' -f1,2 /tmp/ours)" "as many spans of each kind"
 while read -r name _ sum; do
 	is_near "$name" "$sum" "$(awk -v name="$name" '$1 == name { print $3 }' /tmp/ours)"

@@ -80,7 +80,7 @@ static bool is_all_of(kuid_t uid, const struct task_struct *task)
  * osc_owner_may_watch_current() - whether the running task is its owner's
  * @owner: an unprivileged user
  *
- * As osc_reader_find_process() has it, but without a lock, for the exec hook.
+ * As osc_owner_may_watch() has it, but without a lock, for the exec hook.
  *
  * Context: the task itself, after an exec.
  * Return: true when it is.
@@ -91,23 +91,34 @@ bool osc_owner_may_watch_current(kuid_t owner)
 	       get_dumpable(current->mm) == SUID_DUMP_USER;
 }
 
-/*
- * One's own: every user ID is the reader's, and no program that raised its
- * rights or hides its memory has been started since. As ptrace has it, but for
- * the group IDs: who raised one of those is not dumpable.
+/**
+ * osc_owner_may_watch() - whether a process is its owner's to watch
+ * @owner: an unprivileged user
+ * @task: of the process
+ *
+ * Every user ID is the owner's, and no program that raised its rights or hides
+ * its memory has been started since.
+ *
+ * Context: any that may take task_lock().
+ * Return: true when it is.
  */
-static bool may_watch(const struct osc_reader *reader, struct task_struct *task)
+bool osc_owner_may_watch(kuid_t owner, struct task_struct *task)
 {
 	bool dumpable;
 
-	if (reader->privileged)
-		return true;
-	if (!uid_valid(reader->uid) || !is_all_of(reader->uid, task))
+	if (!is_all_of(owner, task))
 		return false;
 	task_lock(task);
 	dumpable = task->mm && get_dumpable(task->mm) == SUID_DUMP_USER;
 	task_unlock(task);
 	return dumpable;
+}
+
+static bool may_watch(const struct osc_reader *reader, struct task_struct *task)
+{
+	return reader->privileged ||
+	       (uid_valid(reader->uid) &&
+		osc_owner_may_watch(reader->uid, task));
 }
 
 /**

@@ -304,10 +304,13 @@ static int enter(struct osc_target *target, struct task_struct *root,
 		ret = xa_alloc_cyclic(&osc_targets, &target->id, target,
 				      XA_LIMIT(1, U32_MAX), &next_id,
 				      GFP_KERNEL);
-	if (ret < 0) {
+	if (ret == -ENOMEM)
 		NL_SET_ERR_MSG(extack, "no memory to record the tasks");
+	else if (ret < 0)
+		NL_SET_ERR_MSG(extack,
+			       "the process has ended, or raised its rights");
+	if (ret < 0)
 		return ret;
-	}
 	osc_target_entered(target->id);
 	return 0;
 }

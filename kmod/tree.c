@@ -100,6 +100,8 @@ static void on_exec(void *data, struct task_struct *task, pid_t old_pid,
 	struct osc_record *r;
 
 	preempt_disable_notrace();
+	/* The new rights are seen by whoever makes it a member after this. */
+	smp_mb();
 	target = target_of(task);
 	if (target && !target->privileged &&
 	    !osc_owner_may_watch_current(target->owner)) {
@@ -189,17 +191,41 @@ void osc_tree_detach(void)
 	tracepoint_synchronize_unregister();
 }
 
-/* Under RCU: a process and all its threads. */
+/* A dead process' number may be another's already. */
+static int check_process(const struct osc_target *target,
+			 struct task_struct *leader)
+{
+	if (!pid_alive(leader))
+		return -ESRCH;
+	if (target->privileged || osc_owner_may_watch(target->owner, leader))
+		return 0;
+	return -EPERM;
+}
+
+/*
+ * Under RCU: a process and all its threads. Checked again once it is a member:
+ * an exec that raised its rights just before has not seen that it is one.
+ */
 static int enter_process(struct osc_target *target, struct task_struct *leader)
 {
 	struct task_struct *thread;
 	int ret;
 
-	ret = osc_member_set(leader->tgid, target->slot);
+	ret = check_process(target, leader);
+	if (!ret)
+		ret = osc_member_set(leader->tgid, target->slot);
 	if (ret)
 		return ret;
-	/* Threads born from here on are recorded by the fork hook as well. */
+	/*
+	 * Threads born from here on are recorded by the fork hook as well.
+	 * Pairs with the barrier in on_exec(), too.
+	 */
 	smp_mb();
+	ret = check_process(target, leader);
+	if (ret) {
+		osc_member_set(leader->tgid, 0);
+		return ret;
+	}
 	for_each_thread(leader, thread) {
 		ret = osc_tasks_add(target, thread, false);
 		if (ret)
@@ -231,6 +257,9 @@ static int enter_children(struct osc_target *target, bool *found,
 			continue;
 		}
 		ret = enter_process(target, process);
+		/* Not its owner's to watch, or gone. */
+		if (ret == -EPERM || ret == -ESRCH)
+			continue;
 		if (ret)
 			return ret;
 		*found = true;
@@ -248,10 +277,11 @@ static int enter_children(struct osc_target *target, bool *found,
  * member's children are members, and later ones become it at birth.
  *
  * A descendant that belongs to another target stays there, and is counted in
- * @target's lost: what it does is missing here.
+ * @target's lost: what it does is missing here. One that the target's owner may
+ * not watch stays out.
  *
  * Context: under the lock of target.c.
- * Return: 0 or -ENOMEM.
+ * Return: 0, -ENOMEM, or of @root -ESRCH or -EPERM.
  */
 int osc_tree_enter(struct osc_target *target, struct task_struct *root)
 {

@@ -183,6 +183,32 @@ static int lost_sight_of_setuid(pid_t unused)
 	return nl_target_del(&nl, later.id, NULL) ? 8 : 0;
 }
 
+/* Nobody's own process, with a child that has raised its rights. */
+static int not_among_children(pid_t unused)
+{
+	struct target target;
+	struct riser riser;
+	struct nl nl;
+	int rc = 0;
+
+	(void)unused;
+	riser_start(&riser);
+	if (!riser_rise(&riser))
+		return 1;
+	nl_open(&nl);
+	if (nl_target_add(&nl, getpid(), 0, &target))
+		return 2;
+	if (target.tasks_live != 1)
+		rc = 3;
+	if (!riser_rounds(&riser, ROUNDS) ||
+	    nl_target_get(&nl, target.id, &target))
+		return 4;
+	riser_end(&riser);
+	if (!rc && (target.tasks_live != 1 || target.lost))
+		rc = 5;
+	return nl_target_del(&nl, target.id, NULL) ? 6 : rc;
+}
+
 static void test_privilege_keeps_sight(struct nl *nl)
 {
 	struct target before, later;
@@ -215,6 +241,8 @@ int main(int argc, char **argv)
 		  "a program that raised its rights is refused");
 	tap_equal((uint64_t)as_nobody(lost_sight_of_setuid, 0), 0,
 		  "a member that raises its rights leaves its user's target");
+	tap_equal((uint64_t)as_nobody(not_among_children, 0), 0,
+		  "nor does it come in as a child of its user's process");
 	test_privilege_keeps_sight(&nl);
 	unlink(setuid_program);
 	nl_close(&nl);

@@ -297,8 +297,6 @@ int osconcepts_nl_target_get_dumpit(struct sk_buff *skb,
 			      put_target_item, &view))
 			break;
 		cb->args[0] = ++id;
-		if (!id)
-			break;
 	}
 	return skb->len;
 }
@@ -471,7 +469,7 @@ static void dump_histograms(struct sk_buff *skb, struct netlink_callback *cb,
 	last = last_of_walk(&cb->args[3]);
 	while (dump_histograms_of(skb, cb, reader, view)) {
 		id = cb->args[0] + 1;
-		if (only || !id || !osc_target_find_next(&id, last, reader)) {
+		if (only || !osc_target_find_next(&id, last, reader)) {
 			cb->args[2] = 1;
 			break;
 		}

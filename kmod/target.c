@@ -302,7 +302,7 @@ static int enter(struct osc_target *target, struct task_struct *root,
 	ret = osc_tree_enter(target, root);
 	if (!ret)
 		ret = xa_alloc_cyclic(&osc_targets, &target->id, target,
-				      XA_LIMIT(1, U32_MAX), &next_id,
+				      XA_LIMIT(1, U32_MAX - 1), &next_id,
 				      GFP_KERNEL);
 	if (ret == -ENOMEM)
 		NL_SET_ERR_MSG(extack, "no memory to record the tasks");

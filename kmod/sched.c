@@ -318,8 +318,10 @@ static void look_at_slot(void *unused)
 {
 	unsigned int slot = osc_member_slot(current->tgid);
 
-	if (slot != this_cpu_read(osc_current_slot))
+	if (slot && slot != this_cpu_read(osc_current_slot))
 		look_at_current(unused);
+	/* What the whole system has of the slice goes on. */
+	this_cpu_write(osc_current_slot, slot);
 }
 
 /**

@@ -187,6 +187,8 @@ static void stop(void)
 	/* The epoll hooks that passed the key before it went off. */
 	synchronize_rcu();
 	osc_member_reset();
+	/* Slots are given out anew, and a task may still run that bears one. */
+	osc_current_refresh();
 	osc_slots_reset();
 	osc_record_pool_drain();
 	osc_epitem_free();

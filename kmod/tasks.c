@@ -81,6 +81,16 @@ static void fold(struct osc_target *target, struct osc_record *record,
 }
 
 /*
+ * A thread that ended while the target was being entered, unseen by the search
+ * for its first members: what of it came before is not known any more.
+ */
+static bool is_older(const struct osc_record *record,
+		     const struct osc_target *target)
+{
+	return !record->born && record->task->start_boottime < target->since_ns;
+}
+
+/*
  * Takes in what the hooks have handed over. A task may be there already: found
  * by the search for the first members and seen at its birth or end as well.
  */
@@ -94,8 +104,11 @@ static void take_fresh(struct osc_target *target)
 	llist_for_each_entry_safe(record, next, list, fresh) {
 		known = find_record(record->task);
 		if (!known && !record->left) {
-			admit(target, record);
-			continue;
+			if (!is_older(record, target)) {
+				admit(target, record);
+				continue;
+			}
+			atomic64_inc(&target->lost);
 		}
 		if (known && known->target == target) {
 			if (record->left)

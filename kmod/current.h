@@ -7,6 +7,7 @@
 #ifndef OSC_CURRENT_H
 #define OSC_CURRENT_H
 
+#include <linux/jump_label.h>
 #include <linux/percpu.h>
 #include <linux/types.h>
 
@@ -18,5 +19,8 @@ void osc_current_unfollow(void);
 void osc_current_refresh(void);
 const char *osc_current_obstacle(void);
 void osc_off_cpu_forget(u32 tid);
+
+/* On: osc_current_slot is kept up to date, since something is timed. */
+DECLARE_STATIC_KEY_FALSE(osc_current_followed);
 
 #endif /* OSC_CURRENT_H */

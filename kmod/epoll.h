@@ -21,6 +21,7 @@ u64 osc_epoll_gaps(bool over);
 
 void osc_epoll_switched_out(const struct task_struct *task, unsigned long slot);
 void osc_epoll_switched_in(const struct task_struct *task, unsigned long slot);
+void osc_epoll_time_forget(u32 tid);
 OSC_DIRECT void osc_epoll_woken(const struct task_struct *waiter,
 				unsigned long slot);
 

@@ -65,10 +65,10 @@ OSC_DIRECT notrace void osc_epoll_woken(const struct task_struct *waiter,
 	u64 now = osc_clock();
 
 	if (static_branch_unlikely(&osc_timing_on[OSC_TIMING_EPOLL]) &&
-	    osc_moment_put(&woken, waiter->pid, 0, now))
+	    osc_moment_put(&woken, waiter->pid, 0, now) == waiter->pid)
 		osc_timing_book_both(OSC_TIMING_EPOLL, slot, 0, 0);
 	if (static_branch_unlikely(&osc_timing_on[OSC_TIMING_EPOLL_RETURN]) &&
-	    osc_moment_put(&awake, waiter->pid, 0, now))
+	    osc_moment_put(&awake, waiter->pid, 0, now) == waiter->pid)
 		book_useless(slot);
 }
 
@@ -105,6 +105,28 @@ notrace void osc_epoll_switched_in(const struct task_struct *task,
 	if (osc_moment_take(&woken, task->pid, &moment))
 		osc_timing_book_both(OSC_TIMING_EPOLL, slot, 0,
 				     osc_clock_ns(moment.time, osc_clock()));
+}
+
+static notrace void forget(struct osc_moments *table, enum osc_timing timing,
+			   u32 tid)
+{
+	if (osc_moments_forget(table, tid) &&
+	    READ_ONCE(osc_histograms[timing][0]))
+		atomic64_inc(&table->lost);
+}
+
+/**
+ * osc_epoll_time_forget() - what is remembered under a number is another task's
+ * @tid: of the task
+ *
+ * Context: as osc_timing_forget().
+ */
+notrace void osc_epoll_time_forget(u32 tid)
+{
+	if (static_branch_unlikely(&osc_timing_on[OSC_TIMING_EPOLL]))
+		forget(&woken, OSC_TIMING_EPOLL, tid);
+	if (static_branch_unlikely(&osc_timing_on[OSC_TIMING_EPOLL_RETURN]))
+		forget(&awake, OSC_TIMING_EPOLL_RETURN, tid);
 }
 
 /* At the end of every system call of every task, while it is attached. */

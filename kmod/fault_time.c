@@ -92,8 +92,24 @@ static noinline notrace u64 began_at(unsigned long address, u64 start)
 static noinline notrace void remember_begin(unsigned long address, u64 start)
 {
 	start = began_at(address, start);
-	if (!osc_moment_put(&begun, current->pid, address >> PAGE_SHIFT, start))
+	/* One that displaces another task's takes its place in the count, too. */
+	if (osc_moment_put(&begun, current->pid, address >> PAGE_SHIFT,
+			   start) == OSC_MOMENT_FREE)
 		atomic_inc(&nr_begun);
+}
+
+/**
+ * osc_fault_time_forget() - what is remembered under a number is another task's
+ * @tid: of the task
+ *
+ * Context: as osc_timing_forget().
+ */
+notrace void osc_fault_time_forget(u32 tid)
+{
+	/* The dead task was killed between two attempts. */
+	if (static_branch_unlikely(&osc_timing_on[OSC_TIMING_FAULT]) &&
+	    osc_moments_forget(&begun, tid))
+		atomic_dec(&nr_begun);
 }
 
 #define UNUSUAL (VM_FAULT_RETRY | VM_FAULT_ERROR | VM_FAULT_MAJOR)
@@ -299,6 +315,10 @@ const struct osc_timing_source osc_fault_timing = {
 };
 
 #else /* no direct calls */
+
+void osc_fault_time_forget(u32 tid)
+{
+}
 
 static int fault_time_attach(bool all)
 {

@@ -23,6 +23,7 @@ void osc_fault_entry_all(void);
 
 vm_fault_t osc_fault_timed(struct vm_area_struct *vma, unsigned long address,
 			   unsigned int flags, struct pt_regs *regs);
+void osc_fault_time_forget(u32 tid);
 void osc_fault_time_exit(void);
 
 #endif /* OSC_FAULT_TIME_H */

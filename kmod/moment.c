@@ -49,11 +49,29 @@ void osc_moments_free(struct osc_moments *table)
  * @tid: of the task
  *
  * Context: any.
+ * Return: true when there was something.
  */
-void osc_moments_forget(struct osc_moments *table, u32 tid)
+bool osc_moments_forget(struct osc_moments *table, u32 tid)
 {
 	struct osc_moment ignored;
 
-	if (table->at)
-		osc_moment_take(table, tid, &ignored);
+	return table->at && osc_moment_take(table, tid, &ignored);
+}
+
+/**
+ * osc_moments_clear() - drop what is remembered of all tasks
+ * @table: allocated; hooks may be using it
+ *
+ * Context: may sleep.
+ */
+void osc_moments_clear(struct osc_moments *table)
+{
+	unsigned int i;
+	u32 tid;
+
+	for (i = 0; i <= table->mask; i++) {
+		tid = READ_ONCE(table->at[i].tid);
+		if (tid != OSC_MOMENT_FREE && tid != OSC_MOMENT_BUSY)
+			cmpxchg(&table->at[i].tid, tid, OSC_MOMENT_FREE);
+	}
 }

@@ -50,10 +50,12 @@ struct osc_moments {
  * @time: likewise
  *
  * Context: any.
- * Return: true when it replaced an earlier one of the same task.
+ * Return: what the entry held: OSC_MOMENT_FREE, @tid for an earlier moment of
+ * the same task, another task's number, or OSC_MOMENT_BUSY where nothing was
+ * put.
  */
-static __always_inline bool osc_moment_put(struct osc_moments *table, u32 tid,
-					   u32 kind, u64 time)
+static __always_inline u32 osc_moment_put(struct osc_moments *table, u32 tid,
+					  u32 kind, u64 time)
 {
 	struct osc_moment *moment = &table->at[tid & table->mask];
 	u32 old = xchg(&moment->tid, OSC_MOMENT_BUSY);
@@ -61,13 +63,13 @@ static __always_inline bool osc_moment_put(struct osc_moments *table, u32 tid,
 	if (unlikely(old != OSC_MOMENT_FREE && old != tid)) {
 		atomic64_inc(&table->lost);
 		if (old == OSC_MOMENT_BUSY)
-			return false;
+			return old;
 	}
 	moment->kind = kind;
 	moment->time = time;
 	/* Pairs with the cmpxchg in osc_moment_take(). */
 	smp_store_release(&moment->tid, tid);
-	return old == tid;
+	return old;
 }
 
 /**
@@ -96,6 +98,7 @@ static __always_inline bool osc_moment_take(struct osc_moments *table, u32 tid,
 
 int osc_moments_alloc(struct osc_moments *table);
 void osc_moments_free(struct osc_moments *table);
-void osc_moments_forget(struct osc_moments *table, u32 tid);
+bool osc_moments_forget(struct osc_moments *table, u32 tid);
+void osc_moments_clear(struct osc_moments *table);
 
 #endif /* OSC_MOMENT_H */

@@ -58,10 +58,10 @@ struct sched_cpu {
 };
 
 DEFINE_PER_CPU(u32, osc_current_slot);
+DEFINE_STATIC_KEY_FALSE(osc_current_followed);
 
 static DEFINE_PER_CPU(struct sched_cpu, sched_cpu);
 static DEFINE_STATIC_KEY_FALSE(counted);
-static DEFINE_STATIC_KEY_FALSE(timed);
 static unsigned int nr_timed; /* kinds of timing that need the probe */
 static struct osc_moments left;
 static int attach_error;
@@ -239,7 +239,7 @@ static notrace void on_switch(void *data, bool preempt,
 
 	if (static_branch_likely(&counted))
 		count(prev, next);
-	if (!static_branch_unlikely(&timed))
+	if (!static_branch_unlikely(&osc_current_followed))
 		return;
 	slot = raw_cpu_read(osc_current_slot);
 	if (static_branch_unlikely(&osc_timing_all) || unlikely(slot)) {
@@ -313,7 +313,24 @@ static void look_at_current(void *unused)
 	s->nvcsw = current->nvcsw;
 }
 
-/* The same where only the slot may be another one than before. */
+/* Its slice is being timed already, and must not be cut. */
+static bool is_slice_timed(unsigned int slot)
+{
+	return static_branch_unlikely(&osc_timing_on[OSC_TIMING_SCHED]) &&
+	       slot == this_cpu_read(osc_current_slot) &&
+	       (slot || READ_ONCE(osc_histograms[OSC_TIMING_SCHED][0]));
+}
+
+/* The same when one more kind of timing follows the tasks. */
+static void follow_current(void *unused)
+{
+	if (is_slice_timed(osc_member_slot(current->tgid)))
+		this_cpu_write(sched_cpu.nvcsw, current->nvcsw);
+	else
+		look_at_current(unused);
+}
+
+/* And where only the slot may be another one than before. */
 static void look_at_slot(void *unused)
 {
 	unsigned int slot = osc_member_slot(current->tgid);
@@ -352,8 +369,8 @@ int osc_current_follow(void)
 	if (ret)
 		return ret;
 	if (!nr_timed++)
-		static_branch_enable(&timed);
-	on_each_cpu(look_at_current, NULL, 1);
+		static_branch_enable(&osc_current_followed);
+	on_each_cpu(follow_current, NULL, 1);
 	return 0;
 }
 
@@ -371,7 +388,7 @@ void osc_current_unfollow(void)
 {
 	if (--nr_timed)
 		return;
-	static_branch_disable(&timed);
+	static_branch_disable(&osc_current_followed);
 	if (!totals)
 		sched_detach();
 	synchronize_rcu();
@@ -423,6 +440,11 @@ static u64 slices_lost(void)
 	return 0;
 }
 
+static void look_at_kind(void *unused)
+{
+	this_cpu_write(sched_cpu.nvcsw, current->nvcsw);
+}
+
 static int off_cpu_attach(bool all)
 {
 	int ret;
@@ -431,9 +453,17 @@ static int off_cpu_attach(bool all)
 	if (ret)
 		return ret;
 	ret = timing_attach(OSC_TIMING_OFF_CPU);
-	if (ret)
+	if (ret) {
 		osc_moments_free(&left);
-	return ret;
+		return ret;
+	}
+	/*
+	 * Who was switched in before the key was on has no nvcsw of its own:
+	 * if it has left since, by a switch of unknown kind.
+	 */
+	on_each_cpu(look_at_kind, NULL, 1);
+	osc_moments_clear(&left);
+	return 0;
 }
 
 static void off_cpu_detach(void)
@@ -470,14 +500,17 @@ const struct osc_timing_source osc_off_cpu_timing = {
 };
 
 /**
- * osc_off_cpu_forget() - a task was not under watch when it was switched out
+ * osc_off_cpu_forget() - what is remembered under a number is another task's
  * @tid: of the task
  *
- * Context: under the lock of target.c.
+ * Context: as osc_timing_forget().
  */
-void osc_off_cpu_forget(u32 tid)
+notrace void osc_off_cpu_forget(u32 tid)
 {
-	osc_moments_forget(&left, tid);
+	if (static_branch_unlikely(&osc_timing_on[OSC_TIMING_OFF_CPU]) &&
+	    osc_moments_forget(&left, tid) &&
+	    READ_ONCE(osc_histograms[OSC_TIMING_OFF_CPU][0]))
+		atomic64_inc(&left.lost);
 }
 
 /* --- the source */

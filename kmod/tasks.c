@@ -54,7 +54,7 @@ int osc_tasks_add(struct osc_target *target, struct task_struct *task,
 	record->task = get_task_struct(task);
 	if (!born) {
 		osc_task_fields(task, record->base);
-		osc_off_cpu_forget(task->pid);
+		osc_timing_forget(task->pid);
 	}
 	admit(target, record);
 	return 0;

@@ -17,6 +17,8 @@
 #include <linux/timekeeping.h>
 
 #include "clock.h"
+#include "current.h"
+#include "epoll.h"
 #include "fault_time.h"
 #include "slot.h"
 #include "target.h"
@@ -377,6 +379,20 @@ void osc_timing_free(struct osc_target *target)
 
 	for (i = 0; i < OSC_NR_TIMINGS; i++)
 		free_percpu(target->histograms[i]);
+}
+
+/**
+ * osc_timing_forget() - a task is new, or new to its target
+ * @tid: its number, under which moments of another task, or of a time before,
+ *	may be remembered; of what the whole system is timed for, they are lost
+ *
+ * Context: a hook with preemption off, or under the lock of target.c.
+ */
+notrace void osc_timing_forget(u32 tid)
+{
+	osc_off_cpu_forget(tid);
+	osc_epoll_time_forget(tid);
+	osc_fault_time_forget(tid);
 }
 
 static unsigned int timing_of(unsigned int histogram)

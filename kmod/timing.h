@@ -180,6 +180,7 @@ int osc_timing_enter(struct osc_target *target);
 void osc_timing_publish(const struct osc_target *target);
 void osc_timing_retire(u16 slot);
 void osc_timing_free(struct osc_target *target);
+void osc_timing_forget(u32 tid);
 bool osc_timing_read(const struct osc_target *target, unsigned int histogram,
 		     struct osc_histogram_view *view);
 

@@ -51,6 +51,8 @@ static void on_fork(void *data, struct task_struct *parent,
 	bool is_process = thread_group_leader(child);
 
 	preempt_disable_notrace();
+	if (static_branch_unlikely(&osc_current_followed))
+		osc_timing_forget(child->pid);
 	target = target_of(parent);
 	if (target && is_process &&
 	    (target->flags & OSCONCEPTS_TARGET_FLAGS_NO_FOLLOW))

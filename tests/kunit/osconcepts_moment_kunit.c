@@ -25,7 +25,8 @@ static void what_was_put_is_taken_once(struct kunit *test)
 	struct osc_moment moment;
 
 	KUNIT_EXPECT_FALSE(test, osc_moment_take(&table, 7, &moment));
-	KUNIT_EXPECT_FALSE(test, osc_moment_put(&table, 7, 1, 100));
+	KUNIT_EXPECT_EQ(test, osc_moment_put(&table, 7, 1, 100),
+			OSC_MOMENT_FREE);
 	KUNIT_ASSERT_TRUE(test, osc_moment_take(&table, 7, &moment));
 	KUNIT_EXPECT_EQ(test, moment.kind, 1);
 	KUNIT_EXPECT_EQ(test, moment.time, 100);
@@ -38,7 +39,7 @@ static void a_second_moment_replaces_the_first(struct kunit *test)
 	struct osc_moment moment;
 
 	osc_moment_put(&table, 7, 0, 100);
-	KUNIT_EXPECT_TRUE(test, osc_moment_put(&table, 7, 1, 200));
+	KUNIT_EXPECT_EQ(test, osc_moment_put(&table, 7, 1, 200), 7);
 	KUNIT_ASSERT_TRUE(test, osc_moment_take(&table, 7, &moment));
 	KUNIT_EXPECT_EQ(test, moment.time, 200);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&table.lost), 0);
@@ -50,7 +51,7 @@ static void one_of_two_in_an_entry_is_lost_and_counted(struct kunit *test)
 	struct osc_moment moment;
 
 	osc_moment_put(&table, 7, 0, 100);
-	KUNIT_EXPECT_FALSE(test, osc_moment_put(&table, other, 0, 200));
+	KUNIT_EXPECT_EQ(test, osc_moment_put(&table, other, 0, 200), 7);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&table.lost), 1);
 	KUNIT_EXPECT_FALSE(test, osc_moment_take(&table, 7, &moment));
 	KUNIT_ASSERT_TRUE(test, osc_moment_take(&table, other, &moment));
@@ -62,7 +63,8 @@ static void a_busy_entry_is_left_alone(struct kunit *test)
 	struct osc_moment moment;
 
 	table.at[7].tid = OSC_MOMENT_BUSY;
-	KUNIT_EXPECT_FALSE(test, osc_moment_put(&table, 7, 0, 100));
+	KUNIT_EXPECT_EQ(test, osc_moment_put(&table, 7, 0, 100),
+			OSC_MOMENT_BUSY);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&table.lost), 1);
 	KUNIT_EXPECT_EQ(test, table.at[7].tid, OSC_MOMENT_BUSY);
 	KUNIT_EXPECT_FALSE(test, osc_moment_take(&table, 7, &moment));
@@ -73,9 +75,21 @@ static void a_forgotten_moment_is_gone(struct kunit *test)
 	struct osc_moment moment;
 
 	osc_moment_put(&table, 7, 0, 100);
-	osc_moments_forget(&table, 7);
+	KUNIT_EXPECT_TRUE(test, osc_moments_forget(&table, 7));
+	KUNIT_EXPECT_FALSE(test, osc_moments_forget(&table, 7));
 	KUNIT_EXPECT_FALSE(test, osc_moment_take(&table, 7, &moment));
 	KUNIT_EXPECT_EQ(test, atomic64_read(&table.lost), 0);
+}
+
+static void a_cleared_table_holds_what_is_being_written(struct kunit *test)
+{
+	osc_moment_put(&table, 7, 0, 100);
+	osc_moment_put(&table, table.mask, 0, 100);
+	table.at[8].tid = OSC_MOMENT_BUSY;
+	osc_moments_clear(&table);
+	KUNIT_EXPECT_EQ(test, table.at[7].tid, OSC_MOMENT_FREE);
+	KUNIT_EXPECT_EQ(test, table.at[table.mask].tid, OSC_MOMENT_FREE);
+	KUNIT_EXPECT_EQ(test, table.at[8].tid, OSC_MOMENT_BUSY);
 }
 
 static struct kunit_case moment_cases[] = {
@@ -84,6 +98,7 @@ static struct kunit_case moment_cases[] = {
 	KUNIT_CASE(one_of_two_in_an_entry_is_lost_and_counted),
 	KUNIT_CASE(a_busy_entry_is_left_alone),
 	KUNIT_CASE(a_forgotten_moment_is_gone),
+	KUNIT_CASE(a_cleared_table_holds_what_is_being_written),
 	{}
 };
 

@@ -235,6 +235,15 @@ static void write_one(struct work_shared *shared)
 	write_event();
 }
 
+/* Until the test has done what it wants to do meanwhile. */
+static void spin(struct work_shared *shared)
+{
+	atomic_store(&shared->value[0], 1);
+	while (!atomic_load(&shared->stop))
+		;
+	atomic_store(&shared->stop, 0);
+}
+
 /* --- tests */
 
 static void begin(struct work *work, struct target *target,
@@ -473,6 +482,37 @@ static void test_switching(void)
 	finish(&work, &t);
 }
 
+/* The others follow the running task, too; its slice is not theirs to begin. */
+static void test_slice_goes_on(void)
+{
+	static const work_step steps[] = { spin };
+	struct target t;
+	struct work work;
+	int failed = 0;
+
+	set_all(OFF);
+	if (nl_timing_set(&nl, "sched", TARGETS))
+		tap_bail("sched cannot be timed");
+	begin(&work, &t, steps, 1);
+	work_release(&work);
+	while (!atomic_load(&work.shared->value[0]))
+		usleep(1000);
+	for (size_t i = 0; i < NR_TIMINGS; i++) {
+		usleep(5000);
+		if (strcmp(timings[i], "sched"))
+			failed += !!nl_timing_set(&nl, timings[i], TARGETS);
+	}
+	atomic_store(&work.shared->stop, 1);
+	work_settle(&work);
+	watch_get(&nl, &t);
+	tap_equal((uint64_t)failed, 0, "all is switched on during a slice");
+	tap_equal(read_histogram(t.id, "time_slice")->sum,
+		  value(&t, OSCONCEPTS_A_COUNTERS_CPU_NS),
+		  "time_slice: adds up to the time on a CPU all the same");
+	finish(&work, &t);
+	set_all(OFF);
+}
+
 /* Two processes that do all there is to time, until killed. */
 static pid_t start_storm(void)
 {
@@ -626,6 +666,7 @@ int main(void)
 	test_all();
 	test_dump();
 	test_switching();
+	test_slice_goes_on();
 	test_storm();
 	test_sleeping_fault();
 	nl_close(&nl);

@@ -6,6 +6,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/capability.h>
 #include <linux/cpumask.h>
 #include <linux/errno.h>
 #include <linux/mm.h>
@@ -486,6 +487,12 @@ static int apply(const u32 *levels)
 	return ret;
 }
 
+/* Who loads the module needs no right but to do that. */
+static bool may_set(void)
+{
+	return open ? perfmon_capable() : capable(CAP_SYS_MODULE);
+}
+
 /**
  * osc_timing_set_all() - switch every kind of timing on or off
  * @levels: one of enum osconcepts_timing_level for each enum osc_timing; while
@@ -494,15 +501,18 @@ static int apply(const u32 *levels)
  * Those before the one that fails stay as they were asked for; the log says
  * which it was and why.
  *
- * Context: may sleep.
- * Return: 0 or as osc_timing_set().
+ * Context: may sleep, in the process that asks.
+ * Return: 0, -EPERM for who lacks the capability, or as osc_timing_set().
  */
 int osc_timing_set_all(const u32 *levels)
 {
 	int ret = 0;
 
 	mutex_lock(&osc_targets_lock);
-	if (open)
+	/* The file's mode asks for root, netlink asks root for more. */
+	if (!may_set())
+		ret = -EPERM;
+	else if (open)
 		ret = apply(levels);
 	else
 		memcpy(asked_for, levels, sizeof(asked_for));

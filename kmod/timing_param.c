@@ -4,7 +4,6 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/capability.h>
 #include <linux/errno.h>
 #include <linux/moduleparam.h>
 #include <linux/printk.h>
@@ -57,23 +56,12 @@ static int parse_list(const char *text, u32 *levels)
 	return ret;
 }
 
-/*
- * The file's mode asks for root; netlink asks root, too, for the capability.
- * Who loads the module needs no other one.
- */
-static bool may_set(void)
-{
-	return perfmon_capable() || capable(CAP_SYS_MODULE);
-}
-
 /* What the list does not name is switched off. */
 static int set_time(const char *text, const struct kernel_param *param)
 {
 	u32 levels[OSC_NR_TIMINGS] = {};
 	int ret;
 
-	if (!may_set())
-		return -EPERM;
 	ret = parse_list(text, levels);
 	return ret ?: osc_timing_set_all(levels);
 }

@@ -3,6 +3,8 @@
 #include <linux/bitops.h>
 #include <linux/build_bug.h>
 #include <linux/errno.h>
+#include <linux/llist.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/threads.h>
 
@@ -10,6 +12,9 @@
 
 /* Spare leaves for the fork hook, which must not allocate. */
 #define SPARE_LEAVES 4
+
+bool osc_member_is_low;
+static LLIST_HEAD(unused); /* taken in vain while their place was filled */
 
 static const u16 empty_leaf[OSC_MEMBER_LEAF];
 u16 *osc_member_leaves[OSC_MEMBER_LEAVES];
@@ -33,6 +38,7 @@ static u16 *take_spare(void)
 	unsigned int i;
 	u16 *leaf;
 
+	WRITE_ONCE(osc_member_is_low, true);
 	for (i = 0; i < SPARE_LEAVES; i++) {
 		leaf = xchg(&spare[i], NULL);
 		if (leaf)
@@ -49,8 +55,17 @@ static void give_spare(u16 *leaf)
 		if (!cmpxchg(&spare[i], NULL, leaf))
 			return;
 	}
-	/* Cannot happen: only what take_spare() took is ever given back. */
-	WARN_ON_ONCE(1);
+	llist_add((struct llist_node *)leaf, &unused);
+}
+
+static void free_unused(void)
+{
+	struct llist_node *node = llist_del_all(&unused), *next;
+
+	for (; node; node = next) {
+		next = node->next;
+		kfree(node);
+	}
 }
 
 /**
@@ -59,8 +74,8 @@ static void give_spare(u16 *leaf)
  * @slot: its target's, 0 for none
  *
  * Context: any but NMI; takes no lock and allocates nothing.
- * Return: 0, or -ENOMEM when the process lies in a new range and all spare
- * leaves are used up.
+ * Return: 0, or -EAGAIN when the process lies in a new range and all spare
+ * leaves are used up: osc_member_refill() then helps.
  */
 int osc_member_set(u32 tgid, u16 slot)
 {
@@ -73,7 +88,7 @@ int osc_member_set(u32 tgid, u16 slot)
 			return 0;
 		fresh = take_spare();
 		if (!fresh)
-			return -ENOMEM;
+			return -EAGAIN;
 		leaf = cmpxchg(at, (u16 *)empty_leaf, fresh);
 		if (leaf == empty_leaf)
 			leaf = fresh;
@@ -95,6 +110,9 @@ int osc_member_refill(void)
 	unsigned int i;
 	u16 *leaf;
 
+	free_unused();
+	/* One that is taken from here on is for the next time. */
+	WRITE_ONCE(osc_member_is_low, false);
 	for (i = 0; i < SPARE_LEAVES; i++) {
 		if (READ_ONCE(spare[i]))
 			continue;
@@ -139,17 +157,22 @@ void osc_member_forget(const unsigned long *retired)
 /**
  * osc_member_reset() - drop all entries and free the memory
  *
- * Context: may sleep; no hook may be running or come to run.
+ * Context: may sleep, one caller at a time. No hook may write or come to write;
+ * the switch probe may be reading.
  */
 void osc_member_reset(void)
 {
+	static u16 *old[OSC_MEMBER_LEAVES];
 	unsigned int i;
 
+	for (i = 0; i < OSC_MEMBER_LEAVES; i++)
+		old[i] = xchg(&osc_member_leaves[i], (u16 *)empty_leaf);
+	synchronize_rcu();
 	for (i = 0; i < OSC_MEMBER_LEAVES; i++) {
-		if (osc_member_leaves[i] != empty_leaf)
-			kfree(osc_member_leaves[i]);
+		if (old[i] != empty_leaf)
+			kfree(old[i]);
 	}
-	osc_member_init();
 	for (i = 0; i < SPARE_LEAVES; i++)
 		kfree(xchg(&spare[i], NULL));
+	free_unused();
 }

@@ -23,6 +23,9 @@
 
 extern u16 *osc_member_leaves[OSC_MEMBER_LEAVES];
 
+/* osc_member_refill() is due. */
+extern bool osc_member_is_low;
+
 /**
  * osc_member_slot() - the slot of the target a process belongs to
  * @tgid: in the initial PID namespace

@@ -7,6 +7,7 @@
 #include <linux/pid_namespace.h>
 #include <linux/proc_fs.h>
 #include <linux/sched/coredump.h>
+#include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/user_namespace.h>
 #include <net/sock.h>
@@ -91,6 +92,26 @@ bool osc_owner_may_watch_current(kuid_t owner)
 	       get_dumpable(current->mm) == SUID_DUMP_USER;
 }
 
+/* A leader that has ended, or gives way to an exec, has no memory: others have. */
+static bool is_dumpable(struct task_struct *leader)
+{
+	bool dumpable = false, found = false;
+	struct task_struct *thread;
+
+	rcu_read_lock();
+	for_each_thread(leader, thread) {
+		task_lock(thread);
+		found = thread->mm;
+		if (found)
+			dumpable = get_dumpable(thread->mm) == SUID_DUMP_USER;
+		task_unlock(thread);
+		if (found)
+			break;
+	}
+	rcu_read_unlock();
+	return dumpable;
+}
+
 /**
  * osc_owner_may_watch() - whether a process is its owner's to watch
  * @owner: an unprivileged user
@@ -104,21 +125,13 @@ bool osc_owner_may_watch_current(kuid_t owner)
  */
 bool osc_owner_may_watch(kuid_t owner, struct task_struct *task)
 {
-	bool dumpable;
-
-	if (!is_all_of(owner, task))
-		return false;
-	task_lock(task);
-	dumpable = task->mm && get_dumpable(task->mm) == SUID_DUMP_USER;
-	task_unlock(task);
-	return dumpable;
+	return is_all_of(owner, task) && is_dumpable(task);
 }
 
 static bool may_watch(const struct osc_reader *reader, struct task_struct *task)
 {
-	return reader->privileged ||
-	       (uid_valid(reader->uid) &&
-		osc_owner_may_watch(reader->uid, task));
+	return reader->privileged || (uid_valid(reader->uid) &&
+				      osc_owner_may_watch(reader->uid, task));
 }
 
 /**

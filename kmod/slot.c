@@ -70,6 +70,8 @@ static void forget_retired(void)
 	osc_epitem_forget(retired);
 	/* And a task that has run ever since may bear one. */
 	osc_current_refresh();
+	/* Those that took one from a table just before are done with it. */
+	synchronize_rcu();
 	bitmap_andnot(taken, taken, retired, osc_nr_slots);
 	bitmap_zero(retired, osc_nr_slots);
 }

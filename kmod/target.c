@@ -308,9 +308,9 @@ static int enter(struct osc_target *target, struct task_struct *root,
 				      GFP_KERNEL);
 	if (ret == -ENOMEM)
 		NL_SET_ERR_MSG(extack, "no memory to record the tasks");
-	else if (ret < 0)
+	else if (ret == -EPERM)
 		NL_SET_ERR_MSG(extack,
-			       "the process has ended, or raised its rights");
+			       "the process has just raised its rights");
 	if (ret < 0)
 		return ret;
 	osc_target_entered(target->id);
@@ -371,16 +371,19 @@ int osc_target_add(const struct osc_target_request *request,
 		   struct osc_target_view *view, struct netlink_ext_ack *extack)
 {
 	struct task_struct *root;
-	int ret;
+	int ret, tries = 2;
 
-	ret = osc_reader_find_process(request->reader, request->pid, &root,
-				      extack);
-	if (ret)
-		return ret;
-	mutex_lock(&osc_targets_lock);
-	ret = add_locked(request, root, view, extack);
-	mutex_unlock(&osc_targets_lock);
-	put_task_struct(root);
+	do {
+		ret = osc_reader_find_process(request->reader, request->pid,
+					      &root, extack);
+		if (ret)
+			return ret;
+		mutex_lock(&osc_targets_lock);
+		ret = add_locked(request, root, view, extack);
+		mutex_unlock(&osc_targets_lock);
+		put_task_struct(root);
+		/* Gone, or another thread has become its leader by an exec. */
+	} while (ret == -ESRCH && --tries);
 	return ret;
 }
 

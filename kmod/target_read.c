@@ -11,6 +11,7 @@
 #include <linux/xarray.h>
 
 #include "epoll.h"
+#include "member.h"
 #include "reader.h"
 #include "target.h"
 #include "tasks.h"
@@ -42,7 +43,8 @@ static void refresh_comm(struct osc_target *target)
 
 	rcu_read_lock();
 	leader = pid_task(target->pid, PIDTYPE_TGID);
-	if (leader)
+	/* One that has left, by raising its rights, shows its new name to nobody. */
+	if (leader && osc_member_slot(target->tgid) == target->slot)
 		strscpy(target->comm, leader->comm, TASK_COMM_LEN);
 	rcu_read_unlock();
 }

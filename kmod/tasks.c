@@ -30,36 +30,6 @@ static void admit(struct osc_target *target, struct osc_record *record)
 	target->tasks_live++;
 }
 
-/**
- * osc_tasks_add() - record a task that was found running
- * @target: it belongs to
- * @task: may be recorded already
- * @born: it came to be under watch, so that all it did counts
- *
- * Context: under RCU and the lock of target.c.
- * Return: 0 or -ENOMEM.
- */
-int osc_tasks_add(struct osc_target *target, struct task_struct *task,
-		  bool born)
-{
-	struct osc_record *record;
-
-	if (find_record(task))
-		return 0;
-	record = osc_record_alloc(GFP_NOWAIT | __GFP_NOWARN);
-	if (!record) {
-		atomic64_inc(&target->lost);
-		return -ENOMEM;
-	}
-	record->task = get_task_struct(task);
-	if (!born) {
-		osc_task_fields(task, record->base);
-		osc_timing_forget(task->pid);
-	}
-	admit(target, record);
-	return 0;
-}
-
 static void fold(struct osc_target *target, struct osc_record *record,
 		 const u64 *fields)
 {
@@ -118,6 +88,57 @@ static void take_fresh(struct osc_target *target)
 		}
 		osc_record_free(record);
 	}
+}
+
+/*
+ * The task has left another target, which has not been swept since: it gives up
+ * its record now. Where the exec hook had none to report the task with, what that
+ * target shows is sealed.
+ */
+static struct osc_record *take_leave(struct osc_record *record)
+{
+	struct task_struct *task = record->task;
+	u64 fields[OSC_NR_FIELDS];
+
+	take_fresh(record->target);
+	record = find_record(task);
+	if (record) {
+		osc_task_fields(task, fields);
+		fold(record->target, record, fields);
+	}
+	return NULL;
+}
+
+/**
+ * osc_tasks_add() - record a task that was found running
+ * @target: it belongs to
+ * @task: may be recorded already
+ * @born: it came to be under watch, so that all it did counts
+ *
+ * Context: under RCU and the lock of target.c.
+ * Return: 0 or -ENOMEM.
+ */
+int osc_tasks_add(struct osc_target *target, struct task_struct *task,
+		  bool born)
+{
+	struct osc_record *record = find_record(task);
+
+	if (record && record->target != target)
+		record = take_leave(record);
+	if (record)
+		return 0;
+	record = osc_record_alloc(GFP_NOWAIT | __GFP_NOWARN);
+	if (!record) {
+		atomic64_inc(&target->lost);
+		return -ENOMEM;
+	}
+	record->task = get_task_struct(task);
+	if (!born) {
+		osc_task_fields(task, record->base);
+		osc_timing_forget(task->pid);
+	}
+	admit(target, record);
+	return 0;
 }
 
 /**

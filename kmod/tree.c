@@ -40,6 +40,30 @@ static void record(struct osc_target *target, struct task_struct *task,
 		osc_target_kick(true);
 }
 
+/* The target that a child is born into, or NULL. */
+static struct osc_target *heir_of(const struct task_struct *parent,
+				  const struct task_struct *child)
+{
+	struct osc_target *target = target_of(parent);
+
+	if (target && thread_group_leader(child) &&
+	    (target->flags & OSCONCEPTS_TARGET_FLAGS_NO_FOLLOW))
+		return NULL;
+	return target;
+}
+
+static struct osc_target *enter_child(struct osc_target *target,
+				      const struct task_struct *child)
+{
+	if (osc_member_set(child->tgid, target->slot)) {
+		atomic64_inc(&target->lost);
+		target = NULL;
+	}
+	if (READ_ONCE(osc_member_is_low))
+		osc_target_kick(true);
+	return target;
+}
+
 /*
  * In the parent, before the child runs for the first time. Every new process
  * passes here, watched or not: its number may be that of a dead member.
@@ -48,24 +72,35 @@ static void on_fork(void *data, struct task_struct *parent,
 		    struct task_struct *child)
 {
 	struct osc_target *target;
-	bool is_process = thread_group_leader(child);
 
 	preempt_disable_notrace();
 	if (static_branch_unlikely(&osc_current_followed))
 		osc_timing_forget(child->pid);
-	target = target_of(parent);
-	if (target && is_process &&
-	    (target->flags & OSCONCEPTS_TARGET_FLAGS_NO_FOLLOW))
-		target = NULL;
-	if (is_process &&
-	    osc_member_set(child->tgid, target ? target->slot : 0)) {
-		atomic64_inc(&target->lost);
-		osc_target_kick(true);
-		target = NULL;
+	target = heir_of(parent, child);
+	if (!target && thread_group_leader(child) &&
+	    osc_member_slot(child->tgid)) {
+		osc_member_set(child->tgid, 0);
+		/*
+		 * Not a dead member's, but of an add that has found the child
+		 * already? Pairs with the barrier in enter_process().
+		 */
+		smp_mb();
+		target = heir_of(parent, child);
 	}
+	if (target && thread_group_leader(child))
+		target = enter_child(target, child);
 	if (target)
 		record(target, child, true);
 	preempt_enable_notrace();
+}
+
+static void mark_dirty(struct osc_target *target)
+{
+	if (atomic_read(&target->dirty))
+		return;
+	atomic_set(&target->dirty, 1);
+	/* A sweep that is under way sees it, or it is seen to be over. */
+	smp_mb();
 }
 
 /*
@@ -83,8 +118,7 @@ static void on_exit(void *data, struct task_struct *task)
 	if (target) {
 		if (!thread_group_leader(task))
 			record(target, task, false);
-		if (!atomic_read(&target->dirty))
-			atomic_set(&target->dirty, 1);
+		mark_dirty(target);
 		osc_target_kick(false);
 	}
 	preempt_enable_notrace();
@@ -119,6 +153,7 @@ static void on_exec(void *data, struct task_struct *task, pid_t old_pid,
 			WRITE_ONCE(target->sealed, true);
 			atomic64_inc(&target->lost);
 		}
+		mark_dirty(target);
 		osc_target_kick(true);
 	}
 	preempt_enable_notrace();
@@ -214,8 +249,12 @@ static int enter_process(struct osc_target *target, struct task_struct *leader)
 	int ret;
 
 	ret = check_process(target, leader);
-	if (!ret)
-		ret = osc_member_set(leader->tgid, target->slot);
+	if (ret)
+		return ret;
+	/* Before any of them is taken for a member. */
+	for_each_thread(leader, thread)
+		osc_timing_forget(thread->pid);
+	ret = osc_member_set(leader->tgid, target->slot);
 	if (ret)
 		return ret;
 	/*
@@ -259,12 +298,13 @@ static int enter_children(struct osc_target *target, bool *found,
 			continue;
 		}
 		ret = enter_process(target, process);
-		/* Not its owner's to watch, or gone. */
-		if (ret == -EPERM || ret == -ESRCH)
+		/* Not its owner's to watch. */
+		if (ret == -EPERM)
 			continue;
-		if (ret)
-			return ret;
 		*found = true;
+		/* Gone, or its leader gives way to an exec. */
+		if (ret && ret != -ESRCH)
+			return ret;
 	}
 	return 0;
 }
@@ -291,9 +331,13 @@ int osc_tree_enter(struct osc_target *target, struct task_struct *root)
 	bool found = true;
 	int ret;
 
-	rcu_read_lock();
-	ret = enter_process(target, root);
-	rcu_read_unlock();
+	do {
+		if (osc_member_refill())
+			return -ENOMEM;
+		rcu_read_lock();
+		ret = enter_process(target, root);
+		rcu_read_unlock();
+	} while (ret == -EAGAIN);
 	if (target->flags & OSCONCEPTS_TARGET_FLAGS_NO_FOLLOW)
 		return ret;
 	while (!ret && found) {
@@ -303,21 +347,33 @@ int osc_tree_enter(struct osc_target *target, struct task_struct *root)
 		rcu_read_lock();
 		ret = enter_children(target, &found, &elsewhere);
 		rcu_read_unlock();
+		/* More new ranges of numbers than there were spare leaves. */
+		if (ret == -EAGAIN)
+			ret = 0;
 	}
 	atomic64_add(elsewhere, &target->lost);
 	return ret;
 }
 
 /*
- * Under RCU: one look a process is enough, at its leader; any thread will do
- * when the leader has ended before the others.
+ * Under RCU: one look a process is enough, at its leader; where that has ended
+ * before the others, the first of them speaks. The list has few that have ended:
+ * but for the leader they leave it first.
  */
 static bool speaks_for_process(struct task_struct *task)
 {
+	struct task_struct *thread;
+
 	if (thread_group_leader(task))
 		return true;
 	/* Before its release, a task's leader is there. */
-	return pid_alive(task) && osc_task_is_final(task->group_leader);
+	if (!pid_alive(task) || !osc_task_is_final(task->group_leader))
+		return false;
+	for_each_thread(task, thread) {
+		if (!osc_task_is_final(thread))
+			return thread == task;
+	}
+	return false;
 }
 
 /**

@@ -120,6 +120,47 @@ test_slots_used_again()
 	tap_suite "slots used again" "$BUILD/vm-tests/t-exact"
 }
 
+# has_children N ID: besides the shell itself, and what it reads the target with.
+has_children()
+{
+	local live
+	live=$(target_field "$2" tasks_live)
+	((live > $1)) && is 0 "$(target_field "$2" lost)" "nothing is lost"
+}
+
+# Numbers of processes far apart: each range of 4096 has a leaf of its own, and few
+# are at hand.
+test_ranges()
+{
+	local range id
+	local -a pids=()
+	[[ -w /proc/sys/kernel/ns_last_pid ]] || {
+		tap_skip "numbers far apart" "no ns_last_pid"
+		return
+	}
+	reload
+	sysctl -qw kernel.pid_max=4194304
+	for range in {1..12}; do
+		echo $((range * 100000)) >/proc/sys/kernel/ns_last_pid
+		sleep 1000 &
+		pids+=($!)
+	done
+	id=$("$helper" add $$)
+	has_children 12 "$id"
+	tap_result $? "twelve children with numbers far apart are entered"
+	for range in {13..24}; do
+		echo $((range * 100000)) >/proc/sys/kernel/ns_last_pid
+		sleep 1000 &
+		pids+=($!)
+		sleep 0.2
+	done
+	has_children 24 "$id"
+	tap_result $? "and twelve that are born"
+	kill "${pids[@]}"
+	wait "${pids[@]}" 2>/dev/null
+	echo 1000 >/proc/sys/kernel/ns_last_pid
+}
+
 test_bad_parameters()
 {
 	local said
@@ -173,6 +214,7 @@ test_missing_hooks
 test_limit
 test_room
 test_slots_used_again
+test_ranges
 test_bad_parameters
 test_time_parameter
 test_ftrace_off

@@ -229,6 +229,38 @@ static void test_privilege_keeps_sight(struct nl *nl)
 	nl_target_del(nl, later.id, NULL);
 }
 
+static int add_for_nobody(pid_t pid)
+{
+	struct target target;
+	struct nl nl;
+
+	nl_open(&nl);
+	return nl_target_add(&nl, pid, 0, &target) ? 1 : 0;
+}
+
+/* Out of one target, and into another before anybody has looked at the first. */
+static void test_changes_target(struct nl *nl)
+{
+	struct target targets[4], target;
+	struct riser riser;
+
+	riser_start(&riser);
+	if (as_nobody(add_for_nobody, riser.pid) || !riser_rise(&riser))
+		tap_bail("the process that is to raise its rights");
+	tap_ok(!nl_target_add(nl, riser.pid, 0, &target) &&
+		       target.tasks_live == 1,
+	       "what has left a target can be added to another one");
+	if (!riser_rounds(&riser, ROUNDS) ||
+	    nl_target_get(nl, target.id, &target))
+		tap_bail("the program with raised rights");
+	tap_ok(target.state == OSCONCEPTS_TARGET_STATE_LIVE &&
+		       faults(&target) >= (uint64_t)ROUNDS * ROUND_PAGES,
+	       "and is counted there");
+	riser_end(&riser);
+	while (nl_targets(nl, targets, 4) > 0)
+		nl_target_del(nl, targets[0].id, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	struct nl nl;
@@ -244,6 +276,7 @@ int main(int argc, char **argv)
 	tap_equal((uint64_t)as_nobody(not_among_children, 0), 0,
 		  "nor does it come in as a child of its user's process");
 	test_privilege_keeps_sight(&nl);
+	test_changes_target(&nl);
 	unlink(setuid_program);
 	nl_close(&nl);
 	return tap_done();

@@ -40,6 +40,12 @@ proc_value()
 	awk -v name="$1" '$1 == name { print $2; exit }' /proc/osconcepts
 }
 
+# target_field ID FIELD: of the target's line in /proc/osconcepts.
+target_field()
+{
+	sed -n "s/^target $1 .*\\b$2=\\([^ ]*\\).*/\\1/p" /proc/osconcepts
+}
+
 # source_field NAME FIELD: of the source's line in /proc/osconcepts.
 source_field()
 {

@@ -46,11 +46,14 @@ int osc_epitem_set(const void *key, u16 slot)
 
 	for (i = 0; i < OSC_EPITEM_WAYS; i++) {
 		entry = READ_ONCE(bucket[i]);
-		if ((entry ^ tag) >> OSC_EPITEM_SLOT_BITS)
-			continue;
-		/* Unless another key has just taken a retired entry's place. */
-		if (cmpxchg(&bucket[i], entry, tag | slot) == entry)
-			return 0;
+		/*
+		 * Unless another key has just taken a retired entry's place. One
+		 * that was only forgotten meanwhile is still there.
+		 */
+		while (!((entry ^ tag) >> OSC_EPITEM_SLOT_BITS)) {
+			if (try_cmpxchg(&bucket[i], &entry, tag | slot))
+				return 0;
+		}
 	}
 	if (!slot)
 		return 0;
@@ -74,7 +77,7 @@ static size_t entries(void)
  */
 void osc_epitem_init(void)
 {
-	epoll_items = roundup_pow_of_two(clamp(epoll_items, 64U, 1U << 26));
+	epoll_items = roundup_pow_of_two(clamp(epoll_items, 64U, 1U << 25));
 }
 
 /**

@@ -11,6 +11,7 @@
 /* Made from the specification; its groups are static, hence not a header. */
 #include "netlink_gen.c"
 #include "compat.h"
+#include "epoll.h"
 #include "netlink.h"
 #include "netlink_put.h"
 #include "reader.h"
@@ -290,6 +291,8 @@ int osconcepts_nl_target_get_dumpit(struct sk_buff *skb,
 		return -EINVAL;
 	osc_reader_of_message(cb->skb, &reader);
 	last = last_of_walk(&cb->args[1]);
+	if (!cb->args[0])
+		osc_epoll_look();
 	/* One that comes or goes meanwhile sets NLM_F_DUMP_INTR. */
 	cb->seq = osc_target_generation();
 	while (osc_target_next(&id, last, &reader, &view)) {
@@ -523,7 +526,7 @@ static void multicast(u8 command, const struct osc_target_view *view)
 	return;
 
 lost:
-	genl_set_err(&family, &init_net, 0, OSCONCEPTS_NLGRP_TARGETS, ENOBUFS);
+	genl_set_err(&family, &init_net, 0, OSCONCEPTS_NLGRP_TARGETS, -ENOBUFS);
 }
 
 /**

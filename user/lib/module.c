@@ -19,6 +19,7 @@ struct osc_module {
 	struct osc_netlink *nl;
 	struct osc_netlink_family family;
 	uint32_t dropped; /* of the notifications, as last told */
+	bool lost; /* told since the last one that was received */
 };
 
 /* What to try after a refusal, by errno. */
@@ -422,26 +423,43 @@ static int take_event(const struct nlmsghdr *nlh, void *arg)
 	return osc_module_msg_event(nlh, arg);
 }
 
+static bool take_dropped(struct osc_module *m, struct osc_event *out)
+{
+	uint32_t dropped = osc_netlink_dropped(m->nl) - m->dropped;
+
+	if (!dropped)
+		return false;
+	m->dropped += dropped;
+	m->lost = true;
+	*out = (struct osc_event){ .kind = OSC_EVENT_LOST, .lost = dropped };
+	return true;
+}
+
 int osc_module_next(struct osc_module *m, struct osc_event *out,
 		    struct osc_error *e)
 {
-	uint32_t dropped;
 	int ret;
 
 	/*
 	 * 1 is a notification that is not known here. -ENOBUFS comes once for
-	 * all that are dropped until the socket is empty: their number tells.
+	 * all that are dropped until the socket is empty: their number tells. It
+	 * also comes for one that the kernel had no memory to make.
 	 */
 	do {
-		dropped = osc_netlink_dropped(m->nl) - m->dropped;
-		if (dropped) {
-			m->dropped += dropped;
+		if (take_dropped(m, out))
+			return 0;
+		ret = osc_netlink_receive(m->nl, take_event, out);
+		if (ret == -ENOBUFS && take_dropped(m, out))
+			return 0;
+		if (ret == -ENOBUFS && !m->lost) {
+			m->lost = true;
 			*out = (struct osc_event){ .kind = OSC_EVENT_LOST,
-						   .lost = dropped };
+						   .lost = 1 };
 			return 0;
 		}
-		ret = osc_netlink_receive(m->nl, take_event, out);
 	} while (ret == 1 || ret == -ENOBUFS);
+	if (!ret)
+		m->lost = false;
 	if (ret && ret != -EAGAIN)
 		return osc_error_set(e, -ret, "cannot hear notifications: %s",
 				     strerror(-ret));

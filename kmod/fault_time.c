@@ -196,7 +196,9 @@ static unsigned long nr_inside(void)
 /* Lets the module go when the last fault has left. */
 static void drain_work_func(struct work_struct *work)
 {
-	int references;
+	/* Of those that are detached; what is attached again has its own. */
+	int references = atomic_read(&nr_references);
+	int i;
 
 	/* Those on their way in, who have not said so yet. */
 	synchronize_rcu_tasks();
@@ -206,8 +208,9 @@ static void drain_work_func(struct work_struct *work)
 	}
 	/* And the last instructions behind the count. */
 	synchronize_rcu_tasks();
-	references = atomic_xchg(&nr_references, 0);
-	while (references--)
+	if (atomic_sub_return(references, &nr_references))
+		schedule_delayed_work(&drain_work, DRAIN_DELAY);
+	for (i = 0; i < references; i++)
 		module_put(THIS_MODULE);
 }
 

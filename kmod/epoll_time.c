@@ -64,12 +64,17 @@ OSC_DIRECT notrace void osc_epoll_woken(const struct task_struct *waiter,
 {
 	u64 now = osc_clock();
 
+	/* With PREEMPT_RT the lock that wakers hold does not keep it off. */
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		preempt_disable_notrace();
 	if (static_branch_unlikely(&osc_timing_on[OSC_TIMING_EPOLL]) &&
 	    osc_moment_put(&woken, waiter->pid, 0, now) == waiter->pid)
 		osc_timing_book_both(OSC_TIMING_EPOLL, slot, 0, 0);
 	if (static_branch_unlikely(&osc_timing_on[OSC_TIMING_EPOLL_RETURN]) &&
 	    osc_moment_put(&awake, waiter->pid, 0, now) == waiter->pid)
 		book_useless(slot);
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		preempt_enable_notrace();
 }
 
 /**

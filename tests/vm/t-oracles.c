@@ -51,6 +51,11 @@ struct trial {
 	struct work work;
 };
 
+static unsigned int exited(const struct workload *w)
+{
+	return w->exited == A_BOMB ? exact_bomb() : w->exited;
+}
+
 static uint64_t used(const struct trial *t, int attribute)
 {
 	const struct rusage *now[] = { &t->work.shared->self,
@@ -98,7 +103,7 @@ static void row(const struct trial *t, const char *counter, uint64_t ours,
 static void compare_with_usage(const struct trial *t)
 {
 	for (int a = VOLUNTARY; a <= MAJOR; a++) {
-		uint64_t more = a <= INVOLUNTARY ? t->w->exited : 0;
+		uint64_t more = a <= INVOLUNTARY ? exited(t->w) : 0;
 
 		/* The root can be preempted between its look at the books and
 		 * its block.
@@ -156,7 +161,7 @@ static void compare_with_workload(const struct trial *t)
 {
 	if (!(t->w->without & UNTRACED))
 		row(t, "exited tasks", t->target.tasks_exited, "the workload",
-		    t->w->exited, 0);
+		    exited(t->w), 0);
 	row(t, "epoll callbacks",
 	    counter(&t->target.counts, OSCONCEPTS_A_COUNTERS_EPOLL_CALLBACKS),
 	    "the workload", atomic_load(&t->work.shared->value[CALLBACKS]), 0);
@@ -198,10 +203,10 @@ static void try_workload(const struct workload *w)
 	t.traced = !exact_trace_begin(t.work.pid);
 	work_next(&t.work);
 	watch_get(&nl, &t.target);
-	if (!(w->without & UNTRACED) && t.target.tasks_exited != w->exited)
+	if (!(w->without & UNTRACED) && t.target.tasks_exited != exited(w))
 		watch_settled(&nl, &t.target,
 			      t.target.tasks_live + t.target.tasks_exited -
-				      w->exited);
+				      exited(w));
 	exact_trace_end(t.work.pid, &t.trace);
 	if (books_read(t.work.pid, &t.books))
 		tap_bail("the worker's books");
@@ -273,7 +278,7 @@ static struct trial add_late(struct nl *nl, const struct workload *w)
 	work_start(&t.work, &w->step, 1);
 	t.traced = !exact_trace_begin(t.work.pid);
 	work_release(&t.work);
-	while (atomic_load(&t.work.shared->value[PROGRESS]) < BEGINNING)
+	while (atomic_load(&t.work.shared->value[PROGRESS]) < exact_bomb() / 5)
 		usleep(1000);
 	add_at_once(nl, &t);
 	work_settle(&t.work);

@@ -19,6 +19,13 @@ void exact_check(bool failed, const char *what)
 		tap_bail(what);
 }
 
+unsigned int exact_bomb(void)
+{
+	const char *text = getenv("OSC_BOMB");
+
+	return text ? (unsigned int)atoi(text) : 5000;
+}
+
 void exact_reap(void)
 {
 	while (waitpid(-1, NULL, __WALL) > 0)

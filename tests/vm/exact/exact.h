@@ -6,6 +6,7 @@
 #ifndef OSC_TEST_EXACT_H
 #define OSC_TEST_EXACT_H
 
+#include <limits.h>
 #include <stdbool.h>
 
 #include "../lib/work.h"
@@ -36,19 +37,24 @@ enum unable {
 enum {
 	UNREAPED = 1 << 0, /* somebody's usage reaches nobody */
 	UNTRACED = 1 << 1, /* tasks that the fork tracepoint does not show */
-	/* Its beginning: the target is added when it has come to BEGINNING. Only
-	 * the trace goes back to that moment: equal but for what was switched
+	/* Its beginning: the target is added a fifth of the way. Only the trace
+	 * goes back to that moment: equal but for what was switched
 	 * while the target was being added, between two marks in the trace.
 	 */
 	UNBEGUN = 1 << 2,
 };
-#define BEGINNING 1000
+
+/* How many the fork bomb forks: 5,000, or $OSC_BOMB; an instrumented kernel takes
+ * a tenth of a second for each.
+ */
+unsigned int exact_bomb(void);
+#define A_BOMB UINT_MAX
 
 struct workload {
 	const char *name;
 	work_step step;
 	unsigned int without;
-	unsigned int exited; /* tasks that have ended after it */
+	unsigned int exited; /* tasks that have ended after it; A_BOMB: of it */
 };
 
 /* Each ends with an entry without a name. */

@@ -17,7 +17,6 @@
 #include "../lib/tap.h"
 #include "exact.h"
 
-#define BOMB 5000
 #define AT_ONCE 50
 #define THREADS 200
 #define PROGRAMS 20
@@ -37,8 +36,8 @@ static void nap(void)
 static void fork_bomb(struct work_shared *shared)
 {
 	work_schedule(0, 0);
-	for (int i = 0; i < BOMB; i++) {
-		atomic_store(&shared->value[PROGRESS], (unsigned long)i);
+	for (unsigned int i = 0; i < exact_bomb(); i++) {
+		atomic_store(&shared->value[PROGRESS], i);
 		exact_child(nap);
 		if (i % AT_ONCE == AT_ONCE - 1)
 			exact_reap();
@@ -280,8 +279,8 @@ static void generations(struct work_shared *shared)
 }
 
 const struct workload exact_processes[] = {
-	{ "fork bomb", fork_bomb, 0, BOMB },
-	{ "added in its middle", fork_bomb, UNBEGUN, BOMB },
+	{ "fork bomb", fork_bomb, 0, A_BOMB },
+	{ "added in its middle", fork_bomb, UNBEGUN, A_BOMB },
 	{ "thread storm", thread_storm, 0, THREADS },
 	{ "exec chains", exec_chains, 0, PROGRAMS },
 	{ "vfork and exec", vforks, 0, PROGRAMS },

@@ -82,7 +82,7 @@ static struct osc_audit_facts good(void)
 	a[OSC_ACCOUNT_FORKS] = 1;
 	a[OSC_ACCOUNT_ACCEPTS] = 3;
 	a[OSC_ACCOUNT_REQUESTS] = 10;
-	a[OSC_ACCOUNT_EPOLL_WAITS] = 9;
+	a[OSC_ACCOUNT_WAITS] = 9;
 	f.last_account = f.rest_account;
 	f.last = f.rest;
 	set(&f.last, OSC_SWITCHES_VOLUNTARY, 26);

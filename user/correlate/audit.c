@@ -193,7 +193,7 @@ static bool take_all_exited(const struct osc_audit_facts *f,
 static bool take_wakeups(const struct osc_audit_facts *f,
 			 struct osc_audit_row *row)
 {
-	row->independent = f->rest_account.value[OSC_ACCOUNT_EPOLL_WAITS];
+	row->independent = f->rest_account.value[OSC_ACCOUNT_WAITS];
 	return is_model(f, "epoll") && at_rest(f, OSC_EPOLL_WAKEUPS, row);
 }
 

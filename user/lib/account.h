@@ -35,9 +35,9 @@ enum osc_account_field {
 	OSC_ACCOUNT_THREADS_CREATED,
 	OSC_ACCOUNT_WORKER_EXITS, /* children that ended by themselves, status 0 */
 	OSC_ACCOUNT_WORKER_DEATHS, /* children ended by a signal or with an error */
-	OSC_ACCOUNT_EPOLL_WAITS, /* returns of epoll_wait */
-	OSC_ACCOUNT_EPOLL_BLOCKED, /* of these, entered with a timeout other than 0 */
-	OSC_ACCOUNT_EPOLL_EVENTS, /* events that epoll_wait returned */
+	OSC_ACCOUNT_WAITS, /* returns of an event loop's wait: epoll_wait, poll … */
+	OSC_ACCOUNT_WAITS_BLOCKED, /* of these, entered with a timeout other than 0 */
+	OSC_ACCOUNT_WAIT_EVENTS, /* events that they returned */
 	OSC_ACCOUNT_ACCEPT_PAUSES, /* times accepting stopped: a limit was reached */
 	OSC_ACCOUNT_REFUSED, /* accepted, answered 503: no child or thread to be had */
 	OSC_ACCOUNT_TIMEOUTS, /* connections ended by a time limit */

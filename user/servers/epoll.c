@@ -57,11 +57,11 @@ static int wait_epoll(struct osc_event_loop *l, const struct timespec *timeout)
 	int err = nr < 0 ? errno : 0;
 
 	osc_event_waited(l);
-	osc_event_count(l, OSC_ACCOUNT_EPOLL_WAITS, 1);
-	osc_event_count(l, OSC_ACCOUNT_EPOLL_BLOCKED, 1);
+	osc_event_count(l, OSC_ACCOUNT_WAITS, 1);
+	osc_event_count(l, OSC_ACCOUNT_WAITS_BLOCKED, 1);
 	if (err)
 		return err == EINTR ? 0 : -err;
-	osc_event_count(l, OSC_ACCOUNT_EPOLL_EVENTS, (uint64_t)nr);
+	osc_event_count(l, OSC_ACCOUNT_WAIT_EVENTS, (uint64_t)nr);
 	for (int i = 0; i < nr; i++) {
 		unsigned int broken = events[i].events & (EPOLLERR | EPOLLHUP);
 

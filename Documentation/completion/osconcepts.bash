@@ -75,8 +75,8 @@ _osconcepts_value()
 		fi ;;
 	-T | --time) _osconcepts_words "$_osconcepts_timings" ;;
 	--target) _osconcepts_words "system $(_osconcepts_targets)" ;;
-	-m | --model) _osconcepts_words 'fork thread epoll' ;;
-	--models) _osconcepts_words 'fork thread epoll fork,thread,epoll' ;;
+	-m | --model) _osconcepts_words 'fork thread select poll epoll epoll-et epoll-multi epoll-shared' ;;
+	--models) _osconcepts_words 'fork thread select poll epoll epoll-et epoll-multi epoll-shared fork,thread,epoll' ;;
 	--modes) _osconcepts_words 'keepalive close keepalive,close' ;;
 	--arrival) _osconcepts_words 'constant poisson' ;;
 	--group) mapfile -t COMPREPLY < <(compgen -g -- "$cur") ;;

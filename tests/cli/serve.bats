@@ -41,7 +41,7 @@ for m in json.loads(sys.argv[1]): assert m["model"] and m["family"] and m["works
 	for args in "" "--model forked" "--model fork --port 70000" "--model fork --workers 0" \
 		"--model epoll --workers 9999" "--model fork --idle-timeout never" \
 		"--model fork --ready-fd 77" "--model fork --address localhost" "--model fork extra" \
-		"--model fork --cpus x" "--no-such-flag"; do
+		"--model fork --cpus x" "--model select --max-connections 1000" "--no-such-flag"; do
 		# shellcheck disable=SC2086
 		run -2 "$osconcepts" serve $args
 		[[ $output == *osconcepts* ]]

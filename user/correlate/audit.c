@@ -214,12 +214,13 @@ static bool take_callbacks(const struct osc_audit_facts *f,
 }
 
 /*
- * The blocking engines and their master know nothing of epoll: what is counted
- * for them belongs to somebody else.
+ * These engines and their master know nothing of epoll: what is counted for them
+ * belongs to somebody else.
  */
 static bool never_in_epoll(const struct osc_audit_facts *f)
 {
-	return is_model(f, "fork") || is_model(f, "thread");
+	return is_model(f, "fork") || is_model(f, "thread") ||
+	       is_model(f, "select") || is_model(f, "poll");
 }
 
 static bool take_no_callbacks(const struct osc_audit_facts *f,

@@ -18,15 +18,19 @@ struct osc_engine {
 	const char *summary; /* one sentence */
 	const char *works_like; /* a real server that works so */
 	const char *workers_are; /* what --workers counts */
-	unsigned int workers_default;
+	unsigned int workers_default; /* 0: one per CPU it may use */
 	unsigned int workers_max;
+	/* Numbers of descriptors end here, by the interface; 0: nowhere. */
+	unsigned int descriptors_max;
 	/* Takes several connections in one process, each with a descriptor. */
 	bool shares_descriptors;
 	/* Workers are processes that a master forks and replaces; otherwise
 	 * the first process runs the engine itself.
 	 */
 	bool supervised;
-	/* Each of the supervised processes has a listener of its own. */
+	/* Each worker is such a process; otherwise there is one. */
+	bool process_each;
+	/* Each of them has a listener of its own. */
 	bool listener_each;
 	/*
 	 * Serves until told to stop, and returns when nothing is in flight.
@@ -36,6 +40,8 @@ struct osc_engine {
 	int (*run)(struct osc_server *server, unsigned int index,
 		   struct osc_server_report *report, struct osc_error *e);
 };
+
+#define OSC_ENGINE_SELECT_FDS 1024
 
 /* Ends with a row without a name. */
 extern const struct osc_engine osc_engines[];
@@ -47,7 +53,19 @@ int osc_engine_fork(struct osc_server *server, unsigned int index,
 		    struct osc_server_report *report, struct osc_error *e);
 int osc_engine_thread(struct osc_server *server, unsigned int index,
 		      struct osc_server_report *report, struct osc_error *e);
+int osc_engine_select(struct osc_server *server, unsigned int index,
+		      struct osc_server_report *report, struct osc_error *e);
+int osc_engine_poll(struct osc_server *server, unsigned int index,
+		    struct osc_server_report *report, struct osc_error *e);
 int osc_engine_epoll(struct osc_server *server, unsigned int index,
 		     struct osc_server_report *report, struct osc_error *e);
+int osc_engine_epoll_et(struct osc_server *server, unsigned int index,
+			struct osc_server_report *report, struct osc_error *e);
+int osc_engine_epoll_multi(struct osc_server *server, unsigned int index,
+			   struct osc_server_report *report,
+			   struct osc_error *e);
+int osc_engine_epoll_shared(struct osc_server *server, unsigned int index,
+			    struct osc_server_report *report,
+			    struct osc_error *e);
 
 #endif

@@ -29,8 +29,7 @@ void osc_event_close(struct osc_event_loop *l, struct osc_event_connection *c)
 	osc_timers_clear(&l->timers, fd);
 	free(c->kept);
 	memset(c, 0, sizeof(*c));
-	/* Also takes it out of the epoll set. */
-	close((int)fd);
+	osc_event_close_fd(l, (int)fd);
 	l->open--;
 	l->pause_until_ns = 0;
 	osc_event_count(l, OSC_ACCOUNT_CLOSES, 1);
@@ -54,10 +53,31 @@ static bool set_interest(struct osc_event_loop *l,
 			 struct osc_event_connection *c,
 			 enum osc_event_interest interest)
 {
-	if (c->interest == interest)
-		return true;
+	bool same = c->interest == interest;
+
 	c->interest = (uint8_t)interest;
-	return !l->backend->watch(l, (int)fd_of(l, c), interest, false);
+	if (l->backend->edge) {
+		if (c->ready & interest && !c->pending) {
+			c->pending = true;
+			l->pending[l->nr_pending++] = fd_of(l, c);
+		}
+		return true;
+	}
+	return same || !l->backend->watch(l, (int)fd_of(l, c), interest, false);
+}
+
+/*
+ * What came back of a read or write of `size` bytes. A piece shorter than that
+ * is the last there was; only the end of the input may be behind it.
+ */
+static void use_up(struct osc_event_connection *c,
+		   enum osc_event_interest direction, ssize_t n, size_t size)
+{
+	bool more = n == (ssize_t)size || (direction == OSC_EVENT_IN && n > 0 &&
+					   c->ready & OSC_EVENT_HUP);
+
+	if (!more)
+		c->ready &= (uint8_t)~direction;
 }
 
 /*
@@ -109,6 +129,7 @@ static enum written flush(struct osc_event_loop *l,
 	if (!l->out.len)
 		return WRITTEN;
 	n = write((int)fd_of(l, c), l->out.data, l->out.len);
+	use_up(c, OSC_EVENT_OUT, n, l->out.len);
 	if (n < 0) {
 		if (errno == EAGAIN || errno == EINTR)
 			return BLOCKED;
@@ -135,9 +156,11 @@ static enum written stream(struct osc_event_loop *l,
 		int nr = osc_response_pattern(iov, x->route.n, x->stream_left);
 		ssize_t n = writev((int)fd_of(l, c), iov, nr);
 
-		if (n < 0)
+		if (n < 0) {
+			use_up(c, OSC_EVENT_OUT, n, 0);
 			return errno == EAGAIN || errno == EINTR ? BLOCKED :
 								   BROKEN;
+		}
 		osc_event_count(l, OSC_ACCOUNT_BYTES_OUT, (uint64_t)n);
 		x->stream_left -= (uint64_t)n;
 		*bytes += (uint64_t)n;
@@ -286,6 +309,7 @@ void osc_event_readable(struct osc_event_loop *l,
 	ssize_t n = read((int)fd_of(l, c), l->input + have,
 			 sizeof(l->input) - have);
 
+	use_up(c, OSC_EVENT_IN, n, sizeof(l->input) - have);
 	if (n <= 0) {
 		if (n == 0 || (errno != EAGAIN && errno != EINTR))
 			osc_event_close(l, c);
@@ -306,6 +330,7 @@ static void on_writable(struct osc_event_loop *l,
 		ssize_t n = write((int)fd_of(l, c), k->data + k->out_at,
 				  k->out_len - k->out_at);
 
+		use_up(c, OSC_EVENT_OUT, n, k->out_len - k->out_at);
 		if (n < 0) {
 			if (errno != EAGAIN && errno != EINTR)
 				osc_event_close(l, c);
@@ -326,16 +351,35 @@ static void on_lingering(struct osc_event_loop *l,
 {
 	ssize_t n = read((int)fd_of(l, c), l->input, sizeof(l->input));
 
+	use_up(c, OSC_EVENT_IN, n, sizeof(l->input));
 	if (n > 0)
 		osc_event_count(l, OSC_ACCOUNT_BYTES_IN, (uint64_t)n);
-	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR) ||
+	    !set_interest(l, c, OSC_EVENT_IN))
 		osc_event_close(l, c);
+}
+
+void osc_event_go_on(struct osc_event_loop *l, struct osc_event_connection *c)
+{
+	/* The descriptor may be another connection's by now. */
+	if (!c->pending)
+		return;
+	c->pending = false;
+	if (c->ready & c->interest)
+		osc_event_ready(l, (int)fd_of(l, c), c->ready);
 }
 
 void osc_event_ready(struct osc_event_loop *l, int fd, unsigned int events)
 {
 	struct osc_event_connection *c = &l->table[fd];
 
+	if (l->backend->edge) {
+		c->ready |= (uint8_t)events;
+		/* Of the listener and the signals levels are told. */
+		if (!(events & (c->interest | OSC_EVENT_BROKEN)) &&
+		    c->state < OSC_EVENT_LISTENER)
+			return;
+	}
 	switch (c->state) {
 	case OSC_EVENT_READING:
 		osc_event_readable(l, c);

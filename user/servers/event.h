@@ -29,16 +29,25 @@ enum osc_event_interest {
 	OSC_EVENT_IN = 1,
 	OSC_EVENT_OUT = 2,
 	OSC_EVENT_BROKEN = 4,
+	OSC_EVENT_HUP = 8, /* edges: no more input comes after what is there */
 };
 
 struct osc_event_backend {
+	/*
+	 * Edge-triggered: both directions are watched from the beginning, what
+	 * has come is told once, and the connection remembers it until a read
+	 * or write finds it used up.
+	 */
+	bool edge;
 	/* Prepares the loop for waiting. Returns 0 or -errno. */
 	int (*open)(struct osc_event_loop *l);
-	/* Level-triggered. `anew`: the descriptor is not known yet. A closed
-	 * descriptor is forgotten by itself. Returns 0 or -errno.
-	 */
+	/* `anew`: the descriptor is not known yet. Returns 0 or -errno. */
 	int (*watch)(struct osc_event_loop *l, int fd,
 		     enum osc_event_interest interest, bool anew);
+	/* The descriptor is about to be closed; NULL: the kernel notices. Not
+	 * called from wait() but for the descriptor that is ready.
+	 */
+	void (*forget)(struct osc_event_loop *l, int fd);
 	/*
 	 * Waits for at most `timeout` (NULL: for ever), calls
 	 * osc_event_waited() and then osc_event_ready() for each descriptor,
@@ -73,6 +82,8 @@ struct osc_event_connection {
 	struct osc_event_kept *kept;
 	uint8_t interest; /* enum osc_event_interest, as the backend has it */
 	uint8_t state; /* enum osc_event_state */
+	uint8_t ready; /* edges: what has been told and is not used up */
+	bool pending; /* in the loop's list of these */
 };
 
 /* With its timer's 16 + 4 bytes, all the memory of an idle connection. */
@@ -103,6 +114,8 @@ struct osc_event_loop {
 	struct osc_event_connection *table; /* by descriptor */
 	uint32_t table_size;
 	uint32_t open; /* connections */
+	uint32_t *pending; /* can go on, and will not be told so again */
+	uint32_t nr_pending;
 	struct osc_timers timers;
 	struct osc_output out;
 	char input[OSC_SERVER_INPUT];
@@ -120,8 +133,19 @@ void osc_event_waited(struct osc_event_loop *l);
 /* Called by a backend for each descriptor with what has come. */
 void osc_event_ready(struct osc_event_loop *l, int fd, unsigned int events);
 
+/* Called by a backend: books a wait with the number of its events, or -1. */
+void osc_event_booked(struct osc_event_loop *l, const struct timespec *timeout,
+		      int events);
+
+/* Room for `count` records by descriptor, whose pages come as they are used. */
+void *osc_event_map(size_t count, size_t size);
+
+/* In place of close(), for every descriptor that was watched. */
+void osc_event_close_fd(struct osc_event_loop *l, int fd);
+
 /* Between loop.c and event.c: the life of one connection. */
 void osc_event_begin(struct osc_event_loop *l, int fd);
+void osc_event_go_on(struct osc_event_loop *l, struct osc_event_connection *c);
 void osc_event_readable(struct osc_event_loop *l,
 			struct osc_event_connection *c);
 void osc_event_deadline(struct osc_event_loop *l,

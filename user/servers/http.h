@@ -6,9 +6,9 @@
  *
  * In reading order: http (parser), route (what a path means), response (what
  * is written), exchange (bytes in, bytes out, no sockets), accept and blocking
- * or epoll (sockets), fork, thread, epoll (the engines), supervise (a master
- * and its workers), server (start to stop). The room calls user/lib only; the
- * command line and the daemon call it.
+ * or event and loop (sockets), fork, thread, select … (the engines), supervise
+ * (a master and its workers), server (start to stop). The room calls user/lib
+ * only; the command line and the daemon call it.
  *
  * http.h - the parser of request heads. It is pure: no socket, no allocation,
  * no clock. It takes a line at a time and resumes where it stopped, so the

@@ -21,6 +21,31 @@ void osc_event_waited(struct osc_event_loop *l)
 	l->now_ns = osc_clock_ns();
 }
 
+void osc_event_booked(struct osc_event_loop *l, const struct timespec *timeout,
+		      int events)
+{
+	osc_event_count(l, OSC_ACCOUNT_WAITS, 1);
+	if (!timeout || timeout->tv_sec || timeout->tv_nsec)
+		osc_event_count(l, OSC_ACCOUNT_WAITS_BLOCKED, 1);
+	if (events > 0)
+		osc_event_count(l, OSC_ACCOUNT_WAIT_EVENTS, (uint64_t)events);
+}
+
+void *osc_event_map(size_t count, size_t size)
+{
+	void *p = mmap(NULL, count * size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+void osc_event_close_fd(struct osc_event_loop *l, int fd)
+{
+	if (l->backend->forget)
+		l->backend->forget(l, fd);
+	close(fd);
+}
+
 static void run_timers(struct osc_event_loop *l)
 {
 	const struct osc_timer_entry *first;
@@ -92,8 +117,8 @@ static void begin_drain(struct osc_event_loop *l)
 	l->end_ns = l->now_ns + l->config->grace_ns;
 	/* A broken listener has nothing more to give. */
 	(void)accept_all(l);
+	osc_event_close_fd(l, l->listener);
 	l->table[l->listener].state = OSC_EVENT_FREE;
-	close(l->listener);
 	l->listener = -1;
 }
 
@@ -112,6 +137,21 @@ static void close_idle(struct osc_event_loop *l)
 	l->last_call_ns = l->end_ns;
 }
 
+/* Those that what was told before suffices for. */
+static void run_pending(struct osc_event_loop *l)
+{
+	uint32_t nr = l->nr_pending;
+
+	if (!nr)
+		return;
+	for (uint32_t i = 0; i < nr; i++)
+		osc_event_go_on(l, &l->table[l->pending[i]]);
+	/* What they have added is for the next round. */
+	l->nr_pending -= nr;
+	memmove(l->pending, l->pending + nr,
+		l->nr_pending * sizeof(*l->pending));
+}
+
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
 	return a && a < b ? a : b;
@@ -127,11 +167,12 @@ static int wait_events(struct osc_event_loop *l)
 	until = earlier(l->pause_until_ns, until);
 	until = earlier(l->last_call_ns, until);
 	until = earlier(l->end_ns, until);
-	/* Never 0, which would be a poll and not a wait. */
-	left = until > l->now_ns ? until - l->now_ns : 1;
+	/* Else never 0, which would be a look and not a wait. */
+	left = l->nr_pending ? 0 : until > l->now_ns ? until - l->now_ns : 1;
 	timeout.tv_sec = (time_t)(left / OSC_NS_PER_S);
 	timeout.tv_nsec = (long)(left % OSC_NS_PER_S);
-	return l->backend->wait(l, until == UINT64_MAX ? NULL : &timeout);
+	return l->backend->wait(
+		l, until == UINT64_MAX && !l->nr_pending ? NULL : &timeout);
 }
 
 /*
@@ -147,6 +188,7 @@ static int run_round(struct osc_event_loop *l)
 	ret = wait_events(l);
 	if (ret)
 		return ret;
+	run_pending(l);
 	run_timers(l);
 	if (l->last_call_ns && l->last_call_ns < l->end_ns &&
 	    l->now_ns >= l->last_call_ns)
@@ -173,12 +215,16 @@ static int set_up(struct osc_event_loop *l)
 	int ret;
 
 	l->table_size = l->server->max_connections + OTHER_DESCRIPTORS;
-	/* Pages of the table come into being as descriptors are used. */
-	l->table = mmap(NULL, l->table_size * sizeof(*l->table),
-			PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (l->table == MAP_FAILED)
-		return -errno;
+	l->table = osc_event_map(l->table_size, sizeof(*l->table));
+	if (!l->table)
+		return -ENOMEM;
+	if (l->backend->edge) {
+		/* Twice: a descriptor may be closed and used again meanwhile. */
+		l->pending =
+			osc_event_map(2 * l->table_size, sizeof(*l->pending));
+		if (!l->pending)
+			return -ENOMEM;
+	}
 	ret = osc_timers_init(&l->timers, l->table_size);
 	if (ret)
 		return ret;
@@ -207,7 +253,7 @@ int osc_event_run(struct osc_event_loop *l, struct osc_server *server,
 	l->backend = backend;
 	l->server = server;
 	l->config = server->config;
-	l->listener = server->listeners[index];
+	l->listener = server->listeners[server->nr_listeners > 1 ? index : 0];
 	osc_server_service(server, index, true, &l->draining, &l->service);
 	ret = set_up(l);
 	if (ret)

@@ -71,21 +71,52 @@ static unsigned int raise_descriptors(void)
 		       CONNECTIONS_DEFAULT;
 }
 
+static unsigned int default_workers(const struct osc_server_config *config)
+{
+	cpu_set_t cpus = config->cpus;
+	int n;
+
+	if (config->engine->workers_default)
+		return config->engine->workers_default;
+	if (!config->has_cpus && sched_getaffinity(0, sizeof(cpus), &cpus))
+		return 1;
+	n = CPU_COUNT(&cpus);
+	return n < (int)config->engine->workers_max ?
+		       (unsigned int)n :
+		       config->engine->workers_max;
+}
+
+static int check_sizes(const struct osc_server_config *config,
+		       struct osc_error *e)
+{
+	unsigned int most = config->engine->descriptors_max;
+
+	if (!most || config->max_connections <= most - OTHER_DESCRIPTORS)
+		return 0;
+	return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
+				  "--max-connections %u: %s has descriptors up "
+				  "to %u; try %u, or --model poll",
+				  config->max_connections, config->engine->name,
+				  most, most - OTHER_DESCRIPTORS);
+}
+
 static void set_sizes(struct osc_server *s)
 {
 	const struct osc_server_config *config = s->config;
 	const struct osc_engine *engine = config->engine;
 	unsigned int descriptors = raise_descriptors();
 
+	if (engine->descriptors_max && descriptors > engine->descriptors_max)
+		descriptors = engine->descriptors_max;
 	s->workers = config->workers ? config->workers :
-				       engine->workers_default;
+				       default_workers(config);
 	s->max_connections = config->max_connections;
 	if (!s->max_connections && engine->shares_descriptors)
 		s->max_connections = descriptors > 2 * OTHER_DESCRIPTORS ?
 					     descriptors - OTHER_DESCRIPTORS :
 					     descriptors / 2;
 	/* A worker that serves one connection is one connection. */
-	if (!engine->listener_each && s->max_connections &&
+	if (!engine->process_each && s->max_connections &&
 	    s->workers > s->max_connections)
 		s->workers = s->max_connections;
 	if (!s->max_connections)
@@ -178,7 +209,8 @@ static int serve(struct osc_server *s, struct osc_server_start *start,
 	if (ret)
 		return ret;
 	ret = engine->supervised ?
-		      osc_supervise(s, s->nr_listeners, report, e) :
+		      osc_supervise(s, engine->process_each ? s->workers : 1,
+				    report, e) :
 		      engine->run(s, 0, report, e);
 	if (!ret)
 		atomic_store(&s->account->state, OSC_ACCOUNT_STOPPED);
@@ -196,6 +228,9 @@ int osc_server_run(const struct osc_server_config *config,
 	int ret;
 
 	memset(report, 0, sizeof(*report));
+	ret = check_sizes(config, e);
+	if (ret)
+		return ret;
 	set_sizes(&s);
 	ret = set_affinity(config, e);
 	if (ret)

@@ -50,7 +50,7 @@ be_worker(struct master *m, unsigned int index)
 		_exit(OSC_EXIT_FAILED);
 	/* Those of the others: the master keeps them for their successors. */
 	for (unsigned int i = 0; i < m->server->nr_listeners; i++) {
-		if (i != index)
+		if (m->server->config->engine->listener_each && i != index)
 			close(m->server->listeners[i]);
 	}
 	_exit(m->server->config->engine->run(m->server, index, &unused,

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * epoll_et.c - the event loop on edge-triggered epoll. A connection is
+ * registered once, for both directions, and never again: the kernel tells what
+ * changes, and the loop remembers what it has not used up.
+ */
+#include <errno.h>
+#include <sys/epoll.h>
+
+#include "servers/engine.h"
+#include "servers/epoll_set.h"
+
+static int watch(struct osc_event_loop *l, int fd,
+		 enum osc_event_interest interest, bool anew)
+{
+	struct epoll_event event = {
+		.data.fd = fd,
+		.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+	};
+
+	/* Whoever cannot take all that is there wants to be told again. */
+	if (l->table[fd].state >= OSC_EVENT_LISTENER)
+		return osc_epoll_watch(l, fd, interest, anew);
+	return epoll_ctl(l->wait_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+static const struct osc_event_backend backend = {
+	.edge = true,
+	.open = osc_epoll_open,
+	.watch = watch,
+	.wait = osc_epoll_wait,
+};
+
+int osc_engine_epoll_et(struct osc_server *server, unsigned int index,
+			struct osc_server_report *report, struct osc_error *e)
+{
+	/* Static: one loop in a process, and too large for a stack. */
+	static struct osc_event_loop loop;
+
+	(void)report; /* the master's: what is left open is what was cut */
+	return osc_event_run(&loop, server, index, &backend, e);
+}

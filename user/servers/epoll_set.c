@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* epoll_set.c - level-triggered registration, and the wait. */
+#include "servers/epoll_set.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+
+#include "lib/clock.h"
+
+#define EVENTS_MAX 512
+
+int osc_epoll_open(struct osc_event_loop *l)
+{
+	l->wait_fd = epoll_create1(EPOLL_CLOEXEC);
+	return l->wait_fd < 0 ? -errno : 0;
+}
+
+int osc_epoll_watch(struct osc_event_loop *l, int fd,
+		    enum osc_event_interest interest, bool anew)
+{
+	struct epoll_event event = { .data.fd = fd };
+
+	if (interest & OSC_EVENT_IN)
+		event.events |= EPOLLIN;
+	if (interest & OSC_EVENT_OUT)
+		event.events |= EPOLLOUT;
+	return epoll_ctl(l->wait_fd, anew ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd,
+			 &event) ?
+		       -errno :
+		       0;
+}
+
+/* To the nanosecond where the kernel can (5.11), or else to the next ms. */
+static int wait_for(struct osc_event_loop *l, struct epoll_event *events,
+		    const struct timespec *timeout)
+{
+	int nr = epoll_pwait2(l->wait_fd, events, EVENTS_MAX, timeout, NULL);
+
+	if (nr >= 0 || errno != ENOSYS)
+		return nr;
+	return epoll_wait(
+		l->wait_fd, events, EVENTS_MAX,
+		timeout ? (int)(timeout->tv_sec * 1000 +
+				timeout->tv_nsec / (long)OSC_NS_PER_MS) +
+				  1 :
+			  -1);
+}
+
+int osc_epoll_wait(struct osc_event_loop *l, const struct timespec *timeout)
+{
+	struct epoll_event events[EVENTS_MAX];
+	int nr = wait_for(l, events, timeout);
+	int err = nr < 0 ? errno : 0;
+
+	osc_event_waited(l);
+	osc_event_booked(l, timeout, nr);
+	if (err)
+		return err == EINTR ? 0 : -err;
+	for (int i = 0; i < nr; i++) {
+		uint32_t told = events[i].events;
+
+		osc_event_ready(l, events[i].data.fd,
+				(told & EPOLLIN ? OSC_EVENT_IN : 0) |
+					(told & EPOLLOUT ? OSC_EVENT_OUT : 0) |
+					(told & EPOLLRDHUP ? OSC_EVENT_HUP :
+							     0) |
+					(told & (EPOLLERR | EPOLLHUP) ?
+						 OSC_EVENT_BROKEN :
+						 0));
+	}
+	return 0;
+}

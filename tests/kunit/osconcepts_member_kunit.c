@@ -96,13 +96,15 @@ static void used_up_spares_are_an_error_until_refilled(struct kunit *test)
 
 	for (i = 0; i < OSC_MEMBER_LEAVES && !ret; i++)
 		ret = osc_member_set(i * OSC_MEMBER_LEAF, 1);
-	KUNIT_ASSERT_EQ(test, ret, -ENOMEM);
+	KUNIT_ASSERT_EQ(test, ret, -EAGAIN);
+	KUNIT_EXPECT_TRUE(test, osc_member_is_low);
 	i--;
 	KUNIT_EXPECT_GE(test, i, SPARES_AT_LEAST);
 	KUNIT_EXPECT_EQ(test, osc_member_slot(i * OSC_MEMBER_LEAF), 0);
 	/* Ranges that have their memory go on. */
 	KUNIT_EXPECT_EQ(test, osc_member_set(0, 2), 0);
 	KUNIT_ASSERT_EQ(test, osc_member_refill(), 0);
+	KUNIT_EXPECT_FALSE(test, osc_member_is_low);
 	KUNIT_EXPECT_EQ(test, osc_member_set(i * OSC_MEMBER_LEAF, 1), 0);
 	KUNIT_EXPECT_EQ(test, osc_member_slot(i * OSC_MEMBER_LEAF), 1);
 }
@@ -126,7 +128,7 @@ static void reset_table_is_as_new(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, osc_member_set(10, 3), 0);
 	osc_member_reset();
 	KUNIT_EXPECT_EQ(test, osc_member_slot(10), 0);
-	KUNIT_EXPECT_EQ(test, osc_member_set(10, 3), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, osc_member_set(10, 3), -EAGAIN);
 	KUNIT_ASSERT_EQ(test, osc_member_refill(), 0);
 	KUNIT_EXPECT_EQ(test, osc_member_set(10, 3), 0);
 }

@@ -42,7 +42,7 @@ static void record(struct osc_target *target, struct task_struct *task,
 
 /* The target that a child is born into, or NULL. */
 static struct osc_target *heir_of(const struct task_struct *parent,
-				  const struct task_struct *child)
+				  struct task_struct *child)
 {
 	struct osc_target *target = target_of(parent);
 

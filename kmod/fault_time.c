@@ -193,6 +193,15 @@ static unsigned long nr_inside(void)
 	return in - out;
 }
 
+/*
+ * Always the same queue: a work is run once at a time only within one, and
+ * schedule_delayed_work() has not the same on every kernel.
+ */
+static void drain_in(unsigned long delay)
+{
+	mod_delayed_work(system_long_wq, &drain_work, delay);
+}
+
 /* Lets the module go when the last fault has left. */
 static void drain_work_func(struct work_struct *work)
 {
@@ -203,13 +212,12 @@ static void drain_work_func(struct work_struct *work)
 	/* Those on their way in, who have not said so yet. */
 	synchronize_rcu_tasks();
 	if (nr_inside()) {
-		schedule_delayed_work(&drain_work, DRAIN_DELAY);
+		drain_in(DRAIN_DELAY);
 		return;
 	}
 	/* And the last instructions behind the count. */
 	synchronize_rcu_tasks();
-	if (atomic_sub_return(references, &nr_references))
-		schedule_delayed_work(&drain_work, DRAIN_DELAY);
+	atomic_sub(references, &nr_references);
 	for (i = 0; i < references; i++)
 		module_put(THIS_MODULE);
 }
@@ -266,7 +274,7 @@ static void fault_time_detach(void)
 	synchronize_rcu();
 	osc_moments_free(&begun);
 	atomic_inc(&nr_references);
-	mod_delayed_work(system_wq, &drain_work, 0);
+	drain_in(0);
 }
 
 static const char *fault_time_obstacle(void)

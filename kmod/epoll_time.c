@@ -112,14 +112,6 @@ notrace void osc_epoll_switched_in(const struct task_struct *task,
 				     osc_clock_ns(moment.time, osc_clock()));
 }
 
-static notrace void forget(struct osc_moments *table, enum osc_timing timing,
-			   u32 tid)
-{
-	if (osc_moments_forget(table, tid) &&
-	    READ_ONCE(osc_histograms[timing][0]))
-		atomic64_inc(&table->lost);
-}
-
 /**
  * osc_epoll_time_forget() - what is remembered under a number is another task's
  * @tid: of the task
@@ -128,10 +120,8 @@ static notrace void forget(struct osc_moments *table, enum osc_timing timing,
  */
 notrace void osc_epoll_time_forget(u32 tid)
 {
-	if (static_branch_unlikely(&osc_timing_on[OSC_TIMING_EPOLL]))
-		forget(&woken, OSC_TIMING_EPOLL, tid);
-	if (static_branch_unlikely(&osc_timing_on[OSC_TIMING_EPOLL_RETURN]))
-		forget(&awake, OSC_TIMING_EPOLL_RETURN, tid);
+	osc_timing_drop(OSC_TIMING_EPOLL, &woken, tid);
+	osc_timing_drop(OSC_TIMING_EPOLL_RETURN, &awake, tid);
 }
 
 /* At the end of every system call of every task, while it is attached. */

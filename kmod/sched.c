@@ -313,6 +313,12 @@ static void look_at_current(void *unused)
 	s->nvcsw = current->nvcsw;
 }
 
+/* Whether its next switch is voluntary can be told from here on. */
+static void look_at_kind(void *unused)
+{
+	this_cpu_write(sched_cpu.nvcsw, current->nvcsw);
+}
+
 /* Its slice is being timed already, and must not be cut. */
 static bool is_slice_timed(unsigned int slot)
 {
@@ -325,7 +331,7 @@ static bool is_slice_timed(unsigned int slot)
 static void follow_current(void *unused)
 {
 	if (is_slice_timed(osc_member_slot(current->tgid)))
-		this_cpu_write(sched_cpu.nvcsw, current->nvcsw);
+		look_at_kind(unused);
 	else
 		look_at_current(unused);
 }
@@ -440,11 +446,6 @@ static u64 slices_lost(void)
 	return 0;
 }
 
-static void look_at_kind(void *unused)
-{
-	this_cpu_write(sched_cpu.nvcsw, current->nvcsw);
-}
-
 static int off_cpu_attach(bool all)
 {
 	int ret;
@@ -507,10 +508,7 @@ const struct osc_timing_source osc_off_cpu_timing = {
  */
 notrace void osc_off_cpu_forget(u32 tid)
 {
-	if (static_branch_unlikely(&osc_timing_on[OSC_TIMING_OFF_CPU]) &&
-	    osc_moments_forget(&left, tid) &&
-	    READ_ONCE(osc_histograms[OSC_TIMING_OFF_CPU][0]))
-		atomic64_inc(&left.lost);
+	osc_timing_drop(OSC_TIMING_OFF_CPU, &left, tid);
 }
 
 /* --- the source */

@@ -14,6 +14,7 @@
 #include <linux/types.h>
 
 #include "histogram.h"
+#include "moment.h"
 
 struct netlink_ext_ack;
 struct osc_target;
@@ -119,6 +120,25 @@ static __always_inline void osc_timing_book_both(enum osc_timing timing,
 			return;
 	}
 	osc_timing_book(timing, slot, which, ns);
+}
+
+/**
+ * osc_timing_drop() - forget what is remembered under a number that is new
+ * @timing: of which kind, on or off
+ * @table: its moments
+ * @tid: of the task
+ *
+ * What the whole system is timed for is lost with it.
+ *
+ * Context: as osc_timing_forget().
+ */
+static __always_inline void osc_timing_drop(enum osc_timing timing,
+					    struct osc_moments *table, u32 tid)
+{
+	if (static_branch_unlikely(&osc_timing_on[timing]) &&
+	    osc_moments_forget(table, tid) &&
+	    READ_ONCE(osc_histograms[timing][0]))
+		atomic64_inc(&table->lost);
 }
 
 /**

@@ -3,6 +3,14 @@
 
 #include <string.h>
 
+#include "servers/event.h"
+
+/* What loops over many connections have in common. */
+#define LOOPS                                                                \
+	.family = "event", .workers_are = "processes with a loop each",      \
+	.workers_max = 1024, .shares_descriptors = true, .supervised = true, \
+	.process_each = true
+
 const struct osc_engine osc_engines[] = {
 	{
 		.name = "fork",
@@ -28,86 +36,62 @@ const struct osc_engine osc_engines[] = {
 	},
 	{
 		.name = "select",
-		.family = "event",
+		LOOPS,
 		.summary = "one loop over many connections, by bits of select",
 		.works_like = "thttpd, ircd of old",
-		.workers_are = "processes with a loop each",
 		.workers_default = 1,
-		.workers_max = 1024,
 		.descriptors_max = OSC_ENGINE_SELECT_FDS,
-		.shares_descriptors = true,
-		.supervised = true,
-		.process_each = true,
 		.listener_each = true,
-		.run = osc_engine_select,
+		.backend = &osc_event_select,
+		.run = osc_engine_event,
 	},
 	{
 		.name = "poll",
-		.family = "event",
+		LOOPS,
 		.summary =
 			"one loop over many connections, by the list of poll",
 		.works_like = "Squid's and lighttpd's portable fallback",
-		.workers_are = "processes with a loop each",
 		.workers_default = 1,
-		.workers_max = 1024,
-		.shares_descriptors = true,
-		.supervised = true,
-		.process_each = true,
 		.listener_each = true,
-		.run = osc_engine_poll,
+		.backend = &osc_event_poll,
+		.run = osc_engine_event,
 	},
 	{
 		.name = "epoll",
-		.family = "event",
+		LOOPS,
 		.summary = "one loop over many connections, level-triggered",
 		.works_like = "Redis; with more workers, lwan",
-		.workers_are = "processes with a loop each",
 		.workers_default = 1,
-		.workers_max = 1024,
-		.shares_descriptors = true,
-		.supervised = true,
-		.process_each = true,
 		.listener_each = true,
-		.run = osc_engine_epoll,
+		.backend = &osc_event_epoll,
+		.run = osc_engine_event,
 	},
 	{
 		.name = "epoll-et",
-		.family = "event",
+		LOOPS,
 		.summary = "one loop over many connections, edge-triggered",
 		.works_like = "one worker of nginx",
-		.workers_are = "processes with a loop each",
 		.workers_default = 1,
-		.workers_max = 1024,
-		.shares_descriptors = true,
-		.supervised = true,
-		.process_each = true,
 		.listener_each = true,
-		.run = osc_engine_epoll_et,
+		.backend = &osc_event_epoll_et,
+		.run = osc_engine_event,
 	},
 	{
 		.name = "epoll-multi",
-		.family = "event",
+		LOOPS,
 		.summary = "a loop per CPU, a listener each (SO_REUSEPORT)",
 		.works_like = "Envoy, nginx with 'listen ... reuseport'",
-		.workers_are = "processes with a loop each",
-		.workers_max = 1024,
-		.shares_descriptors = true,
-		.supervised = true,
-		.process_each = true,
 		.listener_each = true,
+		.backend = &osc_event_epoll,
 		.run = osc_engine_epoll_multi,
 	},
 	{
 		.name = "epoll-shared",
-		.family = "event",
+		LOOPS,
 		.summary = "a loop per CPU, one listener (EPOLLEXCLUSIVE)",
 		.works_like = "nginx as it comes",
-		.workers_are = "processes with a loop each",
-		.workers_max = 1024,
-		.shares_descriptors = true,
-		.supervised = true,
-		.process_each = true,
-		.run = osc_engine_epoll_shared,
+		.backend = &osc_event_epoll_shared,
+		.run = osc_engine_event,
 	},
 	{ .name = NULL },
 };

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 struct osc_error;
+struct osc_event_backend;
 struct osc_server;
 struct osc_server_report;
 
@@ -32,6 +33,8 @@ struct osc_engine {
 	bool process_each;
 	/* Each of them has a listener of its own. */
 	bool listener_each;
+	/* Of a loop over many connections: how it waits. */
+	const struct osc_event_backend *backend;
 	/*
 	 * Serves until told to stop, and returns when nothing is in flight.
 	 * Supervised: in worker `index`, told by SIGTERM. Otherwise in the
@@ -53,19 +56,11 @@ int osc_engine_fork(struct osc_server *server, unsigned int index,
 		    struct osc_server_report *report, struct osc_error *e);
 int osc_engine_thread(struct osc_server *server, unsigned int index,
 		      struct osc_server_report *report, struct osc_error *e);
-int osc_engine_select(struct osc_server *server, unsigned int index,
-		      struct osc_server_report *report, struct osc_error *e);
-int osc_engine_poll(struct osc_server *server, unsigned int index,
-		    struct osc_server_report *report, struct osc_error *e);
-int osc_engine_epoll(struct osc_server *server, unsigned int index,
+/* A loop over many connections, by the engine's backend. */
+int osc_engine_event(struct osc_server *server, unsigned int index,
 		     struct osc_server_report *report, struct osc_error *e);
-int osc_engine_epoll_et(struct osc_server *server, unsigned int index,
-			struct osc_server_report *report, struct osc_error *e);
 int osc_engine_epoll_multi(struct osc_server *server, unsigned int index,
 			   struct osc_server_report *report,
 			   struct osc_error *e);
-int osc_engine_epoll_shared(struct osc_server *server, unsigned int index,
-			    struct osc_server_report *report,
-			    struct osc_error *e);
 
 #endif

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <sys/epoll.h>
 
-#include "servers/engine.h"
 #include "servers/epoll_set.h"
 
 static int watch(struct osc_event_loop *l, int fd,
@@ -24,19 +23,9 @@ static int watch(struct osc_event_loop *l, int fd,
 	return epoll_ctl(l->wait_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
 
-static const struct osc_event_backend backend = {
+const struct osc_event_backend osc_event_epoll_et = {
 	.edge = true,
 	.open = osc_epoll_open,
 	.watch = watch,
 	.wait = osc_epoll_wait,
 };
-
-int osc_engine_epoll_et(struct osc_server *server, unsigned int index,
-			struct osc_server_report *report, struct osc_error *e)
-{
-	/* Static: one loop in a process, and too large for a stack. */
-	static struct osc_event_loop loop;
-
-	(void)report; /* the master's: what is left open is what was cut */
-	return osc_event_run(&loop, server, index, &backend, e);
-}

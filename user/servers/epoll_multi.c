@@ -6,6 +6,7 @@
  */
 #include <sched.h>
 
+#include "lib/cpus.h"
 #include "servers/engine.h"
 
 /* The allowed CPU of that rank; where there are more loops than CPUs, again. */
@@ -26,10 +27,10 @@ int osc_engine_epoll_multi(struct osc_server *server, unsigned int index,
 	cpu_set_t allowed, home;
 
 	/* Where that cannot be, the scheduler finds a place. */
-	if (!sched_getaffinity(0, sizeof(allowed), &allowed)) {
+	if (!osc_cpus_allowed(&allowed, NULL)) {
 		CPU_ZERO(&home);
 		CPU_SET(nth_cpu(&allowed, index), &home);
 		(void)sched_setaffinity(0, sizeof(home), &home);
 	}
-	return osc_engine_epoll(server, index, report, e);
+	return osc_engine_event(server, index, report, e);
 }

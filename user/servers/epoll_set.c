@@ -50,12 +50,8 @@ int osc_epoll_wait(struct osc_event_loop *l, const struct timespec *timeout)
 {
 	struct epoll_event events[EVENTS_MAX];
 	int nr = wait_for(l, events, timeout);
-	int err = nr < 0 ? errno : 0;
 
-	osc_event_waited(l);
-	osc_event_booked(l, timeout, nr);
-	if (err)
-		return err == EINTR ? 0 : -err;
+	nr = osc_event_waited(l, timeout, nr);
 	for (int i = 0; i < nr; i++) {
 		uint32_t told = events[i].events;
 
@@ -68,5 +64,5 @@ int osc_epoll_wait(struct osc_event_loop *l, const struct timespec *timeout)
 						 OSC_EVENT_BROKEN :
 						 0));
 	}
-	return 0;
+	return nr < 0 ? nr : 0;
 }

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <sys/epoll.h>
 
-#include "servers/engine.h"
 #include "servers/epoll_set.h"
 
 /* One that is exclusive cannot be changed: it goes and comes again. */
@@ -41,20 +40,9 @@ static void forget(struct osc_event_loop *l, int fd)
 		epoll_ctl(l->wait_fd, EPOLL_CTL_DEL, fd, NULL);
 }
 
-static const struct osc_event_backend backend = {
+const struct osc_event_backend osc_event_epoll_shared = {
 	.open = osc_epoll_open,
 	.watch = watch,
 	.forget = forget,
 	.wait = osc_epoll_wait,
 };
-
-int osc_engine_epoll_shared(struct osc_server *server, unsigned int index,
-			    struct osc_server_report *report,
-			    struct osc_error *e)
-{
-	/* Static: one loop in a process, and too large for a stack. */
-	static struct osc_event_loop loop;
-
-	(void)report; /* the master's: what is left open is what was cut */
-	return osc_event_run(&loop, server, index, &backend, e);
-}

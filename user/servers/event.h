@@ -50,8 +50,8 @@ struct osc_event_backend {
 	void (*forget)(struct osc_event_loop *l, int fd);
 	/*
 	 * Waits for at most `timeout` (NULL: for ever), calls
-	 * osc_event_waited() and then osc_event_ready() for each descriptor,
-	 * and books the wait. Returns 0 or -errno.
+	 * osc_event_waited() and then osc_event_ready() for each descriptor.
+	 * Returns 0 or -errno.
 	 */
 	int (*wait)(struct osc_event_loop *l, const struct timespec *timeout);
 };
@@ -122,23 +122,20 @@ struct osc_event_loop {
 	char output[OSC_SERVER_OUTPUT];
 };
 
-/* Serves until SIGTERM, and until nothing is in flight or the grace is over. */
-int osc_event_run(struct osc_event_loop *l, struct osc_server *server,
-		  unsigned int index, const struct osc_event_backend *backend,
-		  struct osc_error *e);
+/* Those of the table of engines. */
+extern const struct osc_event_backend osc_event_select, osc_event_poll,
+	osc_event_epoll, osc_event_epoll_et, osc_event_epoll_shared;
 
-/* Called by a backend when its wait has returned: takes the time. */
-void osc_event_waited(struct osc_event_loop *l);
+/*
+ * Called by a backend when its wait has returned, with the number of events or -1
+ * and errno: takes the time and books the wait. Returns the number, 0 where a
+ * signal ended the wait, or -errno.
+ */
+int osc_event_waited(struct osc_event_loop *l, const struct timespec *timeout,
+		     int events);
 
 /* Called by a backend for each descriptor with what has come. */
 void osc_event_ready(struct osc_event_loop *l, int fd, unsigned int events);
-
-/* Called by a backend: books a wait with the number of its events, or -1. */
-void osc_event_booked(struct osc_event_loop *l, const struct timespec *timeout,
-		      int events);
-
-/* Room for `count` records by descriptor, whose pages come as they are used. */
-void *osc_event_map(size_t count, size_t size);
 
 /* In place of close(), for every descriptor that was watched. */
 void osc_event_close_fd(struct osc_event_loop *l, int fd);

@@ -3,40 +3,33 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
 #include "lib/error.h"
+#include "lib/reserve.h"
+#include "servers/engine.h"
 #include "servers/event.h"
 #include "servers/listen.h"
 
 /* Descriptors that are not connections, with room to spare. */
 #define OTHER_DESCRIPTORS 1024
 
-void osc_event_waited(struct osc_event_loop *l)
+int osc_event_waited(struct osc_event_loop *l, const struct timespec *timeout,
+		     int events)
 {
-	l->now_ns = osc_clock_ns();
-}
+	int err = events < 0 ? errno : 0;
 
-void osc_event_booked(struct osc_event_loop *l, const struct timespec *timeout,
-		      int events)
-{
+	l->now_ns = osc_clock_ns();
 	osc_event_count(l, OSC_ACCOUNT_WAITS, 1);
 	if (!timeout || timeout->tv_sec || timeout->tv_nsec)
 		osc_event_count(l, OSC_ACCOUNT_WAITS_BLOCKED, 1);
-	if (events > 0)
-		osc_event_count(l, OSC_ACCOUNT_WAIT_EVENTS, (uint64_t)events);
-}
-
-void *osc_event_map(size_t count, size_t size)
-{
-	void *p = mmap(NULL, count * size, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	return p == MAP_FAILED ? NULL : p;
+	if (err)
+		return err == EINTR ? 0 : -err;
+	osc_event_count(l, OSC_ACCOUNT_WAIT_EVENTS, (uint64_t)events);
+	return events;
 }
 
 void osc_event_close_fd(struct osc_event_loop *l, int fd)
@@ -215,13 +208,13 @@ static int set_up(struct osc_event_loop *l)
 	int ret;
 
 	l->table_size = l->server->max_connections + OTHER_DESCRIPTORS;
-	l->table = osc_event_map(l->table_size, sizeof(*l->table));
+	l->table = osc_reserve(l->table_size * sizeof(*l->table));
 	if (!l->table)
 		return -ENOMEM;
 	if (l->backend->edge) {
 		/* Twice: a descriptor may be closed and used again meanwhile. */
 		l->pending =
-			osc_event_map(2 * l->table_size, sizeof(*l->pending));
+			osc_reserve(2 * l->table_size * sizeof(*l->pending));
 		if (!l->pending)
 			return -ENOMEM;
 	}
@@ -244,16 +237,19 @@ static int set_up(struct osc_event_loop *l)
 }
 
 /* The process ends with the loop: what it holds is not given back apart. */
-int osc_event_run(struct osc_event_loop *l, struct osc_server *server,
-		  unsigned int index, const struct osc_event_backend *backend,
-		  struct osc_error *e)
+int osc_engine_event(struct osc_server *server, unsigned int index,
+		     struct osc_server_report *report, struct osc_error *e)
 {
+	/* Static: one loop in a process, and too large for a stack. */
+	static struct osc_event_loop loop;
+	struct osc_event_loop *l = &loop;
 	int ret;
 
-	l->backend = backend;
+	(void)report; /* the master's: what is left open is what was cut */
+	l->backend = server->config->engine->backend;
 	l->server = server;
 	l->config = server->config;
-	l->listener = server->listeners[server->nr_listeners > 1 ? index : 0];
+	l->listener = osc_server_listener(server, index);
 	osc_server_service(server, index, true, &l->draining, &l->service);
 	ret = set_up(l);
 	if (ret)

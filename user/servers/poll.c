@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <poll.h>
 
-#include "servers/engine.h"
+#include "lib/reserve.h"
 #include "servers/event.h"
 
 /* One loop in a process. */
@@ -17,8 +17,8 @@ static uint32_t *place; /* by descriptor: index in the list + 1; 0: not there */
 
 static int open_poll(struct osc_event_loop *l)
 {
-	list = osc_event_map(l->table_size, sizeof(*list));
-	place = osc_event_map(l->table_size, sizeof(*place));
+	list = osc_reserve(l->table_size * sizeof(*list));
+	place = osc_reserve(l->table_size * sizeof(*place));
 	return list && place ? 0 : -ENOMEM;
 }
 
@@ -68,29 +68,16 @@ static void tell(struct osc_event_loop *l, int left)
 static int wait_poll(struct osc_event_loop *l, const struct timespec *timeout)
 {
 	int ready = ppoll(list, nr, timeout, NULL);
-	int err = ready < 0 ? errno : 0;
 
-	osc_event_waited(l);
-	osc_event_booked(l, timeout, ready);
-	if (err)
-		return err == EINTR ? 0 : -err;
-	tell(l, ready);
-	return 0;
+	ready = osc_event_waited(l, timeout, ready);
+	if (ready > 0)
+		tell(l, ready);
+	return ready < 0 ? ready : 0;
 }
 
-static const struct osc_event_backend backend = {
+const struct osc_event_backend osc_event_poll = {
 	.open = open_poll,
 	.watch = watch,
 	.forget = forget,
 	.wait = wait_poll,
 };
-
-int osc_engine_poll(struct osc_server *server, unsigned int index,
-		    struct osc_server_report *report, struct osc_error *e)
-{
-	/* Static: one loop in a process, and too large for a stack. */
-	static struct osc_event_loop loop;
-
-	(void)report; /* the master's: what is left open is what was cut */
-	return osc_event_run(&loop, server, index, &backend, e);
-}

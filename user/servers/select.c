@@ -79,29 +79,16 @@ static int wait_select(struct osc_event_loop *l, const struct timespec *timeout)
 	fd_set in = readable, out = writable;
 	int end = highest;
 	int ready = pselect(end + 1, &in, &out, NULL, timeout, NULL);
-	int err = ready < 0 ? errno : 0;
 
-	osc_event_waited(l);
-	osc_event_booked(l, timeout, ready);
-	if (err)
-		return err == EINTR ? 0 : -err;
-	tell(l, &in, &out, end, ready);
-	return 0;
+	ready = osc_event_waited(l, timeout, ready);
+	if (ready > 0)
+		tell(l, &in, &out, end, ready);
+	return ready < 0 ? ready : 0;
 }
 
-static const struct osc_event_backend backend = {
+const struct osc_event_backend osc_event_select = {
 	.open = open_select,
 	.watch = watch,
 	.forget = forget,
 	.wait = wait_select,
 };
-
-int osc_engine_select(struct osc_server *server, unsigned int index,
-		      struct osc_server_report *report, struct osc_error *e)
-{
-	/* Static: one loop in a process, and too large for a stack. */
-	static struct osc_event_loop loop;
-
-	(void)report; /* the master's: what is left open is what was cut */
-	return osc_event_run(&loop, server, index, &backend, e);
-}

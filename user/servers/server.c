@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "lib/cpus.h"
 #include "lib/error.h"
 #include "servers/engine.h"
 #include "servers/listen.h"
@@ -41,6 +42,12 @@ void osc_server_defaults(struct osc_server_config *config)
 		.grace_ns = 10 * OSC_NS_PER_S,
 		.ready_fd = -1,
 	};
+}
+
+int osc_server_listener(const struct osc_server *server, unsigned int index)
+{
+	return server
+		->listeners[server->config->engine->listener_each ? index : 0];
 }
 
 void osc_server_service(const struct osc_server *server, unsigned int slot,
@@ -78,7 +85,7 @@ static unsigned int default_workers(const struct osc_server_config *config)
 
 	if (config->engine->workers_default)
 		return config->engine->workers_default;
-	if (!config->has_cpus && sched_getaffinity(0, sizeof(cpus), &cpus))
+	if (!config->has_cpus && osc_cpus_allowed(&cpus, NULL))
 		return 1;
 	n = CPU_COUNT(&cpus);
 	return n < (int)config->engine->workers_max ?

@@ -92,6 +92,9 @@ int osc_server_run(const struct osc_server_config *config,
 				  struct osc_error *e),
 		   struct osc_server_report *report, struct osc_error *e);
 
+/* Where worker `index` accepts: its own listener, or the one of all. */
+int osc_server_listener(const struct osc_server *server, unsigned int index);
+
 /* The part of the limits, cache and books for one process or loop. */
 void osc_server_service(const struct osc_server *server, unsigned int slot,
 			bool exclusive, const atomic_bool *draining,

@@ -44,13 +44,14 @@ static void __attribute__((noreturn))
 be_worker(struct master *m, unsigned int index)
 {
 	struct osc_server_report unused = { 0 };
+	int ours = osc_server_listener(m->server, index);
 
 	/* A worker must not outlive the server, however that ends. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != m->self)
 		_exit(OSC_EXIT_FAILED);
 	/* Those of the others: the master keeps them for their successors. */
 	for (unsigned int i = 0; i < m->server->nr_listeners; i++) {
-		if (m->server->config->engine->listener_each && i != index)
+		if (m->server->listeners[i] != ours)
 			close(m->server->listeners[i]);
 	}
 	_exit(m->server->config->engine->run(m->server, index, &unused,

@@ -5,21 +5,14 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* Zero pages that take no memory until they are written. */
-static void *reserve(size_t bytes)
-{
-	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	return p == MAP_FAILED ? NULL : p;
-}
+#include "lib/reserve.h"
 
 int osc_timers_init(struct osc_timers *t, uint32_t size)
 {
 	memset(t, 0, sizeof(*t));
 	t->size = size;
-	t->heap = reserve(size * sizeof(*t->heap));
-	t->position = reserve(size * sizeof(*t->position));
+	t->heap = osc_reserve(size * sizeof(*t->heap));
+	t->position = osc_reserve(size * sizeof(*t->position));
 	if (t->heap && t->position)
 		return 0;
 	osc_timers_destroy(t);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/capability.h>
 #include <linux/cred.h>
+#include <linux/delay.h>
 #include <linux/fs.h>
 #include <linux/netlink.h>
 #include <linux/pid.h>
@@ -13,7 +14,6 @@
 #include <net/sock.h>
 
 #include "reader.h"
-#include "record.h"
 
 /**
  * osc_reader_of_file() - the opener of a file in /proc
@@ -134,6 +134,17 @@ static bool may_watch(const struct osc_reader *reader, struct task_struct *task)
 				      osc_owner_may_watch(reader->uid, task));
 }
 
+/*
+ * A PID is there to be found before the fork is over, and the hook would take
+ * the child for a process without a target. It is over soon.
+ */
+static void wait_for_birth(const struct task_struct *task)
+{
+	/* Pairs with wake_up_new_task(), which follows the hook. */
+	while (smp_load_acquire(&task->__state) & TASK_NEW)
+		usleep_range(100, 200);
+}
+
 /**
  * osc_reader_find_process() - find a process that a reader may watch
  * @reader: who asks
@@ -171,14 +182,14 @@ int osc_reader_find_process(const struct osc_reader *reader, u32 nr,
 		NL_SET_ERR_MSG(extack, "no process has this PID");
 		return -ESRCH;
 	}
+	wait_for_birth(task);
 	if (READ_ONCE(task->flags) & PF_KTHREAD) {
 		NL_SET_ERR_MSG(extack, "kernel threads cannot be watched");
 		ret = -EINVAL;
 	} else if (!may_watch(reader, task)) {
 		NL_SET_ERR_MSG(extack, "not your process; needs CAP_PERFMON");
 		ret = -EPERM;
-	} else if (osc_task_is_final(task) ||
-		   (READ_ONCE(task->flags) & PF_EXITING)) {
+	} else if (!atomic_read(&task->signal->live)) {
 		NL_SET_ERR_MSG(extack, "the process has ended already");
 	} else {
 		*process = task;

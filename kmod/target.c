@@ -311,6 +311,8 @@ static int enter(struct osc_target *target, struct task_struct *root,
 	else if (ret == -EPERM)
 		NL_SET_ERR_MSG(extack,
 			       "the process has just raised its rights");
+	else if (ret == -ESRCH)
+		NL_SET_ERR_MSG(extack, "the process has ended already");
 	if (ret < 0)
 		return ret;
 	osc_target_entered(target->id);
@@ -365,13 +367,14 @@ static int add_locked(const struct osc_target_request *request,
  * @extack: why not
  *
  * Context: may sleep.
- * Return: 0; -ESRCH, -EINVAL, -EPERM, -EBUSY, -ENOSPC, -ENOMEM, -EOPNOTSUPP.
+ * Return: 0; -ESRCH, -EINVAL, -EPERM, -EBUSY, -ENOSPC, -ENOMEM, -EOPNOTSUPP;
+ * -EAGAIN when processes under it raised their rights each time it was tried.
  */
 int osc_target_add(const struct osc_target_request *request,
 		   struct osc_target_view *view, struct netlink_ext_ack *extack)
 {
 	struct task_struct *root;
-	int ret, tries = 2;
+	int ret, tries = 10;
 
 	do {
 		ret = osc_reader_find_process(request->reader, request->pid,
@@ -382,9 +385,15 @@ int osc_target_add(const struct osc_target_request *request,
 		ret = add_locked(request, root, view, extack);
 		mutex_unlock(&osc_targets_lock);
 		put_task_struct(root);
-		/* Gone, or another thread has become its leader by an exec. */
-	} while (ret == -ESRCH && --tries);
-	return ret;
+		/*
+		 * Gone, or another thread has become its leader by an exec; or
+		 * a program raised its rights while it was being entered.
+		 */
+	} while ((ret == -ESRCH || ret == -ESTALE) && --tries);
+	if (ret != -ESTALE)
+		return ret;
+	NL_SET_ERR_MSG(extack, "its processes raise their rights all the time");
+	return -EAGAIN;
 }
 
 /**

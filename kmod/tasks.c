@@ -5,6 +5,7 @@
 #include <linux/string.h>
 
 #include "current.h"
+#include "member.h"
 #include "target.h"
 #include "tasks.h"
 #include "tree.h"
@@ -40,8 +41,10 @@ static void fold(struct osc_target *target, struct osc_record *record,
 		if (fields[i] > record->base[i])
 			target->folded[i] += fields[i] - record->base[i];
 	}
+	/* Not of a program that has left with it. */
 	if (record->task->tgid == target->tgid &&
-	    thread_group_leader(record->task))
+	    thread_group_leader(record->task) &&
+	    osc_member_slot(target->tgid) == target->slot)
 		strscpy(target->comm, record->task->comm, TASK_COMM_LEN);
 	hash_del(&record->by_task);
 	list_del(&record->of_target);

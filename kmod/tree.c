@@ -8,6 +8,7 @@
 
 #include "compat.h"
 #include "current.h"
+#include "fault_time.h"
 #include "member.h"
 #include "reader.h"
 #include "slot.h"
@@ -114,6 +115,9 @@ static void on_exit(void *data, struct task_struct *task)
 	struct osc_target *target;
 
 	preempt_disable_notrace();
+	/* Killed between two attempts at a fault? */
+	if (static_branch_unlikely(&osc_current_followed))
+		osc_fault_time_forget(task->pid);
 	target = target_of(task);
 	if (target) {
 		if (!thread_group_leader(task))
@@ -241,7 +245,8 @@ static int check_process(const struct osc_target *target,
 
 /*
  * Under RCU: a process and all its threads. Checked again once it is a member:
- * an exec that raised its rights just before has not seen that it is one.
+ * an exec that raised its rights just before has not seen that it is one. Then
+ * the target is no good any more (-ESTALE).
  */
 static int enter_process(struct osc_target *target, struct task_struct *leader)
 {
@@ -262,10 +267,10 @@ static int enter_process(struct osc_target *target, struct task_struct *leader)
 	 * Pairs with the barrier in on_exec(), too.
 	 */
 	smp_mb();
-	ret = check_process(target, leader);
-	if (ret) {
+	if (check_process(target, leader)) {
 		osc_member_set(leader->tgid, 0);
-		return ret;
+		/* It may have had children meanwhile. */
+		return -ESTALE;
 	}
 	for_each_thread(leader, thread) {
 		ret = osc_tasks_add(target, thread, false);
@@ -323,7 +328,8 @@ static int enter_children(struct osc_target *target, bool *found,
  * not watch stays out.
  *
  * Context: under the lock of target.c.
- * Return: 0, -ENOMEM, or of @root -ESRCH or -EPERM.
+ * Return: 0, -ENOMEM, of @root -ESRCH or -EPERM, or -ESTALE: in vain, since a
+ * process has ended or raised its rights just now.
  */
 int osc_tree_enter(struct osc_target *target, struct task_struct *root)
 {
@@ -370,7 +376,9 @@ static bool speaks_for_process(struct task_struct *task)
 	if (!pid_alive(task) || !osc_task_is_final(task->group_leader))
 		return false;
 	for_each_thread(task, thread) {
-		if (!osc_task_is_final(thread))
+		/* Workers may be ahead of it, and not yet recorded. */
+		if (!osc_task_is_final(thread) &&
+		    !(READ_ONCE(thread->flags) & OSC_PF_WORKER))
 			return thread == task;
 	}
 	return false;
@@ -394,6 +402,13 @@ void osc_tree_add_workers(struct osc_target *target, struct task_struct *task)
 	if (!speaks_for_process(task))
 		goto out;
 	for_each_thread(task, thread) {
+		/*
+		 * A process that has raised its rights has left the target
+		 * before it starts a worker that is not the target's.
+		 */
+		smp_rmb();
+		if (target_of(task) != target)
+			break;
 		if ((READ_ONCE(thread->flags) & OSC_PF_WORKER) &&
 		    osc_tasks_add(target, thread, true))
 			break;

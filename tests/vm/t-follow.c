@@ -21,6 +21,7 @@
 
 #define READS 300
 #define RING_ENTRIES 4
+#define WAKES 50
 #define TOUCHED_PAGES 200
 
 #define VOLUNTARY OSCONCEPTS_A_COUNTERS_CONTEXT_SWITCHES_VOLUNTARY
@@ -38,9 +39,10 @@ struct ring {
 	struct io_uring_sqe *sqe;
 };
 
-static int ring_open(struct ring *ring)
+static int ring_open(struct ring *ring, unsigned int flags)
 {
-	struct io_uring_params params = { 0 };
+	struct io_uring_params params = { .flags = flags,
+					  .sq_thread_idle = 1 };
 	char *queues;
 
 	ring->fd = (int)syscall(SYS_io_uring_setup, RING_ENTRIES, &params);
@@ -94,7 +96,7 @@ static void use_io_uring(struct work_shared *shared)
 	int bytes[2];
 	char byte = 'b';
 
-	if (ring_open(&ring)) {
+	if (ring_open(&ring, 0)) {
 		atomic_store(&shared->value[SETUP_ERROR], (unsigned long)errno);
 		return;
 	}
@@ -122,6 +124,35 @@ static void *survive(void *arg)
 static void end_the_leader(struct work_shared *shared)
 {
 	work_thread(survive, shared, WORK_PRIORITY);
+	pthread_exit(NULL);
+}
+
+static struct ring polled;
+
+static void *wake_the_poller(void *arg)
+{
+	struct work_shared *shared = arg;
+
+	for (int i = 0; i < WAKES; i++) {
+		if (syscall(SYS_io_uring_enter, polled.fd, 0, 0,
+			    IORING_ENTER_SQ_WAKEUP, NULL, 0) < 0)
+			tap_bail("io_uring_enter");
+		usleep(5000);
+	}
+	atomic_fetch_add(&shared->done, 1);
+	for (;;)
+		pause();
+	return NULL;
+}
+
+/* The kernel's thread that polls for requests is older than the one that stays. */
+static void leave_a_poller(struct work_shared *shared)
+{
+	if (ring_open(&polled, IORING_SETUP_SQPOLL)) {
+		atomic_store(&shared->value[SETUP_ERROR], (unsigned long)errno);
+		return;
+	}
+	work_thread(wake_the_poller, shared, WORK_PRIORITY);
 	pthread_exit(NULL);
 }
 
@@ -245,25 +276,47 @@ static void test_workers_unread(void)
 	finish(&t);
 }
 
-static void test_workers_without_leader(void)
+/* A thread goes on, whose process has no leader any more. */
+static void test_workers_without_leader(work_step step, const char *what)
 {
-	const work_step step = end_the_leader;
 	struct books books;
 	struct trial t;
 	uint64_t used;
 
 	start(&t, &step);
-	if (ring_was_used(&t, "without a leader")) {
+	if (ring_was_used(&t, what)) {
 		watch_get(&t.nl, &t.target);
 		if (books_read(t.work.pid, &books))
 			tap_bail("the worker's books");
 		used = booked_switches(&books) - booked_switches(&t.base);
 		tap_between(used, switches_of(&t.target.counts),
 			    used + t.target.tasks_exited,
-			    "without a leader: workers are in the target");
+			    "without a leader: %s in the target", what);
+		tap_equal(t.target.lost, 0, "without a leader: nothing lost");
 	}
 	kill(t.work.pid, SIGKILL);
 	work_end(&t.work, NULL);
+	finish(&t);
+}
+
+/* Added when its leader has ended, it is no process that has ended. */
+static void test_add_without_leader(void)
+{
+	const work_step step = end_the_leader;
+	struct work work;
+	struct trial t;
+
+	nl_open(&t.nl);
+	work_start(&work, &step, 1);
+	work_next(&work);
+	tap_equal((uint64_t)-nl_target_add(&t.nl, work.pid, 0, &t.target), 0,
+		  "without a leader: a process can be added");
+	watch_get(&t.nl, &t.target);
+	tap_ok(t.target.tasks_live >= 1 &&
+		       t.target.state == OSCONCEPTS_TARGET_STATE_LIVE,
+	       "without a leader: and lives");
+	kill(work.pid, SIGKILL);
+	work_end(&work, NULL);
 	finish(&t);
 }
 
@@ -337,7 +390,9 @@ int main(void)
 		tap_bail("pipe");
 	test_workers_alive();
 	test_workers_unread();
-	test_workers_without_leader();
+	test_workers_without_leader(end_the_leader, "workers are");
+	test_workers_without_leader(leave_a_poller, "a polling thread is");
+	test_add_without_leader();
 	test_child_at_birth();
 	test_parent_of_a_member();
 	return tap_done();

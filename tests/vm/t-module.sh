@@ -120,12 +120,17 @@ test_slots_used_again()
 	tap_suite "slots used again" "$BUILD/vm-tests/t-exact"
 }
 
-# has_children N ID: besides the shell itself, and what it reads the target with.
-has_children()
+# are_members ID PID…: each, or it could be added.
+are_members()
 {
-	local live
-	live=$(target_field "$2" tasks_live)
-	((live > $1)) && is 0 "$(target_field "$2" lost)" "nothing is lost"
+	local id=$1 pid strangers=0
+	shift
+	for pid; do
+		[[ $("$helper" add "$pid" 2>&1) == *"belongs to a target"* ]] || strangers=$((strangers + 1))
+	done
+	is 0 "$strangers" "members: all of $#"
+	is 0 "$(target_field "$id" lost)" "members: nothing is lost"
+	((strangers == 0))
 }
 
 # Numbers of processes far apart: each range of 4096 has a leaf of its own, and few
@@ -146,7 +151,7 @@ test_ranges()
 		pids+=($!)
 	done
 	id=$("$helper" add $$)
-	has_children 12 "$id"
+	are_members "$id" "${pids[@]}"
 	tap_result $? "twelve children with numbers far apart are entered"
 	for range in {13..24}; do
 		echo $((range * 100000)) >/proc/sys/kernel/ns_last_pid
@@ -154,7 +159,7 @@ test_ranges()
 		pids+=($!)
 		sleep 0.2
 	done
-	has_children 24 "$id"
+	are_members "$id" "${pids[@]}"
 	tap_result $? "and twelve that are born"
 	kill "${pids[@]}"
 	wait "${pids[@]}" 2>/dev/null

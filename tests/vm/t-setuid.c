@@ -152,6 +152,7 @@ static bool is_same(const struct target *a, const struct target *b)
 }
 
 #define ROUNDS 10
+#define CHANGES 8
 
 /* What nobody sees of a process of its own that has raised its rights. */
 static int lost_sight_of_setuid(pid_t unused)
@@ -178,6 +179,8 @@ static int lost_sight_of_setuid(pid_t unused)
 		return 5;
 	if (!is_same(&later, &risen))
 		return 6;
+	if (strcmp(later.comm, before.comm))
+		return 9;
 	if (nl_target_get(&nl, before.id, &later) || !is_same(&later, &risen))
 		return 7;
 	return nl_target_del(&nl, later.id, NULL) ? 8 : 0;
@@ -238,27 +241,40 @@ static int add_for_nobody(pid_t pid)
 	return nl_target_add(&nl, pid, 0, &target) ? 1 : 0;
 }
 
-/* Out of one target, and into another before anybody has looked at the first. */
-static void test_changes_target(struct nl *nl)
+static bool changes_target(struct nl *nl)
 {
 	struct target targets[4], target;
 	struct riser riser;
+	bool good;
 
 	riser_start(&riser);
 	if (as_nobody(add_for_nobody, riser.pid) || !riser_rise(&riser))
 		tap_bail("the process that is to raise its rights");
-	tap_ok(!nl_target_add(nl, riser.pid, 0, &target) &&
-		       target.tasks_live == 1,
-	       "what has left a target can be added to another one");
+	good = !nl_target_add(nl, riser.pid, 0, &target) &&
+	       target.tasks_live == 1;
 	if (!riser_rounds(&riser, ROUNDS) ||
 	    nl_target_get(nl, target.id, &target))
 		tap_bail("the program with raised rights");
-	tap_ok(target.state == OSCONCEPTS_TARGET_STATE_LIVE &&
-		       faults(&target) >= (uint64_t)ROUNDS * ROUND_PAGES,
-	       "and is counted there");
+	good = good && target.state == OSCONCEPTS_TARGET_STATE_LIVE &&
+	       faults(&target) >= (uint64_t)ROUNDS * ROUND_PAGES;
 	riser_end(&riser);
 	while (nl_targets(nl, targets, 4) > 0)
 		nl_target_del(nl, targets[0].id, NULL);
+	return good;
+}
+
+/*
+ * Out of one target, and into another before anybody has looked at the first;
+ * now and then the module's own look comes in between.
+ */
+static void test_changes_target(struct nl *nl)
+{
+	unsigned int good = 0;
+
+	for (int i = 0; i < CHANGES; i++)
+		good += changes_target(nl);
+	tap_equal(good, CHANGES,
+		  "what has left a target counts in another it is added to");
 }
 
 int main(int argc, char **argv)

@@ -41,8 +41,7 @@ struct ring {
 
 static int ring_open(struct ring *ring, unsigned int flags)
 {
-	struct io_uring_params params = { .flags = flags,
-					  .sq_thread_idle = 1 };
+	struct io_uring_params params = { .flags = flags, .sq_thread_idle = 1 };
 	char *queues;
 
 	ring->fd = (int)syscall(SYS_io_uring_setup, RING_ENTRIES, &params);

@@ -17,20 +17,19 @@ static void count(const struct osc_acceptor *a, enum osc_account_field field)
 	osc_books_add(&a->service->books, field, 1);
 }
 
-/* No process or thread to be had: say so, rather than let the client wait. */
-static void refuse(struct osc_acceptor *a, int fd)
+void osc_accept_refuse(struct osc_service *service, int fd)
 {
 	char text[OSC_RESPONSE_MAX];
 	struct osc_output out = { .data = text, .size = sizeof(text) };
 	ssize_t n;
 
-	osc_exchange_refuse(a->service, &out);
+	osc_exchange_refuse(service, &out);
 	n = send(fd, out.data, out.len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (n > 0)
-		osc_books_add(&a->service->books, OSC_ACCOUNT_BYTES_OUT,
+		osc_books_add(&service->books, OSC_ACCOUNT_BYTES_OUT,
 			      (uint64_t)n);
 	close(fd);
-	count(a, OSC_ACCOUNT_CLOSES);
+	osc_books_add(&service->books, OSC_ACCOUNT_CLOSES, 1);
 }
 
 /* 0: the backlog is empty or the limit is reached; -EMFILE: pause. */
@@ -45,7 +44,7 @@ static int accept_all(struct osc_acceptor *a)
 			return fd;
 		count(a, OSC_ACCOUNT_ACCEPTS);
 		if (a->start(a->engine, fd)) {
-			refuse(a, fd);
+			osc_accept_refuse(a->service, fd);
 			return -EMFILE;
 		}
 	}

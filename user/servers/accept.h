@@ -34,4 +34,10 @@ struct osc_acceptor {
  */
 int osc_acceptor_run(struct osc_acceptor *a, struct osc_error *e);
 
+/*
+ * No process or thread to be had for it: says so, rather than let the client
+ * wait, and closes it.
+ */
+void osc_accept_refuse(struct osc_service *service, int fd);
+
 #endif

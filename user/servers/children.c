@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "servers/children.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/error.h"
+#include "servers/blocking.h"
+
+/* Signals of the first process; a child has its own two flags. */
+volatile sig_atomic_t osc_children_stopped;
+static volatile sig_atomic_t stopped_again;
+static bool is_child;
+static atomic_bool draining;
+static atomic_bool hang_up;
+static struct osc_blocking *served; /* the child's connection */
+
+/*
+ * One handler for both, so that a child need not set its own. In a child,
+ * SIGTERM makes the next answer the last and SIGHUP ends the idle; SIGINT, from
+ * a terminal, is for the first process alone.
+ */
+static void on_stop(int signo)
+{
+	int saved = errno;
+
+	if (!is_child) {
+		stopped_again = osc_children_stopped;
+		osc_children_stopped = 1;
+	} else if (signo != SIGINT) {
+		atomic_store(&draining, true);
+		if (signo == SIGHUP) {
+			atomic_store(&hang_up, true);
+			if (served)
+				osc_blocking_wake(served);
+		}
+	}
+	errno = saved;
+}
+
+/* Ends the wait it arrives in; the loop then looks for what has ended. */
+static void on_child(int signo)
+{
+	(void)signo;
+}
+
+static int handle(int signo, void (*handler)(int))
+{
+	struct sigaction action = { .sa_handler = handler };
+
+	sigemptyset(&action.sa_mask);
+	return sigaction(signo, &action, NULL);
+}
+
+int osc_children_set_up(struct osc_children *c, struct osc_server *server,
+			unsigned int index, struct osc_error *e)
+{
+	c->server = server;
+	c->self = getpid();
+	c->pid_bytes = server->workers * sizeof(pid_t);
+	c->pid = mmap(NULL, c->pid_bytes, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (c->pid == MAP_FAILED)
+		return osc_error_set(e, errno,
+				     "cannot keep the pids of %u children: "
+				     "%s; try fewer --workers",
+				     server->workers, strerror(errno));
+	if (madvise(c->pid, c->pid_bytes, MADV_DONTFORK) ||
+	    handle(SIGTERM, on_stop) || handle(SIGINT, on_stop) ||
+	    handle(SIGHUP, on_stop) || handle(SIGCHLD, on_child)) {
+		int err = errno;
+
+		osc_children_destroy(c);
+		return osc_error_set(e, err, "cannot set up signals: %s",
+				     strerror(err));
+	}
+	osc_server_service(server, index, false, &draining, &c->service);
+	return 0;
+}
+
+void osc_children_destroy(struct osc_children *c)
+{
+	munmap(c->pid, c->pid_bytes);
+}
+
+/* Stop signals are blocked on entry, so none is lost on the way here. */
+static void become_child(const struct osc_children *c)
+{
+	/* A child must not outlive the server, however that ends. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != c->self)
+		_exit(OSC_EXIT_FAILED);
+	is_child = true;
+	if (sigprocmask(SIG_SETMASK, &c->server->old_mask, NULL))
+		_exit(OSC_EXIT_FAILED);
+}
+
+pid_t osc_children_fork(struct osc_children *c)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return -errno;
+	if (!pid) {
+		become_child(c);
+		return 0;
+	}
+	c->pid[c->active++] = pid;
+	osc_books_add(&c->service.books, OSC_ACCOUNT_FORKS, 1);
+	return pid;
+}
+
+void osc_child_serve(struct osc_children *c, int fd, unsigned int slot)
+{
+	struct osc_blocking b = {
+		.server = c->server,
+		.service = c->service,
+		.hang_up = &hang_up,
+		.fd = fd,
+	};
+
+	b.service.books = osc_account_books(c->server->account, slot, false);
+	served = &b;
+	osc_blocking_serve(&b);
+	served = NULL;
+}
+
+bool osc_child_is_stopped(void)
+{
+	return atomic_load(&draining);
+}
+
+static void count_end(const struct osc_children *c, int status)
+{
+	osc_books_add(&c->service.books,
+		      WIFEXITED(status) && !WEXITSTATUS(status) ?
+			      OSC_ACCOUNT_WORKER_EXITS :
+			      OSC_ACCOUNT_WORKER_DEATHS,
+		      1);
+}
+
+void osc_children_reap(struct osc_children *c)
+{
+	int status;
+	pid_t pid;
+
+	while (c->active && (pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		unsigned int i = 0;
+
+		while (i < c->active && c->pid[i] != pid)
+			i++;
+		if (i == c->active)
+			continue;
+		c->pid[i] = c->pid[--c->active];
+		count_end(c, status);
+		c->ended(c->engine, i);
+	}
+}
+
+void osc_children_waiting_mask(sigset_t *mask)
+{
+	sigprocmask(SIG_SETMASK, NULL, mask);
+	sigdelset(mask, SIGCHLD);
+	sigdelset(mask, SIGTERM);
+	sigdelset(mask, SIGINT);
+	sigdelset(mask, SIGHUP);
+}
+
+static void signal_all(const struct osc_children *c, int signo)
+{
+	for (unsigned int i = 0; i < c->active; i++)
+		kill(c->pid[i], signo);
+}
+
+static void kill_all(struct osc_children *c)
+{
+	sigset_t child;
+
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	signal_all(c, SIGKILL);
+	for (osc_children_reap(c); c->active; osc_children_reap(c))
+		sigwaitinfo(&child, NULL);
+}
+
+void osc_children_drain(struct osc_children *c,
+			struct osc_server_report *report)
+{
+	uint64_t now = osc_clock_ns();
+	uint64_t last_call = now + OSC_SERVER_LAST_CALL_NS;
+	uint64_t end = now + c->server->config->grace_ns;
+	uint64_t same_until = now + OSC_SERVER_SAME_STOP_NS;
+	sigset_t waiting;
+
+	osc_children_waiting_mask(&waiting);
+	signal_all(c, SIGTERM);
+	for (osc_children_reap(c); c->active; osc_children_reap(c)) {
+		uint64_t until = last_call && last_call < end ? last_call : end;
+		struct timespec timeout;
+
+		now = osc_clock_ns();
+		if (now < same_until)
+			stopped_again = 0;
+		if (stopped_again || now >= end) {
+			report->forced = stopped_again;
+			report->cut = c->active;
+			kill_all(c);
+			return;
+		}
+		if (last_call && now >= last_call) {
+			signal_all(c, SIGHUP);
+			last_call = 0;
+			continue;
+		}
+		timeout.tv_sec = (time_t)((until - now) / OSC_NS_PER_S);
+		timeout.tv_nsec = (long)((until - now) % OSC_NS_PER_S);
+		ppoll(NULL, 0, &timeout, &waiting);
+	}
+}

@@ -12,8 +12,8 @@ declare -gA _osconcepts_options=(
 	[sources]='--json --help'
 	[hist]='--target --source --duration --interval --time --json --help'
 	[timings]='--json --help'
-	[serve]='--model --port --address --workers --max-connections
-		--backlog --cpus --header-timeout --idle-timeout
+	[serve]='--model --port --address --workers --min-spare
+		--max-spare --accept --max-connections --backlog --cpus --header-timeout --idle-timeout
 		--write-timeout --grace --max-header --max-body --account
 		--ready-fd --list --json --quiet --help'
 	[load]='--connections --duration --requests --rate --arrival
@@ -33,7 +33,7 @@ declare -gA _osconcepts_values=(
 	[watch]='-p --pid -i --interval -n --count --source'
 	[hist]='-t --target --source -d --duration -I --interval -T --time'
 	[serve]='-m --model -p --port -a --address -w --workers
-		--max-connections --backlog --cpus --header-timeout
+		--min-spare --max-spare --accept --max-connections --backlog --cpus --header-timeout
 		--idle-timeout --write-timeout --grace --max-header
 		--max-body --account --ready-fd'
 	[load]='-c --connections -d --duration -n --requests -r --rate
@@ -75,8 +75,9 @@ _osconcepts_value()
 		fi ;;
 	-T | --time) _osconcepts_words "$_osconcepts_timings" ;;
 	--target) _osconcepts_words "system $(_osconcepts_targets)" ;;
-	-m | --model) _osconcepts_words 'fork thread select poll epoll epoll-et epoll-multi epoll-shared' ;;
-	--models) _osconcepts_words 'fork thread select poll epoll epoll-et epoll-multi epoll-shared fork,thread,epoll' ;;
+	-m | --model) _osconcepts_words 'iterative fork prefork prefork-fdpass thread pool leader select poll epoll epoll-et epoll-multi epoll-shared prefork-epoll' ;;
+	--models) _osconcepts_words 'iterative fork prefork prefork-fdpass thread pool leader select poll epoll epoll-et epoll-multi epoll-shared prefork-epoll fork,thread,epoll' ;;
+	--accept) _osconcepts_words 'shared serialised' ;;
 	--modes) _osconcepts_words 'keepalive close keepalive,close' ;;
 	--arrival) _osconcepts_words 'constant poisson' ;;
 	--group) mapfile -t COMPREPLY < <(compgen -g -- "$cur") ;;

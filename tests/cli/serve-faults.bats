@@ -41,7 +41,7 @@ replaced()
 }
 
 @test "slow heads, silent connections and slow readers are ended by time" {
-	for model in $(models); do
+	for model in $(models many); do
 		start "$model" --header-timeout 400ms
 		check slow_head
 		stop
@@ -58,7 +58,7 @@ replaced()
 }
 
 @test "clients that reset at any moment leave nothing behind" {
-	for model in $(models); do
+	for model in $(models many); do
 		start "$model"
 		check reset 70
 		stop
@@ -81,7 +81,7 @@ replaced()
 }
 
 @test "after SIGTERM what was asked is answered and nobody new gets in" {
-	for model in $(models); do
+	for model in $(models many); do
 		# A sleep that is over too soon tells nothing.
 		for sleep_us in 500000 2000000 8000000 32000000; do
 			start "$model" --grace 60s --write-timeout 60s
@@ -95,7 +95,7 @@ replaced()
 }
 
 @test "the grace is the longest that a stop takes" {
-	for model in $(models); do
+	for model in $(models many); do
 		start "$model" --grace 1s
 		hold 3
 		let_go
@@ -109,7 +109,7 @@ replaced()
 }
 
 @test "a second signal, a while later, ends the server at once with exit 1" {
-	for model in $(models); do
+	for model in $(models many); do
 		start "$model" --grace 60s
 		hold 1 /sleep/60000000
 		local before=${EPOCHREALTIME/./} apart
@@ -145,6 +145,35 @@ replaced()
 		(($(booked accepts) == $(booked closes)))
 		(($(booked forks) == $(booked worker_exits) + 1))
 	done
+}
+
+@test "prefork has some idle workers, whatever comes and goes" {
+	local how
+	for how in shared serialised; do
+		start prefork --min-spare 2 --max-spare 4 --workers 20 --accept "$how"
+		eventually has_workers 2
+		hold 9
+		eventually has_workers 11
+		# Two more, to be idle, do not fit.
+		let_go
+		hold 19
+		eventually has_workers 20
+		let_go
+		eventually has_workers 4
+		check waiting 40
+		stop
+		(($(booked accepts) == 68 && $(booked closes) == 68))
+		(($(booked forks) == $(booked worker_exits)))
+	done
+}
+
+@test "iterative: silent and slow clients are ended by time, and then the next has its turn" {
+	start iterative --header-timeout 400ms --idle-timeout 1s
+	check slow_head
+	check idle
+	check waiting 40
+	stop
+	(($(booked timeouts) == 2 && $(booked accepts) == 43))
 }
 
 @test "a loop of several dies: the others go on, its successor takes its queue" {
@@ -199,12 +228,12 @@ start_one()
 
 @test "no descriptors left: accepting pauses, nothing spins, all are served in the end" {
 	start_as=(prlimit --nofile=40)
-	for model in $(models); do
+	for model in $(models many); do
 		# More than fit, so that accept itself fails.
 		start_one "$model" --max-connections 900
 		hold 60 "" 1
-		# A fork server gives its descriptors away.
-		[[ $model == fork ]] || eventually has_counted accept_pauses 1
+		# A process for each connection has its descriptor, and no other's.
+		among "$model" fork prefork || eventually has_counted accept_pauses 1
 		let_go
 		check waiting 100
 		stop
@@ -215,7 +244,7 @@ start_one()
 }
 
 @test "at --max-connections the rest wait, and are served" {
-	for model in $(models); do
+	for model in $(models many); do
 		start_one "$model" --max-connections 4
 		hold 8 "" 4
 		eventually has_counted accept_pauses 1

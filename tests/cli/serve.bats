@@ -41,7 +41,8 @@ for m in json.loads(sys.argv[1]): assert m["model"] and m["family"] and m["works
 	for args in "" "--model forked" "--model fork --port 70000" "--model fork --workers 0" \
 		"--model epoll --workers 9999" "--model fork --idle-timeout never" \
 		"--model fork --ready-fd 77" "--model fork --address localhost" "--model fork extra" \
-		"--model fork --cpus x" "--model select --max-connections 1000" "--no-such-flag"; do
+		"--model fork --cpus x" "--model prefork --accept none" "--model fork --accept serialised" \
+		"--model prefork --min-spare 5 --max-spare 4" "--model iterative --workers 2" "--model select --max-connections 1000" "--no-such-flag"; do
 		# shellcheck disable=SC2086
 		run -2 "$osconcepts" serve $args
 		[[ $output == *osconcepts* ]]
@@ -164,11 +165,15 @@ assert last["account"]["requests"] == 1 == last["account"]["forks"], last' "$end
 		run -0 ab -q -n 500 -c 10 "$url/"
 		[[ $output =~ Complete\ requests:\ +500 && $output =~ Failed\ requests:\ +0 ]]
 		run -0 ab -q -k -n 2000 -c 10 "$url/"
-		[[ $output =~ Keep-Alive\ requests:\ +2000 && $output =~ Failed\ requests:\ +0 ]]
+		[[ $output =~ Complete\ requests:\ +2000 && $output =~ Failed\ requests:\ +0 ]]
+		# One at a time lets nobody stay.
+		! among "$model" "$(models many)" || [[ $output =~ Keep-Alive\ requests:\ +2000 ]]
 		run -0 wrk -t 1 -c 10 -d 1 "$url/"
 		[[ $output != *"Socket errors"* && $output != *Non-2xx* ]]
-		run -0 h2load --h1 -n 2000 -c 10 -m 8 "$url/bytes/100"
-		[[ $output == *"2000 succeeded, 0 failed, 0 errored, 0 timeout"* ]]
+		if among "$model" "$(models many)"; then
+			run -0 h2load --h1 -n 2000 -c 10 -m 8 "$url/bytes/100"
+			[[ $output == *"2000 succeeded, 0 failed, 0 errored, 0 timeout"* ]]
+		fi
 		stop
 		(($(booked accepts) == $(booked closes) && $(booked accepts) >= 530))
 		(($(booked responses_2xx) == $(booked requests)))
@@ -214,7 +219,7 @@ assert last["account"]["requests"] == 1 == last["account"]["forks"], last' "$end
 }
 
 @test "pipelining in pieces of every size, and thousands deep" {
-	for model in $(models); do
+	for model in $(models many); do
 		start "$model"
 		check pieces
 		check deep_pipeline
@@ -228,13 +233,13 @@ assert last["account"]["requests"] == 1 == last["account"]["forks"], last' "$end
 		check statuses
 		check big_refusal
 		check expect_continue
-		check half_close
+		! among "$model" "$(models many)" || check half_close
 		stop
 	done
 }
 
 @test "hundreds of idle connections keep nobody from being served" {
-	for model in $(models); do
+	for model in $(models many); do
 		start "$model"
 		check idle_many 300
 		stop

@@ -46,9 +46,15 @@ static void usage(FILE *out)
 	      "  -m, --model MODEL        how to wait for many connections\n"
 	      "  -p, --port PORT          port to listen on, 0 for any free (8080)\n"
 	      "  -a, --address ADDRESS    numeric address to listen on (127.0.0.1)\n"
-	      "  -w, --workers N          fork, thread: children or threads at once\n"
-	      "                           (4096); others: processes, a loop each (1;\n"
-	      "                           epoll-multi, epoll-shared: one per CPU)\n"
+	      "  -w, --workers N          at most so many children or threads at once\n"
+	      "                           (fork, thread 4096; prefork, prefork-fdpass,\n"
+	      "                           pool, leader 1024), or so many processes\n"
+	      "                           with a loop each (1; epoll-multi, -shared,\n"
+	      "                           prefork-epoll one per CPU)\n"
+	      "      --min-spare N        prefork: fork more when fewer are idle (5)\n"
+	      "      --max-spare N        prefork: end some when more are idle (10)\n"
+	      "      --accept HOW         prefork: shared, or serialised by a lock\n"
+	      "                           (shared)\n"
 	      "      --max-connections N  at once in a process; more wait in the\n"
 	      "                           backlog (as descriptors allow)\n"
 	      "      --backlog N          connections the kernel keeps waiting (4096)\n"
@@ -77,6 +83,7 @@ static int list_models(struct osc_error *e)
 	static const struct osc_column columns[] = {
 		{ "model", "MODEL", OSC_COLUMN_TEXT },
 		{ "family", "FAMILY", OSC_COLUMN_TEXT },
+		{ "at_once", "AT ONCE", OSC_COLUMN_TEXT },
 		{ "summary", "HOW IT WAITS", OSC_COLUMN_TEXT },
 		{ "works_like", "WORKS LIKE", OSC_COLUMN_TEXT },
 	};
@@ -93,6 +100,7 @@ static int list_models(struct osc_error *e)
 		osc_table_text(t, "family", m->family);
 		osc_table_text(t, "summary", m->summary);
 		osc_table_text(t, "works_like", m->works_like);
+		osc_table_text(t, "at_once", m->one_at_a_time ? "one" : "many");
 	}
 	ret = json ? osc_json_print(osc_table_json(t), stdout, e) :
 		     osc_table_print(t, stdout, e);
@@ -174,6 +182,9 @@ static int print_end(const struct osc_server_report *r,
 
 enum {
 	OPT_MAX_CONNECTIONS = 256,
+	OPT_MIN_SPARE,
+	OPT_MAX_SPARE,
+	OPT_ACCEPT,
 	OPT_BACKLOG,
 	OPT_CPUS,
 	OPT_HEADER_TIMEOUT,
@@ -192,6 +203,9 @@ static const struct option options[] = {
 	{ "address", required_argument, NULL, 'a' },
 	{ "workers", required_argument, NULL, 'w' },
 	{ "max-connections", required_argument, NULL, OPT_MAX_CONNECTIONS },
+	{ "min-spare", required_argument, NULL, OPT_MIN_SPARE },
+	{ "max-spare", required_argument, NULL, OPT_MAX_SPARE },
+	{ "accept", required_argument, NULL, OPT_ACCEPT },
 	{ "backlog", required_argument, NULL, OPT_BACKLOG },
 	{ "cpus", required_argument, NULL, OPT_CPUS },
 	{ "header-timeout", required_argument, NULL, OPT_HEADER_TIMEOUT },
@@ -219,6 +233,18 @@ static int parse_model(const char *name, struct osc_server_config *c,
 				  "--model '%s': there is no such model; try "
 				  "'osconcepts serve --list'",
 				  name);
+}
+
+static int parse_accept(const char *how, struct osc_server_config *c,
+			struct osc_error *e)
+{
+	c->serialised = !strcmp(how, "serialised");
+	if (c->serialised || !strcmp(how, "shared"))
+		return 0;
+	return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
+				  "--accept '%s': not a way to accept; try "
+				  "shared or serialised",
+				  how);
 }
 
 static int parse_ready_fd(const char *text, struct osc_server_config *c,
@@ -257,6 +283,14 @@ static int parse_number(int opt, const char *text, struct osc_server_config *c,
 		ret = osc_parse_u64("--max-connections", text, 1, 1 << 24, &n,
 				    e);
 		c->max_connections = (unsigned int)n;
+		return ret;
+	case OPT_MIN_SPARE:
+		ret = osc_parse_u64("--min-spare", text, 1, 1 << 16, &n, e);
+		c->spare_min = (unsigned int)n;
+		return ret;
+	case OPT_MAX_SPARE:
+		ret = osc_parse_u64("--max-spare", text, 1, 1 << 16, &n, e);
+		c->spare_max = (unsigned int)n;
 		return ret;
 	case OPT_BACKLOG:
 		ret = osc_parse_u64("--backlog", text, 1, 1 << 20, &n, e);
@@ -313,6 +347,8 @@ static int parse_option(int opt, struct osc_server_config *c,
 		return 0;
 	case OPT_READY_FD:
 		return parse_ready_fd(optarg, c, e);
+	case OPT_ACCEPT:
+		return parse_accept(optarg, c, e);
 	case OPT_CPUS:
 		c->has_cpus = true;
 		return osc_cpus_parse("--cpus", optarg, &c->cpus, e);
@@ -337,6 +373,16 @@ static int check(const struct osc_server_config *c, struct osc_error *e)
 					  "--workers %u: %s takes up to %u",
 					  c->workers, c->engine->name,
 					  c->engine->workers_max);
+	if (c->spare_min > c->spare_max)
+		return osc_error_set_exit(e, OSC_EXIT_USAGE, ERANGE,
+					  "--min-spare %u is more than "
+					  "--max-spare %u",
+					  c->spare_min, c->spare_max);
+	if (c->serialised && !c->engine->grows)
+		return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
+					  "--accept serialised: only prefork "
+					  "has workers that could be, not %s",
+					  c->engine->name);
 	return 0;
 }
 

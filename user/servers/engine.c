@@ -5,13 +5,29 @@
 
 #include "servers/event.h"
 
+/* What threads in one process have in common. */
+#define THREADS                                               \
+	.family = "thread", .workers_are = "threads at once", \
+	.workers_max = 1 << 20, .shares_descriptors = true, .supervised = true
+
 /* What loops over many connections have in common. */
-#define LOOPS                                                                \
-	.family = "event", .workers_are = "processes with a loop each",      \
-	.workers_max = 1024, .shares_descriptors = true, .supervised = true, \
-	.process_each = true
+#define LOOPS                                                             \
+	.workers_are = "processes with a loop each", .workers_max = 1024, \
+	.shares_descriptors = true, .supervised = true, .process_each = true
 
 const struct osc_engine osc_engines[] = {
+	{
+		.name = "iterative",
+		.family = "process",
+		.summary = "one process, one connection and request at a time",
+		.works_like = "Python's http.server, the textbook's first",
+		.workers_are = "processes",
+		.workers_default = 1,
+		.workers_max = 1,
+		.supervised = true,
+		.one_at_a_time = true,
+		.run = osc_engine_sequential,
+	},
 	{
 		.name = "fork",
 		.family = "process",
@@ -23,20 +39,59 @@ const struct osc_engine osc_engines[] = {
 		.run = osc_engine_fork,
 	},
 	{
+		.name = "prefork",
+		.family = "process",
+		.summary =
+			"processes forked beforehand, a connection at a time",
+		.works_like = "Apache's prefork module, PHP-FPM",
+		.workers_are = "processes at most",
+		.workers_default = 1024,
+		.workers_max = 1 << 16,
+		.supervised = true,
+		.process_each = true,
+		.grows = true,
+		.run = osc_engine_sequential,
+	},
+	{
+		.name = "prefork-fdpass",
+		.family = "process",
+		.summary =
+			"one process accepts and passes descriptors to others",
+		.works_like = "Stevens' descriptor passing, Phusion Passenger",
+		.workers_are = "processes at most",
+		.workers_default = 1024,
+		.workers_max = 1 << 16,
+		.run = osc_engine_prefork_fdpass,
+	},
+	{
 		.name = "thread",
-		.family = "thread",
+		THREADS,
 		.summary = "a thread per connection",
 		.works_like = "MySQL, Apache Tomcat's blocking connector",
-		.workers_are = "threads at once",
 		.workers_default = 4096,
-		.workers_max = 1 << 20,
-		.shares_descriptors = true,
-		.supervised = true,
 		.run = osc_engine_thread,
+	},
+	{
+		.name = "pool",
+		THREADS,
+		.summary = "a queue of connections and threads that take them",
+		.works_like = "CherryPy's Cheroot, Jetty's blocking connector",
+		.workers_default = 1024,
+		.run = osc_engine_pool,
+	},
+	{
+		.name = "leader",
+		THREADS,
+		.summary =
+			"threads that take turns in waiting for a connection",
+		.works_like = "TAO, Apache's former 'leader' module",
+		.workers_default = 1024,
+		.run = osc_engine_leader,
 	},
 	{
 		.name = "select",
 		LOOPS,
+		.family = "event",
 		.summary = "one loop over many connections, by bits of select",
 		.works_like = "thttpd, ircd of old",
 		.workers_default = 1,
@@ -48,6 +103,7 @@ const struct osc_engine osc_engines[] = {
 	{
 		.name = "poll",
 		LOOPS,
+		.family = "event",
 		.summary =
 			"one loop over many connections, by the list of poll",
 		.works_like = "Squid's and lighttpd's portable fallback",
@@ -59,6 +115,7 @@ const struct osc_engine osc_engines[] = {
 	{
 		.name = "epoll",
 		LOOPS,
+		.family = "event",
 		.summary = "one loop over many connections, level-triggered",
 		.works_like = "Redis; with more workers, lwan",
 		.workers_default = 1,
@@ -69,6 +126,7 @@ const struct osc_engine osc_engines[] = {
 	{
 		.name = "epoll-et",
 		LOOPS,
+		.family = "event",
 		.summary = "one loop over many connections, edge-triggered",
 		.works_like = "one worker of nginx",
 		.workers_default = 1,
@@ -79,6 +137,7 @@ const struct osc_engine osc_engines[] = {
 	{
 		.name = "epoll-multi",
 		LOOPS,
+		.family = "event",
 		.summary = "a loop per CPU, a listener each (SO_REUSEPORT)",
 		.works_like = "Envoy, nginx with 'listen ... reuseport'",
 		.listener_each = true,
@@ -88,9 +147,20 @@ const struct osc_engine osc_engines[] = {
 	{
 		.name = "epoll-shared",
 		LOOPS,
+		.family = "event",
 		.summary = "a loop per CPU, one listener (EPOLLEXCLUSIVE)",
-		.works_like = "nginx as it comes",
+		.works_like = "lighttpd with several workers",
 		.backend = &osc_event_epoll_shared,
+		.run = osc_engine_event,
+	},
+	{
+		.name = "prefork-epoll",
+		LOOPS,
+		.family = "hybrid",
+		.summary =
+			"a worker per CPU, one listener, connections by edges",
+		.works_like = "nginx as it comes",
+		.backend = &osc_event_prefork_epoll,
 		.run = osc_engine_event,
 	},
 	{ .name = NULL },

@@ -31,6 +31,13 @@ struct osc_engine {
 	bool supervised;
 	/* Each worker is such a process; otherwise there is one. */
 	bool process_each;
+	/* They come and go, so that some are idle; `workers` is the most. */
+	bool grows;
+	/*
+	 * One connection at a time: the next waits until it has ended, which
+	 * it does with its first answer.
+	 */
+	bool one_at_a_time;
 	/* Each of them has a listener of its own. */
 	bool listener_each;
 	/* Of a loop over many connections: how it waits. */
@@ -54,7 +61,18 @@ const struct osc_engine *osc_engine_find(const char *name);
 
 int osc_engine_fork(struct osc_server *server, unsigned int index,
 		    struct osc_server_report *report, struct osc_error *e);
+int osc_engine_prefork_fdpass(struct osc_server *server, unsigned int index,
+			      struct osc_server_report *report,
+			      struct osc_error *e);
 int osc_engine_thread(struct osc_server *server, unsigned int index,
+		      struct osc_server_report *report, struct osc_error *e);
+/* One connection after another, in each worker. */
+int osc_engine_sequential(struct osc_server *server, unsigned int index,
+			  struct osc_server_report *report,
+			  struct osc_error *e);
+int osc_engine_pool(struct osc_server *server, unsigned int index,
+		    struct osc_server_report *report, struct osc_error *e);
+int osc_engine_leader(struct osc_server *server, unsigned int index,
 		      struct osc_server_report *report, struct osc_error *e);
 /* A loop over many connections, by the engine's backend. */
 int osc_engine_event(struct osc_server *server, unsigned int index,

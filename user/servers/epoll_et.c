@@ -4,23 +4,15 @@
  * registered once, for both directions, and never again: the kernel tells what
  * changes, and the loop remembers what it has not used up.
  */
-#include <errno.h>
-#include <sys/epoll.h>
-
 #include "servers/epoll_set.h"
 
 static int watch(struct osc_event_loop *l, int fd,
 		 enum osc_event_interest interest, bool anew)
 {
-	struct epoll_event event = {
-		.data.fd = fd,
-		.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-	};
-
 	/* Whoever cannot take all that is there wants to be told again. */
 	if (l->table[fd].state >= OSC_EVENT_LISTENER)
 		return osc_epoll_watch(l, fd, interest, anew);
-	return epoll_ctl(l->wait_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+	return osc_epoll_watch_edges(l, fd);
 }
 
 const struct osc_event_backend osc_event_epoll_et = {

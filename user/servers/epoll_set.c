@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* epoll_set.c - level-triggered registration, and the wait. */
+/* epoll_set.c - registration in an epoll set, and the wait. */
 #include "servers/epoll_set.h"
 
 #include <errno.h>
@@ -28,6 +28,39 @@ int osc_epoll_watch(struct osc_event_loop *l, int fd,
 			 &event) ?
 		       -errno :
 		       0;
+}
+
+int osc_epoll_watch_edges(struct osc_event_loop *l, int fd)
+{
+	struct epoll_event event = {
+		.data.fd = fd,
+		.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+	};
+
+	return epoll_ctl(l->wait_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+/* One that is exclusive cannot be changed: it goes and comes again. */
+int osc_epoll_watch_exclusive(struct osc_event_loop *l, int fd,
+			      enum osc_event_interest interest)
+{
+	struct epoll_event event = {
+		.data.fd = fd,
+		.events = EPOLLIN | EPOLLEXCLUSIVE,
+	};
+	int op = interest ? EPOLL_CTL_ADD : EPOLL_CTL_DEL;
+
+	return epoll_ctl(l->wait_fd, op, fd, &event) ? -errno : 0;
+}
+
+/*
+ * Other processes have the listener open, too, and while one of them has, a set
+ * of which it was a member goes on telling of it.
+ */
+void osc_epoll_forget_exclusive(struct osc_event_loop *l, int fd)
+{
+	if (l->table[fd].state == OSC_EVENT_LISTENER && l->listening)
+		epoll_ctl(l->wait_fd, EPOLL_CTL_DEL, fd, NULL);
 }
 
 /* To the nanosecond where the kernel can (5.11), or else to the next ms. */

@@ -9,6 +9,12 @@
 int osc_epoll_open(struct osc_event_loop *l);
 int osc_epoll_watch(struct osc_event_loop *l, int fd,
 		    enum osc_event_interest interest, bool anew);
+/* A connection, once: both directions, by edges. */
+int osc_epoll_watch_edges(struct osc_event_loop *l, int fd);
+/* A listener that other processes wait for as well: one of them is woken. */
+int osc_epoll_watch_exclusive(struct osc_event_loop *l, int fd,
+			      enum osc_event_interest interest);
+void osc_epoll_forget_exclusive(struct osc_event_loop *l, int fd);
 int osc_epoll_wait(struct osc_event_loop *l, const struct timespec *timeout);
 
 #endif

@@ -124,7 +124,8 @@ struct osc_event_loop {
 
 /* Those of the table of engines. */
 extern const struct osc_event_backend osc_event_select, osc_event_poll,
-	osc_event_epoll, osc_event_epoll_et, osc_event_epoll_shared;
+	osc_event_epoll, osc_event_epoll_et, osc_event_epoll_shared,
+	osc_event_prefork_epoll;
 
 /*
  * Called by a backend when its wait has returned, with the number of events or -1

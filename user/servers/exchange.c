@@ -66,7 +66,7 @@ static bool take_head(struct osc_exchange *x, struct osc_service *s,
 
 static bool closes(const struct osc_exchange *x, const struct osc_service *s)
 {
-	return !osc_http_persists(&x->parser) ||
+	return !osc_http_persists(&x->parser) || s->one_request ||
 	       atomic_load_explicit(s->draining, memory_order_relaxed);
 }
 

@@ -23,6 +23,7 @@ struct osc_service {
 	struct osc_response_cache cache;
 	/* True: each answer says that it is the connection's last. */
 	const atomic_bool *draining;
+	bool one_request; /* likewise, always: others wait for the server */
 };
 
 enum osc_exchange_phase {

@@ -162,6 +162,7 @@ int osc_listen_accept(int listener, int flags)
 			return fd;
 		switch (errno) {
 		case EAGAIN:
+		case EINTR: /* the listener of those who sleep in accept */
 			return -EAGAIN;
 		case EMFILE:
 		case ENFILE:

@@ -13,6 +13,7 @@
 #include "lib/clock.h"
 #include "lib/cpus.h"
 #include "lib/error.h"
+#include "servers/board.h"
 #include "servers/engine.h"
 #include "servers/listen.h"
 #include "servers/supervise.h"
@@ -40,6 +41,8 @@ void osc_server_defaults(struct osc_server_config *config)
 		.idle_timeout_ns = 60 * OSC_NS_PER_S,
 		.write_timeout_ns = 30 * OSC_NS_PER_S,
 		.grace_ns = 10 * OSC_NS_PER_S,
+		.spare_min = 5,
+		.spare_max = 10,
 		.ready_fd = -1,
 	};
 }
@@ -58,6 +61,7 @@ void osc_server_service(const struct osc_server *server, unsigned int slot,
 	out->limits = server->config->limits;
 	out->books = osc_account_books(server->account, slot, exclusive);
 	out->draining = draining;
+	out->one_request = server->config->engine->one_at_a_time;
 }
 
 /* As many descriptors as we may have: a connection costs one. */
@@ -123,8 +127,8 @@ static void set_sizes(struct osc_server *s)
 					     descriptors - OTHER_DESCRIPTORS :
 					     descriptors / 2;
 	/* A worker that serves one connection is one connection. */
-	if (!engine->process_each && s->max_connections &&
-	    s->workers > s->max_connections)
+	if ((!engine->process_each || !engine->shares_descriptors) &&
+	    s->max_connections && s->workers > s->max_connections)
 		s->workers = s->max_connections;
 	if (!s->max_connections)
 		s->max_connections = s->workers;
@@ -193,6 +197,7 @@ static void block_signals(struct osc_server *s)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, OSC_BOARD_ASK);
 	sigprocmask(SIG_BLOCK, &set, &s->old_mask);
 	/* Inherited from a nohup, say, it would hide the ends of children. */
 	signal(SIGCHLD, SIG_DFL);
@@ -230,7 +235,7 @@ int osc_server_run(const struct osc_server_config *config,
 				  struct osc_error *e),
 		   struct osc_server_report *report, struct osc_error *e)
 {
-	struct osc_server s = { .config = config };
+	struct osc_server s = { .config = config, .accept_lock = -1 };
 	struct osc_server_start start = { .config = config };
 	int ret;
 

@@ -13,6 +13,7 @@
 #include "servers/exchange.h"
 #include "servers/http.h"
 
+struct osc_board;
 struct osc_engine;
 struct osc_error;
 
@@ -41,6 +42,9 @@ struct osc_server_config {
 	int backlog;
 	unsigned int workers; /* 0: the engine's default */
 	unsigned int max_connections; /* 0: what the descriptors allow */
+	/* Of a group that grows and shrinks: how many are to be idle. */
+	unsigned int spare_min, spare_max;
+	bool serialised; /* such workers accept by a lock, one at a time */
 	struct osc_http_limits limits;
 	uint64_t header_timeout_ns; /* from a request's first byte to its last */
 	uint64_t idle_timeout_ns; /* before a request's first byte */
@@ -69,6 +73,8 @@ struct osc_server {
 	unsigned int nr_listeners;
 	unsigned int workers;
 	unsigned int max_connections; /* at once, in one process */
+	struct osc_board *board; /* of a group that grows and shrinks */
+	int accept_lock; /* a file whose lock allows to accept; -1: none */
 	sigset_t old_mask; /* of signals, from before the start */
 };
 

@@ -12,6 +12,7 @@
 
 #include "lib/clock.h"
 #include "lib/error.h"
+#include "servers/board.h"
 #include "servers/engine.h"
 
 /* A worker that lived less long died young. */
@@ -22,12 +23,15 @@
 #define PAUSE_MAX_NS (5 * OSC_NS_PER_S)
 /* Workers mind the grace themselves; one that does not is killed then. */
 #define OVERTIME_NS OSC_NS_PER_S
+/* Of too many idle ones, one is sent home so often. */
+#define SHRINK_NS OSC_NS_PER_S
 
 struct worker {
 	pid_t pid; /* 0: dead */
 	uint64_t started_ns;
 	uint64_t retry_ns; /* when to replace it */
 	unsigned int young_deaths;
+	bool wanted;
 };
 
 struct master {
@@ -37,6 +41,8 @@ struct master {
 	pid_t self;
 	unsigned int count;
 	unsigned int alive;
+	struct osc_board *board; /* of a group that grows and shrinks */
+	uint64_t shrink_ns; /* when to look for too many */
 	struct worker worker[];
 };
 
@@ -64,6 +70,9 @@ static void spawn(struct master *m, unsigned int index)
 {
 	struct worker *w = &m->worker[index];
 
+	/* Before it may have a connection. */
+	if (m->board)
+		osc_board_idle(m->board, index);
 	w->pid = fork();
 	if (!w->pid)
 		be_worker(m, index);
@@ -85,6 +94,13 @@ static void close_books(struct master *m, unsigned int index)
 	if (m->count == 1) {
 		for (int i = 0; i < OSC_ACCOUNT_MASTER; i++)
 			osc_account_close_open(&slots[i]);
+	} else if (m->board) {
+		struct osc_books books =
+			osc_account_books(m->server->account, index, false);
+
+		/* It shares its slot with others, but had one connection. */
+		if (m->board->state[index] == OSC_BOARD_BUSY)
+			osc_books_add(&books, OSC_ACCOUNT_CLOSES, 1);
 	} else if (m->count <= OSC_ACCOUNT_MASTER) {
 		osc_account_close_open(&slots[index]);
 	}
@@ -120,6 +136,8 @@ static void buried(struct master *m, pid_t pid, int status)
 			m->failure->text[0] = '\0';
 		if (!in_order)
 			close_books(m, i);
+		if (m->board)
+			m->board->state[i] = OSC_BOARD_ABSENT;
 		plan_replacement(&m->worker[i], osc_clock_ns());
 	}
 }
@@ -141,7 +159,7 @@ static bool replace_dead(struct master *m)
 	for (unsigned int i = 0; i < m->count; i++) {
 		struct worker *w = &m->worker[i];
 
-		if (w->pid || w->retry_ns > now)
+		if (!w->wanted || w->pid || w->retry_ns > now)
 			continue;
 		if (w->young_deaths > YOUNG_MAX && m->failure->text[0])
 			return false;
@@ -155,10 +173,71 @@ static uint64_t next_replacement(const struct master *m)
 	uint64_t next = UINT64_MAX;
 
 	for (unsigned int i = 0; i < m->count; i++) {
-		if (!m->worker[i].pid && m->worker[i].retry_ns < next)
-			next = m->worker[i].retry_ns;
+		const struct worker *w = &m->worker[i];
+
+		if (w->wanted && !w->pid && w->retry_ns < next)
+			next = w->retry_ns;
 	}
 	return next;
+}
+
+/* Those who are about to start are as good as idle. */
+static unsigned int nr_idle(const struct master *m)
+{
+	unsigned int idle = 0;
+
+	for (unsigned int i = 0; i < m->count; i++)
+		idle += m->worker[i].wanted &&
+			m->board->state[i] != OSC_BOARD_BUSY;
+	return idle;
+}
+
+static void grow(struct master *m)
+{
+	unsigned int idle, i;
+
+	/* Who asks from here on is heard the next time. */
+	atomic_store(&m->board->asked, false);
+	idle = nr_idle(m);
+	for (i = 0; i < m->count && idle < m->board->least_idle; i++) {
+		if (m->worker[i].wanted)
+			continue;
+		m->worker[i].wanted = true;
+		m->worker[i].retry_ns = 0;
+		idle++;
+	}
+	atomic_store(&m->board->full, i == m->count);
+}
+
+static void shrink(struct master *m, uint64_t now)
+{
+	if (now < m->shrink_ns)
+		return;
+	m->shrink_ns = now + SHRINK_NS;
+	if (nr_idle(m) <= m->server->config->spare_max)
+		return;
+	for (unsigned int i = m->count; i-- > 0;) {
+		struct worker *w = &m->worker[i];
+
+		if (w->pid && w->wanted &&
+		    m->board->state[i] == OSC_BOARD_IDLE) {
+			w->wanted = false;
+			kill(w->pid, OSC_BOARD_RETIRE);
+			atomic_store(&m->board->full, false);
+			return;
+		}
+	}
+}
+
+/* When to look at the group again, if nobody asks. */
+static uint64_t adapt(struct master *m)
+{
+	if (!m->board)
+		return UINT64_MAX;
+	shrink(m, osc_clock_ns());
+	grow(m);
+	return m->alive > m->server->config->spare_max ? m->shrink_ns :
+							 UINT64_MAX;
 }
 
 static void signal_all(const struct master *m, int signo)
@@ -186,6 +265,7 @@ static int next_signal(uint64_t until)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, OSC_BOARD_ASK);
 	signo = sigtimedwait(&set, NULL, until == UINT64_MAX ? NULL : &timeout);
 	return signo > 0 ? signo : 0;
 }
@@ -194,14 +274,17 @@ static int next_signal(uint64_t until)
 static bool keep_alive(struct master *m)
 {
 	for (;;) {
+		uint64_t look = adapt(m);
+		uint64_t replace;
 		int signo;
 
 		if (!replace_dead(m))
 			return false;
-		signo = next_signal(next_replacement(m));
+		replace = next_replacement(m);
+		signo = next_signal(look < replace ? look : replace);
 		if (signo == SIGCHLD)
 			reap(m);
-		else if (signo)
+		else if (signo && signo != OSC_BOARD_ASK)
 			return true;
 	}
 }
@@ -219,7 +302,8 @@ static void end_workers(struct master *m, struct osc_server_report *report)
 	for (reap(m); m->alive; reap(m)) {
 		int signo = next_signal(end);
 
-		if (signo == SIGCHLD || (signo && osc_clock_ns() < same_until))
+		if (signo == SIGCHLD || signo == OSC_BOARD_ASK ||
+		    (signo && osc_clock_ns() < same_until))
 			continue;
 		report->forced |= signo != 0;
 		signal_all(m, SIGKILL);
@@ -235,6 +319,32 @@ static void count_cut(struct master *m, struct osc_server_report *report)
 	report->cut += books.connections_open;
 	for (int i = 0; i < OSC_ACCOUNT_MASTER; i++)
 		osc_account_close_open(&m->server->account->slot[i]);
+}
+
+/* What the workers share with us, beside the books. */
+static int set_up_group(struct master *m, struct osc_error *e)
+{
+	const struct osc_server_config *config = m->server->config;
+
+	for (unsigned int i = 0; i < m->count; i++)
+		m->worker[i].wanted = !config->engine->grows;
+	if (config->serialised) {
+		m->server->accept_lock =
+			memfd_create("accept lock", MFD_CLOEXEC);
+		if (m->server->accept_lock < 0)
+			return osc_error_set(e, errno,
+					     "cannot make a lock to accept by: "
+					     "%s",
+					     strerror(errno));
+	}
+	if (!config->engine->grows)
+		return 0;
+	m->board = osc_board_new(m->count, config->spare_min);
+	if (!m->board)
+		return osc_error_set(e, errno, "cannot share a page: %s",
+				     strerror(errno));
+	m->server->board = m->board;
+	return 0;
 }
 
 int osc_supervise(struct osc_server *server, unsigned int count,
@@ -260,7 +370,8 @@ int osc_supervise(struct osc_server *server, unsigned int count,
 	m->self = getpid();
 	m->books.slot = &server->account->slot[OSC_ACCOUNT_MASTER];
 	m->books.exclusive = true;
-	if (!keep_alive(m))
+	ret = set_up_group(m, e);
+	if (!ret && !keep_alive(m))
 		ret = osc_error_set(e, m->failure->err,
 				    "workers fail as they start: %s",
 				    m->failure->text);

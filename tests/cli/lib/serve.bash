@@ -7,11 +7,19 @@
 osconcepts=${BUILD:-$BATS_TEST_DIRNAME/../../build}/osconcepts
 client=$BATS_TEST_DIRNAME/lib/http_client.py
 
-# The models that `serve --list` names: a new one is tested without a change.
+# models [many]: those that `serve --list` names, or of these the ones with many
+# connections at once: a new one is tested without a change.
 models()
 {
 	"$osconcepts" serve --list --json |
-		/usr/bin/python3 -c 'import json, sys; print(*(m["model"] for m in json.load(sys.stdin)))'
+		/usr/bin/python3 -c 'import json, sys
+print(*(m["model"] for m in json.load(sys.stdin) if sys.argv[1] in ("", m["at_once"])))' "${1-}"
+}
+
+# among WORD WORD…: the first is one of the others
+among()
+{
+	[[ " ${*:2} " == *" $1 "* ]]
 }
 
 # What start runs the server under.

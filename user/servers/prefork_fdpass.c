@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * prefork_fdpass.c - the first process accepts, and passes each descriptor to a
+ * child that is idle (SCM_RIGHTS). Nobody else waits for the listener, and the
+ * first process knows who is busy. Children stay; where none is idle another one
+ * is forked, up to the limit, before the next connection is accepted.
+ *
+ * W. R. Stevens, UNIX Network Programming, volume 1: "TCP Preforked Server,
+ * Descriptor Passing".
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/error.h"
+#include "servers/accept.h"
+#include "servers/children.h"
+#include "servers/engine.h"
+
+/* A cache line: one child writes it, the first process reads it. */
+struct cell {
+	_Alignas(64) atomic_bool busy;
+};
+
+struct worker {
+	int socket; /* our end */
+	struct cell *cell;
+};
+
+/* What children and the first process share. */
+struct shared {
+	/* Wants to be told of the next child that is idle. */
+	_Alignas(64) atomic_bool waiting;
+	struct cell cell[];
+};
+
+struct fdpass {
+	struct osc_children children;
+	struct shared *shared;
+	struct worker *worker; /* as children.pid */
+	struct cell **spare; /* nobody's cells */
+	unsigned int nr_spare;
+	unsigned int next; /* where to look for an idle one */
+	int wake_fd;
+};
+
+/* --- passing */
+
+union control {
+	struct cmsghdr header;
+	char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+static int pass(int socket, int fd)
+{
+	char byte = 0;
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	union control control = {
+		.header = {
+			.cmsg_level = SOL_SOCKET,
+			.cmsg_type = SCM_RIGHTS,
+			.cmsg_len = CMSG_LEN(sizeof(int)),
+		},
+	};
+	struct msghdr message = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+
+	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+	return sendmsg(socket, &message, MSG_NOSIGNAL) == 1 ? 0 : -errno;
+}
+
+/* A descriptor; -EAGAIN: a signal has come; -EPIPE: there will be none. */
+static int receive(int socket)
+{
+	char byte;
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	union control control;
+	struct msghdr message = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+	int fd;
+
+	if (n < 0)
+		return errno == EINTR ? -EAGAIN : -errno;
+	/* Without descriptors left here, the kernel has closed it. */
+	if (!n || message.msg_flags & MSG_CTRUNC || !CMSG_FIRSTHDR(&message))
+		return n ? -EMFILE : -EPIPE;
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fd));
+	return fd;
+}
+
+/* --- in the child */
+
+static void tell_idle(struct fdpass *p, struct cell *cell)
+{
+	static const uint64_t one = 1;
+
+	atomic_store(&cell->busy, false);
+	/* Cannot fail: as many as there are children do not reach 2^64. */
+	if (atomic_exchange(&p->shared->waiting, false) &&
+	    write(p->wake_fd, &one, sizeof(one)) < 0)
+		_exit(OSC_EXIT_FAILED);
+}
+
+/* Until the first process has closed its end, and nothing is left in ours. */
+static void __attribute__((noreturn))
+be_child(struct fdpass *p, int socket, struct cell *cell)
+{
+	unsigned int slot = (unsigned int)(cell - p->shared->cell);
+	int fd;
+
+	while ((fd = receive(socket)) != -EPIPE) {
+		if (fd == -EAGAIN)
+			continue;
+		if (fd < 0)
+			_exit(OSC_EXIT_FAILED);
+		osc_child_serve(&p->children, fd, slot);
+		close(fd);
+		osc_books_add(&p->children.service.books, OSC_ACCOUNT_CLOSES,
+			      1);
+		tell_idle(p, cell);
+	}
+	_exit(OSC_EXIT_OK);
+}
+
+/* --- in the first process */
+
+static int add_child(struct fdpass *p)
+{
+	struct cell *cell = p->spare[p->nr_spare - 1];
+	unsigned int index = p->children.active;
+	int ends[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
+		return -errno;
+	pid = osc_children_fork(&p->children);
+	if (!pid) {
+		close(p->children.server->listeners[0]);
+		for (unsigned int i = 0; i < index; i++)
+			close(p->worker[i].socket);
+		close(ends[0]);
+		be_child(p, ends[1], cell);
+	}
+	close(ends[1]);
+	if (pid < 0) {
+		close(ends[0]);
+		return pid;
+	}
+	p->nr_spare--;
+	p->worker[index] = (struct worker){ .socket = ends[0], .cell = cell };
+	return 0;
+}
+
+/* The index of an idle child, or how many there are. */
+static unsigned int find_idle(struct fdpass *p)
+{
+	unsigned int n = p->children.active;
+
+	for (unsigned int i = 0; i < n; i++) {
+		unsigned int at = (p->next + i) % n;
+
+		if (!atomic_load(&p->worker[at].cell->busy)) {
+			p->next = at;
+			return at;
+		}
+	}
+	return n;
+}
+
+static bool all_busy(struct fdpass *p)
+{
+	return find_idle(p) == p->children.active;
+}
+
+/*
+ * One is idle before anything is accepted. Where there can be no more of them,
+ * the next that is idle tells.
+ */
+static unsigned int active(void *engine)
+{
+	struct fdpass *p = engine;
+	unsigned int limit = p->children.server->workers;
+
+	if (!all_busy(p))
+		return 0;
+	if (p->children.active < limit && !add_child(p))
+		return 0;
+	/* Then whoever comes is told that nobody can be had. */
+	if (!p->children.active)
+		return 0;
+	atomic_store(&p->shared->waiting, true);
+	return all_busy(p) ? limit : 0;
+}
+
+static int start(void *engine, int fd)
+{
+	struct fdpass *p = engine;
+	unsigned int i = find_idle(p);
+	int ret;
+
+	if (i == p->children.active)
+		return -EAGAIN;
+	atomic_store(&p->worker[i].cell->busy, true);
+	ret = pass(p->worker[i].socket, fd);
+	/* It has died, and the connection with it: that is for ended(). */
+	if (ret && ret != -EPIPE && ret != -ECONNRESET) {
+		atomic_store(&p->worker[i].cell->busy, false);
+		return ret;
+	}
+	close(fd);
+	return 0;
+}
+
+static void tend(void *engine)
+{
+	osc_children_reap(&((struct fdpass *)engine)->children);
+}
+
+static void ended(void *engine, unsigned int index)
+{
+	struct fdpass *p = engine;
+	struct worker *w = &p->worker[index];
+
+	close(w->socket);
+	/* It took its connection with it. */
+	if (atomic_exchange(&w->cell->busy, false))
+		osc_books_add(&p->children.service.books, OSC_ACCOUNT_CLOSES,
+			      1);
+	p->spare[p->nr_spare++] = w->cell;
+	*w = p->worker[p->children.active];
+}
+
+static void *map(size_t bytes, int how)
+{
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, how | MAP_ANONYMOUS,
+		       -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+/* Given back by the end of the process. */
+static int set_up(struct fdpass *p, unsigned int workers)
+{
+	p->shared = map(sizeof(*p->shared) + workers * sizeof(struct cell),
+			MAP_SHARED);
+	p->worker = map(workers * sizeof(*p->worker), MAP_PRIVATE);
+	p->spare = map(workers * sizeof(*p->spare), MAP_PRIVATE);
+	if (!p->shared || !p->worker || !p->spare)
+		return -ENOMEM;
+	while (p->nr_spare < workers) {
+		p->spare[p->nr_spare] =
+			&p->shared->cell[workers - 1 - p->nr_spare];
+		p->nr_spare++;
+	}
+	p->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return p->wake_fd < 0 ? -errno : 0;
+}
+
+int osc_engine_prefork_fdpass(struct osc_server *server, unsigned int index,
+			      struct osc_server_report *report,
+			      struct osc_error *e)
+{
+	struct fdpass p = { .children = { .engine = &p, .ended = ended } };
+	struct osc_acceptor a = {
+		.server = server,
+		.service = &p.children.service,
+		.listener = server->listeners[0],
+		.limit = server->workers,
+		.stop = &osc_children_stopped,
+		.engine = &p,
+		.active = active,
+		.start = start,
+		.tend = tend,
+	};
+	int ret = set_up(&p, server->workers);
+
+	if (ret)
+		return osc_error_set(e, -ret,
+				     "cannot share with %u children: %s; try "
+				     "fewer --workers",
+				     server->workers, strerror(-ret));
+	ret = osc_children_set_up(&p.children, server, index, e);
+	if (ret)
+		return ret;
+	a.wake_fd = p.wake_fd;
+	osc_children_waiting_mask(&a.waiting_mask);
+	ret = osc_acceptor_run(&a, e);
+	/* What was passed is served; then there is nothing more. */
+	for (unsigned int i = 0; i < p.children.active; i++)
+		shutdown(p.worker[i].socket, SHUT_WR);
+	osc_children_drain(&p.children, report);
+	osc_children_destroy(&p.children);
+	return ret;
+}

@@ -278,10 +278,11 @@ static void a_counter_that_is_not_counted_is_not_ok(void **state)
 
 static void a_model_without_epoll_has_none(void **state)
 {
-	static const char *const models[] = { "fork", "thread" };
+	static const char *const models[] = { "fork", "thread", "prefork",
+					      "leader", "poll" };
 
 	(void)state;
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof(models) / sizeof(*models); i++) {
 		struct osc_audit_facts f = good();
 		size_t others;
 		bool ok;

@@ -17,6 +17,14 @@ static bool is_model(const struct osc_audit_facts *f, const char *model)
 	return !strcmp(f->model, model);
 }
 
+static bool is_one_of(const struct osc_audit_facts *f,
+		      const char *const *models)
+{
+	while (*models && !is_model(f, *models))
+		models++;
+	return *models;
+}
+
 /* The module's counter at rest, or false where it counts no such thing. */
 static bool at_rest(const struct osc_audit_facts *f, enum osc_counter n,
 		    struct osc_audit_row *row)
@@ -185,16 +193,26 @@ static bool take_all_exited(const struct osc_audit_facts *f,
 }
 
 /*
- * A waiter is woken for a descriptor that is ready, finds it ready still,
- * since nobody else reads from it, and returns. True of servers whose every
- * loop has its own epoll instance and its own descriptors, as ours do. Waits
- * that found something ready at once return without a wakeup.
+ * Servers whose every loop has its own epoll instance and its own descriptors,
+ * of which nobody else reads.
+ */
+static bool is_of_loops_apart(const struct osc_audit_facts *f)
+{
+	static const char *const models[] = { "epoll", "epoll-et",
+					      "epoll-multi", NULL };
+
+	return is_one_of(f, models);
+}
+
+/*
+ * A waiter is woken for a descriptor that is ready, finds it ready still, and
+ * returns. Waits that found something ready at once return without a wakeup.
  */
 static bool take_wakeups(const struct osc_audit_facts *f,
 			 struct osc_audit_row *row)
 {
 	row->independent = f->rest_account.value[OSC_ACCOUNT_WAITS];
-	return is_model(f, "epoll") && at_rest(f, OSC_EPOLL_WAKEUPS, row);
+	return is_of_loops_apart(f) && at_rest(f, OSC_EPOLL_WAKEUPS, row);
 }
 
 /*
@@ -210,7 +228,7 @@ static bool take_callbacks(const struct osc_audit_facts *f,
 	uint64_t accepts = a[OSC_ACCOUNT_ACCEPTS];
 
 	row->independent = requests > accepts ? requests - accepts : 0;
-	return is_model(f, "epoll") && at_rest(f, OSC_EPOLL_CALLBACKS, row);
+	return is_of_loops_apart(f) && at_rest(f, OSC_EPOLL_CALLBACKS, row);
 }
 
 /*
@@ -219,8 +237,11 @@ static bool take_callbacks(const struct osc_audit_facts *f,
  */
 static bool never_in_epoll(const struct osc_audit_facts *f)
 {
-	return is_model(f, "fork") || is_model(f, "thread") ||
-	       is_model(f, "select") || is_model(f, "poll");
+	static const char *const models[] = { "iterative", "fork", "prefork",
+					      "thread",	   "pool", "leader",
+					      "select",	   "poll", NULL };
+
+	return is_one_of(f, models);
 }
 
 static bool take_no_callbacks(const struct osc_audit_facts *f,

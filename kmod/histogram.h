@@ -8,6 +8,7 @@
 #define OSC_HISTOGRAM_H
 
 #include <linux/bitops.h>
+#include <linux/compiler.h>
 #include <linux/osconcepts_hist.h>
 #include <linux/types.h>
 
@@ -36,8 +37,11 @@ struct osc_histogram {
 static __always_inline void osc_histogram_add(struct osc_histogram *histogram,
 					      u64 ns)
 {
-	histogram->sum += ns;
-	histogram->slots[osc_hist_slot(ns, OSC_TIME_SUB_BITS)]++;
+	unsigned int slot = osc_hist_slot(ns, OSC_TIME_SUB_BITS);
+
+	/* One writer a CPU, and readers that take what a word has just then. */
+	data_race(histogram->sum += ns);
+	data_race(histogram->slots[slot]++);
 }
 
 #endif /* OSC_HISTOGRAM_H */

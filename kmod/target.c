@@ -101,6 +101,12 @@ struct osc_target *osc_target_of_slot(u16 slot)
 					 lockdep_is_held(&osc_targets_lock));
 }
 
+/* Dumps look at it without the lock. */
+static void next_generation(void)
+{
+	WRITE_ONCE(generation, generation + 1);
+}
+
 static void notify(u8 command, struct osc_target *target)
 {
 	struct osc_target_view view;
@@ -122,7 +128,7 @@ bool osc_target_update(struct osc_target *target)
 
 	if (list_empty(&target->tasks) && !target->exited) {
 		target->exited = true;
-		generation++;
+		next_generation();
 		notify(OSCONCEPTS_CMD_TARGET_EXIT_NTF, target);
 	}
 	return exiting;
@@ -224,7 +230,7 @@ static void discard(struct osc_target *target)
 static void remove(struct osc_target *target)
 {
 	xa_erase(&osc_targets, target->id);
-	generation++;
+	next_generation();
 	notify(OSCONCEPTS_CMD_TARGET_DEL_NTF, target);
 	discard(target);
 }
@@ -354,7 +360,7 @@ static int add_locked(const struct osc_target_request *request,
 	}
 	/* Those that run now, without a switch on the way. */
 	osc_current_refresh();
-	generation++;
+	next_generation();
 	notify(OSCONCEPTS_CMD_TARGET_ADD_NTF, target);
 	osc_target_read(target, request->reader, view);
 	return 0;

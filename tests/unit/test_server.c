@@ -178,7 +178,8 @@ static void try_engine(const struct osc_engine *engine)
 	assert_int_equal(v[OSC_ACCOUNT_REQUESTS], answered);
 	assert_int_equal(v[OSC_ACCOUNT_RESPONSES_2XX], answered);
 	assert_int_equal(v[OSC_ACCOUNT_FORKS], v[OSC_ACCOUNT_WORKER_EXITS]);
-	assert_true(v[OSC_ACCOUNT_TIMEOUTS] > 0);
+	/* One that closes each itself keeps nobody waiting for it. */
+	assert_true(engine->one_at_a_time || v[OSC_ACCOUNT_TIMEOUTS] > 0);
 }
 
 static void every_model_serves_concurrent_clients_and_ends(void **state)

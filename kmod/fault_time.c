@@ -17,7 +17,6 @@
 #include <linux/module.h>
 #include <linux/percpu.h>
 #include <linux/rcupdate.h>
-#include <linux/ptrace.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/workqueue.h>
@@ -92,17 +91,17 @@ static noinline notrace u64 began_at(unsigned long address, u64 start)
 }
 
 /* As fault_signal_pending(): a fault that a signal ends is not begun anew. */
-static __always_inline bool is_given_up(const struct pt_regs *regs)
+static __always_inline bool is_given_up(unsigned int flags)
 {
 	return fatal_signal_pending(current) ||
-	       (regs && user_mode(regs) && signal_pending(current));
+	       ((flags & FAULT_FLAG_USER) && signal_pending(current));
 }
 
-static noinline notrace void remember_begin(unsigned long address, u64 start,
-					    const struct pt_regs *regs)
+static noinline notrace void remember_begin(unsigned long address,
+					    unsigned int flags, u64 start)
 {
 	start = began_at(address, start);
-	if (is_given_up(regs))
+	if (is_given_up(flags))
 		return;
 	/* One that displaces another task's takes its place in the count, too. */
 	if (osc_moment_put(&begun, current->pid, address >> PAGE_SHIFT,
@@ -128,14 +127,13 @@ notrace void osc_fault_time_forget(u32 tid)
 
 /* As mm_account_fault() in mm/memory.c, so that the counts agree. */
 static noinline notrace void book_unusual(unsigned long address,
-					  unsigned int flags,
-					  const struct pt_regs *regs,
-					  vm_fault_t ret, u64 start, u64 end)
+					  unsigned int flags, vm_fault_t ret,
+					  u64 start, u64 end)
 {
 	bool major = (ret & VM_FAULT_MAJOR) || (flags & FAULT_FLAG_TRIED);
 
 	if (ret & VM_FAULT_RETRY) {
-		remember_begin(address, start, regs);
+		remember_begin(address, flags, start);
 		return;
 	}
 	if (atomic_read(&nr_begun))
@@ -147,12 +145,11 @@ static noinline notrace void book_unusual(unsigned long address,
 }
 
 static __always_inline void book(unsigned long address, unsigned int flags,
-				 const struct pt_regs *regs, vm_fault_t ret,
-				 u64 start, u64 end)
+				 vm_fault_t ret, u64 start, u64 end)
 {
 	if (unlikely((ret & UNUSUAL) || (flags & FAULT_FLAG_TRIED) ||
 		     atomic_read(&nr_begun)))
-		book_unusual(address, flags, regs, ret, start, end);
+		book_unusual(address, flags, ret, start, end);
 	else
 		osc_timing_book_both(OSC_TIMING_FAULT,
 				     raw_cpu_read(osc_current_slot), 0,
@@ -182,7 +179,7 @@ notrace vm_fault_t osc_fault_timed(struct vm_area_struct *vma,
 	preempt_disable_notrace();
 	/* It may have been switched off while this fault slept. */
 	if (static_branch_likely(&osc_timing_on[OSC_TIMING_FAULT]))
-		book(address, flags, regs, ret, start, osc_clock());
+		book(address, flags, ret, start, osc_clock());
 	preempt_enable_notrace();
 	this_cpu_inc(left);
 	return ret;

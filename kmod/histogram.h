@@ -37,11 +37,9 @@ struct osc_histogram {
 static __always_inline void osc_histogram_add(struct osc_histogram *histogram,
 					      u64 ns)
 {
-	unsigned int slot = osc_hist_slot(ns, OSC_TIME_SUB_BITS);
-
 	/* One writer a CPU, and readers that take what a word has just then. */
 	data_race(histogram->sum += ns);
-	data_race(histogram->slots[slot]++);
+	data_race(histogram->slots[osc_hist_slot(ns, OSC_TIME_SUB_BITS)]++);
 }
 
 #endif /* OSC_HISTOGRAM_H */

@@ -39,6 +39,7 @@ static __always_inline void osc_histogram_add(struct osc_histogram *histogram,
 {
 	/* One writer a CPU, and readers that take what a word has just then. */
 	data_race(histogram->sum += ns);
+	/* Likewise. */
 	data_race(histogram->slots[osc_hist_slot(ns, OSC_TIME_SUB_BITS)]++);
 }
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "lib/error.h"
+#include "lib/reserve.h"
 #include "servers/accept.h"
 #include "servers/children.h"
 #include "servers/engine.h"
@@ -242,22 +243,17 @@ static void ended(void *engine, unsigned int index)
 	*w = p->worker[p->children.active];
 }
 
-static void *map(size_t bytes, int how)
-{
-	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, how | MAP_ANONYMOUS,
-		       -1, 0);
-
-	return p == MAP_FAILED ? NULL : p;
-}
-
 /* Given back by the end of the process. */
 static int set_up(struct fdpass *p, unsigned int workers)
 {
-	p->shared = map(sizeof(*p->shared) + workers * sizeof(struct cell),
-			MAP_SHARED);
-	p->worker = map(workers * sizeof(*p->worker), MAP_PRIVATE);
-	p->spare = map(workers * sizeof(*p->spare), MAP_PRIVATE);
-	if (!p->shared || !p->worker || !p->spare)
+	p->shared =
+		mmap(NULL, sizeof(*p->shared) + workers * sizeof(struct cell),
+		     PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (p->shared == MAP_FAILED)
+		return -errno;
+	p->worker = osc_reserve(workers * sizeof(*p->worker));
+	p->spare = osc_reserve(workers * sizeof(*p->spare));
+	if (!p->worker || !p->spare)
 		return -ENOMEM;
 	while (p->nr_spare < workers) {
 		p->spare[p->nr_spare] =

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What targets take of the kernel's memory: ten thousand fit into 32 MiB. */
+#include <linux/osconcepts_hist.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -18,8 +19,8 @@
 #define TARGETS 1000
 #define MANY 10000
 #define LIMIT (32ull << 20)
-/* Of linux/osconcepts_hist.h: slots, the sum, and the useless. */
-#define HISTOGRAM (254 * sizeof(uint64_t))
+/* Its slots, the sum, and the useless. */
+#define HISTOGRAM ((OSC_HIST_SLOTS(2) + 2) * sizeof(uint64_t))
 
 static pid_t pids[TARGETS];
 static uint32_t ids[TARGETS];

@@ -12,7 +12,7 @@
 #include "servers/threads.h"
 
 struct pool {
-	struct osc_threads threads;
+	struct osc_threads threads; /* the first: start() is handed it */
 	unsigned int nr_threads; /* the acceptor's alone */
 	/* Under the lock of threads. */
 	pthread_cond_t work;
@@ -90,44 +90,17 @@ static int start(void *pool, int fd)
 	return ret;
 }
 
-static unsigned int active(void *pool)
-{
-	struct osc_threads *t = &((struct pool *)pool)->threads;
-
-	return osc_threads_active(t, t->server->max_connections);
-}
-
-/* Threads see to the end of connections. */
-static void tend(void *pool)
-{
-	(void)pool;
-}
-
 int osc_engine_pool(struct osc_server *server, unsigned int index,
 		    struct osc_server_report *report, struct osc_error *e)
 {
 	/* Static: threads are there until the process ends. */
 	static struct pool p = { .work = PTHREAD_COND_INITIALIZER,
 				 .last = &p.first };
-	struct osc_acceptor a = {
-		.server = server,
-		.service = &p.threads.service,
-		.listener = osc_server_listener(server, index),
-		.limit = server->max_connections,
-		.stop = &osc_threads_stopped,
-		.engine = &p,
-		.active = active,
-		.start = start,
-		.tend = tend,
-	};
 	int ret = osc_threads_set_up(&p.threads, server, index, e);
 
 	(void)report; /* the master's: what is left open is what was cut */
-	if (ret)
-		return ret;
-	a.wake_fd = p.threads.wake_fd;
-	osc_threads_waiting_mask(&a.waiting_mask);
-	ret = osc_acceptor_run(&a, e);
-	osc_threads_drain(&p.threads);
-	return ret;
+	return ret ? ret :
+		     osc_threads_run(&p.threads,
+				     osc_server_listener(server, index),
+				     server->max_connections, start, e);
 }

@@ -228,3 +228,40 @@ int osc_threads_set_up(struct osc_threads *t, struct osc_server *server,
 	osc_server_service(server, index, false, &t->draining, &t->service);
 	return 0;
 }
+
+static unsigned int active(void *threads)
+{
+	struct osc_threads *t = threads;
+
+	return osc_threads_active(t, t->limit);
+}
+
+/* Threads see to their own end. */
+static void tend(void *threads)
+{
+	(void)threads;
+}
+
+int osc_threads_run(struct osc_threads *t, int listener, unsigned int limit,
+		    int (*start)(void *t, int fd), struct osc_error *e)
+{
+	struct osc_acceptor a = {
+		.server = t->server,
+		.service = &t->service,
+		.listener = listener,
+		.wake_fd = t->wake_fd,
+		.limit = limit,
+		.stop = &osc_threads_stopped,
+		.engine = t,
+		.active = active,
+		.start = start,
+		.tend = tend,
+	};
+	int ret;
+
+	t->limit = limit;
+	osc_threads_waiting_mask(&a.waiting_mask);
+	ret = osc_acceptor_run(&a, e);
+	osc_threads_drain(t);
+	return ret;
+}

@@ -30,6 +30,7 @@ struct osc_threads {
 	atomic_bool draining;
 	atomic_bool hang_up;
 	pthread_attr_t attributes;
+	unsigned int limit; /* of connections at once, where one accepts */
 	unsigned int next_slot; /* under lock, like all that follows it */
 	int wake_fd; /* told when the first thread may be waiting for an end */
 	pthread_mutex_t lock;
@@ -72,5 +73,12 @@ void osc_threads_waiting_mask(sigset_t *mask);
 
 /* Until nothing is held, or the grace is over. */
 void osc_threads_drain(struct osc_threads *t);
+
+/*
+ * From accepting to the end, for an engine whose first thread accepts: start(t,
+ * fd) is that of a struct osc_acceptor, and `limit` its connections at once.
+ */
+int osc_threads_run(struct osc_threads *t, int listener, unsigned int limit,
+		    int (*start)(void *t, int fd), struct osc_error *e);
 
 #endif

@@ -84,6 +84,7 @@ static int next_connection(struct leadership *l)
 	return -1;
 }
 
+/* With the lead held. */
 static int add_follower(struct leadership *l)
 {
 	int ret;
@@ -94,6 +95,17 @@ static int add_follower(struct leadership *l)
 		osc_threads_release(&l->threads);
 	else
 		l->nr_threads++;
+	return ret;
+}
+
+/* The thread that it makes may lead before this one goes on. */
+static int add_first(struct leadership *l)
+{
+	int ret;
+
+	pthread_mutex_lock(&l->lead);
+	ret = add_follower(l);
+	pthread_mutex_unlock(&l->lead);
 	return ret;
 }
 
@@ -167,7 +179,7 @@ int osc_engine_leader(struct osc_server *server, unsigned int index,
 		return ret;
 	l.listener = osc_server_listener(server, index);
 	l.stop_fd = eventfd(0, EFD_CLOEXEC);
-	ret = l.stop_fd < 0 ? -errno : add_follower(&l);
+	ret = l.stop_fd < 0 ? -errno : add_first(&l);
 	if (ret)
 		return osc_error_set(e, -ret, "cannot set up threads: %s",
 				     strerror(-ret));

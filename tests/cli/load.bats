@@ -65,8 +65,13 @@ is()
 }
 
 @test "requests and connections are those that the server counted, under every model" {
-	local model
+	local model many ahead
+	many=$(models many)
 	for model in $(models); do
+		# One that closes after each answer leaves those sent ahead unanswered.
+		ahead=1
+		# shellcheck disable=SC2086
+		among "$model" $many && ahead=4
 		start "$model"
 		load "$url/" -n 1000 -c 8
 		is .requests 1000
@@ -76,7 +81,7 @@ is()
 		load "$url/" -n 300 -c 8 -k 1
 		is .requests 300
 		is .connections_opened 300
-		load "$url/bytes/100000" -n 50 -c 4 -p 4 -k 7
+		load "$url/bytes/100000" -n 50 -c 4 -p "$ahead" -k 7
 		is .requests 50
 		is .errors '{}'
 		opened=$((opened + 300 + $(jq .connections_opened "$json")))

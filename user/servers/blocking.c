@@ -216,7 +216,16 @@ static bool read_input(struct connection *c)
 	return false;
 }
 
-void osc_blocking_serve(struct osc_blocking *b)
+/* idle and hang_up in this order, for osc_blocking_wake(). */
+static bool hand_back(struct connection *c)
+{
+	if (!c->b->hands_back || c->have || !osc_exchange_is_idle(&c->exchange))
+		return false;
+	atomic_store(&c->b->idle, true);
+	return !atomic_load(c->b->hang_up);
+}
+
+bool osc_blocking_serve(struct osc_blocking *b)
 {
 	struct connection c;
 	enum osc_next next;
@@ -241,9 +250,11 @@ void osc_blocking_serve(struct osc_blocking *b)
 		if (c.exchange.renewed)
 			c.deadline_ns = 0;
 		if (!flush(&c))
-			return;
+			return false;
 		switch (next) {
 		case OSC_NEXT_READ:
+			if (hand_back(&c))
+				return true;
 			alive = read_input(&c);
 			break;
 		case OSC_NEXT_WRITE:
@@ -256,10 +267,11 @@ void osc_blocking_serve(struct osc_blocking *b)
 			c.exchange.slept = true;
 			break;
 		case OSC_NEXT_CLOSE:
-			return;
+			return false;
 		case OSC_NEXT_LINGER:
 			linger(&c);
-			return;
+			return false;
 		}
 	}
+	return false;
 }

@@ -17,10 +17,15 @@ struct osc_blocking {
 	const atomic_bool *hang_up; /* idle connections end now */
 	int fd;
 	atomic_bool idle; /* waits for a request's first byte */
+	bool hands_back; /* rather than wait for the next request */
 };
 
-/* Serves until the connection is over, for whatever reason; closes nothing. */
-void osc_blocking_serve(struct osc_blocking *b);
+/*
+ * Serves until the connection is over, for whatever reason, and returns false;
+ * closes nothing. True: it is handed back, idle, to be served again when there
+ * is something to read.
+ */
+bool osc_blocking_serve(struct osc_blocking *b);
 
 /*
  * After *hang_up was set: ends a connection that waits for a request, without

@@ -89,6 +89,15 @@ const struct osc_engine osc_engines[] = {
 		.run = osc_engine_leader,
 	},
 	{
+		.name = "pool-event",
+		THREADS,
+		.summary =
+			"threads for requests, one that keeps idle connections",
+		.works_like = "Apache's event module, Jetty, Tomcat's NIO",
+		.workers_default = 1024,
+		.run = osc_engine_pool_event,
+	},
+	{
 		.name = "select",
 		LOOPS,
 		.family = "event",

@@ -72,6 +72,10 @@ int osc_engine_sequential(struct osc_server *server, unsigned int index,
 			  struct osc_error *e);
 int osc_engine_pool(struct osc_server *server, unsigned int index,
 		    struct osc_server_report *report, struct osc_error *e);
+/* Threads for requests, one that keeps the idle connections. */
+int osc_engine_pool_event(struct osc_server *server, unsigned int index,
+			  struct osc_server_report *report,
+			  struct osc_error *e);
 int osc_engine_leader(struct osc_server *server, unsigned int index,
 		      struct osc_server_report *report, struct osc_error *e);
 /* A loop over many connections, by the engine's backend. */

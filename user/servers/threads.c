@@ -102,17 +102,24 @@ void osc_threads_cancel(struct osc_thread_connection *c)
 }
 
 /* Closes under the lock, so that a waker never meets a reused descriptor. */
-void osc_threads_serve(struct osc_thread_connection *c)
+void osc_threads_end(struct osc_thread_connection *c)
 {
 	struct osc_threads *t = c->threads;
 
-	osc_blocking_serve(&c->blocking);
 	pthread_mutex_lock(&t->lock);
 	close(c->blocking.fd);
 	osc_books_add(&c->blocking.service.books, OSC_ACCOUNT_CLOSES, 1);
 	remove_connection(t, c);
 	end_one(t);
 	pthread_mutex_unlock(&t->lock);
+}
+
+bool osc_threads_serve(struct osc_thread_connection *c)
+{
+	if (osc_blocking_serve(&c->blocking))
+		return true;
+	osc_threads_end(c);
+	return false;
 }
 
 void osc_threads_hold(struct osc_threads *t)

@@ -10,6 +10,8 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
 
 #include "servers/accept.h"
 #include "servers/blocking.h"
@@ -21,8 +23,12 @@ struct osc_thread_connection {
 	struct osc_blocking blocking;
 	struct osc_threads *threads;
 	struct osc_thread_connection *next, **link;
-	struct osc_thread_connection *behind; /* in an engine's queue */
+	/* In a queue of the engine's; the deadline, if that has one. */
+	TAILQ_ENTRY(osc_thread_connection) queued;
+	uint64_t deadline_ns;
 };
+
+TAILQ_HEAD(osc_thread_queue, osc_thread_connection);
 
 struct osc_threads {
 	struct osc_server *server;
@@ -58,8 +64,11 @@ struct osc_thread_connection *osc_threads_enter(struct osc_threads *t, int fd);
 /* Undoes it, for a connection that was never served; fd stays open. */
 void osc_threads_cancel(struct osc_thread_connection *c);
 
-/* Serves it to its end, and closes it. The record is gone. */
-void osc_threads_serve(struct osc_thread_connection *c);
+/* Serves it to its end, and ends it. True: it was handed back, idle. */
+bool osc_threads_serve(struct osc_thread_connection *c);
+
+/* Closes it. The record is gone. */
+void osc_threads_end(struct osc_thread_connection *c);
 
 /* Something else than a connection that the end has to wait for. */
 void osc_threads_hold(struct osc_threads *t);

@@ -75,8 +75,8 @@ _osconcepts_value()
 		fi ;;
 	-T | --time) _osconcepts_words "$_osconcepts_timings" ;;
 	--target) _osconcepts_words "system $(_osconcepts_targets)" ;;
-	-m | --model) _osconcepts_words 'iterative fork prefork prefork-fdpass thread pool leader pool-event select poll epoll epoll-et epoll-multi epoll-shared prefork-epoll' ;;
-	--models) _osconcepts_words 'iterative fork prefork prefork-fdpass thread pool leader pool-event select poll epoll epoll-et epoll-multi epoll-shared prefork-epoll fork,thread,epoll' ;;
+	-m | --model) _osconcepts_words 'iterative fork prefork prefork-fdpass thread pool leader pool-event select poll epoll epoll-et epoll-multi epoll-shared epoll-offload prefork-epoll' ;;
+	--models) _osconcepts_words 'iterative fork prefork prefork-fdpass thread pool leader pool-event select poll epoll epoll-et epoll-multi epoll-shared epoll-offload prefork-epoll fork,thread,epoll' ;;
 	--accept) _osconcepts_words 'shared serialised' ;;
 	--modes) _osconcepts_words 'keepalive close keepalive,close' ;;
 	--arrival) _osconcepts_words 'constant poisson' ;;

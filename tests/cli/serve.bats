@@ -246,6 +246,24 @@ assert last["account"]["requests"] == 1 == last["account"]["forks"], last' "$end
 	done
 }
 
+@test "epoll-offload: who works keeps nobody else from being served" {
+	local workers work_us
+	for workers in 1 3; do
+		# Work that is over too soon tells nothing.
+		for work_us in 100000 1000000; do
+			start epoll-offload --workers "$workers"
+			status=0
+			check working "$work_us" || status=$?
+			stop
+			(($(booked requests) >= 23))
+			(($(booked accepts) == 3 && $(booked closes) == 3))
+			(($(booked threads_created) == workers))
+			((status == 3)) || break
+		done
+		((status == 0))
+	done
+}
+
 @test "the examples of the man page work" {
 	local page=$BATS_TEST_DIRNAME/../../Documentation/man/osconcepts-serve.1 example
 	# The seconds of a busy machine may end before the server is there to be ended.

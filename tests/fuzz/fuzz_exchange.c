@@ -50,7 +50,7 @@ static void keep(struct result *r, const struct osc_output *out)
 static bool goes_on(enum osc_next next)
 {
 	return next == OSC_NEXT_WRITE || next == OSC_NEXT_STREAM ||
-	       next == OSC_NEXT_SLEEP;
+	       next == OSC_NEXT_SLEEP || next == OSC_NEXT_WORK;
 }
 
 static void converse(const uint8_t *data, size_t size, size_t piece,
@@ -79,7 +79,7 @@ static void converse(const uint8_t *data, size_t size, size_t piece,
 			keep(r, &out);
 			out.len = 0;
 			x.stream_left = 0;
-			x.slept = true;
+			x.waited = true;
 		} while (goes_on(r->last));
 	}
 }
@@ -94,9 +94,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check(!osc_account_create(NULL, "fuzz", &account, NULL));
 		service.books = osc_account_books(account, 0, true);
 		service.draining = &draining;
+		service.work_apart = true;
 	}
-	/* Work is real, however it is asked for. */
-	if (size < 2 || size > INPUT_MAX || memmem(data, size, "/work/", 6))
+	if (size < 2 || size > INPUT_MAX)
 		return 0;
 	converse(data + 1, size - 1, INPUT_MAX, &whole);
 	converse(data + 1, size - 1, 1 + data[0] % 64, &pieces);

@@ -28,7 +28,7 @@ struct engine {
 	char sent[65536];
 	size_t sent_len;
 	enum osc_next last;
-	unsigned int sleeps;
+	unsigned int sleeps, works;
 };
 
 static int set_up(void **state)
@@ -67,6 +67,7 @@ static void restart(struct engine *g)
 	g->have = 0;
 	g->sent_len = 0;
 	g->sleeps = 0;
+	g->works = 0;
 }
 
 static void send_bytes(struct engine *g, const void *data, size_t len)
@@ -108,10 +109,14 @@ static void feed(struct engine *g, const char *data, size_t len)
 			send_stream(g);
 		if (g->last == OSC_NEXT_SLEEP) {
 			g->sleeps++;
-			g->exchange.slept = true;
+			g->exchange.waited = true;
+		}
+		if (g->last == OSC_NEXT_WORK) {
+			g->works++;
+			g->exchange.waited = true;
 		}
 	} while (g->last == OSC_NEXT_STREAM || g->last == OSC_NEXT_SLEEP ||
-		 g->last == OSC_NEXT_WRITE);
+		 g->last == OSC_NEXT_WORK || g->last == OSC_NEXT_WRITE);
 }
 
 static void feed_text(struct engine *g, const char *text)
@@ -149,6 +154,19 @@ static void without_dates(struct engine *g)
 		memmove(at, end, strlen(end) + 1);
 	}
 	g->sent_len = strlen(g->sent);
+}
+
+static void work_is_the_engines_where_it_asks_for_it(void **state)
+{
+	static const char twice[] = GET("/work/1000000") GET("/work/1000000");
+	struct engine *g = *state;
+
+	feed_text(g, GET("/work/1"));
+	assert_int_equal(g->works, 0);
+	g->service.work_apart = true;
+	feed_text(g, twice);
+	assert_int_equal(g->works, 2);
+	assert_int_equal(booked(g, OSC_ACCOUNT_RESPONSES_2XX), 3);
 }
 
 static void pieces_of_every_size_give_the_same_answers(void **state)
@@ -328,6 +346,7 @@ static void dates_are_right(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(work_is_the_engines_where_it_asks_for_it),
 		TEST(pieces_of_every_size_give_the_same_answers),
 		TEST(a_small_output_gives_the_same_answers),
 		TEST(the_answer_is_13_bytes_of_text),

@@ -264,7 +264,9 @@ bool osc_blocking_serve(struct osc_blocking *b)
 			break;
 		case OSC_NEXT_SLEEP:
 			sleep_us(c.exchange.route.n);
-			c.exchange.slept = true;
+			c.exchange.waited = true;
+			break;
+		case OSC_NEXT_WORK: /* not asked for */
 			break;
 		case OSC_NEXT_CLOSE:
 			return false;

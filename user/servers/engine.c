@@ -163,6 +163,18 @@ const struct osc_engine osc_engines[] = {
 		.run = osc_engine_event,
 	},
 	{
+		.name = "epoll-offload",
+		.family = "hybrid",
+		.summary = "one loop, and threads for what takes the CPU",
+		.works_like = "Node.js with its worker threads, libuv",
+		.workers_are = "threads for work",
+		.workers_max = 1024,
+		.supervised = true,
+		.shares_descriptors = true,
+		.backend = &osc_event_epoll_offload,
+		.run = osc_engine_event,
+	},
+	{
 		.name = "prefork-epoll",
 		LOOPS,
 		.family = "hybrid",

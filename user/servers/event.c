@@ -242,6 +242,25 @@ static void begin_sleep(struct osc_event_loop *l,
 	set_deadline(l, c, osc_clock_ns() + x->route.n * OSC_NS_PER_US);
 }
 
+/* The loop goes on; osc_event_worked() follows. */
+static void begin_work(struct osc_event_loop *l, struct osc_event_connection *c,
+		       const struct osc_exchange *x, const char *in,
+		       size_t in_len)
+{
+	/* None is 0, and none is in use 2^32 pieces of work later. */
+	if (!++l->last_work)
+		l->last_work++;
+	if (!keep(l, c, x, in, in_len) ||
+	    l->backend->work(l, fd_of(l, c), l->last_work, x->route.n)) {
+		osc_event_close(l, c);
+		return;
+	}
+	c->work = l->last_work;
+	c->state = OSC_EVENT_WORKING;
+	/* As long as it takes. */
+	c->deadline_ns = UINT64_MAX;
+}
+
 /* As in blocking.c: unread input must not destroy the last answer. */
 static void begin_linger(struct osc_event_loop *l,
 			 struct osc_event_connection *c)
@@ -287,6 +306,9 @@ static void drive(struct osc_event_loop *l, struct osc_event_connection *c,
 			return;
 		case OSC_NEXT_SLEEP:
 			begin_sleep(l, c, x, in, have);
+			return;
+		case OSC_NEXT_WORK:
+			begin_work(l, c, x, in, have);
 			return;
 		case OSC_NEXT_CLOSE:
 			osc_event_close(l, c);
@@ -391,6 +413,7 @@ void osc_event_ready(struct osc_event_loop *l, int fd, unsigned int events)
 		on_lingering(l, c);
 		break;
 	case OSC_EVENT_SLEEPING:
+	case OSC_EVENT_WORKING:
 		/* Level-triggered input would wake us again and again. */
 		if (events & OSC_EVENT_BROKEN ||
 		    !set_interest(l, c, OSC_EVENT_NONE))
@@ -402,21 +425,39 @@ void osc_event_ready(struct osc_event_loop *l, int fd, unsigned int events)
 	case OSC_EVENT_SIGNAL:
 		l->stop_ready = true;
 		break;
+	case OSC_EVENT_BACKEND:
+		l->backend->ready(l);
+		break;
 	case OSC_EVENT_FREE:
 		break;
 	}
 }
 
+/* What the connection waited for has been done or has passed. */
+static void answer(struct osc_event_loop *l, struct osc_event_connection *c)
+{
+	struct osc_exchange x;
+	size_t have = restore(l, c, &x);
+
+	x.waited = true;
+	drive(l, c, &x, have);
+}
+
+void osc_event_worked(struct osc_event_loop *l, uint32_t fd, uint32_t serial)
+{
+	struct osc_event_connection *c = &l->table[fd];
+
+	if (c->state != OSC_EVENT_WORKING || c->work != serial)
+		return;
+	c->work = 0;
+	answer(l, c);
+}
+
 void osc_event_deadline(struct osc_event_loop *l,
 			struct osc_event_connection *c)
 {
-	struct osc_exchange x;
-	size_t have;
-
 	if (c->state == OSC_EVENT_SLEEPING) {
-		have = restore(l, c, &x);
-		x.slept = true;
-		drive(l, c, &x, have);
+		answer(l, c);
 		return;
 	}
 	if (c->state != OSC_EVENT_LINGERING && !l->last_call_ns)

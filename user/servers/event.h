@@ -54,6 +54,15 @@ struct osc_event_backend {
 	 * Returns 0 or -errno.
 	 */
 	int (*wait)(struct osc_event_loop *l, const struct timespec *timeout);
+	/*
+	 * Has osc_route_work(us) done by another thread, and then calls
+	 * osc_event_worked(l, fd, serial) in the loop's. Returns 0 or -errno.
+	 * NULL: the loop works itself.
+	 */
+	int (*work)(struct osc_event_loop *l, uint32_t fd, uint32_t serial,
+		    uint64_t us);
+	/* The backend's own descriptor, of OSC_EVENT_BACKEND, is readable. */
+	void (*ready)(struct osc_event_loop *l);
 };
 
 enum osc_event_state {
@@ -61,9 +70,11 @@ enum osc_event_state {
 	OSC_EVENT_READING, /* a request, or for one to begin */
 	OSC_EVENT_WRITING, /* an answer that the socket does not take at once */
 	OSC_EVENT_SLEEPING, /* in /sleep/N */
+	OSC_EVENT_WORKING, /* in /work/N, which another thread does */
 	OSC_EVENT_LINGERING, /* passing over input after the last answer */
 	OSC_EVENT_LISTENER,
 	OSC_EVENT_SIGNAL,
+	OSC_EVENT_BACKEND,
 };
 
 /* What a connection keeps while it waits in the middle of something. */
@@ -84,6 +95,7 @@ struct osc_event_connection {
 	uint8_t state; /* enum osc_event_state */
 	uint8_t ready; /* edges: what has been told and is not used up */
 	bool pending; /* in the loop's list of these */
+	uint32_t work; /* serial of what another thread does; 0: nothing */
 };
 
 /* With its timer's 16 + 4 bytes, all the memory of an idle connection. */
@@ -116,6 +128,7 @@ struct osc_event_loop {
 	uint32_t open; /* connections */
 	uint32_t *pending; /* can go on, and will not be told so again */
 	uint32_t nr_pending;
+	uint32_t last_work; /* serial */
 	struct osc_timers timers;
 	struct osc_output out;
 	char input[OSC_SERVER_INPUT];
@@ -125,7 +138,7 @@ struct osc_event_loop {
 /* Those of the table of engines. */
 extern const struct osc_event_backend osc_event_select, osc_event_poll,
 	osc_event_epoll, osc_event_epoll_et, osc_event_epoll_shared,
-	osc_event_prefork_epoll;
+	osc_event_epoll_offload, osc_event_prefork_epoll;
 
 /*
  * Called by a backend when its wait has returned, with the number of events or -1
@@ -137,6 +150,16 @@ int osc_event_waited(struct osc_event_loop *l, const struct timespec *timeout,
 
 /* Called by a backend for each descriptor with what has come. */
 void osc_event_ready(struct osc_event_loop *l, int fd, unsigned int events);
+
+/*
+ * Called by a backend when the work is done. What is of a connection that has
+ * ended meanwhile is dropped.
+ */
+void osc_event_worked(struct osc_event_loop *l, uint32_t fd, uint32_t serial);
+
+/* A descriptor of the loop's own, watched for input. Returns 0 or -errno. */
+int osc_event_watch_special(struct osc_event_loop *l, int fd,
+			    enum osc_event_state state);
 
 /* In place of close(), for every descriptor that was watched. */
 void osc_event_close_fd(struct osc_event_loop *l, int fd);

@@ -110,12 +110,17 @@ static bool take_answer(struct osc_exchange *x, struct osc_service *s,
 		*next = OSC_NEXT_WRITE;
 		return false;
 	}
-	if (x->route.kind == OSC_ROUTE_SLEEP && !x->slept) {
+	if (x->route.kind == OSC_ROUTE_SLEEP && !x->waited) {
 		*next = OSC_NEXT_SLEEP;
 		return false;
 	}
-	if (x->route.kind == OSC_ROUTE_WORK)
+	if (x->route.kind == OSC_ROUTE_WORK && !x->waited) {
+		if (s->work_apart) {
+			*next = OSC_NEXT_WORK;
+			return false;
+		}
 		osc_route_work(x->route.n);
+	}
 	write_answer(x, s, out);
 	x->phase = OSC_EXCHANGE_STREAM;
 	return true;

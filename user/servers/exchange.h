@@ -24,6 +24,7 @@ struct osc_service {
 	/* True: each answer says that it is the connection's last. */
 	const atomic_bool *draining;
 	bool one_request; /* likewise, always: others wait for the server */
+	bool work_apart; /* the engine sees to /work/N, as OSC_NEXT_WORK says */
 };
 
 enum osc_exchange_phase {
@@ -41,7 +42,7 @@ struct osc_exchange {
 	uint64_t body_left; /* of the request, to be passed over */
 	uint64_t stream_left; /* of the answer; the engine counts it down */
 	uint8_t phase;
-	bool slept;
+	bool waited; /* for what the request asks: sleep, or work elsewhere */
 	bool renewed; /* the last run finished a request: time limits restart */
 };
 
@@ -50,7 +51,8 @@ enum osc_next {
 	OSC_NEXT_READ, /* get more input */
 	OSC_NEXT_WRITE, /* nothing: the output was full; call again */
 	OSC_NEXT_STREAM, /* write stream_left bytes of the pattern; call again */
-	OSC_NEXT_SLEEP, /* wait for route.n us, set slept; call again */
+	OSC_NEXT_SLEEP, /* wait for route.n us, set waited; call again */
+	OSC_NEXT_WORK, /* have osc_route_work(route.n) done; likewise */
 	OSC_NEXT_CLOSE, /* close */
 	OSC_NEXT_LINGER, /* close so that unread input does not kill the answer */
 };

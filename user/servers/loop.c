@@ -193,8 +193,8 @@ static int run_round(struct osc_event_loop *l)
 	return ret ? ret : update_listener(l);
 }
 
-static int watch_special(struct osc_event_loop *l, int fd,
-			 enum osc_event_state state)
+int osc_event_watch_special(struct osc_event_loop *l, int fd,
+			    enum osc_event_state state)
 {
 	if ((uint32_t)fd >= l->table_size)
 		return -EMFILE;
@@ -232,8 +232,9 @@ static int set_up(struct osc_event_loop *l)
 	l->listening = true;
 	l->out.data = l->output;
 	l->out.size = sizeof(l->output);
-	ret = watch_special(l, l->listener, OSC_EVENT_LISTENER);
-	return ret ? ret : watch_special(l, l->signal_fd, OSC_EVENT_SIGNAL);
+	ret = osc_event_watch_special(l, l->listener, OSC_EVENT_LISTENER);
+	return ret ? ret :
+		     osc_event_watch_special(l, l->signal_fd, OSC_EVENT_SIGNAL);
 }
 
 /* The process ends with the loop: what it holds is not given back apart. */
@@ -251,6 +252,7 @@ int osc_engine_event(struct osc_server *server, unsigned int index,
 	l->config = server->config;
 	l->listener = osc_server_listener(server, index);
 	osc_server_service(server, index, true, &l->draining, &l->service);
+	l->service.work_apart = l->backend->work;
 	ret = set_up(l);
 	if (ret)
 		return osc_error_set(e, -ret,

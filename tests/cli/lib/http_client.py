@@ -400,6 +400,25 @@ def in_flight(port, pid, sleep_us):
         expect("Connection: close" in head, head)
 
 
+def working(port, work_us):
+    """Work keeps nobody from being answered, and may lose its client."""
+    with connect(port) as worker, connect(port) as other:
+        gone = connect(port)
+        gone.sendall(request(f"/work/{work_us}"))
+        worker.sendall(request(f"/work/{work_us}") * 3)
+        answers = Answers(other)
+        for _ in range(20):
+            other.sendall(request("/"))
+            expect(answers.next()[0] == 200, "no answer")
+        gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        gone.close()
+        if is_readable(worker):
+            raise TooLate(f"{work_us} us were over before the others were answered")
+        answers = Answers(worker)
+        for _ in range(3):
+            expect(answers.next()[0] == 200, "work without an answer")
+
+
 def held(port, count, path="", least=None):
     """Makes connections and asks once on each; prints a line when the LEAST
     first (all) have been answered, and holds them until it is killed. A request
@@ -432,7 +451,7 @@ def waiting(port, count, victim=None):
 
 
 CHECKS = [pieces, deep_pipeline, statuses, big_refusal, expect_continue, half_close, reset,
-          slow_head, idle, slow_reader, drip, idle_many, under_load, in_flight, held, waiting]
+          slow_head, idle, slow_reader, drip, idle_many, under_load, in_flight, working, held, waiting]
 
 
 def main():

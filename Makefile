@@ -142,6 +142,9 @@ coverage: ## lines of the module that the guest tests run (COVERAGE=--help)
 fuzz-netlink: ## a million messages on the instrumented kernel (FUZZ=--help)
 	scripts/fuzz-netlink $(FUZZ)
 
+fuzz-http: ## a minute of any bytes in the HTTP conversation (libFuzzer)
+	tests/fuzz/http/run -max_total_time=60
+
 bench-kmod: vm-tests modules-all ## count the instructions that the hooks add (BENCH=--help)
 	scripts/bench-kmod --write $(BENCH)
 
@@ -187,6 +190,6 @@ help: ## list these targets
 clean: ## remove what was built (the download cache outside the checkout stays)
 	rm -rf build $(BUILD)
 
-.PHONY: bench-kmod coverage fuzz-netlink demo module modules-all
+.PHONY: bench-kmod coverage fuzz-http fuzz-netlink demo module modules-all
 .PHONY: all unit-programs vm-tests test check lint unit kunit vm-test test-debug help clean
 .DELETE_ON_ERROR:

@@ -3,11 +3,6 @@
  * Any bytes, in any pieces, through the conversation of a connection: no crash,
  * no loop without progress, and the same answers as in one piece. The first
  * byte chooses the pieces.
- *
- *   clang -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -Iuser \
- *     tests/fuzz/fuzz_exchange.c user/servers/{http,route,response,exchange}.c \
- *     user/lib/{account,error}.c -o fuzz_exchange
- *   ./fuzz_exchange -max_total_time=60 tests/fuzz/corpus
  */
 #include <stdint.h>
 #include <stdio.h>

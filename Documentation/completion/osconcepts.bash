@@ -15,7 +15,7 @@ declare -gA _osconcepts_options=(
 	[serve]='--model --port --address --workers --min-spare
 		--max-spare --accept --max-connections --backlog --cpus --header-timeout --idle-timeout
 		--write-timeout --grace --max-header --max-body --account
-		--ready-fd --list --json --quiet --help'
+		--ready-fd --fallback --list --json --quiet --help'
 	[load]='--connections --duration --requests --rate --arrival
 		--requests-per-connection --pipeline --warmup --timeout
 		--threads --cpus --method --header --expect-status --json
@@ -75,8 +75,8 @@ _osconcepts_value()
 		fi ;;
 	-T | --time) _osconcepts_words "$_osconcepts_timings" ;;
 	--target) _osconcepts_words "system $(_osconcepts_targets)" ;;
-	-m | --model) _osconcepts_words 'iterative fork prefork prefork-fdpass thread pool leader pool-event select poll epoll epoll-et epoll-multi epoll-shared epoll-offload prefork-epoll' ;;
-	--models) _osconcepts_words 'iterative fork prefork prefork-fdpass thread pool leader pool-event select poll epoll epoll-et epoll-multi epoll-shared epoll-offload prefork-epoll fork,thread,epoll' ;;
+	-m | --model) _osconcepts_words 'iterative fork prefork prefork-fdpass thread pool leader pool-event select poll epoll epoll-et epoll-multi epoll-shared uring epoll-offload prefork-epoll' ;;
+	--models) _osconcepts_words 'iterative fork prefork prefork-fdpass thread pool leader pool-event select poll epoll epoll-et epoll-multi epoll-shared uring epoll-offload prefork-epoll fork,thread,epoll' ;;
 	--accept) _osconcepts_words 'shared serialised' ;;
 	--modes) _osconcepts_words 'keepalive close keepalive,close' ;;
 	--arrival) _osconcepts_words 'constant poisson' ;;

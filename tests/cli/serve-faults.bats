@@ -222,7 +222,7 @@ start_one()
 {
 	local model=$1
 	shift
-	[[ $model == epoll-* ]] && set -- "$@" --workers 1
+	[[ $model == epoll-* || $model == uring ]] && set -- "$@" --workers 1
 	start "$model" "$@"
 }
 

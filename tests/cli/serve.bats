@@ -22,7 +22,7 @@ teardown()
 	run -0 "$osconcepts" serve --help
 	for word in --model --port --address --workers --max-connections --backlog --cpus \
 		--header-timeout --idle-timeout --write-timeout --grace --max-header --max-body \
-		--account --ready-fd --list --json --quiet $(models); do
+		--account --ready-fd --fallback --list --json --quiet $(models); do
 		[[ $output == *"$word"* ]] || { echo "no $word"; return 1; }
 	done
 }
@@ -122,6 +122,25 @@ assert last["account"]["requests"] == 1 == last["account"]["forks"], last' "$end
 		[[ $output == *"Too many open files; try 'ulimit -n "* ]]
 		[[ $output != *osconcepts-serve/1* ]]
 	done
+}
+
+@test "without io_uring: uring says so, and falls back where that is asked for" {
+	local without=$BATS_TEST_DIRNAME/lib/without_uring.py
+	run -77 "$without" ENOSYS "$osconcepts" serve --model uring --port 0
+	[[ $output == *"this kernel has no io_uring"*"try --model epoll-multi, or --fallback"* ]]
+	run -77 "$without" EPERM "$osconcepts" serve --model uring --port 0
+	[[ $output == *"forbidden here"*"kernel.io_uring_disabled"* ]]
+	start_as=("$without" EPERM)
+	start uring --fallback
+	[[ $(<"$messages") == *"uring cannot serve here"*"epoll-multi does"* ]]
+	[[ $(curl -s "$url/") == "Hello, world" ]]
+	stop
+	[[ $(<"$end") == *'"model":"epoll-multi"'* ]]
+	# Nobody is told of it where it is not needed.
+	start_as=()
+	start epoll --fallback
+	stop
+	[[ $(<"$end") == *'"model":"epoll"'* && $(<"$messages") != *"cannot serve"* ]]
 }
 
 @test "IPv6 and --cpus" {
@@ -269,11 +288,10 @@ assert last["account"]["requests"] == 1 == last["account"]["forks"], last' "$end
 	# The seconds of a busy machine may end before the server is there to be ended.
 	cat >"$BATS_TEST_TMPDIR/timeout" <<-'EOF'
 		#!/bin/bash
-		ready() { (("0x$(awk '/^SigBlk/ { print $2 }' "/proc/$1/status")" & 0x4000)); }
 		[[ $1 == --preserve-status && $2 == [0-9]* ]] || exit
 		shift 2
 		"$@" &
-		for ((i = 0; i < 1200; i++)); do ready $! && break; sleep 0.05; done
+		for ((i = 0; i < 1200; i++)); do pgrep -P $! && break; sleep 0.05; done >/dev/null
 		kill -TERM $!
 		wait $!
 	EOF

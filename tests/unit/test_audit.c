@@ -278,8 +278,8 @@ static void a_counter_that_is_not_counted_is_not_ok(void **state)
 
 static void a_model_without_epoll_has_none(void **state)
 {
-	static const char *const models[] = { "fork", "thread", "prefork",
-					      "leader", "poll" };
+	static const char *const models[] = { "fork",	"thread", "prefork",
+					      "leader", "poll",	  "uring" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(models) / sizeof(*models); i++) {

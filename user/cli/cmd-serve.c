@@ -22,6 +22,7 @@
 #define NAME "serve"
 
 static bool quiet;
+static bool fall_back;
 static bool json;
 
 static void usage(FILE *out)
@@ -48,9 +49,10 @@ static void usage(FILE *out)
 	      "  -a, --address ADDRESS    numeric address to listen on (127.0.0.1)\n"
 	      "  -w, --workers N          at most so many children or threads at once\n"
 	      "                           (fork, thread 4096; prefork, prefork-fdpass,\n"
-	      "                           pool, leader 1024), or so many processes\n"
-	      "                           with a loop each (1; epoll-multi, -shared,\n"
-	      "                           prefork-epoll one per CPU)\n"
+	      "                           pool, leader, pool-event 1024), or so many\n"
+	      "                           processes with a loop each (1; epoll-multi,\n"
+	      "                           -shared, prefork-epoll, uring one per CPU);\n"
+	      "                           epoll-offload: threads for /work (as CPUs)\n"
 	      "      --min-spare N        prefork: fork more when fewer are idle (5)\n"
 	      "      --max-spare N        prefork: end some when more are idle (10)\n"
 	      "      --accept HOW         prefork: shared, or serialised by a lock\n"
@@ -67,6 +69,8 @@ static void usage(FILE *out)
 	      "      --max-body SIZE      of a request's body (1M)\n"
 	      "      --account FILE       keep the server's own books in FILE\n"
 	      "      --ready-fd FD        write the port to FD when listening\n"
+	      "      --fallback           where the kernel lacks what the model needs, serve\n"
+	      "                           by the one most like it (uring: epoll-multi)\n"
 	      "  -l, --list               list the models and who works like them\n"
 	      "  -j, --json               list, or start and end, as JSON on stdout\n"
 	      "  -q, --quiet              no line at the start and the end\n"
@@ -195,6 +199,7 @@ enum {
 	OPT_MAX_BODY,
 	OPT_ACCOUNT,
 	OPT_READY_FD,
+	OPT_FALLBACK,
 };
 
 static const struct option options[] = {
@@ -216,6 +221,7 @@ static const struct option options[] = {
 	{ "max-body", required_argument, NULL, OPT_MAX_BODY },
 	{ "account", required_argument, NULL, OPT_ACCOUNT },
 	{ "ready-fd", required_argument, NULL, OPT_READY_FD },
+	{ "fallback", no_argument, NULL, OPT_FALLBACK },
 	{ "list", no_argument, NULL, 'l' },
 	{ "json", no_argument, NULL, 'j' },
 	{ "quiet", no_argument, NULL, 'q' },
@@ -345,6 +351,9 @@ static int parse_option(int opt, struct osc_server_config *c,
 	case OPT_ACCOUNT:
 		c->account_path = optarg;
 		return 0;
+	case OPT_FALLBACK:
+		fall_back = true;
+		return 0;
 	case OPT_READY_FD:
 		return parse_ready_fd(optarg, c, e);
 	case OPT_ACCEPT:
@@ -386,6 +395,26 @@ static int check(const struct osc_server_config *c, struct osc_error *e)
 	return 0;
 }
 
+/* The model, or where the kernel lacks what it needs the one asked for then. */
+static int check_kernel(struct osc_server_config *c, struct osc_error *e)
+{
+	const struct osc_engine *engine = c->engine;
+	struct osc_error why = { 0 };
+
+	if (!engine->check || !engine->check(&why))
+		return 0;
+	if (!fall_back)
+		return osc_error_set_exit(e, OSC_EXIT_MISSING, ENOTSUP,
+					  "%s cannot serve here: %s; try "
+					  "--model %s, or --fallback",
+					  engine->name, why.text,
+					  engine->fallback);
+	fprintf(stderr, "osconcepts serve: %s cannot serve here: %s; %s does\n",
+		engine->name, why.text, engine->fallback);
+	c->engine = osc_engine_find(engine->fallback);
+	return 0;
+}
+
 int cmd_serve(int argc, char **argv)
 {
 	struct osc_server_config config;
@@ -416,7 +445,8 @@ int cmd_serve(int argc, char **argv)
 		return osc_cli_unexpected(NAME, argv[optind]);
 	if (list)
 		return list_models(&e) ? osc_cli_fail(NAME, &e) : OSC_EXIT_OK;
-	if (check(&config, &e) || osc_server_run(&config, started, &report, &e))
+	if (check(&config, &e) || check_kernel(&config, &e) ||
+	    osc_server_run(&config, started, &report, &e))
 		return osc_cli_fail(NAME, &e);
 	return print_end(&report, &config);
 }

@@ -239,7 +239,8 @@ static bool never_in_epoll(const struct osc_audit_facts *f)
 {
 	static const char *const models[] = { "iterative", "fork", "prefork",
 					      "thread",	   "pool", "leader",
-					      "select",	   "poll", NULL };
+					      "select",	   "poll", "uring",
+					      NULL };
 
 	return is_one_of(f, models);
 }

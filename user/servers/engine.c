@@ -151,7 +151,7 @@ const struct osc_engine osc_engines[] = {
 		.works_like = "Envoy, nginx with 'listen ... reuseport'",
 		.listener_each = true,
 		.backend = &osc_event_epoll,
-		.run = osc_engine_epoll_multi,
+		.run = osc_engine_event_per_cpu,
 	},
 	{
 		.name = "epoll-shared",
@@ -161,6 +161,18 @@ const struct osc_engine osc_engines[] = {
 		.works_like = "lighttpd with several workers",
 		.backend = &osc_event_epoll_shared,
 		.run = osc_engine_event,
+	},
+	{
+		.name = "uring",
+		LOOPS,
+		.family = "event",
+		.summary = "a ring per CPU: the kernel completes (io_uring)",
+		.works_like = "Seastar's and Tokio's io_uring reactors",
+		.listener_each = true,
+		.check = osc_uring_check,
+		.fallback = "epoll-multi",
+		.backend = &osc_event_uring,
+		.run = osc_engine_event_per_cpu,
 	},
 	{
 		.name = "epoll-offload",

@@ -40,6 +40,12 @@ struct osc_engine {
 	bool one_at_a_time;
 	/* Each of them has a listener of its own. */
 	bool listener_each;
+	/*
+	 * Whether this kernel has what it needs; NULL: all have. And who works
+	 * most like it where not. Returns 0, or -errno with the reason in e.
+	 */
+	int (*check)(struct osc_error *e);
+	const char *fallback;
 	/* Of a loop over many connections: how it waits. */
 	const struct osc_event_backend *backend;
 	/*
@@ -81,8 +87,11 @@ int osc_engine_leader(struct osc_server *server, unsigned int index,
 /* A loop over many connections, by the engine's backend. */
 int osc_engine_event(struct osc_server *server, unsigned int index,
 		     struct osc_server_report *report, struct osc_error *e);
-int osc_engine_epoll_multi(struct osc_server *server, unsigned int index,
-			   struct osc_server_report *report,
-			   struct osc_error *e);
+/* The same, each at home on a CPU. */
+int osc_engine_event_per_cpu(struct osc_server *server, unsigned int index,
+			     struct osc_server_report *report,
+			     struct osc_error *e);
+
+int osc_uring_check(struct osc_error *e);
 
 #endif

@@ -20,9 +20,9 @@ static int nth_cpu(const cpu_set_t *allowed, unsigned int n)
 	return cpu;
 }
 
-int osc_engine_epoll_multi(struct osc_server *server, unsigned int index,
-			   struct osc_server_report *report,
-			   struct osc_error *e)
+int osc_engine_event_per_cpu(struct osc_server *server, unsigned int index,
+			     struct osc_server_report *report,
+			     struct osc_error *e)
 {
 	cpu_set_t allowed, home;
 

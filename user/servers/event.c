@@ -80,6 +80,63 @@ static void use_up(struct osc_event_connection *c,
 		c->ready &= (uint8_t)~direction;
 }
 
+static ssize_t get(struct osc_event_loop *l, struct osc_event_connection *c,
+		   void *buf, size_t size)
+{
+	int fd = (int)fd_of(l, c);
+	ssize_t n = l->backend->read ? l->backend->read(l, fd, buf, size) :
+				       read(fd, buf, size);
+
+	use_up(c, OSC_EVENT_IN, n, size);
+	if (n > 0)
+		osc_event_count(l, OSC_ACCOUNT_BYTES_IN, (uint64_t)n);
+	return n;
+}
+
+/* Bytes that the caller may change when it returns. */
+static ssize_t put(struct osc_event_loop *l, struct osc_event_connection *c,
+		   const char *data, size_t len)
+{
+	struct iovec iov = { .iov_base = (char *)data, .iov_len = len };
+	int fd = (int)fd_of(l, c);
+	ssize_t n;
+
+	if (l->backend->write) {
+		n = l->backend->write(l, fd, &iov, 1, false);
+	} else {
+		n = write(fd, data, len);
+		if (n > 0)
+			osc_event_count(l, OSC_ACCOUNT_BYTES_OUT, (uint64_t)n);
+	}
+	use_up(c, OSC_EVENT_OUT, n, len);
+	return n;
+}
+
+/* Bytes that last. */
+static ssize_t put_lasting(struct osc_event_loop *l,
+			   struct osc_event_connection *c,
+			   const struct iovec *iov, int nr)
+{
+	int fd = (int)fd_of(l, c);
+	ssize_t n;
+
+	if (l->backend->write)
+		return l->backend->write(l, fd, iov, nr, true);
+	n = writev(fd, iov, nr);
+	if (n > 0)
+		osc_event_count(l, OSC_ACCOUNT_BYTES_OUT, (uint64_t)n);
+	return n;
+}
+
+/* True: what was written is not all sent, and a close would lose it. */
+static bool is_unsent(struct osc_event_loop *l, struct osc_event_connection *c)
+{
+	if (!l->backend->unsent || !l->backend->unsent(l, (int)fd_of(l, c)))
+		return false;
+	c->ready &= (uint8_t)~OSC_EVENT_OUT;
+	return true;
+}
+
 /*
  * Copies aside what the connection needs when it goes on: the exchange, the
  * input not yet used and the output not yet taken. Old contents are replaced.
@@ -128,15 +185,13 @@ static enum written flush(struct osc_event_loop *l,
 
 	if (!l->out.len)
 		return WRITTEN;
-	n = write((int)fd_of(l, c), l->out.data, l->out.len);
-	use_up(c, OSC_EVENT_OUT, n, l->out.len);
+	n = put(l, c, l->out.data, l->out.len);
 	if (n < 0) {
 		if (errno == EAGAIN || errno == EINTR)
 			return BLOCKED;
 		l->out.len = 0;
 		return BROKEN;
 	}
-	osc_event_count(l, OSC_ACCOUNT_BYTES_OUT, (uint64_t)n);
 	l->out.len -= (size_t)n;
 	if (!l->out.len)
 		return WRITTEN;
@@ -154,14 +209,13 @@ static enum written stream(struct osc_event_loop *l,
 	*bytes = 0;
 	while (x->stream_left && *bytes < STREAM_TURN) {
 		int nr = osc_response_pattern(iov, x->route.n, x->stream_left);
-		ssize_t n = writev((int)fd_of(l, c), iov, nr);
+		ssize_t n = put_lasting(l, c, iov, nr);
 
 		if (n < 0) {
 			use_up(c, OSC_EVENT_OUT, n, 0);
 			return errno == EAGAIN || errno == EINTR ? BLOCKED :
 								   BROKEN;
 		}
-		osc_event_count(l, OSC_ACCOUNT_BYTES_OUT, (uint64_t)n);
 		x->stream_left -= (uint64_t)n;
 		*bytes += (uint64_t)n;
 	}
@@ -265,12 +319,27 @@ static void begin_work(struct osc_event_loop *l, struct osc_event_connection *c,
 static void begin_linger(struct osc_event_loop *l,
 			 struct osc_event_connection *c)
 {
-	shutdown((int)fd_of(l, c), SHUT_WR);
+	if (l->backend->finish)
+		l->backend->finish(l, (int)fd_of(l, c));
+	else
+		shutdown((int)fd_of(l, c), SHUT_WR);
 	free(c->kept);
 	c->kept = NULL;
 	c->state = OSC_EVENT_LINGERING;
 	set_deadline(l, c, l->now_ns + OSC_SERVER_LINGER_NS);
 	if (!set_interest(l, c, OSC_EVENT_IN))
+		osc_event_close(l, c);
+}
+
+/* The client sends no more, but gets what it has asked for. */
+void osc_event_end(struct osc_event_loop *l, struct osc_event_connection *c)
+{
+	struct osc_exchange over = { .phase = OSC_EXCHANGE_OVER,
+				     .parser.close = true };
+
+	if (is_unsent(l, c))
+		wait_writable(l, c, &over, l->input, 0, 0);
+	else
 		osc_event_close(l, c);
 }
 
@@ -292,6 +361,9 @@ static void drive(struct osc_event_loop *l, struct osc_event_connection *c,
 		written = flush(l, c);
 		if (written == WRITTEN && next == OSC_NEXT_STREAM)
 			written = stream(l, c, x, &progress);
+		if (written == WRITTEN && next == OSC_NEXT_CLOSE &&
+		    is_unsent(l, c))
+			written = BLOCKED;
 		if (written == BROKEN) {
 			osc_event_close(l, c);
 			return;
@@ -328,17 +400,14 @@ void osc_event_readable(struct osc_event_loop *l,
 {
 	struct osc_exchange x;
 	size_t have = restore(l, c, &x);
-	ssize_t n = read((int)fd_of(l, c), l->input + have,
-			 sizeof(l->input) - have);
+	ssize_t n = get(l, c, l->input + have, sizeof(l->input) - have);
 
-	use_up(c, OSC_EVENT_IN, n, sizeof(l->input) - have);
-	if (n <= 0) {
-		if (n == 0 || (errno != EAGAIN && errno != EINTR))
-			osc_event_close(l, c);
-		return;
-	}
-	osc_event_count(l, OSC_ACCOUNT_BYTES_IN, (uint64_t)n);
-	drive(l, c, &x, have + (size_t)n);
+	if (n == 0)
+		osc_event_end(l, c);
+	else if (n < 0 && errno != EAGAIN && errno != EINTR)
+		osc_event_close(l, c);
+	if (n > 0)
+		drive(l, c, &x, have + (size_t)n);
 }
 
 static void on_writable(struct osc_event_loop *l,
@@ -349,16 +418,14 @@ static void on_writable(struct osc_event_loop *l,
 	size_t have;
 
 	if (k->out_at < k->out_len) {
-		ssize_t n = write((int)fd_of(l, c), k->data + k->out_at,
-				  k->out_len - k->out_at);
+		ssize_t n =
+			put(l, c, k->data + k->out_at, k->out_len - k->out_at);
 
-		use_up(c, OSC_EVENT_OUT, n, k->out_len - k->out_at);
 		if (n < 0) {
 			if (errno != EAGAIN && errno != EINTR)
 				osc_event_close(l, c);
 			return;
 		}
-		osc_event_count(l, OSC_ACCOUNT_BYTES_OUT, (uint64_t)n);
 		k->out_at += (uint32_t)n;
 		/* At most OSC_SERVER_OUTPUT, within one write timeout. */
 		if (k->out_at < k->out_len)
@@ -371,13 +438,12 @@ static void on_writable(struct osc_event_loop *l,
 static void on_lingering(struct osc_event_loop *l,
 			 struct osc_event_connection *c)
 {
-	ssize_t n = read((int)fd_of(l, c), l->input, sizeof(l->input));
+	ssize_t n = get(l, c, l->input, sizeof(l->input));
 
-	use_up(c, OSC_EVENT_IN, n, sizeof(l->input));
-	if (n > 0)
-		osc_event_count(l, OSC_ACCOUNT_BYTES_IN, (uint64_t)n);
-	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR) ||
-	    !set_interest(l, c, OSC_EVENT_IN))
+	if (n == 0)
+		osc_event_end(l, c);
+	else if ((n < 0 && errno != EAGAIN && errno != EINTR) ||
+		 !set_interest(l, c, OSC_EVENT_IN))
 		osc_event_close(l, c);
 }
 

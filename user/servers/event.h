@@ -13,6 +13,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
 #include <time.h>
 
 #include "servers/exchange.h"
@@ -54,6 +56,23 @@ struct osc_event_backend {
 	 * Returns 0 or -errno.
 	 */
 	int (*wait)(struct osc_event_loop *l, const struct timespec *timeout);
+	/*
+	 * Where the kernel completes instead of telling that it could, for
+	 * accepting, reading and writing; NULL: system calls. Each is like the
+	 * call that it stands for. What iov of write points to is taken, or
+	 * `lasting`; the backend books what was sent.
+	 */
+	int (*accept)(struct osc_event_loop *l);
+	ssize_t (*read)(struct osc_event_loop *l, int fd, void *buf,
+			size_t size);
+	ssize_t (*write)(struct osc_event_loop *l, int fd,
+			 const struct iovec *iov, int nr, bool lasting);
+	/* What write has taken is not all sent: OSC_EVENT_OUT will tell. */
+	bool (*unsent)(struct osc_event_loop *l, int fd);
+	/* shutdown(SHUT_WR) after that. */
+	void (*finish)(struct osc_event_loop *l, int fd);
+	/* Drops that, and closes. */
+	void (*close)(struct osc_event_loop *l, int fd);
 	/*
 	 * Has osc_route_work(us) done by another thread, and then calls
 	 * osc_event_worked(l, fd, serial) in the loop's. Returns 0 or -errno.
@@ -138,7 +157,7 @@ struct osc_event_loop {
 /* Those of the table of engines. */
 extern const struct osc_event_backend osc_event_select, osc_event_poll,
 	osc_event_epoll, osc_event_epoll_et, osc_event_epoll_shared,
-	osc_event_epoll_offload, osc_event_prefork_epoll;
+	osc_event_epoll_offload, osc_event_prefork_epoll, osc_event_uring;
 
 /*
  * Called by a backend when its wait has returned, with the number of events or -1
@@ -171,6 +190,7 @@ void osc_event_readable(struct osc_event_loop *l,
 			struct osc_event_connection *c);
 void osc_event_deadline(struct osc_event_loop *l,
 			struct osc_event_connection *c);
+void osc_event_end(struct osc_event_loop *l, struct osc_event_connection *c);
 void osc_event_close(struct osc_event_loop *l, struct osc_event_connection *c);
 
 static inline void osc_event_count(const struct osc_event_loop *l,

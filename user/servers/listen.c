@@ -153,30 +153,37 @@ void osc_listen_url(const struct osc_server_config *config, uint16_t port,
 		 v6 ? "]" : "", port);
 }
 
+int osc_listen_error(int err)
+{
+	switch (err) {
+	case EAGAIN:
+	case EINTR: /* the listener of those who sleep in accept */
+		return -EAGAIN;
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+		return -EMFILE;
+	case EBADF:
+	case EFAULT:
+	case EINVAL:
+	case ENOTSOCK:
+		return -err;
+	default:
+		/* accept(2): errors of the one connection. */
+		return 0;
+	}
+}
+
 int osc_listen_accept(int listener, int flags)
 {
-	for (;;) {
-		int fd = accept4(listener, NULL, NULL, flags | SOCK_CLOEXEC);
+	int fd, ret = 0;
 
+	while (!ret) {
+		fd = accept4(listener, NULL, NULL, flags | SOCK_CLOEXEC);
 		if (fd >= 0)
 			return fd;
-		switch (errno) {
-		case EAGAIN:
-		case EINTR: /* the listener of those who sleep in accept */
-			return -EAGAIN;
-		case EMFILE:
-		case ENFILE:
-		case ENOBUFS:
-		case ENOMEM:
-			return -EMFILE;
-		case EBADF:
-		case EFAULT:
-		case EINVAL:
-		case ENOTSOCK:
-			return -errno;
-		default:
-			/* accept(2): errors of the one connection. */
-			continue;
-		}
+		ret = osc_listen_error(errno);
 	}
+	return ret;
 }

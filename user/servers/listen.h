@@ -30,4 +30,7 @@ void osc_listen_url(const struct osc_server_config *config, uint16_t port,
  */
 int osc_listen_accept(int listener, int flags);
 
+/* The same for what an accept has failed with; 0: passed over. */
+int osc_listen_error(int err);
+
 #endif

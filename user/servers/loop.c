@@ -36,7 +36,10 @@ void osc_event_close_fd(struct osc_event_loop *l, int fd)
 {
 	if (l->backend->forget)
 		l->backend->forget(l, fd);
-	close(fd);
+	if (l->backend->close)
+		l->backend->close(l, fd);
+	else
+		close(fd);
 }
 
 static void run_timers(struct osc_event_loop *l)
@@ -80,7 +83,9 @@ static int update_listener(struct osc_event_loop *l)
 static int accept_all(struct osc_event_loop *l)
 {
 	while (l->open < l->server->max_connections) {
-		int fd = osc_listen_accept(l->listener, SOCK_NONBLOCK);
+		int fd = l->backend->accept ?
+				 l->backend->accept(l) :
+				 osc_listen_accept(l->listener, SOCK_NONBLOCK);
 
 		if (fd == -EAGAIN)
 			return 0;
@@ -125,7 +130,7 @@ static void close_idle(struct osc_event_loop *l)
 			continue;
 		osc_event_readable(l, c);
 		if (c->state == OSC_EVENT_READING && !c->kept)
-			osc_event_close(l, c);
+			osc_event_end(l, c);
 	}
 	l->last_call_ns = l->end_ns;
 }

@@ -1,0 +1,676 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * uring.c - an event loop on io_uring: the kernel is asked once to accept and
+ * once per connection to receive, and tells of each connection and of each piece
+ * that came, in buffers that it was lent. What is to be sent is queued; one
+ * system call hands over all that a round has made, and waits.
+ *
+ * To the loop this looks like edges of readiness: a piece that has come makes a
+ * connection readable and is read from memory; a write is taken as long as none
+ * of the same connection is under way, whose end makes it writable.
+ *
+ * A request to the kernel holds the file open, and knows it by its number: so a
+ * descriptor is closed when the last of its requests has ended.
+ */
+#include <errno.h>
+#include <liburing.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/error.h"
+#include "lib/reserve.h"
+#include "servers/engine.h"
+#include "servers/event.h"
+#include "servers/listen.h"
+
+/* A round submits at once what more than these would hold. */
+#define SQ_ENTRIES 1024
+/* Beyond these the kernel keeps completions, at some cost. */
+#define CQ_ENTRIES 8192
+/* Lent to the kernel, which takes them in turn: few enough to stay in a cache. */
+#define BUFFERS 1024 /* a power of two */
+#define BUFFER_BYTES 2048
+#define BUFFER_GROUP 0
+/* Most answers fit; of longer output a write takes so much. */
+#define SEND_BYTES 4096
+/* Nothing more is received while so much waits to be read. */
+#define AHEAD_BYTES OSC_SERVER_INPUT
+
+/* What a completion is of; its descriptor is in the lower half. */
+enum operation { ACCEPT, RECEIVE, SEND, POLL, CANCEL };
+
+/* Bytes that came while the loop waited for something else of the connection. */
+struct ahead {
+	size_t len, at;
+	char data[];
+};
+
+/* An answer under way. What iov points to is here, or lasts. */
+struct sending {
+	struct sending *next; /* free */
+	struct msghdr message;
+	struct iovec iov[OSC_RESPONSE_IOV];
+	char data[SEND_BYTES];
+};
+
+struct descriptor {
+	struct ahead *ahead;
+	struct sending *sending; /* NULL: none is under way */
+	int error; /* of a receive or send: it is broken */
+	bool asked; /* to receive, accept or poll, until told otherwise */
+	bool stopping; /* that was cancelled */
+	bool ended; /* the client sends no more */
+	bool finish; /* shut down when what is under way is sent */
+	bool closing;
+};
+
+_Static_assert(sizeof(struct descriptor) + sizeof(struct osc_event_connection) +
+			       sizeof(struct osc_timer_entry) +
+			       sizeof(uint32_t) <=
+		       128,
+	       "an idle connection owns at most 128 bytes");
+
+/* One in a process, as the loop is. */
+static struct {
+	struct io_uring ring;
+	struct io_uring_buf_ring *lent;
+	char *buffers;
+	int returned; /* buffers, to be lent again after the round */
+	struct descriptor *table; /* by descriptor */
+	struct sending *spare;
+	/* What the completion being handled has brought, until it is read. */
+	const char *piece;
+	size_t piece_len;
+	/* Accepted, and not asked for yet. */
+	int *accepted;
+	size_t first, last;
+	int accept_error;
+	bool accepting; /* wanted */
+} u;
+
+static uint64_t name_of(enum operation op, int fd)
+{
+	return (uint64_t)op << 32 | (uint32_t)fd;
+}
+
+/* NULL: the kernel takes no more. */
+static struct io_uring_sqe *request(enum operation op, int fd)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&u.ring);
+
+	if (!sqe && io_uring_submit(&u.ring) >= 0)
+		sqe = io_uring_get_sqe(&u.ring);
+	if (sqe)
+		io_uring_sqe_set_data64(sqe, name_of(op, fd));
+	return sqe;
+}
+
+/* --- asking the kernel to go on telling */
+
+static int ask(enum operation op, int fd)
+{
+	struct io_uring_sqe *sqe = request(op, fd);
+
+	if (!sqe)
+		return -EAGAIN;
+	if (op == ACCEPT) {
+		io_uring_prep_multishot_accept(sqe, fd, NULL, NULL,
+					       SOCK_NONBLOCK | SOCK_CLOEXEC);
+	} else if (op == POLL) {
+		io_uring_prep_poll_multishot(sqe, fd, POLLIN);
+	} else {
+		io_uring_prep_recv_multishot(sqe, fd, NULL, 0, 0);
+		sqe->flags |= IOSQE_BUFFER_SELECT;
+		sqe->buf_group = BUFFER_GROUP;
+	}
+	u.table[fd].asked = true;
+	u.table[fd].stopping = false;
+	return 0;
+}
+
+/* The last completion says that it has stopped. */
+static int stop(enum operation op, int fd)
+{
+	struct io_uring_sqe *sqe = request(CANCEL, fd);
+
+	if (!sqe)
+		return -EAGAIN;
+	io_uring_prep_cancel64(sqe, name_of(op, fd), 0);
+	u.table[fd].stopping = true;
+	return 0;
+}
+
+static int listen_or_not(int fd, bool want)
+{
+	const struct descriptor *d = &u.table[fd];
+
+	u.accepting = want;
+	if (want && !d->asked)
+		return ask(ACCEPT, fd);
+	if (!want && d->asked && !d->stopping)
+		return stop(ACCEPT, fd);
+	return 0;
+}
+
+static int watch(struct osc_event_loop *l, int fd,
+		 enum osc_event_interest interest, bool anew)
+{
+	(void)anew; /* connections only are */
+	switch (l->table[fd].state) {
+	case OSC_EVENT_LISTENER:
+		return listen_or_not(fd, interest & OSC_EVENT_IN);
+	case OSC_EVENT_SIGNAL:
+		return ask(POLL, fd);
+	default:
+		return ask(RECEIVE, fd);
+	}
+}
+
+/* Closes what is ready to be closed, or receives as much as there is room for. */
+static void settle(int fd)
+{
+	struct descriptor *d = &u.table[fd];
+	bool full = d->ahead && d->ahead->len - d->ahead->at >= AHEAD_BYTES;
+	int ret = 0;
+
+	if (d->closing) {
+		if (d->asked || d->sending)
+			return;
+		memset(d, 0, sizeof(*d));
+		close(fd);
+		return;
+	}
+	if (!d->asked && !d->ended && !d->error && !full)
+		ret = ask(RECEIVE, fd);
+	else if (d->asked && !d->stopping && full)
+		ret = stop(RECEIVE, fd);
+	if (ret)
+		d->error = -ret;
+}
+
+static void close_later(struct osc_event_loop *l, int fd)
+{
+	struct descriptor *d = &u.table[fd];
+
+	free(d->ahead);
+	d->ahead = NULL;
+	d->closing = true;
+	if (l->table[fd].state == OSC_EVENT_LISTENER) {
+		(void)listen_or_not(fd, false);
+		io_uring_submit(&u.ring);
+	} else if (d->asked || d->sending) {
+		/* Ends both. */
+		shutdown(fd, SHUT_RDWR);
+	}
+	settle(fd);
+}
+
+/* --- reading */
+
+static size_t take(void *to, size_t size, const char *from, size_t len)
+{
+	size_t n = len < size ? len : size;
+
+	memcpy(to, from, n);
+	return n;
+}
+
+static ssize_t read_ahead(int fd, void *buf, size_t size)
+{
+	struct ahead *a = u.table[fd].ahead;
+	size_t n = take(buf, size, a->data + a->at, a->len - a->at);
+
+	a->at += n;
+	if (a->at == a->len) {
+		free(a);
+		u.table[fd].ahead = NULL;
+	}
+	settle(fd);
+	return (ssize_t)n;
+}
+
+static ssize_t read_piece(struct osc_event_loop *l, int fd, void *buf,
+			  size_t size)
+{
+	const struct descriptor *d = &u.table[fd];
+	size_t n;
+
+	(void)l;
+	if (d->ahead)
+		return read_ahead(fd, buf, size);
+	if (u.piece_len) {
+		n = take(buf, size, u.piece, u.piece_len);
+		u.piece += n;
+		u.piece_len -= n;
+		return (ssize_t)n;
+	}
+	if (d->ended)
+		return 0;
+	errno = d->error ? d->error : EAGAIN;
+	return -1;
+}
+
+/* What the loop has not read is kept behind what it had not read before. */
+static void keep_piece(int fd)
+{
+	struct descriptor *d = &u.table[fd];
+	size_t old = d->ahead ? d->ahead->len : 0;
+	struct ahead *a;
+
+	a = realloc(d->ahead, sizeof(*a) + old + u.piece_len);
+	if (!a) {
+		d->error = ENOMEM;
+		return;
+	}
+	if (!old)
+		a->at = 0;
+	memcpy(a->data + old, u.piece, u.piece_len);
+	a->len = old + u.piece_len;
+	d->ahead = a;
+	u.piece_len = 0;
+}
+
+static void lend_again(unsigned int id)
+{
+	io_uring_buf_ring_add(u.lent, u.buffers + (size_t)id * BUFFER_BYTES,
+			      BUFFER_BYTES, (unsigned short)id,
+			      io_uring_buf_ring_mask(BUFFERS), u.returned++);
+}
+
+static void on_piece(struct osc_event_loop *l, int fd,
+		     const struct io_uring_cqe *cqe)
+{
+	unsigned int id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
+
+	u.piece = u.buffers + (size_t)id * BUFFER_BYTES;
+	u.piece_len = (size_t)cqe->res;
+	if (!u.table[fd].closing) {
+		if (u.table[fd].ahead)
+			keep_piece(fd);
+		osc_event_ready(l, fd, OSC_EVENT_IN);
+		if (u.piece_len && l->table[fd].state != OSC_EVENT_FREE)
+			keep_piece(fd);
+	}
+	u.piece_len = 0;
+	lend_again(id);
+}
+
+static void on_receive(struct osc_event_loop *l, int fd,
+		       const struct io_uring_cqe *cqe)
+{
+	struct descriptor *d = &u.table[fd];
+
+	if (!(cqe->flags & IORING_CQE_F_MORE))
+		d->asked = d->stopping = false;
+	if (cqe->res > 0) {
+		on_piece(l, fd, cqe);
+	} else if (cqe->res == 0) {
+		d->ended = true;
+		if (!d->closing)
+			osc_event_ready(l, fd, OSC_EVENT_IN | OSC_EVENT_HUP);
+	} else if (cqe->res != -ENOBUFS && cqe->res != -ECANCELED) {
+		d->error = -cqe->res;
+		if (!d->closing)
+			osc_event_ready(l, fd, OSC_EVENT_IN | OSC_EVENT_BROKEN);
+	}
+	/* It may be gone already: then its last completion was this one. */
+	if (l->table[fd].state != OSC_EVENT_FREE || d->closing)
+		settle(fd);
+}
+
+/* --- writing */
+
+static struct sending *take_spare(void)
+{
+	struct sending *s = u.spare;
+
+	if (s)
+		u.spare = s->next;
+	return s ? s : malloc(sizeof(*s));
+}
+
+static int send_rest(int fd, struct sending *s)
+{
+	struct io_uring_sqe *sqe = request(SEND, fd);
+	const int flags = MSG_NOSIGNAL | MSG_WAITALL;
+
+	if (!sqe)
+		return -EAGAIN;
+	if (s->message.msg_iovlen == 1)
+		io_uring_prep_send(sqe, fd, s->message.msg_iov->iov_base,
+				   s->message.msg_iov->iov_len, flags);
+	else
+		io_uring_prep_sendmsg(sqe, fd, &s->message, (unsigned)flags);
+	u.table[fd].sending = s;
+	return 0;
+}
+
+/* Points to what lasts, so much of it as a client is given a time limit for. */
+static size_t refer(struct sending *s, const struct iovec *iov, int nr)
+{
+	size_t all = 0;
+
+	for (int i = 0; i < nr && all < OSC_SERVER_PROGRESS; i++) {
+		s->iov[i] = iov[i];
+		if (s->iov[i].iov_len > OSC_SERVER_PROGRESS - all)
+			s->iov[i].iov_len = OSC_SERVER_PROGRESS - all;
+		all += s->iov[i].iov_len;
+		s->message.msg_iovlen++;
+	}
+	return all;
+}
+
+static ssize_t write_later(struct osc_event_loop *l, int fd,
+			   const struct iovec *iov, int nr, bool lasting)
+{
+	const struct descriptor *d = &u.table[fd];
+	struct sending *s;
+	size_t n;
+
+	(void)l;
+	errno = d->error ? d->error : EAGAIN;
+	if (d->error || d->sending)
+		return -1;
+	s = take_spare();
+	if (!s)
+		return -1;
+	s->message = (struct msghdr){ .msg_iov = s->iov };
+	if (lasting) {
+		n = refer(s, iov, nr);
+	} else {
+		n = take(s->data, sizeof(s->data), iov->iov_base, iov->iov_len);
+		s->iov[0] = (struct iovec){ .iov_base = s->data, .iov_len = n };
+		s->message.msg_iovlen = 1;
+	}
+	if (!send_rest(fd, s))
+		return (ssize_t)n;
+	s->next = u.spare;
+	u.spare = s;
+	errno = ENOBUFS;
+	return -1;
+}
+
+static bool unsent(struct osc_event_loop *l, int fd)
+{
+	(void)l;
+	return u.table[fd].sending;
+}
+
+static void finish(struct osc_event_loop *l, int fd)
+{
+	(void)l;
+	if (u.table[fd].sending)
+		u.table[fd].finish = true;
+	else
+		shutdown(fd, SHUT_WR);
+}
+
+/* True: nothing is left of it. */
+static bool is_sent(struct msghdr *m, size_t n)
+{
+	while (m->msg_iovlen && n >= m->msg_iov->iov_len) {
+		n -= m->msg_iov->iov_len;
+		m->msg_iov++;
+		m->msg_iovlen--;
+	}
+	if (!m->msg_iovlen)
+		return true;
+	m->msg_iov->iov_base = (char *)m->msg_iov->iov_base + n;
+	m->msg_iov->iov_len -= n;
+	return false;
+}
+
+static void on_sent(struct osc_event_loop *l, int fd,
+		    const struct io_uring_cqe *cqe)
+{
+	struct descriptor *d = &u.table[fd];
+	struct sending *s = d->sending;
+	int ret = cqe->res < 0 ? cqe->res : 0;
+
+	if (!ret) {
+		osc_event_count(l, OSC_ACCOUNT_BYTES_OUT, (uint64_t)cqe->res);
+		if (!is_sent(&s->message, (size_t)cqe->res) && !d->closing) {
+			ret = send_rest(fd, s);
+			if (!ret)
+				return;
+		}
+	}
+	d->sending = NULL;
+	s->next = u.spare;
+	u.spare = s;
+	if (ret)
+		d->error = -ret;
+	if (d->finish)
+		shutdown(fd, SHUT_WR);
+	if (d->closing)
+		settle(fd);
+	else
+		osc_event_ready(l, fd,
+				ret ? OSC_EVENT_OUT | OSC_EVENT_BROKEN :
+				      OSC_EVENT_OUT);
+}
+
+/* --- accepting */
+
+static void on_accept(struct osc_event_loop *l, int fd,
+		      const struct io_uring_cqe *cqe)
+{
+	struct descriptor *d = &u.table[fd];
+
+	if (!(cqe->flags & IORING_CQE_F_MORE))
+		d->asked = d->stopping = false;
+	if (cqe->res >= 0)
+		u.accepted[u.last++] = cqe->res;
+	else if (cqe->res != -ECANCELED)
+		u.accept_error = osc_listen_error(-cqe->res);
+	if (d->closing) {
+		settle(fd);
+		return;
+	}
+	/* Where it has run out, the loop pauses and asks again. */
+	if (!d->asked && u.accepting && !u.accept_error)
+		u.accept_error = ask(ACCEPT, fd);
+	osc_event_ready(l, fd, OSC_EVENT_IN);
+}
+
+static int next_accepted(void)
+{
+	int fd = u.accepted[u.first++];
+
+	if (u.first == u.last)
+		u.first = u.last = 0;
+	return fd;
+}
+
+static void reap(struct osc_event_loop *l);
+
+/* The last ones: what the kernel has accepted for us, and what it has not. */
+static int accept_last(struct osc_event_loop *l)
+{
+	if (u.accepting) {
+		(void)listen_or_not(l->listener, false);
+		io_uring_submit_and_get_events(&u.ring);
+		reap(l);
+	}
+	return u.first < u.last ? next_accepted() :
+				  osc_listen_accept(l->listener, SOCK_NONBLOCK);
+}
+
+static int accept_next(struct osc_event_loop *l)
+{
+	int error = u.accept_error;
+
+	if (u.first < u.last)
+		return next_accepted();
+	if (atomic_load_explicit(&l->draining, memory_order_relaxed))
+		return accept_last(l);
+	u.accept_error = 0;
+	return error ? error : -EAGAIN;
+}
+
+/* --- rounds */
+
+static void reap(struct osc_event_loop *l)
+{
+	struct io_uring_cqe *cqe;
+	unsigned int head, n = 0;
+
+	io_uring_for_each_cqe(&u.ring, head, cqe)
+	{
+		int fd = (int)(uint32_t)cqe->user_data;
+
+		n++;
+		switch (cqe->user_data >> 32) {
+		case ACCEPT:
+			on_accept(l, fd, cqe);
+			break;
+		case RECEIVE:
+			on_receive(l, fd, cqe);
+			break;
+		case SEND:
+			on_sent(l, fd, cqe);
+			break;
+		case POLL:
+			osc_event_ready(l, fd, OSC_EVENT_IN);
+			break;
+		default:
+			break;
+		}
+	}
+	io_uring_cq_advance(&u.ring, n);
+	io_uring_buf_ring_advance(u.lent, u.returned);
+	u.returned = 0;
+}
+
+static int submit_and_wait(const struct timespec *timeout)
+{
+	struct __kernel_timespec ts;
+	struct io_uring_cqe *cqe;
+
+	if (timeout && !timeout->tv_sec && !timeout->tv_nsec)
+		return io_uring_submit_and_get_events(&u.ring);
+	if (timeout)
+		ts = (struct __kernel_timespec){ .tv_sec = timeout->tv_sec,
+						 .tv_nsec = timeout->tv_nsec };
+	return io_uring_submit_and_wait_timeout(&u.ring, &cqe, 1,
+						timeout ? &ts : NULL, NULL);
+}
+
+static int wait_completions(struct osc_event_loop *l,
+			    const struct timespec *timeout)
+{
+	static const struct timespec at_once;
+	/* Of these no completion will tell again. */
+	bool queued = u.first < u.last && l->listening &&
+		      l->open < l->server->max_connections;
+	int ret;
+
+	if (queued)
+		timeout = &at_once;
+	ret = submit_and_wait(timeout);
+	errno = -ret;
+	/* Too many completions at once: we are here to take them. */
+	if (ret == -ETIME || ret == -EAGAIN || ret == -EBUSY)
+		ret = 0;
+	ret = osc_event_waited(l, timeout,
+			       ret < 0 ? -1 : (int)io_uring_cq_ready(&u.ring));
+	if (ret < 0)
+		return ret;
+	reap(l);
+	if (queued)
+		osc_event_ready(l, l->listener, OSC_EVENT_IN);
+	return 0;
+}
+
+/* --- setting up */
+
+static int open_ring(struct io_uring *ring, unsigned int entries)
+{
+	struct io_uring_params p = {
+		.flags = IORING_SETUP_CQSIZE | IORING_SETUP_SINGLE_ISSUER |
+			 IORING_SETUP_DEFER_TASKRUN,
+		.cq_entries = CQ_ENTRIES,
+	};
+	int ret = io_uring_queue_init_params(entries, ring, &p);
+
+	/* Linux 6.0 has all but the last. */
+	if (ret != -EINVAL)
+		return ret;
+	p = (struct io_uring_params){
+		.flags = IORING_SETUP_CQSIZE | IORING_SETUP_SINGLE_ISSUER |
+			 IORING_SETUP_COOP_TASKRUN,
+		.cq_entries = CQ_ENTRIES,
+	};
+	return io_uring_queue_init_params(entries, ring, &p);
+}
+
+static int lend_buffers(void)
+{
+	struct io_uring_buf_reg reg = { .ring_entries = BUFFERS,
+					.bgid = BUFFER_GROUP };
+	int ret;
+
+	u.lent = osc_reserve(BUFFERS * sizeof(struct io_uring_buf));
+	u.buffers = osc_reserve(BUFFERS * BUFFER_BYTES);
+	if (!u.lent || !u.buffers)
+		return -ENOMEM;
+	reg.ring_addr = (uintptr_t)u.lent;
+	ret = io_uring_register_buf_ring(&u.ring, &reg, 0);
+	if (ret)
+		return ret;
+	io_uring_buf_ring_init(u.lent);
+	for (unsigned int i = 0; i < BUFFERS; i++)
+		lend_again(i);
+	return 0;
+}
+
+static int set_up(struct osc_event_loop *l)
+{
+	/* As many as there can be descriptors. */
+	long most = sysconf(_SC_OPEN_MAX);
+	int ret = open_ring(&u.ring, SQ_ENTRIES);
+
+	if (ret)
+		return ret;
+	u.table = osc_reserve(l->table_size * sizeof(*u.table));
+	u.accepted = osc_reserve((size_t)most * sizeof(*u.accepted));
+	if (!u.table || !u.accepted)
+		return -ENOMEM;
+	return lend_buffers();
+}
+
+int osc_uring_check(struct osc_error *e)
+{
+	struct io_uring ring;
+	int ret = open_ring(&ring, 1);
+
+	if (!ret) {
+		io_uring_queue_exit(&ring);
+		return 0;
+	}
+	return osc_error_set(
+		e, -ret, "%s: %s",
+		ret == -ENOSYS ? "this kernel has no io_uring" :
+		ret == -EINVAL ? "its io_uring is older than Linux 6.0" :
+		ret == -EPERM || ret == -EACCES ?
+				 "io_uring is forbidden here, by "
+				 "kernel.io_uring_disabled or a filter" :
+				 "io_uring cannot be set up",
+		strerror(-ret));
+}
+
+const struct osc_event_backend osc_event_uring = {
+	.edge = true,
+	.open = set_up,
+	.watch = watch,
+	.wait = wait_completions,
+	.accept = accept_next,
+	.read = read_piece,
+	.write = write_later,
+	.unsent = unsent,
+	.finish = finish,
+	.close = close_later,
+};

@@ -18,7 +18,7 @@ declare -gA _osconcepts_options=(
 		--ready-fd --fallback --list --json --quiet --help'
 	[load]='--connections --duration --requests --rate --arrival
 		--requests-per-connection --pipeline --warmup --timeout
-		--threads --cpus --method --header --expect-status --json
+		--threads --cpus --method --header --expect-status --slo --json
 		--no-progress --help'
 	[compare]='--models --modes --connections --duration --requests
 		--runs --path --workers --interval --source --server-cpus
@@ -39,7 +39,7 @@ declare -gA _osconcepts_values=(
 	[load]='-c --connections -d --duration -n --requests -r --rate
 		--arrival -k --requests-per-connection -p --pipeline --warmup
 		--timeout -t --threads --cpus -X --method -H --header
-		--expect-status'
+		--expect-status --slo'
 	[compare]='--models --modes -c --connections -d --duration -n
 		--requests -r --runs --path --workers --interval --source
 		--server-cpus --client-cpus --socket --json --html'

@@ -40,7 +40,7 @@ is()
 @test "--help names every option" {
 	run -0 "$osconcepts" load --help
 	for word in --connections --duration --requests --rate --arrival --requests-per-connection \
-		--pipeline --warmup --timeout --threads --cpus --method --header --expect-status \
+		--pipeline --warmup --timeout --threads --cpus --method --header --expect-status --slo \
 		--json --no-progress; do
 		[[ $output == *"$word"* ]] || { echo "no $word"; return 1; }
 	done
@@ -52,6 +52,9 @@ is()
 		"127.0.0.1:80 -n 1" "http://127.0.0.1:0/ -n 1" "http://127.0.0.1/ -n 0" \
 		"http://127.0.0.1/ -n 1 -c 0" "http://127.0.0.1/ -n 1 -r x" \
 		"http://127.0.0.1/ -n 9 -c 2 -t 3" "http://127.0.0.1/ -n 9 --arrival poisson" \
+		"http://127.0.0.1/ -n 9 --slo 99=1ms" "http://127.0.0.1/ -n 9 --slo p100=1ms" \
+		"http://127.0.0.1/ -n 9 --slo p9.9.9=1ms" "http://127.0.0.1/ -n 9 --slo p99" \
+		"http://127.0.0.1/ -n 9 --slo p99=fast" "http://127.0.0.1/ -n 9 --slo =1ms" \
 		"http://127.0.0.1/ -n 9 -r 9 --arrival often" "http://127.0.0.1/ -n 1 -X g\$t" \
 		"http://127.0.0.1/ -n 1 -H nothing" "http://127.0.0.1/ -n 1 -H Host:x" \
 		"http://127.0.0.1/ http://127.0.0.1/ -n 1" "http://127.0.0.1/ -n 1 --cpus x" \
@@ -89,6 +92,16 @@ is()
 		[[ $(booked requests) == 1350 ]]
 		[[ $(booked accepts) == "$opened" ]]
 	done
+}
+
+@test "a threshold of latency is judged, and exits 3" {
+	start epoll
+	# 150 ms asleep are more than 100 ms on any machine.
+	run -3 "$osconcepts" load "$url/sleep/150000" -n 20 -c 4 --slo p50=100ms --slo max=1h
+	[[ $output == *"SLO p50 at most 100 ms: NOT MET, 1"* && $output == *"SLO max at most 3600 s: met"* ]]
+	load "$url/sleep/150000" -n 20 -c 4 --slo p99.9=1h
+	is '.slos | map([.name, .met, .limit_us, .value_us > 150000])' '[["p99.9",true,3600000000,true]]'
+	stop
 }
 
 @test "threads share the requests and the rate" {

@@ -14,6 +14,7 @@
 #include "lib/error.h"
 #include "load/failures.h"
 #include "load/schedule.h"
+#include "load/slo.h"
 #include "load/url.h"
 #include "load/validity.h"
 
@@ -233,10 +234,35 @@ static void all_reasons_fit(void **unused)
 			 OSC_INVALID);
 }
 
+static void a_threshold_is_about_all_requests(void **unused)
+{
+	static struct osc_hist h;
+	struct osc_slo slo;
+
+	(void)unused;
+	osc_hist_init(&h);
+	assert_int_equal(osc_slo_parse("p99.9=5ms", &slo, NULL), 0);
+	assert_string_equal(slo.name, "p99.9");
+	assert_float_equal(slo.percent, 99.9, 1e-9);
+	assert_int_equal(slo.limit_ns, 5 * OSC_NS_PER_MS);
+	/* Nothing answered: not met. */
+	assert_int_equal(osc_slo_value(&slo, &h, 0), UINT64_MAX);
+	for (int i = 0; i < 999; i++)
+		osc_hist_record(&h, 100);
+	assert_int_equal(osc_slo_value(&slo, &h, 0), 100);
+	assert_int_equal(osc_slo_value(&slo, &h, 1), 100);
+	/* Two of 1001 have failed: more than 0.1 %. */
+	assert_int_equal(osc_slo_value(&slo, &h, 2), UINT64_MAX);
+	assert_int_equal(osc_slo_parse("max=1s", &slo, NULL), 0);
+	assert_int_equal(osc_slo_value(&slo, &h, 0), 100);
+	assert_int_equal(osc_slo_value(&slo, &h, 1), UINT64_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(urls_are_taken_apart),
+		cmocka_unit_test(a_threshold_is_about_all_requests),
 		cmocka_unit_test(wrong_urls_are_usage_errors),
 		cmocka_unit_test(constant_shares_interleave_without_drift),
 		cmocka_unit_test(poisson_gaps_have_their_mean_and_spread),

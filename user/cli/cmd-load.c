@@ -51,14 +51,18 @@ static void usage(FILE *out)
 	      "  -X, --method METHOD      GET, HEAD or any other without a body (GET)\n"
 	      "  -H, --header 'NAME: V'   one more field; may be repeated\n"
 	      "      --expect-status N    any other is an error (any below 400)\n"
+	      "      --slo pN=D           that share of all requests must be answered\n"
+	      "                           within D, or the run exits 3: p99=5ms,\n"
+	      "                           p99.9=20ms, max=1s; may be repeated\n"
 	      "\n"
 	      "Output:\n"
 	      "  -j, --json               the result as JSON on standard output\n"
 	      "      --no-progress        no line of progress on the terminal\n"
 	      "  -h, --help               show this help\n"
 	      "\n"
-	      "Exit status: 0 ok, 1 failed, 2 usage, 4 the result is invalid, 130 or\n"
-	      "143 stopped by Ctrl-C or SIGTERM (the result is partial).\n"
+	      "Exit status: 0 ok, 1 failed, 2 usage, 3 an --slo is not met, 4 the\n"
+	      "result is invalid, 130 or 143 stopped by Ctrl-C or SIGTERM (the result\n"
+	      "is partial).\n"
 	      "See osconcepts-load(1).\n",
 	      out);
 }
@@ -69,6 +73,7 @@ enum {
 	OPT_TIMEOUT,
 	OPT_CPUS,
 	OPT_EXPECT_STATUS,
+	OPT_SLO,
 	OPT_NO_PROGRESS,
 };
 
@@ -87,6 +92,7 @@ static const struct option options[] = {
 	{ "method", required_argument, NULL, 'X' },
 	{ "header", required_argument, NULL, 'H' },
 	{ "expect-status", required_argument, NULL, OPT_EXPECT_STATUS },
+	{ "slo", required_argument, NULL, OPT_SLO },
 	{ "json", no_argument, NULL, 'j' },
 	{ "no-progress", no_argument, NULL, OPT_NO_PROGRESS },
 	{ "help", no_argument, NULL, 'h' },
@@ -202,6 +208,19 @@ static int parse_header(const char *text, struct osc_load_config *c,
 	return 0;
 }
 
+static int parse_slo(const char *text, struct osc_load_config *c,
+		     struct osc_error *e)
+{
+	int ret;
+
+	if (c->nr_slos == OSC_SLO_MAX)
+		return bad(e, "--slo", text, "there are too many already");
+	ret = osc_slo_parse(text, &c->slos[c->nr_slos], e);
+	if (!ret)
+		c->nr_slos++;
+	return ret;
+}
+
 static int parse_option(int opt, struct settings *s, struct osc_error *e)
 {
 	static const uint64_t day = 86400 * OSC_NS_PER_S;
@@ -227,6 +246,8 @@ static int parse_option(int opt, struct settings *s, struct osc_error *e)
 		return parse_method(optarg, c, e);
 	case 'H':
 		return parse_header(optarg, c, e);
+	case OPT_SLO:
+		return parse_slo(optarg, c, e);
 	case 'j':
 		s->json = true;
 		return 0;
@@ -346,6 +367,8 @@ static int run(struct settings *s)
 		code = 128 + signal;
 	else if (result.validity.verdict == OSC_INVALID)
 		code = OSC_EXIT_INVALID;
+	else if (!result.slos_met)
+		code = OSC_EXIT_GATE;
 	ret = print(&result, s, &e);
 	if (ret && ret != -EPIPE)
 		return osc_cli_fail(NAME, &e);

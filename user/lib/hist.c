@@ -31,12 +31,12 @@ uint64_t osc_hist_rank(uint64_t count, double percent)
 	return rank > count ? count : rank;
 }
 
-uint64_t osc_hist_percentile(const struct osc_hist *h, double percent)
+uint64_t osc_hist_value(const struct osc_hist *h, uint64_t rank)
 {
-	uint64_t rank = osc_hist_rank(h->count, percent), seen = 0;
+	uint64_t seen = 0;
 
-	if (!h->count)
-		return 0;
+	if (!rank || rank > h->count)
+		return UINT64_MAX;
 	for (unsigned int i = 0; i < OSC_HIST_NR; i++) {
 		uint64_t upper;
 
@@ -47,6 +47,12 @@ uint64_t osc_hist_percentile(const struct osc_hist *h, double percent)
 		return upper < h->max ? upper : h->max;
 	}
 	return h->max;
+}
+
+uint64_t osc_hist_percentile(const struct osc_hist *h, double percent)
+{
+	return h->count ? osc_hist_value(h, osc_hist_rank(h->count, percent)) :
+			  0;
 }
 
 double osc_hist_mean(const struct osc_hist *h)

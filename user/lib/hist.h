@@ -48,6 +48,9 @@ uint64_t osc_hist_rank(uint64_t count, double percent);
  */
 uint64_t osc_hist_percentile(const struct osc_hist *h, double percent);
 
+/* The value of that rank, likewise; of none, 0 or beyond the count, UINT64_MAX. */
+uint64_t osc_hist_value(const struct osc_hist *h, uint64_t rank);
+
 /* 0 when nothing was recorded. */
 double osc_hist_mean(const struct osc_hist *h);
 

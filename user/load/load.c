@@ -399,6 +399,19 @@ static void judge(struct osc_load_result *r)
 	osc_validity_judge(&f, &r->validity);
 }
 
+static void judge_slos(struct osc_load_result *r)
+{
+	uint64_t failed = osc_failures_total(&r->stats.failures);
+
+	r->slos_met = true;
+	for (unsigned int i = 0; i < r->config->nr_slos; i++) {
+		const struct osc_slo *slo = &r->config->slos[i];
+
+		r->slo_ns[i] = osc_slo_value(slo, &r->stats.latency, failed);
+		r->slos_met &= r->slo_ns[i] <= slo->limit_ns;
+	}
+}
+
 /* Nothing was measured: that is an error and not a result. */
 static int check_failed(const struct osc_load *load,
 			const struct osc_load_result *r, struct osc_error *e)
@@ -441,6 +454,7 @@ int osc_load_finish(struct osc_load *load, struct osc_load_result *r,
 	r->rps = r->duration_s > 0 ? (double)r->stats.requests / r->duration_s :
 				     0;
 	judge(r);
+	judge_slos(r);
 	ret = check_failed(load, r, e);
 	load_free(load);
 	return ret;

@@ -28,6 +28,7 @@
 #include "lib/hist.h"
 #include "load/failures.h"
 #include "load/schedule.h"
+#include "load/slo.h"
 #include "load/url.h"
 #include "load/validity.h"
 
@@ -53,6 +54,8 @@ struct osc_load_config {
 	const char *headers[OSC_LOAD_HEADERS]; /* "Name: value" */
 	unsigned int nr_headers;
 	uint16_t expect_status; /* 0: any of 2xx and 3xx */
+	struct osc_slo slos[OSC_SLO_MAX];
+	unsigned int nr_slos;
 	bool has_cpus;
 	cpu_set_t cpus;
 	bool progress; /* somebody asks osc_load_progress */
@@ -87,6 +90,8 @@ struct osc_load_result {
 	double rps;
 	bool partial;
 	struct osc_validity validity;
+	uint64_t slo_ns[OSC_SLO_MAX]; /* see osc_slo_value() */
+	bool slos_met; /* all that were asked for */
 };
 
 struct osc_load_progress {

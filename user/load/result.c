@@ -45,6 +45,29 @@ static json_t *client_json(const struct osc_load_stats *s)
 			 "run_queue_wait_share", real_or_null(s->wait_share));
 }
 
+static json_t *slo_json(const struct osc_slo *slo, uint64_t ns)
+{
+	return json_pack("{s:s, s:f, s:o, s:b}", "name", slo->name, "limit_us",
+			 (double)slo->limit_ns / 1e3, "value_us",
+			 ns == UINT64_MAX ? json_null() :
+					    json_real((double)ns / 1e3),
+			 "met", (int)(ns <= slo->limit_ns));
+}
+
+static json_t *slos_json(const struct osc_load_result *r)
+{
+	json_t *array = json_array();
+	int failed = !array;
+
+	for (unsigned int i = 0; i < r->config->nr_slos && !failed; i++)
+		failed = json_array_append_new(
+			array, slo_json(&r->config->slos[i], r->slo_ns[i]));
+	if (!failed)
+		return array;
+	json_decref(array);
+	return NULL;
+}
+
 json_t *osc_load_json(const struct osc_load_result *r)
 {
 	const struct osc_load_config *c = r->config;
@@ -65,7 +88,7 @@ json_t *osc_load_json(const struct osc_load_result *r)
 		"bytes", (json_int_t)s->bytes, "duration_s", r->duration_s,
 		"rps", r->rps, "partial", (int)r->partial);
 	more = json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"errors", osc_failures_json(&s->failures), "error_details",
 		osc_failures_details(&s->failures, r->start_ns), "latency_us",
 		osc_hist_summary_us(&s->latency), "service_us",
@@ -75,7 +98,7 @@ json_t *osc_load_json(const struct osc_load_result *r)
 		"histogram", osc_hist_json(&s->latency), "service_histogram",
 		osc_hist_json(&s->service), "client", client_json(s), "config",
 		config_json(c), "validity", osc_validity_json(&r->validity),
-		"platform", osc_platform());
+		"slos", slos_json(r), "platform", osc_platform());
 	if (o && more && !json_object_update(o, more)) {
 		json_decref(more);
 		return o;
@@ -170,6 +193,23 @@ static void errors_text(const struct osc_load_result *r, FILE *out)
 					 sizeof(count)));
 }
 
+static void slos_text(const struct osc_load_result *r, FILE *out)
+{
+	char limit[32], value[32];
+
+	for (unsigned int i = 0; i < r->config->nr_slos; i++) {
+		const struct osc_slo *slo = &r->config->slos[i];
+		uint64_t ns = r->slo_ns[i];
+
+		fprintf(out, "SLO %s at most %s: %s, %s\n", slo->name,
+			time_text((double)slo->limit_ns, limit, sizeof(limit)),
+			ns <= slo->limit_ns ? "met" : "NOT MET",
+			ns == UINT64_MAX ?
+				"so many failed" :
+				time_text((double)ns, value, sizeof(value)));
+	}
+}
+
 static void head_text(const struct osc_load_result *r, FILE *out)
 {
 	const struct osc_load_config *c = r->config;
@@ -205,6 +245,7 @@ void osc_load_text(const struct osc_load_result *r, FILE *out)
 	head_text(r, out);
 	times_text(r, out);
 	errors_text(r, out);
+	slos_text(r, out);
 	fprintf(out, "%s", verdicts[r->validity.verdict]);
 	if (s->cpu_share >= 0)
 		fprintf(out, " (client %.0f %% busy", s->cpu_share * 100);

@@ -236,7 +236,8 @@ void osc_tree_detach(void)
 static int check_process(const struct osc_target *target,
 			 struct task_struct *leader)
 {
-	if (!pid_alive(leader))
+	/* It may die at any moment, also after this. */
+	if (!data_race(pid_alive(leader)))
 		return -ESRCH;
 	if (target->privileged || osc_owner_may_watch(target->owner, leader))
 		return 0;
@@ -373,7 +374,8 @@ static bool speaks_for_process(struct task_struct *task)
 	if (thread_group_leader(task))
 		return true;
 	/* Before its release, a task's leader is there. */
-	if (!pid_alive(task) || !osc_task_is_final(task->group_leader))
+	if (!data_race(pid_alive(task)) ||
+	    !osc_task_is_final(task->group_leader))
 		return false;
 	for_each_thread(task, thread) {
 		/* Workers may be ahead of it, and not yet recorded. */

@@ -17,7 +17,7 @@ declare -gA _osconcepts_options=(
 		--write-timeout --grace --max-header --max-body --account
 		--ready-fd --fallback --list --json --quiet --help'
 	[load]='--connections --duration --requests --rate --arrival
-		--requests-per-connection --pipeline --warmup --timeout
+		--requests-per-connection --pipeline --connect-rate --src --unix --warmup --timeout
 		--threads --cpus --method --header --expect-status --slo --json
 		--no-progress --help'
 	[compare]='--models --modes --connections --duration --requests

@@ -41,6 +41,7 @@ is()
 	run -0 "$osconcepts" load --help
 	for word in --connections --duration --requests --rate --arrival --requests-per-connection \
 		--pipeline --warmup --timeout --threads --cpus --method --header --expect-status --slo \
+		--connect-rate --src --unix \
 		--json --no-progress; do
 		[[ $output == *"$word"* ]] || { echo "no $word"; return 1; }
 	done
@@ -54,6 +55,10 @@ is()
 		"http://127.0.0.1/ -n 9 -c 2 -t 3" "http://127.0.0.1/ -n 9 --arrival poisson" \
 		"http://127.0.0.1/ -n 9 --slo 99=1ms" "http://127.0.0.1/ -n 9 --slo p100=1ms" \
 		"http://127.0.0.1/ -n 9 --slo p9.9.9=1ms" "http://127.0.0.1/ -n 9 --slo p99" \
+		"http://127.0.0.1/ -n 9 --src 127.0.0.2-x" "http://127.0.0.1/ -n 9 --src ::1" \
+		"http://127.0.0.1/ -n 9 --src 127.0.0.9-127.0.0.2" "http://[::1]/ -n 9 --src 127.0.0.2" \
+		"http://127.0.0.1/ -n 9 --src 127.0.0.2 --unix x" "http://127.0.0.1/ -n 9 --unix " \
+		"http://127.0.0.1/ -n 9 --connect-rate 0" \
 		"http://127.0.0.1/ -n 9 --slo p99=fast" "http://127.0.0.1/ -n 9 --slo =1ms" \
 		"http://127.0.0.1/ -n 9 -r 9 --arrival often" "http://127.0.0.1/ -n 1 -X g\$t" \
 		"http://127.0.0.1/ -n 1 -H nothing" "http://127.0.0.1/ -n 1 -H Host:x" \
@@ -102,6 +107,65 @@ is()
 	load "$url/sleep/150000" -n 20 -c 4 --slo p99.9=1h
 	is '.slos | map([.name, .met, .limit_us, .value_us > 150000])' '[["p99.9",true,3600000000,true]]'
 	stop
+}
+
+# peers PORT: how many connections the server's port has from each address.
+peers()
+{
+	ss -Htn state established "sport = :$1" | awk '{ sub(/:[0-9]*$/, "", $4); n[$4]++ }
+		END { for (a in n) print a, n[a] }' | sort
+}
+
+@test "--src: connections come from each address in turn" {
+	start epoll
+	timeout 100 "$osconcepts" load "$url/sleep/30000000" -n 12 -c 12 -t 2 --timeout 60s \
+		--src 127.0.0.2-127.0.0.5 --json >"$BATS_TEST_TMPDIR/load.json" 3>&- &
+	servers+=($!)
+	eventually has_counted accepts 12
+	run peers "$port"
+	[[ $output == $'127.0.0.2 3\n127.0.0.3 3\n127.0.0.4 3\n127.0.0.5 3' ]]
+	run -1 "$osconcepts" load "$url/" -n 1 -c 1 --src 203.0.113.1
+	[[ $output == *"connect.EADDRNOTAVAIL"* ]]
+}
+
+@test "--connect-rate: connections come one after another" {
+	start epoll
+	# In 300 ms there are due 30 of 1000, which are then asked for requests.
+	load "$url/" -d 300ms -c 1000 --connect-rate 100
+	is '.connections_opened >= 10 and .connections_opened <= 31' true
+	is '.requests > 0' true
+	load "$url/" -n 100 -c 20 --connect-rate 1000 -r 100000
+	is .requests 100
+	stop
+}
+
+@test "--unix: a socket in the file system" {
+	local socket=$BATS_TEST_TMPDIR/socket
+	/usr/bin/python3 - "$socket" 3>&- <<-'EOF' &
+		import http.server, socketserver, sys
+		class Handler(http.server.BaseHTTPRequestHandler):
+		    protocol_version = "HTTP/1.1"
+		    def do_GET(self):
+		        body = (self.headers["Host"] + self.path).encode()
+		        self.send_response(200 if body == b"a.b/path" else 404)
+		        self.send_header("Content-Length", str(len(body)))
+		        self.end_headers()
+		        self.wfile.write(body)
+		    def address_string(self):
+		        return "unix"
+		    def log_message(self, *_):
+		        pass
+		class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+		    daemon_threads = True
+		Server(sys.argv[1], Handler).serve_forever()
+	EOF
+	servers+=($!)
+	eventually test -S "$socket"
+	load http://a.b/path --unix "$socket" -n 50 -c 4
+	is .requests 50
+	is .errors '{}'
+	run -1 "$osconcepts" load http://a/ --unix "$BATS_TEST_TMPDIR/none" -n 1
+	[[ $output == *"cannot connect to $BATS_TEST_TMPDIR/none"*ENOENT* ]]
 }
 
 @test "threads share the requests and the rate" {

@@ -42,6 +42,11 @@ static void usage(FILE *out)
 	      "  -k, --requests-per-connection K\n"
 	      "                           then a new connection; 1: one each\n"
 	      "  -p, --pipeline P         requests on their way on a connection (1)\n"
+	      "      --connect-rate R     open so many connections a second at the start\n"
+	      "                           (all at once)\n"
+	      "      --src A[-B]          from these IPv4 addresses, in turn:\n"
+	      "                           127.0.0.2-127.0.0.40\n"
+	      "      --unix PATH          to that socket; the URL gives Host and path\n"
 	      "      --warmup D           before the measured time (0s)\n"
 	      "      --timeout D          to connect, and for each answer (10s)\n"
 	      "  -t, --threads N          (1)\n"
@@ -74,6 +79,9 @@ enum {
 	OPT_CPUS,
 	OPT_EXPECT_STATUS,
 	OPT_SLO,
+	OPT_CONNECT_RATE,
+	OPT_SRC,
+	OPT_UNIX,
 	OPT_NO_PROGRESS,
 };
 
@@ -92,6 +100,9 @@ static const struct option options[] = {
 	{ "method", required_argument, NULL, 'X' },
 	{ "header", required_argument, NULL, 'H' },
 	{ "expect-status", required_argument, NULL, OPT_EXPECT_STATUS },
+	{ "connect-rate", required_argument, NULL, OPT_CONNECT_RATE },
+	{ "src", required_argument, NULL, OPT_SRC },
+	{ "unix", required_argument, NULL, OPT_UNIX },
 	{ "slo", required_argument, NULL, OPT_SLO },
 	{ "json", no_argument, NULL, 'j' },
 	{ "no-progress", no_argument, NULL, OPT_NO_PROGRESS },
@@ -126,6 +137,7 @@ static int parse_number(int opt, const char *text, struct osc_load_config *c,
 		{ 'k', "--requests-per-connection", 1, 1 << 30 },
 		{ 'p', "--pipeline", 1, OSC_LOAD_PIPELINE },
 		{ 't', "--threads", 1, OSC_LOAD_THREADS },
+		{ OPT_CONNECT_RATE, "--connect-rate", 1, 10000000 },
 		{ OPT_EXPECT_STATUS, "--expect-status", 200, 599 },
 	};
 	size_t i = 0;
@@ -153,6 +165,9 @@ static int parse_number(int opt, const char *text, struct osc_load_config *c,
 		break;
 	case 'p':
 		c->pipeline = (uint32_t)n;
+		break;
+	case OPT_CONNECT_RATE:
+		c->connect_rate = n;
 		break;
 	case 't':
 		c->threads = (uint32_t)n;
@@ -246,6 +261,11 @@ static int parse_option(int opt, struct settings *s, struct osc_error *e)
 		return parse_method(optarg, c, e);
 	case 'H':
 		return parse_header(optarg, c, e);
+	case OPT_SRC:
+		return osc_sources_parse(optarg, &c->sources, e);
+	case OPT_UNIX:
+		c->unix_path = optarg;
+		return 0;
 	case OPT_SLO:
 		return parse_slo(optarg, c, e);
 	case 'j':
@@ -272,6 +292,8 @@ static int check(const struct osc_load_config *c, struct osc_error *e)
 		why = "--threads: a thread needs a request; try more --requests";
 	else if (!c->rate && c->arrival != OSC_ARRIVAL_CONSTANT)
 		why = "--arrival is for the open loop; try it with --rate";
+	else if (c->unix_path && c->sources.count)
+		why = "--src: a socket of --unix has no addresses; leave one out";
 	if (!why)
 		return 0;
 	return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL, "%s", why);

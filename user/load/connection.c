@@ -107,7 +107,7 @@ void osc_connection_open(struct osc_loop *loop, struct osc_load_connection *c,
 		(const struct sockaddr *)&a->address[loop->address];
 	struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP |
 					       EPOLLET };
-	int one = 1;
+	int one = 1, err;
 
 	c->opened_ns = now;
 	c->fd = socket(to->sa_family,
@@ -121,6 +121,15 @@ void osc_connection_open(struct osc_loop *loop, struct osc_load_connection *c,
 	 */
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	event.data.u32 = (uint32_t)(c - loop->connections);
+	err = osc_sources_bind(&loop->config->sources,
+			       (uint64_t)(c - loop->connections) *
+					       loop->config->threads +
+				       loop->index,
+			       c->fd);
+	if (err) {
+		cannot_connect(loop, c, -err, now);
+		return;
+	}
 	if ((connect(c->fd, to, a->length[loop->address]) &&
 	     errno != EINPROGRESS) ||
 	    epoll_ctl(loop->epoll, EPOLL_CTL_ADD, c->fd, &event)) {

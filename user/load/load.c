@@ -156,6 +156,10 @@ static int init_worker(struct osc_load *load, uint32_t i, struct osc_error *e)
 				  i, c->threads, loop->start_ns);
 	else
 		loop->schedule.next_ns = UINT64_MAX;
+	if (c->connect_rate)
+		osc_schedule_init(&loop->openings, OSC_ARRIVAL_CONSTANT,
+				  (double)c->connect_rate, i, c->threads,
+				  loop->start_ns);
 	return osc_loop_init(loop, e);
 }
 
@@ -232,6 +236,27 @@ static int start_workers(struct osc_load *load, struct osc_error *e)
 	return ret;
 }
 
+static int resolve(const struct osc_load_config *config,
+		   struct osc_addresses *out, struct osc_error *e)
+{
+	int ret;
+
+	if (config->unix_path)
+		return osc_url_unix(config->unix_path, out, e);
+	ret = osc_url_resolve(&config->url, out, e);
+	if (ret || !config->sources.count)
+		return ret;
+	for (unsigned int i = 0; i < out->n; i++) {
+		if (out->address[i].ss_family != AF_INET)
+			return osc_error_set_exit(
+				e, OSC_EXIT_USAGE, EAFNOSUPPORT,
+				"--src: %s is no IPv4 address; try that of "
+				"the server",
+				config->url.host);
+	}
+	return 0;
+}
+
 int osc_load_start(const struct osc_load_config *config, struct osc_load **out,
 		   struct osc_error *e)
 {
@@ -256,7 +281,7 @@ int osc_load_start(const struct osc_load_config *config, struct osc_load **out,
 				    "cannot run on the CPUs of --cpus: %s",
 				    strerror(errno));
 	if (!ret)
-		ret = osc_url_resolve(&config->url, &load->addresses, e);
+		ret = resolve(config, &load->addresses, e);
 	if (!ret)
 		ret = compose_all(load, e);
 	if (!ret)
@@ -432,6 +457,10 @@ static int check_failed(const struct osc_load *load,
 		osc_failure_name(&s->failures.rows[0], name, sizeof(name));
 		hint = osc_failure_hint(&s->failures.rows[0]);
 	}
+	if (load->config->unix_path)
+		return osc_error_set(e, ENOTCONN,
+				     "cannot connect to %s: %s; %s",
+				     load->config->unix_path, name, hint);
 	return osc_error_set(e, ENOTCONN, "cannot connect to %s:%u: %s; %s",
 			     load->config->url.host,
 			     (unsigned int)load->config->url.port, name, hint);

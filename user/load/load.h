@@ -29,6 +29,7 @@
 #include "load/failures.h"
 #include "load/schedule.h"
 #include "load/slo.h"
+#include "load/source.h"
 #include "load/url.h"
 #include "load/validity.h"
 
@@ -49,6 +50,9 @@ struct osc_load_config {
 	uint64_t rate; /* per second, all threads; 0: closed loop */
 	enum osc_arrival arrival;
 	uint32_t requests_per_connection; /* 0: no limit */
+	uint64_t connect_rate; /* a second, at the start; 0: at once */
+	struct osc_sources sources;
+	const char *unix_path; /* of a socket in place of host and port */
 	uint64_t timeout_ns; /* to connect, and without an answer */
 	const char *method;
 	const char *headers[OSC_LOAD_HEADERS]; /* "Name: value" */

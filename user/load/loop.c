@@ -229,6 +229,29 @@ static void publish(struct osc_loop *loop, uint64_t now)
 	loop->publish_ns = now + PUBLISH_NS;
 }
 
+/*
+ * Connections are opened, all or as many as are due by now; in the open loop
+ * before requests are due.
+ */
+static void begin(struct osc_loop *loop, uint64_t now)
+{
+	bool early = loop->config->rate &&
+		     loop->config->requests_per_connection != 1;
+
+	while (loop->opened < loop->nr &&
+	       (!loop->config->connect_rate || loop->openings.next_ns <= now)) {
+		struct osc_load_connection *c =
+			&loop->connections[loop->opened++];
+
+		if (loop->config->connect_rate)
+			osc_schedule_take(&loop->openings);
+		if (early)
+			osc_connection_open(loop, c, now);
+		else
+			osc_loop_offer(loop, c, now);
+	}
+}
+
 /* All that happens by the clock. False when the run is over. */
 static bool tick(struct osc_loop *loop, uint64_t now)
 {
@@ -242,6 +265,8 @@ static bool tick(struct osc_loop *loop, uint64_t now)
 		loop->stats->gave_up = true;
 		return false;
 	}
+	if (loop->opened < loop->nr && !loop->retired)
+		begin(loop, now);
 	if (loop->config->rate)
 		dispatch(loop, now);
 	else
@@ -267,6 +292,8 @@ static uint64_t next_moment(const struct osc_loop *loop)
 		return until;
 	if (loop->end_ns < until)
 		until = loop->end_ns;
+	if (loop->opened < loop->nr && loop->openings.next_ns < until)
+		until = loop->openings.next_ns;
 	if (loop->nr_room && loop->schedule.next_ns < until)
 		until = loop->schedule.next_ns;
 	return until;
@@ -295,20 +322,6 @@ static void work(struct osc_loop *loop, const struct epoll_event *events, int n)
 		/* What is due does not wait for the rest of the batch. */
 		if (loop->config->rate && loop->nr_room && !loop->retired)
 			dispatch(loop, osc_clock_ns());
-	}
-}
-
-/* Open loop: connections are there before requests are due. */
-static void begin(struct osc_loop *loop, uint64_t now)
-{
-	bool early = loop->config->rate &&
-		     loop->config->requests_per_connection != 1;
-
-	for (uint32_t i = 0; i < loop->nr; i++) {
-		if (early)
-			osc_connection_open(loop, &loop->connections[i], now);
-		else
-			osc_loop_offer(loop, &loop->connections[i], now);
 	}
 }
 

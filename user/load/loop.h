@@ -82,6 +82,8 @@ struct osc_loop {
 	uint64_t budget; /* requests still to take; UINT64_MAX: no limit */
 	uint64_t outstanding; /* taken, not answered */
 	struct osc_schedule schedule;
+	struct osc_schedule openings; /* of those that were never open */
+	uint32_t opened; /* which the first so many are not */
 	uint64_t room_since_ns; /* when the queue last ceased to be empty */
 
 	uint64_t start_ns, measure_ns, end_ns; /* end UINT64_MAX: none */

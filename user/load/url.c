@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/un.h>
 
 #include "lib/error.h"
 #include "lib/parse.h"
@@ -103,6 +104,24 @@ int osc_url_parse(const char *text, struct osc_url *url, struct osc_error *e)
 		return bad(e, text, why);
 	snprintf(url->authority, sizeof(url->authority), "%.*s", (int)(end - p),
 		 p);
+	return 0;
+}
+
+int osc_url_unix(const char *path, struct osc_addresses *out,
+		 struct osc_error *e)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	size_t len = strlen(path);
+
+	if (!len || len >= sizeof(a.sun_path))
+		return osc_error_set_exit(e, OSC_EXIT_USAGE, ENAMETOOLONG,
+					  "--unix '%s': a socket's path has 1 "
+					  "to %zu bytes; try a shorter one",
+					  path, sizeof(a.sun_path) - 1);
+	memcpy(a.sun_path, path, len + 1);
+	memcpy(&out->address[0], &a, sizeof(a));
+	out->length[0] = sizeof(a);
+	out->n = 1;
 	return 0;
 }
 

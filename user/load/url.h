@@ -27,6 +27,10 @@ struct osc_addresses {
 	unsigned int n; /* in the order to try them */
 };
 
+/* The socket in the file system instead. */
+int osc_url_unix(const char *path, struct osc_addresses *out,
+		 struct osc_error *e);
+
 int osc_url_resolve(const struct osc_url *url, struct osc_addresses *out,
 		    struct osc_error *e);
 

@@ -20,7 +20,7 @@ SAN	?=
 
 CC	?= gcc
 CFLAGS	?= -O2 -g
-PKGS	:= libmnl jansson smartcols gsl liburing
+PKGS	:= libmnl jansson smartcols gsl liburing zlib nettle
 OSC_CFLAGS := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror \
 	-Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wformat=2 \
 	-fstack-protector-strong -pthread -MMD -MP \

@@ -18,7 +18,7 @@ declare -gA _osconcepts_options=(
 		--ready-fd --fallback --list --json --quiet --help'
 	[load]='--connections --duration --requests --rate --arrival
 		--requests-per-connection --pipeline --connect-rate --src --unix --warmup --timeout
-		--threads --cpus --method --header --expect-status --slo --json
+		--threads --cpus --method --header --expect-status --slo --json --hdr
 		--no-progress --help'
 	[compare]='--models --modes --connections --duration --requests
 		--runs --path --workers --interval --source --server-cpus
@@ -81,7 +81,7 @@ _osconcepts_value()
 	--modes) _osconcepts_words 'keepalive close keepalive,close' ;;
 	--arrival) _osconcepts_words 'constant poisson' ;;
 	--group) mapfile -t COMPREPLY < <(compgen -g -- "$cur") ;;
-	-o | --output | --json | --html | --account | --socket | --osconcepts)
+	-o | --output | --json | --hdr | --unix | --html | --account | --socket | --osconcepts)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		compopt -o filenames 2>/dev/null || true ;;
 	esac

@@ -41,7 +41,7 @@ is()
 	run -0 "$osconcepts" load --help
 	for word in --connections --duration --requests --rate --arrival --requests-per-connection \
 		--pipeline --warmup --timeout --threads --cpus --method --header --expect-status --slo \
-		--connect-rate --src --unix \
+		--connect-rate --src --unix --hdr \
 		--json --no-progress; do
 		[[ $output == *"$word"* ]] || { echo "no $word"; return 1; }
 	done
@@ -126,6 +126,25 @@ peers()
 	[[ $output == $'127.0.0.2 3\n127.0.0.3 3\n127.0.0.4 3\n127.0.0.5 3' ]]
 	run -1 "$osconcepts" load "$url/" -n 1 -c 1 --src 203.0.113.1
 	[[ $output == *"connect.EADDRNOTAVAIL"* ]]
+}
+
+@test "--hdr: a log of HdrHistogram holds the same slots" {
+	local log=$BATS_TEST_TMPDIR/log hdr=$BATS_TEST_DIRNAME/lib/hdr.py
+	start epoll
+	load "$url/" -n 2000 -c 8 -r 20000 --arrival poisson --hdr "$log"
+	[[ $("$hdr" "$log" latency) == "$(jq -c '[.histogram.slots[]]' "$json")" ]]
+	[[ $("$hdr" "$log" service) == "$(jq -c '[.service_histogram.slots[]]' "$json")" ]]
+	# A run without an answer has an empty one; one that fails leaves no file.
+	rm "$log"
+	load "$url/sleep/10000000" -d 100ms -c 1 --hdr "$log"
+	[[ $("$hdr" "$log" latency) == '[]' || $(jq .requests "$json") == 1 ]]
+	rm "$log"
+	run -1 "$osconcepts" load http://127.0.0.1:1/ -n 1 --hdr "$log"
+	[[ ! -e $log ]]
+	run -1 "$osconcepts" load "$url/" -n 1 --hdr "$BATS_TEST_TMPDIR/none/log"
+	[[ $output == *"none/log"* ]]
+	run "$osconcepts" load "$url/" -n 10 --hdr /dev/full
+	((status == 1))
 }
 
 @test "--connect-rate: connections come one after another" {

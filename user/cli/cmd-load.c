@@ -15,12 +15,16 @@
 #include "cli/wait.h"
 #include "lib/clock.h"
 #include "lib/cpus.h"
+#include "lib/outfile.h"
 #include "lib/output.h"
 #include "lib/parse.h"
 #include "lib/signals.h"
+#include "load/hdr.h"
 #include "load/load.h"
 
 #define NAME "load"
+/* What two dense histograms take. */
+#define HDR_RESERVE (128 << 10)
 #define PROGRESS_NS (500 * OSC_NS_PER_MS)
 
 static void usage(FILE *out)
@@ -62,6 +66,8 @@ static void usage(FILE *out)
 	      "\n"
 	      "Output:\n"
 	      "  -j, --json               the result as JSON on standard output\n"
+	      "      --hdr FILE           latency and service time as a log of HdrHistogram,\n"
+	      "                           for its tools\n"
 	      "      --no-progress        no line of progress on the terminal\n"
 	      "  -h, --help               show this help\n"
 	      "\n"
@@ -79,6 +85,7 @@ enum {
 	OPT_CPUS,
 	OPT_EXPECT_STATUS,
 	OPT_SLO,
+	OPT_HDR,
 	OPT_CONNECT_RATE,
 	OPT_SRC,
 	OPT_UNIX,
@@ -103,6 +110,7 @@ static const struct option options[] = {
 	{ "connect-rate", required_argument, NULL, OPT_CONNECT_RATE },
 	{ "src", required_argument, NULL, OPT_SRC },
 	{ "unix", required_argument, NULL, OPT_UNIX },
+	{ "hdr", required_argument, NULL, OPT_HDR },
 	{ "slo", required_argument, NULL, OPT_SLO },
 	{ "json", no_argument, NULL, 'j' },
 	{ "no-progress", no_argument, NULL, OPT_NO_PROGRESS },
@@ -113,6 +121,8 @@ static const struct option options[] = {
 struct settings {
 	struct osc_load_config load;
 	bool json, no_progress;
+	const char *hdr_path; /* NULL: none */
+	struct osc_outfile hdr;
 };
 
 static int bad(struct osc_error *e, const char *what, const char *text,
@@ -266,6 +276,9 @@ static int parse_option(int opt, struct settings *s, struct osc_error *e)
 	case OPT_UNIX:
 		c->unix_path = optarg;
 		return 0;
+	case OPT_HDR:
+		s->hdr_path = optarg;
+		return 0;
 	case OPT_SLO:
 		return parse_slo(optarg, c, e);
 	case 'j':
@@ -353,13 +366,36 @@ static int attend(struct osc_load *load, const struct settings *s,
 	}
 }
 
-static int print(const struct osc_load_result *r, const struct settings *s,
+static int write_hdr(const struct osc_load_result *r, struct settings *s,
+		     struct osc_error *e)
+{
+	if (osc_hdr_write(r, s->hdr.file))
+		return osc_error_set(e, ENOMEM,
+				     "--hdr: cannot encode: out of memory");
+	return osc_outfile_commit(&s->hdr, e);
+}
+
+static int print(const struct osc_load_result *r, struct settings *s,
 		 struct osc_error *e)
 {
+	int ret = s->hdr_path ? write_hdr(r, s, e) : 0;
+
+	if (ret)
+		return ret;
 	if (s->json)
 		return osc_json_print(osc_load_json(r), stdout, e);
 	osc_load_text(r, stdout);
 	return 0;
+}
+
+static int start(struct settings *s, struct osc_load **load,
+		 struct osc_error *e)
+{
+	int ret = 0;
+
+	if (s->hdr_path)
+		ret = osc_outfile_open(&s->hdr, s->hdr_path, HDR_RESERVE, e);
+	return ret ? ret : osc_load_start(&s->load, load, e);
 }
 
 static int run(struct settings *s)
@@ -375,16 +411,19 @@ static int run(struct settings *s)
 	signal_fd = osc_signals_open(&e);
 	if (signal_fd < 0)
 		return osc_cli_fail(NAME, &e);
-	ret = osc_load_start(&s->load, &load, &e);
+	ret = start(s, &load, &e);
 	if (ret) {
+		osc_outfile_abandon(&s->hdr);
 		close(signal_fd);
 		return osc_cli_fail(NAME, &e);
 	}
 	signal = attend(load, s, signal_fd, &e);
 	ret = osc_load_finish(load, &result, signal < 0 ? NULL : &e);
 	close(signal_fd);
-	if (ret || signal < 0)
+	if (ret || signal < 0) {
+		osc_outfile_abandon(&s->hdr);
 		return osc_cli_fail(NAME, &e);
+	}
 	if (signal)
 		code = 128 + signal;
 	else if (result.validity.verdict == OSC_INVALID)
@@ -392,6 +431,7 @@ static int run(struct settings *s)
 	else if (!result.slos_met)
 		code = OSC_EXIT_GATE;
 	ret = print(&result, s, &e);
+	osc_outfile_abandon(&s->hdr);
 	if (ret && ret != -EPIPE)
 		return osc_cli_fail(NAME, &e);
 	return osc_cli_finish(NAME, code);

@@ -148,13 +148,18 @@ fuzz-http: ## a minute of any bytes in the HTTP conversation (libFuzzer)
 bench-kmod: vm-tests modules-all ## count the instructions that the hooks add (BENCH=--help)
 	scripts/bench-kmod --write $(BENCH)
 
-$(BUILD)/bench/bare: tests/bench/bare.c
+$(BUILD)/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
 	$(Q)$(CC) $(OSC_CFLAGS) $(CFLAGS) $(CPPFLAGS) -o $@ $<
 
-bench: all $(BUILD)/bench/bare ## measure the servers beside others (BENCH=--help)
+bench: bench-load bench-servers ## measure servers and load beside others
+
+bench-servers: all $(BUILD)/bench/bare ## the servers (BENCH=--help)
 	scripts/bench-servers --write $(BENCH)
+
+bench-load: all $(BUILD)/bench/bare $(BUILD)/bench/bare_client ## the load generator (BENCH=--help)
+	scripts/bench-load --write $(BENCH)
 
 module: ## build the module for KDIR, by default the running kernel's headers
 	BUILD=$(BUILD) scripts/module $(KDIR)
@@ -198,6 +203,6 @@ help: ## list these targets
 clean: ## remove what was built (the download cache outside the checkout stays)
 	rm -rf build $(BUILD)
 
-.PHONY: bench bench-kmod coverage fuzz-http fuzz-netlink demo module modules-all
+.PHONY: bench bench-kmod bench-load bench-servers coverage fuzz-http fuzz-netlink demo module modules-all
 .PHONY: all unit-programs vm-tests test check lint unit kunit vm-test test-debug help clean
 .DELETE_ON_ERROR:

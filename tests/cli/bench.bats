@@ -16,9 +16,10 @@ setup()
 	mkdir -p "$BUILD/bench"
 	ln -s "$(realpath "$osconcepts")" "$BUILD/osconcepts"
 	cc -O2 -D_GNU_SOURCE -o "$BUILD/bench/bare" tests/bench/bare.c
+	cc -O2 -D_GNU_SOURCE -o "$BUILD/bench/bare_client" tests/bench/bare_client.c
 }
 
-# measured ARGUMENT…: one short round.
+# measured ARGUMENT…: one short round of the servers.
 measured()
 {
 	run "$bench" --rounds 1 --duration 100ms --warmup 50ms "$@"
@@ -60,4 +61,22 @@ field()
 	[[ $output == *"a CPU each"* ]]
 	run -2 "$bench" --case none
 	run -0 "$bench" --help
+}
+
+@test "load: each client has a row, and ratios are to wrk in the same round" {
+	run scripts/bench-load --rounds 1 --seconds 1 --connections 4
+	((status != 77)) || skip "no control group can be made here"
+	((status == 0))
+	run -0 jq -r '.rows[] | "\(.client) \(.rps > 0) \(.cpu_us > 0) \(.rps_of_wrk > 0)"' "$BUILD/bench/load.json"
+	[[ ${lines[*]} == "bare-client true true true osconcepts true true true wrk true true true" ]]
+	[[ $(jq '.rows[2].rps_of_wrk' "$BUILD/bench/load.json") == 1 ]]
+}
+
+@test "load: a client that fails is told" {
+	printf '#!/bin/sh\necho no; exit 3\n' >"$BATS_TEST_TMPDIR/wrk"
+	chmod +x "$BATS_TEST_TMPDIR/wrk"
+	PATH=$BATS_TEST_TMPDIR:$PATH run scripts/bench-load --rounds 1 --seconds 1 --only wrk
+	((status != 77)) || skip "no control group can be made here"
+	((status == 1))
+	[[ $output == *"status 3: no"* ]]
 }

@@ -16,6 +16,7 @@
 
 #include "lib/error.h"
 #include "lib/timings.h"
+#include "lib/output.h"
 #include "lib/timings_output.h"
 
 static struct osc_error e;

@@ -107,6 +107,28 @@ bool osc_text_is_utf8(void)
 	return !strcmp(nl_langinfo(CODESET), "UTF-8");
 }
 
+char *osc_format_ns(double ns, char *buf, size_t size)
+{
+	static const struct {
+		double ns;
+		const char *name;
+	} units[] = { { 1e9, "s" }, { 1e6, "ms" }, { 1e3, "us" }, { 1, "ns" } };
+	size_t i = 0;
+	double value;
+
+	/* What would be rounded to 1000 of a unit is 1 of the next. */
+	while (i < 3 && ns < units[i].ns * 0.9995)
+		i++;
+	value = ns / units[i].ns;
+	snprintf(buf, size, "%.*f %s",
+		 i == 3 && value == (double)(uint64_t)value ? 0 :
+		 value >= 99.95				    ? 0 :
+		 value >= 9.995				    ? 1 :
+							      2,
+		 value, units[i].name);
+	return buf;
+}
+
 char *osc_format_count(uint64_t value, char *buf, size_t size)
 {
 	char digits[24];

@@ -3,71 +3,16 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "lib/clock.h"
 #include "lib/output.h"
-#include "lib/parse.h"
 
-#define COLUMNS_DEFAULT 80
-#define COLUMNS_MIN 60
-#define COLUMNS_MAX 200
 #define ROWS_MAX 24
 /* "   1.02 ms ..  1.28 ms  123,456,789 |" before each bar. */
 #define LABEL 38
 
 static const double percents[] = { 50, 90, 99, 99.9 };
 #define NR_PERCENTS (sizeof(percents) / sizeof(*percents))
-
-static unsigned int width_of(FILE *out)
-{
-	const char *columns = getenv("COLUMNS");
-	struct winsize size;
-	uint64_t typed;
-
-	if (!ioctl(fileno(out), TIOCGWINSZ, &size) && size.ws_col)
-		return size.ws_col;
-	if (columns &&
-	    !osc_parse_u64("COLUMNS", columns, 1, UINT16_MAX, &typed, NULL))
-		return (unsigned int)typed;
-	return COLUMNS_DEFAULT;
-}
-
-struct osc_bars osc_bars_for(FILE *out)
-{
-	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-	bool dumb = !term || !strcmp(term, "dumb");
-
-	return (struct osc_bars){
-		.columns = width_of(out),
-		.utf8 = osc_text_is_utf8(),
-		.color = isatty(fileno(out)) && !dumb &&
-			 !(no_color && *no_color),
-	};
-}
-
-char *osc_format_ns(double ns, char *buf, size_t size)
-{
-	static const struct {
-		double ns;
-		const char *name;
-	} units[] = { { 1e9, "s" }, { 1e6, "ms" }, { 1e3, "us" }, { 1, "ns" } };
-	size_t i = 0;
-	double value;
-
-	/* What would be rounded to 1000 of a unit is 1 of the next. */
-	while (i < 3 && ns < units[i].ns * 0.9995)
-		i++;
-	value = ns / units[i].ns;
-	snprintf(buf, size, "%.*f %s",
-		 i == 3 && value == (double)(uint64_t)value ? 0 :
-		 value >= 99.95				    ? 0 :
-		 value >= 9.995				    ? 1 :
-							      2,
-		 value, units[i].name);
-	return buf;
-}
 
 /* The first value behind a slot; a double, for the last one has no integer. */
 static double end_of(unsigned int slot, unsigned int sub_bits)
@@ -166,36 +111,6 @@ static struct rows make_rows(const struct osc_histogram *h)
 	return r;
 }
 
-/* In eighths of a column, or in whole ones; something is never drawn as 0. */
-static void draw_bar(uint64_t count, uint64_t most, unsigned int columns,
-		     const struct osc_bars *bars, FILE *out)
-{
-	static const char *const blocks[] = { "█", "▏", "▎", "▍",
-					      "▌", "▋", "▊", "▉" };
-	unsigned int parts = bars->utf8 ? 8 : 1;
-	unsigned int length =
-		(unsigned int)((double)count / (double)most * columns * parts);
-
-	if (!length)
-		length = 1;
-	fputs(bars->color ? "\033[36m" : "", out);
-	for (unsigned int i = 0; i < length / parts; i++)
-		fputs(bars->utf8 ? blocks[0] : "#", out);
-	if (length % parts)
-		fputs(blocks[length % parts], out);
-	fputs(bars->color ? "\033[0m" : "", out);
-}
-
-static unsigned int bar_columns(const struct osc_bars *bars)
-{
-	unsigned int columns = bars->columns;
-
-	columns = columns < COLUMNS_MIN ? COLUMNS_MIN :
-		  columns > COLUMNS_MAX ? COLUMNS_MAX :
-					  columns;
-	return columns - LABEL;
-}
-
 static void draw_row(const struct osc_histogram *h, const struct rows *r,
 		     unsigned int row, const struct osc_bars *bars,
 		     const char *dots, FILE *out)
@@ -211,7 +126,7 @@ static void draw_row(const struct osc_histogram *h, const struct rows *r,
 		osc_format_ns(end_of(to, h->sub_bits), upper, sizeof(upper)),
 		osc_format_count(n, count, sizeof(count)));
 	if (n)
-		draw_bar(n, r->most, bar_columns(bars), bars, out);
+		osc_bar_draw(bars, (double)n / (double)r->most, LABEL, out);
 	fputc('\n', out);
 }
 

@@ -6,16 +6,8 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "lib/bars.h"
 #include "lib/timings.h"
-
-struct osc_bars {
-	unsigned int columns; /* no line is wider, from 60 up */
-	bool utf8; /* blocks of an eighth; else '#' */
-	bool color;
-};
-
-/* As the stream deserves: its width, the locale's letters, NO_COLOR. */
-struct osc_bars osc_bars_for(FILE *out);
 
 /*
  * A line of what it is, one of mean and percentiles, and a bar for each slot.
@@ -24,9 +16,6 @@ struct osc_bars osc_bars_for(FILE *out);
  */
 void osc_histogram_draw(const struct osc_histogram *h, const char *whose,
 			const struct osc_bars *bars, FILE *out);
-
-/* "1.02 ms": three digits, ns to s. buf is at least 16 bytes; returns it. */
-char *osc_format_ns(double ns, char *buf, size_t size);
 
 /*
  * {name, timing, unit, sub_bits, span_s, count, sum, mean, useless,

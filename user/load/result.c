@@ -108,27 +108,6 @@ json_t *osc_load_json(const struct osc_load_result *r)
 	return NULL;
 }
 
-/* "12.3 us", "4.56 ms", "1.23 s": three digits. */
-static const char *time_text(double ns, char *buf, size_t size)
-{
-	static const struct {
-		double unit;
-		const char *name;
-	} units[] = { { 1e9, "s" }, { 1e6, "ms" }, { 1e3, "us" }, { 1, "ns" } };
-	size_t i = 0;
-	double v;
-
-	while (i < 3 && ns < units[i].unit)
-		i++;
-	v = ns / units[i].unit;
-	snprintf(buf, size,
-		 v < 9.995 ? "%.2f %s" :
-		 v < 99.95 ? "%.1f %s" :
-			     "%.0f %s",
-		 v, units[i].name);
-	return buf;
-}
-
 static void hist_row(FILE *out, const char *name, const struct osc_hist *h)
 {
 	static const double points[] = { 50, 90, 99, 99.9, 100 };
@@ -137,12 +116,12 @@ static void hist_row(FILE *out, const char *name, const struct osc_hist *h)
 	fprintf(out, "  %-9s", name);
 	for (size_t i = 0; i < sizeof(points) / sizeof(points[0]); i++)
 		fprintf(out, " %9s",
-			h->count ? time_text((double)osc_hist_percentile(
-						     h, points[i]),
-					     text, sizeof(text)) :
+			h->count ? osc_format_ns((double)osc_hist_percentile(
+							 h, points[i]),
+						 text, sizeof(text)) :
 				   "-");
 	fprintf(out, " %9s\n",
-		h->count ? time_text(osc_hist_mean(h), text, sizeof(text)) :
+		h->count ? osc_format_ns(osc_hist_mean(h), text, sizeof(text)) :
 			   "-");
 }
 
@@ -202,11 +181,12 @@ static void slos_text(const struct osc_load_result *r, FILE *out)
 		uint64_t ns = r->slo_ns[i];
 
 		fprintf(out, "SLO %s at most %s: %s, %s\n", slo->name,
-			time_text((double)slo->limit_ns, limit, sizeof(limit)),
+			osc_format_ns((double)slo->limit_ns, limit,
+				      sizeof(limit)),
 			ns <= slo->limit_ns ? "met" : "NOT MET",
-			ns == UINT64_MAX ?
-				"so many failed" :
-				time_text((double)ns, value, sizeof(value)));
+			ns == UINT64_MAX ? "so many failed" :
+					   osc_format_ns((double)ns, value,
+							 sizeof(value)));
 	}
 }
 

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/bars.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "lib/output.h"
+#include "lib/parse.h"
+
+#define COLUMNS_DEFAULT 80
+#define COLUMNS_MIN 60
+#define COLUMNS_MAX 200
+
+static unsigned int width_of(FILE *out)
+{
+	const char *columns = getenv("COLUMNS");
+	struct winsize size;
+	uint64_t typed;
+
+	if (!ioctl(fileno(out), TIOCGWINSZ, &size) && size.ws_col)
+		return size.ws_col;
+	if (columns &&
+	    !osc_parse_u64("COLUMNS", columns, 1, UINT16_MAX, &typed, NULL))
+		return (unsigned int)typed;
+	return COLUMNS_DEFAULT;
+}
+
+struct osc_bars osc_bars_for(FILE *out)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+	bool dumb = !term || !strcmp(term, "dumb");
+
+	return (struct osc_bars){
+		.columns = width_of(out),
+		.utf8 = osc_text_is_utf8(),
+		.color = isatty(fileno(out)) && !dumb &&
+			 !(no_color && *no_color),
+	};
+}
+
+static unsigned int columns_after(const struct osc_bars *bars,
+				  unsigned int label)
+{
+	unsigned int columns = bars->columns;
+
+	columns = columns < COLUMNS_MIN ? COLUMNS_MIN :
+		  columns > COLUMNS_MAX ? COLUMNS_MAX :
+					  columns;
+	return columns - label;
+}
+
+/* In eighths of a column, or in whole ones. */
+void osc_bar_draw(const struct osc_bars *bars, double part, unsigned int label,
+		  FILE *out)
+{
+	static const char *const blocks[] = { "█", "▏", "▎", "▍",
+					      "▌", "▋", "▊", "▉" };
+	unsigned int parts = bars->utf8 ? 8 : 1;
+	unsigned int length =
+		(unsigned int)(part * columns_after(bars, label) * parts);
+
+	if (!length)
+		length = 1;
+	fputs(bars->color ? "\033[36m" : "", out);
+	for (unsigned int i = 0; i < length / parts; i++)
+		fputs(bars->utf8 ? blocks[0] : "#", out);
+	if (length % parts)
+		fputs(blocks[length % parts], out);
+	fputs(bars->color ? "\033[0m" : "", out);
+}

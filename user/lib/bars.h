@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* bars.h - lengths as a person sees them, on a terminal or in a file. */
+#ifndef OSC_LIB_BARS_H
+#define OSC_LIB_BARS_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+struct osc_bars {
+	unsigned int columns; /* no line is wider, from 60 up */
+	bool utf8; /* blocks of an eighth; else '#' */
+	bool color;
+};
+
+/* As the stream deserves: its width, the locale's letters, NO_COLOR. */
+struct osc_bars osc_bars_for(FILE *out);
+
+/*
+ * A bar of that part, 0 to 1, of what is left of the line after `label` columns.
+ * Something is never drawn as nothing. Errors stay in the stream.
+ */
+void osc_bar_draw(const struct osc_bars *bars, double part, unsigned int label,
+		  FILE *out);
+
+#endif

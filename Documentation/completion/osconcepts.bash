@@ -16,7 +16,7 @@ declare -gA _osconcepts_options=(
 		--max-spare --accept --max-connections --backlog --cpus --header-timeout --idle-timeout
 		--write-timeout --grace --max-header --max-body --account
 		--ready-fd --fallback --list --json --quiet --help'
-	[load]='--connections --duration --requests --rate --arrival
+	[load]='--connections --duration --requests --rate --arrival --sweep
 		--requests-per-connection --pipeline --connect-rate --src --unix --warmup --timeout
 		--threads --cpus --method --header --expect-status --slo --json --hdr
 		--no-progress --help'

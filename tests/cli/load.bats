@@ -41,7 +41,7 @@ is()
 	run -0 "$osconcepts" load --help
 	for word in --connections --duration --requests --rate --arrival --requests-per-connection \
 		--pipeline --warmup --timeout --threads --cpus --method --header --expect-status --slo \
-		--connect-rate --src --unix --hdr \
+		--connect-rate --src --unix --hdr --sweep \
 		--json --no-progress; do
 		[[ $output == *"$word"* ]] || { echo "no $word"; return 1; }
 	done
@@ -58,7 +58,8 @@ is()
 		"http://127.0.0.1/ -n 9 --src 127.0.0.2-x" "http://127.0.0.1/ -n 9 --src ::1" \
 		"http://127.0.0.1/ -n 9 --src 127.0.0.9-127.0.0.2" "http://[::1]/ -n 9 --src 127.0.0.2" \
 		"http://127.0.0.1/ -n 9 --src 127.0.0.2 --unix x" "http://127.0.0.1/ -n 9 --unix " \
-		"http://127.0.0.1/ -n 9 --connect-rate 0" \
+		"http://127.0.0.1/ -n 9 --connect-rate 0" "http://127.0.0.1/ -n 9 --sweep 3" \
+		"http://127.0.0.1/ -d 1s --sweep 1" "http://127.0.0.1/ -d 1s --sweep 3 --hdr x" \
 		"http://127.0.0.1/ -n 9 --slo p99=fast" "http://127.0.0.1/ -n 9 --slo =1ms" \
 		"http://127.0.0.1/ -n 9 -r 9 --arrival often" "http://127.0.0.1/ -n 1 -X g\$t" \
 		"http://127.0.0.1/ -n 1 -H nothing" "http://127.0.0.1/ -n 1 -H Host:x" \
@@ -145,6 +146,21 @@ peers()
 	[[ $output == *"none/log"* ]]
 	run "$osconcepts" load "$url/" -n 10 --hdr /dev/full
 	((status == 1))
+}
+
+@test "--sweep: steps up to the rate, what each made, and the thresholds" {
+	local got
+	start epoll
+	# A share of the second asleep: no step can be quicker.
+	run "$osconcepts" load "$url/sleep/20000" -d 200ms -c 50 -r 1000 --sweep 4 --slo p50=10ms --json
+	got=$(jq -c '[.schema, .closed_rps, .slo_rate, (.steps | map(.rate)),
+		(.steps | map(.slos_met) | any), (.steps | map(.p50_us >= 20000) | all)]' <<<"$output")
+	[[ $got == '["osconcepts-sweep/1",null,null,[250,500,750,1000],false,true]' ]] || { echo "$got"; return 1; }
+	# Without a rate the closed loop tells the top.
+	run "$osconcepts" load "$url/" -d 100ms -c 4 --sweep 2
+	[[ $output == *"closed loop of 4 connections: "* && $output == *asked* && $output == *Knee:* ]]
+	run -1 "$osconcepts" load http://127.0.0.1:1/ -d 100ms --sweep 2
+	stop
 }
 
 @test "--connect-rate: connections come one after another" {

@@ -15,6 +15,7 @@
 #include "load/failures.h"
 #include "load/schedule.h"
 #include "load/slo.h"
+#include "load/sweep.h"
 #include "load/url.h"
 #include "load/validity.h"
 
@@ -258,11 +259,48 @@ static void a_threshold_is_about_all_requests(void **unused)
 	assert_int_equal(osc_slo_value(&slo, &h, 1), UINT64_MAX);
 }
 
+static void steps_are_equal_and_end_at_the_top(void **unused)
+{
+	(void)unused;
+	assert_int_equal(osc_sweep_rate(1000, 0, 4), 250);
+	assert_int_equal(osc_sweep_rate(1000, 3, 4), 1000);
+	assert_int_equal(osc_sweep_rate(1000, 1, 3), 667);
+	assert_int_equal(osc_sweep_rate(1, 0, 10), 1);
+}
+
+static void the_knee_is_where_power_is_greatest(void **unused)
+{
+	/* 1/latency falls from the third on faster than the rate rises. */
+	struct osc_sweep_step steps[] = {
+		{ .rps = 100, .mean_ns = 100, .answered = 9, .slos_met = true },
+		{ .rps = 200, .mean_ns = 110, .answered = 9, .slos_met = true },
+		{ .rps = 300, .mean_ns = 120, .answered = 9, .slos_met = true },
+		{ .rps = 400, .mean_ns = 300, .answered = 9 },
+		{ .rps = 410, .mean_ns = 900, .answered = 9, .slos_met = true },
+	};
+
+	(void)unused;
+	assert_int_equal(osc_sweep_knee(steps, 5), 2);
+	assert_int_equal(osc_sweep_capacity(steps, 5), 2);
+	/* What cannot be trusted tells nothing. */
+	steps[2].verdict = OSC_INVALID;
+	assert_int_equal(osc_sweep_knee(steps, 5), 1);
+	assert_int_equal(osc_sweep_capacity(steps, 5), 1);
+	steps[1].verdict = OSC_SUSPECT;
+	assert_int_equal(osc_sweep_knee(steps, 5), 1);
+	steps[0].answered = 0;
+	assert_int_equal(osc_sweep_capacity(steps, 5), -1);
+	assert_int_equal(osc_sweep_knee(steps, 1), -1);
+	assert_int_equal(osc_sweep_knee(steps, 0), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(urls_are_taken_apart),
 		cmocka_unit_test(a_threshold_is_about_all_requests),
+		cmocka_unit_test(steps_are_equal_and_end_at_the_top),
+		cmocka_unit_test(the_knee_is_where_power_is_greatest),
 		cmocka_unit_test(wrong_urls_are_usage_errors),
 		cmocka_unit_test(constant_shares_interleave_without_drift),
 		cmocka_unit_test(poisson_gaps_have_their_mean_and_spread),

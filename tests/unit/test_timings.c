@@ -15,8 +15,8 @@
 #include <cmocka.h>
 
 #include "lib/error.h"
-#include "lib/timings.h"
 #include "lib/output.h"
+#include "lib/timings.h"
 #include "lib/timings_output.h"
 
 static struct osc_error e;

@@ -12,15 +12,15 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/load.h"
 #include "cli/wait.h"
 #include "lib/clock.h"
 #include "lib/cpus.h"
-#include "lib/outfile.h"
 #include "lib/output.h"
 #include "lib/parse.h"
 #include "lib/signals.h"
 #include "load/hdr.h"
-#include "load/load.h"
+#include "load/sweep.h"
 
 #define NAME "load"
 /* What two dense histograms take. */
@@ -43,6 +43,9 @@ static void usage(FILE *out)
 	      "                           connection waits for its answer\n"
 	      "      --arrival KIND       of the open loop: constant or poisson\n"
 	      "                           (constant)\n"
+	      "      --sweep N            N steps of the open loop, each for the duration,\n"
+	      "                           up to --rate, or what the closed loop makes:\n"
+	      "                           latency against load, and the knee\n"
 	      "  -k, --requests-per-connection K\n"
 	      "                           then a new connection; 1: one each\n"
 	      "  -p, --pipeline P         requests on their way on a connection (1)\n"
@@ -85,6 +88,7 @@ enum {
 	OPT_CPUS,
 	OPT_EXPECT_STATUS,
 	OPT_SLO,
+	OPT_SWEEP,
 	OPT_HDR,
 	OPT_CONNECT_RATE,
 	OPT_SRC,
@@ -111,18 +115,12 @@ static const struct option options[] = {
 	{ "src", required_argument, NULL, OPT_SRC },
 	{ "unix", required_argument, NULL, OPT_UNIX },
 	{ "hdr", required_argument, NULL, OPT_HDR },
+	{ "sweep", required_argument, NULL, OPT_SWEEP },
 	{ "slo", required_argument, NULL, OPT_SLO },
 	{ "json", no_argument, NULL, 'j' },
 	{ "no-progress", no_argument, NULL, OPT_NO_PROGRESS },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
-};
-
-struct settings {
-	struct osc_load_config load;
-	bool json, no_progress;
-	const char *hdr_path; /* NULL: none */
-	struct osc_outfile hdr;
 };
 
 static int bad(struct osc_error *e, const char *what, const char *text,
@@ -246,10 +244,13 @@ static int parse_slo(const char *text, struct osc_load_config *c,
 	return ret;
 }
 
-static int parse_option(int opt, struct settings *s, struct osc_error *e)
+static int parse_option(int opt, struct osc_load_settings *s,
+			struct osc_error *e)
 {
 	static const uint64_t day = 86400 * OSC_NS_PER_S;
 	struct osc_load_config *c = &s->load;
+	uint64_t n = 0;
+	int ret;
 
 	switch (opt) {
 	case 'd':
@@ -276,6 +277,11 @@ static int parse_option(int opt, struct settings *s, struct osc_error *e)
 	case OPT_UNIX:
 		c->unix_path = optarg;
 		return 0;
+	case OPT_SWEEP:
+		ret = osc_parse_u64("--sweep", optarg, 2, OSC_SWEEP_STEPS, &n,
+				    e);
+		s->sweep = (unsigned int)n;
+		return ret;
 	case OPT_HDR:
 		s->hdr_path = optarg;
 		return 0;
@@ -292,8 +298,9 @@ static int parse_option(int opt, struct settings *s, struct osc_error *e)
 	}
 }
 
-static int check(const struct osc_load_config *c, struct osc_error *e)
+static int check(const struct osc_load_settings *s, struct osc_error *e)
 {
+	const struct osc_load_config *c = &s->load;
 	const char *why = NULL;
 
 	if (!c->duration_ns == !c->requests)
@@ -303,7 +310,11 @@ static int check(const struct osc_load_config *c, struct osc_error *e)
 		      "--connections";
 	else if (c->requests && c->threads > c->requests)
 		why = "--threads: a thread needs a request; try more --requests";
-	else if (!c->rate && c->arrival != OSC_ARRIVAL_CONSTANT)
+	else if (s->sweep && c->requests)
+		why = "--sweep: its steps have a --duration, not --requests";
+	else if (s->sweep && s->hdr_path)
+		why = "--sweep: --hdr is for one run";
+	else if (!c->rate && !s->sweep && c->arrival != OSC_ARRIVAL_CONSTANT)
 		why = "--arrival is for the open loop; try it with --rate";
 	else if (c->unix_path && c->sources.count)
 		why = "--src: a socket of --unix has no addresses; leave one out";
@@ -312,8 +323,8 @@ static int check(const struct osc_load_config *c, struct osc_error *e)
 	return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL, "%s", why);
 }
 
-static void show_progress(struct osc_load *load, const struct settings *s,
-			  uint64_t *last)
+static void show_progress(struct osc_load *load,
+			  const struct osc_load_settings *s, uint64_t *last)
 {
 	const struct osc_load_config *c = &s->load;
 	struct osc_load_progress p;
@@ -340,8 +351,9 @@ static void show_progress(struct osc_load *load, const struct settings *s,
 }
 
 /* Until the load has ended or a signal ends it. Returns the signal, or 0. */
-static int attend(struct osc_load *load, const struct settings *s,
-		  int signal_fd, struct osc_error *e)
+static int wait_for_end(struct osc_load *load,
+			const struct osc_load_settings *s, int signal_fd,
+			struct osc_error *e)
 {
 	bool progress = s->load.progress;
 	uint64_t next = osc_clock_ns() + PROGRESS_NS, last = 0;
@@ -366,8 +378,21 @@ static int attend(struct osc_load *load, const struct settings *s,
 	}
 }
 
-static int write_hdr(const struct osc_load_result *r, struct settings *s,
-		     struct osc_error *e)
+int osc_load_attend(const struct osc_load_settings *s, int signal_fd,
+		    struct osc_load_result *result, struct osc_error *e)
+{
+	struct osc_load *load;
+	int signal, ret = osc_load_start(&s->load, &load, e);
+
+	if (ret)
+		return ret;
+	signal = wait_for_end(load, s, signal_fd, e);
+	ret = osc_load_finish(load, result, signal < 0 ? NULL : e);
+	return ret ? ret : signal;
+}
+
+static int write_hdr(const struct osc_load_result *r,
+		     struct osc_load_settings *s, struct osc_error *e)
 {
 	if (osc_hdr_write(r, s->hdr.file))
 		return osc_error_set(e, ENOMEM,
@@ -375,7 +400,7 @@ static int write_hdr(const struct osc_load_result *r, struct settings *s,
 	return osc_outfile_commit(&s->hdr, e);
 }
 
-static int print(const struct osc_load_result *r, struct settings *s,
+static int print(const struct osc_load_result *r, struct osc_load_settings *s,
 		 struct osc_error *e)
 {
 	int ret = s->hdr_path ? write_hdr(r, s, e) : 0;
@@ -388,58 +413,49 @@ static int print(const struct osc_load_result *r, struct settings *s,
 	return 0;
 }
 
-static int start(struct settings *s, struct osc_load **load,
-		 struct osc_error *e)
-{
-	int ret = 0;
-
-	if (s->hdr_path)
-		ret = osc_outfile_open(&s->hdr, s->hdr_path, HDR_RESERVE, e);
-	return ret ? ret : osc_load_start(&s->load, load, e);
-}
-
-static int run(struct settings *s)
+static int run_once(struct osc_load_settings *s, int signal_fd)
 {
 	/* A quarter of a megabyte of histograms. */
 	static struct osc_load_result result;
 	struct osc_error e = { 0 };
-	struct osc_load *load;
-	int signal_fd, signal, ret, code = OSC_EXIT_OK;
+	int code = OSC_EXIT_OK, ret = 0;
 
-	s->load.progress = !s->no_progress && isatty(STDERR_FILENO) &&
-			   !getenv("NO_COLOR");
-	signal_fd = osc_signals_open(&e);
-	if (signal_fd < 0)
-		return osc_cli_fail(NAME, &e);
-	ret = start(s, &load, &e);
-	if (ret) {
-		osc_outfile_abandon(&s->hdr);
-		close(signal_fd);
-		return osc_cli_fail(NAME, &e);
-	}
-	signal = attend(load, s, signal_fd, &e);
-	ret = osc_load_finish(load, &result, signal < 0 ? NULL : &e);
-	close(signal_fd);
-	if (ret || signal < 0) {
-		osc_outfile_abandon(&s->hdr);
-		return osc_cli_fail(NAME, &e);
-	}
-	if (signal)
-		code = 128 + signal;
+	if (s->hdr_path)
+		ret = osc_outfile_open(&s->hdr, s->hdr_path, HDR_RESERVE, &e);
+	if (!ret)
+		ret = osc_load_attend(s, signal_fd, &result, &e);
+	if (ret > 0)
+		code = 128 + ret;
 	else if (result.validity.verdict == OSC_INVALID)
 		code = OSC_EXIT_INVALID;
 	else if (!result.slos_met)
 		code = OSC_EXIT_GATE;
-	ret = print(&result, s, &e);
+	if (ret >= 0)
+		ret = print(&result, s, &e);
 	osc_outfile_abandon(&s->hdr);
 	if (ret && ret != -EPIPE)
 		return osc_cli_fail(NAME, &e);
 	return osc_cli_finish(NAME, code);
 }
 
+static int run(struct osc_load_settings *s)
+{
+	struct osc_error e = { 0 };
+	int signal_fd, code;
+
+	s->load.progress = !s->no_progress && isatty(STDERR_FILENO) &&
+			   !getenv("NO_COLOR");
+	signal_fd = osc_signals_open(&e);
+	if (signal_fd < 0)
+		return osc_cli_fail(NAME, &e);
+	code = s->sweep ? osc_load_sweep(s, signal_fd) : run_once(s, signal_fd);
+	close(signal_fd);
+	return code;
+}
+
 int cmd_load(int argc, char **argv)
 {
-	static struct settings s;
+	static struct osc_load_settings s;
 	struct osc_error e = { 0 };
 	const char *url = NULL;
 	int opt;
@@ -469,7 +485,7 @@ int cmd_load(int argc, char **argv)
 		      stderr);
 		return osc_cli_usage(NAME);
 	}
-	if (osc_url_parse(url, &s.load.url, &e) || check(&s.load, &e))
+	if (osc_url_parse(url, &s.load.url, &e) || check(&s, &e))
 		return osc_cli_fail(NAME, &e);
 	return run(&s);
 }

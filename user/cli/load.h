@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* load.h - osconcepts load: one run, or a sweep of them. */
+#ifndef OSC_CLI_LOAD_H
+#define OSC_CLI_LOAD_H
+
+#include "lib/outfile.h"
+#include "load/load.h"
+
+struct osc_load_settings {
+	struct osc_load_config load;
+	bool json, no_progress;
+	unsigned int sweep; /* steps; 0: one run */
+	const char *hdr_path; /* NULL: none */
+	struct osc_outfile hdr;
+};
+
+/*
+ * Runs it to its end, with progress where that is wanted. Returns 0, the signal
+ * that ended it early, or -errno.
+ */
+int osc_load_attend(const struct osc_load_settings *s, int signal_fd,
+		    struct osc_load_result *result, struct osc_error *e);
+
+/* Runs the steps and prints them; the exit code. */
+int osc_load_sweep(struct osc_load_settings *s, int signal_fd);
+
+#endif

@@ -18,7 +18,7 @@ declare -gA _osconcepts_options=(
 		--ready-fd --fallback --list --json --quiet --help'
 	[load]='--connections --duration --requests --rate --arrival --sweep
 		--requests-per-connection --pipeline --connect-rate --src --unix --warmup --timeout
-		--threads --cpus --method --header --expect-status --slo --json --hdr
+		--threads --cpus --method --body --header --expect-status --slo --json --hdr
 		--no-progress --help'
 	[compare]='--models --modes --connections --duration --requests
 		--runs --path --workers --interval --source --server-cpus

@@ -41,7 +41,7 @@ is()
 	run -0 "$osconcepts" load --help
 	for word in --connections --duration --requests --rate --arrival --requests-per-connection \
 		--pipeline --warmup --timeout --threads --cpus --method --header --expect-status --slo \
-		--connect-rate --src --unix --hdr --sweep \
+		--connect-rate --src --unix --hdr --sweep --body \
 		--json --no-progress; do
 		[[ $output == *"$word"* ]] || { echo "no $word"; return 1; }
 	done
@@ -172,6 +172,27 @@ peers()
 	load "$url/" -n 100 -c 20 --connect-rate 1000 -r 100000
 	is .requests 100
 	stop
+}
+
+@test "--body: what is posted arrives, also ahead of answers" {
+	local file=$BATS_TEST_TMPDIR/body
+	start epoll
+	# Our servers read bodies, and answer that they want none.
+	load "$url/" -n 40 -c 2 --expect-status 405 --body "a=1&b=2"
+	is .config.method '"POST"'
+	is '[.config.body_bytes, .requests, .errors]' '[7,40,{}]'
+	head -c 100000 /dev/urandom >"$file"
+	load "$url/" -n 40 -c 2 -p 4 -X PUT --expect-status 405 --body "@$file"
+	is '[.config.body_bytes, .requests, .errors]' '[100000,40,{}]'
+	load "$url/" -n 4 -c 1 --expect-status 405 --body @- <"$file"
+	is .config.body_bytes 100000
+	stop
+	# Heads are some 70 bytes.
+	(($(booked bytes_in) > 44 * 100000 + 40 * 77 && $(booked bytes_in) < 44 * 100100 + 40 * 200))
+	run -1 "$osconcepts" load "$url/" -n 1 --body "@$file.none"
+	[[ $output == *"cannot read $file.none"* ]]
+	run -2 "$osconcepts" load "$url/" -n 1 -p 1000 --body "@$file"
+	[[ $output == *"64 MiB"* ]]
 }
 
 @test "--unix: a socket in the file system" {

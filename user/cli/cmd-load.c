@@ -60,7 +60,9 @@ static void usage(FILE *out)
 	      "      --cpus LIST          run on these CPUs: 0, 0-3, 0,2\n"
 	      "\n"
 	      "What:\n"
-	      "  -X, --method METHOD      GET, HEAD or any other without a body (GET)\n"
+	      "  -X, --method METHOD      GET, HEAD, POST or any other (GET; with --body\n"
+	      "                           POST)\n"
+	      "      --body TEXT|@FILE    sent with each request; @- is standard input\n"
 	      "  -H, --header 'NAME: V'   one more field; may be repeated\n"
 	      "      --expect-status N    any other is an error (any below 400)\n"
 	      "      --slo pN=D           that share of all requests must be answered\n"
@@ -88,6 +90,7 @@ enum {
 	OPT_CPUS,
 	OPT_EXPECT_STATUS,
 	OPT_SLO,
+	OPT_BODY,
 	OPT_SWEEP,
 	OPT_HDR,
 	OPT_CONNECT_RATE,
@@ -116,6 +119,7 @@ static const struct option options[] = {
 	{ "unix", required_argument, NULL, OPT_UNIX },
 	{ "hdr", required_argument, NULL, OPT_HDR },
 	{ "sweep", required_argument, NULL, OPT_SWEEP },
+	{ "body", required_argument, NULL, OPT_BODY },
 	{ "slo", required_argument, NULL, OPT_SLO },
 	{ "json", no_argument, NULL, 'j' },
 	{ "no-progress", no_argument, NULL, OPT_NO_PROGRESS },
@@ -204,8 +208,42 @@ static int parse_method(const char *text, struct osc_load_config *c,
 {
 	if (!*text ||
 	    strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-") != strlen(text))
-		return bad(e, "--method", text, "try GET or HEAD, in capitals");
+		return bad(e, "--method", text, "try GET or POST, in capitals");
 	c->method = text;
+	return 0;
+}
+
+/* All of a file, for as long as we run; no longer than the most. */
+static int read_body(const char *path, struct osc_load_config *c,
+		     struct osc_error *e)
+{
+	static char most[OSC_LOAD_BODIES_MAX + 1];
+	FILE *in = strcmp(path, "-") != 0 ? fopen(path, "re") : stdin;
+	int err = 0;
+
+	if (!in)
+		return osc_error_set(e, errno, "--body: cannot read %s: %s",
+				     path, strerror(errno));
+	errno = 0;
+	c->body_len = fread(most, 1, sizeof(most), in);
+	if (ferror(in))
+		err = errno ? errno : EIO;
+	if (in != stdin)
+		fclose(in);
+	if (err)
+		return osc_error_set(e, err, "--body: cannot read %s: %s", path,
+				     strerror(err));
+	c->body = most;
+	return 0;
+}
+
+static int parse_body(const char *text, struct osc_load_config *c,
+		      struct osc_error *e)
+{
+	if (*text == '@')
+		return read_body(text + 1, c, e);
+	c->body = text;
+	c->body_len = strlen(text);
 	return 0;
 }
 
@@ -277,6 +315,8 @@ static int parse_option(int opt, struct osc_load_settings *s,
 	case OPT_UNIX:
 		c->unix_path = optarg;
 		return 0;
+	case OPT_BODY:
+		return parse_body(optarg, c, e);
 	case OPT_SWEEP:
 		ret = osc_parse_u64("--sweep", optarg, 2, OSC_SWEEP_STEPS, &n,
 				    e);
@@ -310,6 +350,9 @@ static int check(const struct osc_load_settings *s, struct osc_error *e)
 		      "--connections";
 	else if (c->requests && c->threads > c->requests)
 		why = "--threads: a thread needs a request; try more --requests";
+	else if (c->body_len * c->pipeline > OSC_LOAD_BODIES_MAX)
+		why = "--body: with all that are on their way at once it may "
+		      "have 64 MiB; try a shorter one, or less --pipeline";
 	else if (s->sweep && c->requests)
 		why = "--sweep: its steps have a --duration, not --requests";
 	else if (s->sweep && s->hdr_path)
@@ -461,6 +504,8 @@ int cmd_load(int argc, char **argv)
 	int opt;
 
 	osc_load_defaults(&s.load);
+	/* It depends on the body. */
+	s.load.method = NULL;
 	/* '-' first: the URL may stand anywhere, and comes as option 1. */
 	while ((opt = getopt_long(argc, argv, "-c:d:n:r:k:p:t:X:H:jh", options,
 				  NULL)) != -1) {
@@ -485,6 +530,8 @@ int cmd_load(int argc, char **argv)
 		      stderr);
 		return osc_cli_usage(NAME);
 	}
+	if (!s.load.method)
+		s.load.method = s.load.body ? "POST" : "GET";
 	if (osc_url_parse(url, &s.load.url, &e) || check(&s, &e))
 		return osc_cli_fail(NAME, &e);
 	return run(&s);

@@ -62,7 +62,11 @@ static char *compose(const struct osc_load_config *config, bool closes,
 		config->url.target, config->url.authority);
 	for (unsigned int i = 0; i < config->nr_headers; i++)
 		fprintf(out, "%s\r\n", config->headers[i]);
+	if (config->body)
+		fprintf(out, "Content-Length: %zu\r\n", config->body_len);
 	fprintf(out, "%s\r\n", closes ? "Connection: close\r\n" : "");
+	if (config->body)
+		fwrite(config->body, 1, config->body_len, out);
 	if (fclose(out)) {
 		free(text);
 		return NULL;

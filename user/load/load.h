@@ -38,6 +38,8 @@ struct osc_error;
 #define OSC_LOAD_HEADERS 32
 #define OSC_LOAD_THREADS 256
 #define OSC_LOAD_PIPELINE 1024
+/* Of all that a connection may have on its way. */
+#define OSC_LOAD_BODIES_MAX (64u << 20)
 
 struct osc_load_config {
 	struct osc_url url;
@@ -55,6 +57,8 @@ struct osc_load_config {
 	const char *unix_path; /* of a socket in place of host and port */
 	uint64_t timeout_ns; /* to connect, and without an answer */
 	const char *method;
+	const char *body; /* NULL: none */
+	size_t body_len;
 	const char *headers[OSC_LOAD_HEADERS]; /* "Name: value" */
 	unsigned int nr_headers;
 	uint16_t expect_status; /* 0: any of 2xx and 3xx */

@@ -27,7 +27,7 @@ static char *url_text(const struct osc_load_config *c, char *buf, size_t size)
 static json_t *config_json(const struct osc_load_config *c)
 {
 	return json_pack(
-		"{s:I, s:I, s:I, s:I, s:f, s:f, s:o, s:o, s:s}", "threads",
+		"{s:I, s:I, s:I, s:I, s:f, s:f, s:o, s:o, s:s, s:I}", "threads",
 		(json_int_t)c->threads, "pipeline", (json_int_t)c->pipeline,
 		"requests_per_connection",
 		(json_int_t)c->requests_per_connection, "requests",
@@ -36,7 +36,7 @@ static json_t *config_json(const struct osc_load_config *c)
 		(double)c->warmup_ns / OSC_NS_PER_S, "rate",
 		c->rate ? json_integer((json_int_t)c->rate) : json_null(),
 		"arrival", c->rate ? json_string(arrival_name(c)) : json_null(),
-		"method", c->method);
+		"method", c->method, "body_bytes", (json_int_t)c->body_len);
 }
 
 static json_t *client_json(const struct osc_load_stats *s)
@@ -203,6 +203,8 @@ static void head_text(const struct osc_load_result *r, FILE *out)
 			c->rate, arrival_name(c));
 	else
 		fputs("closed loop", out);
+	if (c->body)
+		fprintf(out, ", bodies of %zu bytes", c->body_len);
 	if (c->requests_per_connection)
 		fprintf(out, ", %" PRIu32 " per connection",
 			c->requests_per_connection);

@@ -39,7 +39,8 @@ declare -gA _osconcepts_values=(
 	[load]='-c --connections -d --duration -n --requests -r --rate
 		--arrival -k --requests-per-connection -p --pipeline --warmup
 		--timeout -t --threads --cpus -X --method -H --header
-		--expect-status --slo'
+		--expect-status --slo --sweep --connect-rate --src --unix --hdr
+		--body'
 	[compare]='--models --modes -c --connections -d --duration -n
 		--requests -r --runs --path --workers --interval --source
 		--server-cpus --client-cpus --socket --json --html'

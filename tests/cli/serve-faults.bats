@@ -256,6 +256,17 @@ start_one()
 	done
 }
 
+@test "far more clients than --max-connections: each has its turn" {
+	ulimit -n 4096 || skip "cannot have 4096 descriptors"
+	for model in $(models many); do
+		start_one "$model" --max-connections 1
+		check waiting 1300
+		check turns 60 600
+		stop
+		(($(booked refused) == 0 && $(booked worker_deaths) == 0 && $(booked requests) == 1900))
+	done
+}
+
 @test "no more processes to be had: 503, and recovery" {
 	((EUID == 0)) || skip "root, to be somebody without processes of their own"
 	command -v setpriv >/dev/null || skip "setpriv"

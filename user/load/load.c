@@ -430,7 +430,9 @@ static void judge(struct osc_load_result *r)
 
 static void judge_slos(struct osc_load_result *r)
 {
-	uint64_t failed = osc_failures_total(&r->stats.failures);
+	/* What was due and is not answered by the end was not in time. */
+	uint64_t failed = osc_failures_total(&r->stats.failures) +
+			  r->stats.unsent + r->stats.unanswered;
 
 	r->slos_met = true;
 	for (unsigned int i = 0; i < r->config->nr_slos; i++) {

@@ -528,6 +528,11 @@ void osc_event_deadline(struct osc_event_loop *l,
 	}
 	if (c->state != OSC_EVENT_LINGERING && !l->last_call_ns)
 		osc_event_count(l, OSC_ACCOUNT_TIMEOUTS, 1);
+	if (c->state == OSC_EVENT_READING && is_unsent(l, c)) {
+		/* The client has been getting its answer all the while. */
+		osc_event_end(l, c);
+		return;
+	}
 	if (c->state != OSC_EVENT_READING || !c->kept) {
 		osc_event_close(l, c);
 		return;

@@ -118,6 +118,7 @@ static void begin_drain(struct osc_event_loop *l)
 	osc_event_close_fd(l, l->listener);
 	l->table[l->listener].state = OSC_EVENT_FREE;
 	l->listener = -1;
+	l->listening = false;
 }
 
 /* A request that has come in time is answered; whoever is silent is closed. */
@@ -213,6 +214,9 @@ static int set_up(struct osc_event_loop *l)
 	int ret;
 
 	l->table_size = l->server->max_connections + OTHER_DESCRIPTORS;
+	/* What the kernel accepts by itself may be any descriptor. */
+	if (l->backend->accept)
+		l->table_size = (uint32_t)sysconf(_SC_OPEN_MAX);
 	l->table = osc_reserve(l->table_size * sizeof(*l->table));
 	if (!l->table)
 		return -ENOMEM;

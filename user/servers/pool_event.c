@@ -83,6 +83,8 @@ static void dispatch(struct keeper *k, struct osc_thread_connection *c)
 {
 	pthread_mutex_lock(&k->pool.threads.lock);
 	TAILQ_REMOVE(&k->idle, c, queued);
+	/* It has sent something: the last call is not for it. */
+	atomic_store(&c->blocking.idle, false);
 	pthread_mutex_unlock(&k->pool.threads.lock);
 	/* Cannot fail: there is a thread from the beginning. */
 	(void)osc_pool_put(&k->pool, c);

@@ -86,7 +86,7 @@ static struct {
 	size_t piece_len;
 	/* Accepted, and not asked for yet. */
 	int *accepted;
-	size_t first, last;
+	size_t first, last, room;
 	int accept_error;
 	bool accepting; /* wanted */
 } u;
@@ -188,7 +188,7 @@ static void settle(int fd)
 	else if (d->asked && !d->stopping && full)
 		ret = stop(RECEIVE, fd);
 	if (ret)
-		d->error = -ret;
+		d->error = ENOBUFS;
 }
 
 static void close_later(struct osc_event_loop *l, int fd)
@@ -257,16 +257,23 @@ static ssize_t read_piece(struct osc_event_loop *l, int fd, void *buf,
 static void keep_piece(int fd)
 {
 	struct descriptor *d = &u.table[fd];
-	size_t old = d->ahead ? d->ahead->len : 0;
-	struct ahead *a;
+	struct ahead *a = d->ahead;
+	size_t old = 0;
 
+	/* What has been read makes room: it does not grow with what passes. */
+	if (a && a->at) {
+		a->len -= a->at;
+		memmove(a->data, a->data + a->at, a->len);
+		a->at = 0;
+	}
+	if (a)
+		old = a->len;
 	a = realloc(d->ahead, sizeof(*a) + old + u.piece_len);
 	if (!a) {
 		d->error = ENOMEM;
 		return;
 	}
-	if (!old)
-		a->at = 0;
+	a->at = 0;
 	memcpy(a->data + old, u.piece, u.piece_len);
 	a->len = old + u.piece_len;
 	d->ahead = a;
@@ -455,6 +462,18 @@ static void on_sent(struct osc_event_loop *l, int fd,
 
 /* --- accepting */
 
+/* There is room: of the descriptors of a process each is there once. */
+static void push_accepted(int fd)
+{
+	if (u.last == u.room) {
+		u.last -= u.first;
+		memmove(u.accepted, u.accepted + u.first,
+			u.last * sizeof(*u.accepted));
+		u.first = 0;
+	}
+	u.accepted[u.last++] = fd;
+}
+
 static void on_accept(struct osc_event_loop *l, int fd,
 		      const struct io_uring_cqe *cqe)
 {
@@ -463,9 +482,11 @@ static void on_accept(struct osc_event_loop *l, int fd,
 	if (!(cqe->flags & IORING_CQE_F_MORE))
 		d->asked = d->stopping = false;
 	if (cqe->res >= 0)
-		u.accepted[u.last++] = cqe->res;
-	else if (cqe->res != -ECANCELED)
+		push_accepted(cqe->res);
+	else if (cqe->res != -ECANCELED && cqe->res != -EAGAIN)
 		u.accept_error = osc_listen_error(-cqe->res);
+	if (u.accept_error == -EAGAIN)
+		u.accept_error = 0;
 	if (d->closing) {
 		settle(fd);
 		return;
@@ -564,7 +585,7 @@ static int wait_completions(struct osc_event_loop *l,
 {
 	static const struct timespec at_once;
 	/* Of these no completion will tell again. */
-	bool queued = u.first < u.last && l->listening &&
+	bool queued = u.first < u.last && l->listener >= 0 && l->listening &&
 		      l->open < l->server->max_connections;
 	int ret;
 
@@ -636,7 +657,8 @@ static int set_up(struct osc_event_loop *l)
 	if (ret)
 		return ret;
 	u.table = osc_reserve(l->table_size * sizeof(*u.table));
-	u.accepted = osc_reserve((size_t)most * sizeof(*u.accepted));
+	u.room = (size_t)most;
+	u.accepted = osc_reserve(u.room * sizeof(*u.accepted));
 	if (!u.table || !u.accepted)
 		return -ENOMEM;
 	return lend_buffers();

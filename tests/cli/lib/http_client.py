@@ -400,6 +400,28 @@ def in_flight(port, pid, sleep_us):
         expect("Connection: close" in head, head)
 
 
+def turns(port, count, total):
+    """COUNT clients at once connect, ask once and close, TOTAL times together."""
+    left = iter(range(int(total)))
+    failures = []
+
+    def client():
+        try:
+            for _ in left:
+                with connect(port) as s:
+                    s.sendall(request("/", fields="Connection: close\r\n"))
+                    expect(b"200 OK" in read_all(s), "a connection was dropped")
+        except (Failed, OSError) as e:
+            failures.append(e)
+
+    threads = [threading.Thread(target=client) for _ in range(int(count))]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    expect(not failures, failures)
+
+
 def working(port, work_us):
     """Work keeps nobody from being answered, and may lose its client."""
     with connect(port) as worker, connect(port) as other:
@@ -451,7 +473,7 @@ def waiting(port, count, victim=None):
 
 
 CHECKS = [pieces, deep_pipeline, statuses, big_refusal, expect_continue, half_close, reset,
-          slow_head, idle, slow_reader, drip, idle_many, under_load, in_flight, working, held, waiting]
+          slow_head, idle, slow_reader, drip, idle_many, under_load, in_flight, turns, working, held, waiting]
 
 
 def main():

@@ -222,7 +222,7 @@ start_one()
 {
 	local model=$1
 	shift
-	[[ $model == epoll-* || $model == uring ]] && set -- "$@" --workers 1
+	[[ $model == epoll-* || $model == prefork-epoll || $model == uring ]] && set -- "$@" --workers 1
 	start "$model" "$@"
 }
 

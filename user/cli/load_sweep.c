@@ -94,7 +94,6 @@ static double part_of(const struct sweep *w, uint64_t ns)
 static void print_step(const struct sweep *w, unsigned int i,
 		       const struct osc_bars *bars)
 {
-	static const char *const verdicts[] = { "VALID", "SUSPECT", "INVALID" };
 	const struct osc_sweep_step *step = &w->steps[i];
 	char rate[32], rps[32], p50[24], p99[24];
 
@@ -107,7 +106,7 @@ static void print_step(const struct sweep *w, unsigned int i,
 	       step->answered ?
 		       osc_format_ns((double)step->p99_ns, p99, sizeof(p99)) :
 		       "-",
-	       verdicts[step->verdict]);
+	       osc_verdict_word(step->verdict));
 	if (step->answered)
 		osc_bar_draw(bars, part_of(w, step->p99_ns), LABEL, stdout);
 	putchar('\n');

@@ -222,13 +222,12 @@ static void head_text(const struct osc_load_result *r, FILE *out)
 void osc_load_text(const struct osc_load_result *r, FILE *out)
 {
 	const struct osc_load_stats *s = &r->stats;
-	static const char *const verdicts[] = { "VALID", "SUSPECT", "INVALID" };
 
 	head_text(r, out);
 	times_text(r, out);
 	errors_text(r, out);
 	slos_text(r, out);
-	fprintf(out, "%s", verdicts[r->validity.verdict]);
+	fputs(osc_verdict_word(r->validity.verdict), out);
 	if (s->cpu_share >= 0)
 		fprintf(out, " (client %.0f %% busy", s->cpu_share * 100);
 	if (s->cpu_share >= 0 && s->wait_share >= 0)

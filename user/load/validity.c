@@ -5,6 +5,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+const char *osc_verdict_word(enum osc_verdict verdict)
+{
+	static const char *const words[] = { "VALID", "SUSPECT", "INVALID" };
+
+	return words[verdict];
+}
+
 const char *osc_verdict_name(enum osc_verdict verdict)
 {
 	static const char *const names[] = { "valid", "suspect", "invalid" };

@@ -62,6 +62,8 @@ struct osc_validity {
 };
 
 const char *osc_verdict_name(enum osc_verdict verdict);
+/* As people read it, in capitals. */
+const char *osc_verdict_word(enum osc_verdict verdict);
 
 /* The rule. Reasons are given in the order of the facts. */
 void osc_validity_judge(const struct osc_validity_facts *f,

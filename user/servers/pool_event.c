@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include "lib/clock.h"
 #include "lib/error.h"

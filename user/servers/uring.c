@@ -483,7 +483,7 @@ static void on_accept(struct osc_event_loop *l, int fd,
 		d->asked = d->stopping = false;
 	if (cqe->res >= 0)
 		push_accepted(cqe->res);
-	else if (cqe->res != -ECANCELED && cqe->res != -EAGAIN)
+	else if (cqe->res != -ECANCELED)
 		u.accept_error = osc_listen_error(-cqe->res);
 	if (u.accept_error == -EAGAIN)
 		u.accept_error = 0;

@@ -137,8 +137,12 @@ def machine():
 def write_between(path, name, text):
     """Between the marks of that name."""
     begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
-    with open(path, encoding="utf-8") as f:
-        old = f.read()
-    head, rest = old.split(begin, 1)
-    with open(path, "w", encoding="utf-8") as f:
-        f.write(f"{head}{begin}\n{text}\n{end}{rest.split(end, 1)[1]}")
+    with open(path, encoding="utf-8") as file:
+        content = file.read()
+    try:
+        head, rest = content.split(begin)
+        tail = rest.split(end)[1]
+    except (ValueError, IndexError):
+        fail(f"{path}: lacks one pair of {begin} and {end}")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f"{head}{begin}\n{text}\n{end}{tail}")

@@ -11,18 +11,20 @@ setup()
 	group=$BATS_TEST_TMPDIR/group
 }
 
-# run_group: the program in $group as the only group; what the runner prints.
+# run_group [LANE…]: the program in $group as the only group, or as one in each
+# of these lanes; what the runner prints.
 run_group()
 {
 	chmod +x "$group"
-	/usr/bin/python3 - "$top/scripts/test" "$group" "$BATS_TEST_TMPDIR" <<'PYTHON'
+	/usr/bin/python3 - "$top/scripts/test" "$group" "$BATS_TEST_TMPDIR" "${@:-host}" <<'PYTHON'
 import importlib.machinery, importlib.util, sys
 loader = importlib.machinery.SourceFileLoader("runner", sys.argv[1])
 runner = importlib.util.module_from_spec(importlib.util.spec_from_loader("runner", loader))
 sys.dont_write_bytecode = True
 loader.exec_module(runner)
 runner.LOGS = sys.argv[3]
-runner.GROUPS = [runner.Group("group", "lane", 2, [sys.argv[2]], "")]
+lanes = dict(zip(["group", "second", "third"], sys.argv[4:]))
+runner.GROUPS = [runner.Group(name, lane, 2, [sys.argv[2]], "") for name, lane in lanes.items()]
 runner.GRACE_S = 1
 sys.argv = ["scripts/test"]
 sys.exit(runner.main())
@@ -99,4 +101,12 @@ last_line()
 	run -1 run_group
 	last_line "0 passed, 0 failed, 1 skipped"
 	[[ $output == *"no QEMU"* ]]
+}
+
+@test "no two guests run at a time, other groups do" {
+	group_is 'd=$(dirname "$0")/alone; mkdir "$d" || exit 1; sleep 0.5; rmdir "$d"; echo 1..1; echo "ok 1 - a"'
+	run -0 run_group guest guest guest
+	last_line "3 passed, 0 failed"
+	run -1 run_group host guest
+	last_line "1 passed, 1 failed"
 }

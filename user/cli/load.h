@@ -6,6 +6,8 @@
 #include "lib/outfile.h"
 #include "load/load.h"
 
+#define OSC_LOAD_NAME "load"
+
 struct osc_load_settings {
 	struct osc_load_config load;
 	bool json, no_progress;
@@ -13,6 +15,9 @@ struct osc_load_settings {
 	const char *hdr_path; /* NULL: none */
 	struct osc_outfile hdr;
 };
+
+/* Reads them all. Returns -1 to go on, or the exit code: it has been told. */
+int osc_load_options(int argc, char **argv, struct osc_load_settings *s);
 
 /*
  * Runs it to its end, with progress where that is wanted. Returns 0, the signal

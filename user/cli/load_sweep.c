@@ -11,7 +11,7 @@
 #include "lib/output.h"
 #include "load/sweep.h"
 
-#define NAME "load"
+#define NAME OSC_LOAD_NAME
 /* "  123,456/s  123,456/s    291 us   7.93 ms  SUSPECT  |" before each bar. */
 #define LABEL 54
 

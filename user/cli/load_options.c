@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The options of `osconcepts load`. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "cli/cli.h"
+#include "cli/load.h"
+#include "lib/clock.h"
+#include "lib/cpus.h"
+#include "lib/parse.h"
+#include "load/sweep.h"
+
+#define NAME OSC_LOAD_NAME
+
+static void usage(FILE *out)
+{
+	fputs("Usage: osconcepts load URL (--duration D | --requests N) [OPTIONS]\n"
+	      "\n"
+	      "Load an HTTP/1.1 server, check each answer, and say how long it took\n"
+	      "and whether that can be trusted.\n"
+	      "\n"
+	      "How much:\n"
+	      "  -c, --connections N      at once (64)\n"
+	      "  -d, --duration D         for so long: 10s, 500ms, 2m\n"
+	      "  -n, --requests N         exactly so many\n"
+	      "  -r, --rate R             open loop: R requests a second are due,\n"
+	      "                           whatever the server does; without it each\n"
+	      "                           connection waits for its answer\n"
+	      "      --arrival KIND       of the open loop: constant or poisson\n"
+	      "                           (constant)\n"
+	      "      --sweep N            N steps of the open loop, each for the duration,\n"
+	      "                           up to --rate, or what the closed loop makes:\n"
+	      "                           latency against load, and the knee\n"
+	      "  -k, --requests-per-connection K\n"
+	      "                           then a new connection; 1: one each\n"
+	      "  -p, --pipeline P         requests on their way on a connection (1)\n"
+	      "      --connect-rate R     open so many connections a second at the start\n"
+	      "                           (all at once)\n"
+	      "      --src A[-B]          from these IPv4 addresses, in turn:\n"
+	      "                           127.0.0.2-127.0.0.40\n"
+	      "      --unix PATH          to that socket; the URL gives Host and path\n"
+	      "      --warmup D           before the measured time (0s)\n"
+	      "      --timeout D          to connect, and for each answer (10s)\n"
+	      "  -t, --threads N          (1)\n"
+	      "      --cpus LIST          run on these CPUs: 0, 0-3, 0,2\n"
+	      "\n"
+	      "What:\n"
+	      "  -X, --method METHOD      GET, HEAD, POST or any other (GET; with --body\n"
+	      "                           POST)\n"
+	      "      --body TEXT|@FILE    sent with each request; @- is standard input\n"
+	      "  -H, --header 'NAME: V'   one more field; may be repeated\n"
+	      "      --expect-status N    any other is an error (any below 400)\n"
+	      "      --slo pN=D           that share of all requests must be answered\n"
+	      "                           within D, or the run exits 3: p99=5ms,\n"
+	      "                           p99.9=20ms, max=1s; may be repeated\n"
+	      "\n"
+	      "Output:\n"
+	      "  -j, --json               the result as JSON on standard output\n"
+	      "      --hdr FILE           latency and service time as a log of HdrHistogram,\n"
+	      "                           for its tools\n"
+	      "      --no-progress        no line of progress on the terminal\n"
+	      "  -h, --help               show this help\n"
+	      "\n"
+	      "Exit status: 0 ok, 1 failed, 2 usage, 3 an --slo is not met, 4 the\n"
+	      "result is invalid, 130 or 143 stopped by Ctrl-C or SIGTERM (the result\n"
+	      "is partial).\n"
+	      "See osconcepts-load(1).\n",
+	      out);
+}
+
+enum {
+	OPT_ARRIVAL = 256,
+	OPT_WARMUP,
+	OPT_TIMEOUT,
+	OPT_CPUS,
+	OPT_EXPECT_STATUS,
+	OPT_SLO,
+	OPT_BODY,
+	OPT_SWEEP,
+	OPT_HDR,
+	OPT_CONNECT_RATE,
+	OPT_SRC,
+	OPT_UNIX,
+	OPT_NO_PROGRESS,
+};
+
+static const struct option options[] = {
+	{ "connections", required_argument, NULL, 'c' },
+	{ "duration", required_argument, NULL, 'd' },
+	{ "requests", required_argument, NULL, 'n' },
+	{ "rate", required_argument, NULL, 'r' },
+	{ "arrival", required_argument, NULL, OPT_ARRIVAL },
+	{ "requests-per-connection", required_argument, NULL, 'k' },
+	{ "pipeline", required_argument, NULL, 'p' },
+	{ "warmup", required_argument, NULL, OPT_WARMUP },
+	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
+	{ "threads", required_argument, NULL, 't' },
+	{ "cpus", required_argument, NULL, OPT_CPUS },
+	{ "method", required_argument, NULL, 'X' },
+	{ "header", required_argument, NULL, 'H' },
+	{ "expect-status", required_argument, NULL, OPT_EXPECT_STATUS },
+	{ "connect-rate", required_argument, NULL, OPT_CONNECT_RATE },
+	{ "src", required_argument, NULL, OPT_SRC },
+	{ "unix", required_argument, NULL, OPT_UNIX },
+	{ "hdr", required_argument, NULL, OPT_HDR },
+	{ "sweep", required_argument, NULL, OPT_SWEEP },
+	{ "body", required_argument, NULL, OPT_BODY },
+	{ "slo", required_argument, NULL, OPT_SLO },
+	{ "json", no_argument, NULL, 'j' },
+	{ "no-progress", no_argument, NULL, OPT_NO_PROGRESS },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static int bad(struct osc_error *e, const char *what, const char *text,
+	       const char *why)
+{
+	return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL, "%s '%s': %s",
+				  what, text, why);
+}
+
+/* Whole numbers, each a row: where it goes and what it may be. */
+static int parse_number(int opt, const char *text, struct osc_load_config *c,
+			struct osc_error *e)
+{
+	static const struct {
+		int opt;
+		const char *name;
+		uint64_t min, max;
+	} rows[] = {
+		{ 'c', "--connections", 1, 1 << 24 },
+		{ 'n', "--requests", 1, 1ull << 53 },
+		{ 'r', "--rate", 1, 10000000 },
+		{ 'k', "--requests-per-connection", 1, 1 << 30 },
+		{ 'p', "--pipeline", 1, OSC_LOAD_PIPELINE },
+		{ 't', "--threads", 1, OSC_LOAD_THREADS },
+		{ OPT_CONNECT_RATE, "--connect-rate", 1, 10000000 },
+		{ OPT_EXPECT_STATUS, "--expect-status", 200, 599 },
+	};
+	size_t i = 0;
+	uint64_t n;
+	int ret;
+
+	while (rows[i].opt != opt)
+		i++;
+	ret = osc_parse_u64(rows[i].name, text, rows[i].min, rows[i].max, &n,
+			    e);
+	if (ret)
+		return ret;
+	switch (opt) {
+	case 'c':
+		c->connections = (uint32_t)n;
+		break;
+	case 'n':
+		c->requests = n;
+		break;
+	case 'r':
+		c->rate = n;
+		break;
+	case 'k':
+		c->requests_per_connection = (uint32_t)n;
+		break;
+	case 'p':
+		c->pipeline = (uint32_t)n;
+		break;
+	case OPT_CONNECT_RATE:
+		c->connect_rate = n;
+		break;
+	case 't':
+		c->threads = (uint32_t)n;
+		break;
+	default:
+		c->expect_status = (uint16_t)n;
+	}
+	return 0;
+}
+
+static int parse_arrival(const char *text, struct osc_load_config *c,
+			 struct osc_error *e)
+{
+	if (!strcmp(text, "constant"))
+		c->arrival = OSC_ARRIVAL_CONSTANT;
+	else if (!strcmp(text, "poisson"))
+		c->arrival = OSC_ARRIVAL_POISSON;
+	else
+		return bad(e, "--arrival", text, "try constant or poisson");
+	return 0;
+}
+
+/* A method's letters: "token" of RFC 9110, of which these do. */
+static int parse_method(const char *text, struct osc_load_config *c,
+			struct osc_error *e)
+{
+	if (!*text ||
+	    strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-") != strlen(text))
+		return bad(e, "--method", text, "try GET or POST, in capitals");
+	c->method = text;
+	return 0;
+}
+
+/* All of a file, for as long as we run; no longer than the most. */
+static int read_body(const char *path, struct osc_load_config *c,
+		     struct osc_error *e)
+{
+	static char most[OSC_LOAD_BODIES_MAX + 1];
+	FILE *in = strcmp(path, "-") != 0 ? fopen(path, "re") : stdin;
+	int err = 0;
+
+	if (!in)
+		return osc_error_set(e, errno, "--body: cannot read %s: %s",
+				     path, strerror(errno));
+	errno = 0;
+	c->body_len = fread(most, 1, sizeof(most), in);
+	if (ferror(in))
+		err = errno ? errno : EIO;
+	if (in != stdin)
+		fclose(in);
+	if (err)
+		return osc_error_set(e, err, "--body: cannot read %s: %s", path,
+				     strerror(err));
+	c->body = most;
+	return 0;
+}
+
+static int parse_body(const char *text, struct osc_load_config *c,
+		      struct osc_error *e)
+{
+	if (*text == '@')
+		return read_body(text + 1, c, e);
+	c->body = text;
+	c->body_len = strlen(text);
+	return 0;
+}
+
+static int parse_header(const char *text, struct osc_load_config *c,
+			struct osc_error *e)
+{
+	static const char *const ours[] = {
+		"host:", "connection:", "content-length:", "transfer-encoding:"
+	};
+	const char *colon = strchr(text, ':');
+
+	if (!colon || colon == text || strpbrk(text, "\r\n") ||
+	    memchr(text, ' ', (size_t)(colon - text)))
+		return bad(e, "--header", text, "try 'Name: value'");
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+		if (!strncasecmp(text, ours[i], strlen(ours[i])))
+			return bad(e, "--header", text,
+				   "this field is the load generator's own");
+	}
+	if (c->nr_headers == OSC_LOAD_HEADERS)
+		return bad(e, "--header", text, "there are too many already");
+	c->headers[c->nr_headers++] = text;
+	return 0;
+}
+
+static int parse_slo(const char *text, struct osc_load_config *c,
+		     struct osc_error *e)
+{
+	int ret;
+
+	if (c->nr_slos == OSC_SLO_MAX)
+		return bad(e, "--slo", text, "there are too many already");
+	ret = osc_slo_parse(text, &c->slos[c->nr_slos], e);
+	if (!ret)
+		c->nr_slos++;
+	return ret;
+}
+
+static int parse_option(int opt, struct osc_load_settings *s,
+			struct osc_error *e)
+{
+	static const uint64_t day = 86400 * OSC_NS_PER_S;
+	struct osc_load_config *c = &s->load;
+	uint64_t n = 0;
+	int ret;
+
+	switch (opt) {
+	case 'd':
+		return osc_parse_duration_ns("--duration", optarg,
+					     OSC_NS_PER_MS, 30 * day,
+					     &c->duration_ns, e);
+	case OPT_WARMUP:
+		return osc_parse_duration_ns("--warmup", optarg, 0, day,
+					     &c->warmup_ns, e);
+	case OPT_TIMEOUT:
+		return osc_parse_duration_ns("--timeout", optarg, OSC_NS_PER_MS,
+					     day, &c->timeout_ns, e);
+	case OPT_ARRIVAL:
+		return parse_arrival(optarg, c, e);
+	case OPT_CPUS:
+		c->has_cpus = true;
+		return osc_cpus_parse("--cpus", optarg, &c->cpus, e);
+	case 'X':
+		return parse_method(optarg, c, e);
+	case 'H':
+		return parse_header(optarg, c, e);
+	case OPT_SRC:
+		return osc_sources_parse(optarg, &c->sources, e);
+	case OPT_UNIX:
+		c->unix_path = optarg;
+		return 0;
+	case OPT_BODY:
+		return parse_body(optarg, c, e);
+	case OPT_SWEEP:
+		ret = osc_parse_u64("--sweep", optarg, 2, OSC_SWEEP_STEPS, &n,
+				    e);
+		s->sweep = (unsigned int)n;
+		return ret;
+	case OPT_HDR:
+		s->hdr_path = optarg;
+		return 0;
+	case OPT_SLO:
+		return parse_slo(optarg, c, e);
+	case 'j':
+		s->json = true;
+		return 0;
+	case OPT_NO_PROGRESS:
+		s->no_progress = true;
+		return 0;
+	default:
+		return parse_number(opt, optarg, c, e);
+	}
+}
+
+static int check(const struct osc_load_settings *s, struct osc_error *e)
+{
+	const struct osc_load_config *c = &s->load;
+	const char *why = NULL;
+
+	if (!c->duration_ns == !c->requests)
+		why = "say either --duration or --requests; try --duration 10s";
+	else if (c->threads > c->connections)
+		why = "--threads: a thread needs a connection; try more "
+		      "--connections";
+	else if (c->requests && c->threads > c->requests)
+		why = "--threads: a thread needs a request; try more --requests";
+	else if (c->body_len * c->pipeline > OSC_LOAD_BODIES_MAX)
+		why = "--body: with all that are on their way at once it may "
+		      "have 64 MiB; try a shorter one, or less --pipeline";
+	else if (s->sweep && c->requests)
+		why = "--sweep: its steps have a --duration, not --requests";
+	else if (s->sweep && s->hdr_path)
+		why = "--sweep: --hdr is for one run";
+	else if (!c->rate && !s->sweep && c->arrival != OSC_ARRIVAL_CONSTANT)
+		why = "--arrival is for the open loop; try it with --rate";
+	else if (c->unix_path && c->sources.count)
+		why = "--src: a socket of --unix has no addresses; leave one out";
+	if (!why)
+		return 0;
+	return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL, "%s", why);
+}
+
+int osc_load_options(int argc, char **argv, struct osc_load_settings *s)
+{
+	struct osc_error e = { 0 };
+	const char *url = NULL;
+	int opt;
+
+	osc_load_defaults(&s->load);
+	/* It depends on the body. */
+	s->load.method = NULL;
+	/* '-' first: the URL may stand anywhere, and comes as option 1. */
+	while ((opt = getopt_long(argc, argv, "-c:d:n:r:k:p:t:X:H:jh", options,
+				  NULL)) != -1) {
+		if (opt == 'h') {
+			usage(stdout);
+			return osc_cli_finish(NAME, OSC_EXIT_OK);
+		}
+		if (opt == '?')
+			return osc_cli_usage(NAME);
+		if (opt == 1 && url)
+			return osc_cli_unexpected(NAME, optarg);
+		if (opt == 1)
+			url = optarg;
+		else if (parse_option(opt, s, &e))
+			return osc_cli_fail(NAME, &e);
+	}
+	if (!url && optind < argc)
+		url = argv[optind++];
+	if (!url || optind < argc) {
+		fputs(url ? "osconcepts load: one URL at a time\n" :
+			    "osconcepts load: no URL given\n",
+		      stderr);
+		return osc_cli_usage(NAME);
+	}
+	if (!s->load.method)
+		s->load.method = s->load.body ? "POST" : "GET";
+	if (osc_url_parse(url, &s->load.url, &e) || check(s, &e))
+		return osc_cli_fail(NAME, &e);
+	return -1;
+}

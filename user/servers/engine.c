@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "lib/ring.h"
 #include "servers/event.h"
 
 /* What threads in one process have in common. */
@@ -169,7 +170,7 @@ const struct osc_engine osc_engines[] = {
 		.summary = "a ring per CPU: the kernel completes (io_uring)",
 		.works_like = "Seastar's and Tokio's io_uring reactors",
 		.listener_each = true,
-		.check = osc_uring_check,
+		.check = osc_ring_check,
 		.fallback = "epoll-multi",
 		.backend = &osc_event_uring,
 		.run = osc_engine_event_per_cpu,

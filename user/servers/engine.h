@@ -92,6 +92,4 @@ int osc_engine_event_per_cpu(struct osc_server *server, unsigned int index,
 			     struct osc_server_report *report,
 			     struct osc_error *e);
 
-int osc_uring_check(struct osc_error *e);
-
 #endif

@@ -13,15 +13,14 @@
  * descriptor is closed when the last of its requests has ended.
  */
 #include <errno.h>
-#include <liburing.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lib/error.h"
 #include "lib/reserve.h"
+#include "lib/ring.h"
 #include "servers/engine.h"
 #include "servers/event.h"
 #include "servers/listen.h"
@@ -33,7 +32,6 @@
 /* Lent to the kernel, which takes them in turn: few enough to stay in a cache. */
 #define BUFFERS 1024 /* a power of two */
 #define BUFFER_BYTES 2048
-#define BUFFER_GROUP 0
 /* Most answers fit; of longer output a write takes so much. */
 #define SEND_BYTES 4096
 /* Nothing more is received while so much waits to be read. */
@@ -76,9 +74,7 @@ _Static_assert(sizeof(struct descriptor) + sizeof(struct osc_event_connection) +
 /* One in a process, as the loop is. */
 static struct {
 	struct io_uring ring;
-	struct io_uring_buf_ring *lent;
-	char *buffers;
-	int returned; /* buffers, to be lent again after the round */
+	struct osc_ring_lent lent;
 	struct descriptor *table; /* by descriptor */
 	struct sending *spare;
 	/* What the completion being handled has brought, until it is read. */
@@ -96,16 +92,9 @@ static uint64_t name_of(enum operation op, int fd)
 	return (uint64_t)op << 32 | (uint32_t)fd;
 }
 
-/* NULL: the kernel takes no more. */
 static struct io_uring_sqe *request(enum operation op, int fd)
 {
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&u.ring);
-
-	if (!sqe && io_uring_submit(&u.ring) >= 0)
-		sqe = io_uring_get_sqe(&u.ring);
-	if (sqe)
-		io_uring_sqe_set_data64(sqe, name_of(op, fd));
-	return sqe;
+	return osc_ring_request(&u.ring, name_of(op, fd));
 }
 
 /* --- asking the kernel to go on telling */
@@ -124,7 +113,6 @@ static int ask(enum operation op, int fd)
 	} else {
 		io_uring_prep_recv_multishot(sqe, fd, NULL, 0, 0);
 		sqe->flags |= IOSQE_BUFFER_SELECT;
-		sqe->buf_group = BUFFER_GROUP;
 	}
 	u.table[fd].asked = true;
 	u.table[fd].stopping = false;
@@ -280,19 +268,12 @@ static void keep_piece(int fd)
 	u.piece_len = 0;
 }
 
-static void lend_again(unsigned int id)
-{
-	io_uring_buf_ring_add(u.lent, u.buffers + (size_t)id * BUFFER_BYTES,
-			      BUFFER_BYTES, (unsigned short)id,
-			      io_uring_buf_ring_mask(BUFFERS), u.returned++);
-}
-
 static void on_piece(struct osc_event_loop *l, int fd,
 		     const struct io_uring_cqe *cqe)
 {
-	unsigned int id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
+	unsigned int id = osc_ring_buffer_id(cqe);
 
-	u.piece = u.buffers + (size_t)id * BUFFER_BYTES;
+	u.piece = osc_ring_buffer(&u.lent, id);
 	u.piece_len = (size_t)cqe->res;
 	if (!u.table[fd].closing) {
 		if (u.table[fd].ahead)
@@ -302,7 +283,7 @@ static void on_piece(struct osc_event_loop *l, int fd,
 			keep_piece(fd);
 	}
 	u.piece_len = 0;
-	lend_again(id);
+	osc_ring_return(&u.lent, id);
 }
 
 static void on_receive(struct osc_event_loop *l, int fd,
@@ -562,22 +543,7 @@ static void reap(struct osc_event_loop *l)
 		}
 	}
 	io_uring_cq_advance(&u.ring, n);
-	io_uring_buf_ring_advance(u.lent, u.returned);
-	u.returned = 0;
-}
-
-static int submit_and_wait(const struct timespec *timeout)
-{
-	struct __kernel_timespec ts;
-	struct io_uring_cqe *cqe;
-
-	if (timeout && !timeout->tv_sec && !timeout->tv_nsec)
-		return io_uring_submit_and_get_events(&u.ring);
-	if (timeout)
-		ts = (struct __kernel_timespec){ .tv_sec = timeout->tv_sec,
-						 .tv_nsec = timeout->tv_nsec };
-	return io_uring_submit_and_wait_timeout(&u.ring, &cqe, 1,
-						timeout ? &ts : NULL, NULL);
+	osc_ring_lend_again(&u.lent);
 }
 
 static int wait_completions(struct osc_event_loop *l,
@@ -591,11 +557,8 @@ static int wait_completions(struct osc_event_loop *l,
 
 	if (queued)
 		timeout = &at_once;
-	ret = submit_and_wait(timeout);
+	ret = osc_ring_wait(&u.ring, timeout);
 	errno = -ret;
-	/* Too many completions at once: we are here to take them. */
-	if (ret == -ETIME || ret == -EAGAIN || ret == -EBUSY)
-		ret = 0;
 	ret = osc_event_waited(l, timeout,
 			       ret < 0 ? -1 : (int)io_uring_cq_ready(&u.ring));
 	if (ret < 0)
@@ -608,51 +571,11 @@ static int wait_completions(struct osc_event_loop *l,
 
 /* --- setting up */
 
-static int open_ring(struct io_uring *ring, unsigned int entries)
-{
-	struct io_uring_params p = {
-		.flags = IORING_SETUP_CQSIZE | IORING_SETUP_SINGLE_ISSUER |
-			 IORING_SETUP_DEFER_TASKRUN,
-		.cq_entries = CQ_ENTRIES,
-	};
-	int ret = io_uring_queue_init_params(entries, ring, &p);
-
-	/* Linux 6.0 has all but the last. */
-	if (ret != -EINVAL)
-		return ret;
-	p = (struct io_uring_params){
-		.flags = IORING_SETUP_CQSIZE | IORING_SETUP_SINGLE_ISSUER |
-			 IORING_SETUP_COOP_TASKRUN,
-		.cq_entries = CQ_ENTRIES,
-	};
-	return io_uring_queue_init_params(entries, ring, &p);
-}
-
-static int lend_buffers(void)
-{
-	struct io_uring_buf_reg reg = { .ring_entries = BUFFERS,
-					.bgid = BUFFER_GROUP };
-	int ret;
-
-	u.lent = osc_reserve(BUFFERS * sizeof(struct io_uring_buf));
-	u.buffers = osc_reserve(BUFFERS * BUFFER_BYTES);
-	if (!u.lent || !u.buffers)
-		return -ENOMEM;
-	reg.ring_addr = (uintptr_t)u.lent;
-	ret = io_uring_register_buf_ring(&u.ring, &reg, 0);
-	if (ret)
-		return ret;
-	io_uring_buf_ring_init(u.lent);
-	for (unsigned int i = 0; i < BUFFERS; i++)
-		lend_again(i);
-	return 0;
-}
-
 static int set_up(struct osc_event_loop *l)
 {
 	/* As many as there can be descriptors. */
 	long most = sysconf(_SC_OPEN_MAX);
-	int ret = open_ring(&u.ring, SQ_ENTRIES);
+	int ret = osc_ring_open(&u.ring, SQ_ENTRIES, CQ_ENTRIES);
 
 	if (ret)
 		return ret;
@@ -661,27 +584,7 @@ static int set_up(struct osc_event_loop *l)
 	u.accepted = osc_reserve(u.room * sizeof(*u.accepted));
 	if (!u.table || !u.accepted)
 		return -ENOMEM;
-	return lend_buffers();
-}
-
-int osc_uring_check(struct osc_error *e)
-{
-	struct io_uring ring;
-	int ret = open_ring(&ring, 1);
-
-	if (!ret) {
-		io_uring_queue_exit(&ring);
-		return 0;
-	}
-	return osc_error_set(
-		e, -ret, "%s: %s",
-		ret == -ENOSYS ? "this kernel has no io_uring" :
-		ret == -EINVAL ? "its io_uring is older than Linux 6.0" :
-		ret == -EPERM || ret == -EACCES ?
-				 "io_uring is forbidden here, by "
-				 "kernel.io_uring_disabled or a filter" :
-				 "io_uring cannot be set up",
-		strerror(-ret));
+	return osc_ring_lend(&u.ring, &u.lent, BUFFERS, BUFFER_BYTES);
 }
 
 const struct osc_event_backend osc_event_uring = {

@@ -55,13 +55,16 @@ void osc_reader_of_message(const struct sk_buff *skb, struct osc_reader *reader)
  * osc_reader_may_see() - whether a reader may see and remove a target
  * @reader: who asks
  * @owner: the user who added the target
+ * @privileged: that was done with a capability, so it may watch what the user
+ *	without it may not
  *
  * Return: true when it may.
  */
-bool osc_reader_may_see(const struct osc_reader *reader, kuid_t owner)
+bool osc_reader_may_see(const struct osc_reader *reader, kuid_t owner,
+			bool privileged)
 {
-	return reader->privileged ||
-	       (uid_valid(reader->uid) && uid_eq(reader->uid, owner));
+	return reader->privileged || (!privileged && uid_valid(reader->uid) &&
+				      uid_eq(reader->uid, owner));
 }
 
 static bool is_all_of(kuid_t uid, const struct task_struct *task)
@@ -136,13 +139,20 @@ static bool may_watch(const struct osc_reader *reader, struct task_struct *task)
 
 /*
  * A PID is there to be found before the fork is over, and the hook would take
- * the child for a process without a target. It is over soon.
+ * the child for a process without a target. It is over soon, but where the
+ * parent sleeps on its way out, on a page of its own that does not come.
  */
-static void wait_for_birth(const struct task_struct *task)
+static int wait_for_birth(const struct task_struct *task)
 {
+	int looks = 100;
+
 	/* Pairs with wake_up_new_task(), which follows the hook. */
-	while (smp_load_acquire(&task->__state) & TASK_NEW)
+	while (smp_load_acquire(&task->__state) & TASK_NEW) {
+		if (!looks-- || fatal_signal_pending(current))
+			return -EAGAIN;
 		usleep_range(100, 200);
+	}
+	return 0;
 }
 
 /**
@@ -153,7 +163,8 @@ static void wait_for_birth(const struct task_struct *task)
  * @extack: why not
  *
  * Context: may sleep.
- * Return: 0, -ESRCH, -EINVAL for what is no process, or -EPERM.
+ * Return: 0, -ESRCH, -EINVAL for what is no process, -EPERM, or -EAGAIN for a
+ * child whose fork is not over.
  */
 int osc_reader_find_process(const struct osc_reader *reader, u32 nr,
 			    struct task_struct **process,
@@ -182,15 +193,19 @@ int osc_reader_find_process(const struct osc_reader *reader, u32 nr,
 		NL_SET_ERR_MSG(extack, "no process has this PID");
 		return -ESRCH;
 	}
-	wait_for_birth(task);
 	if (READ_ONCE(task->flags) & PF_KTHREAD) {
 		NL_SET_ERR_MSG(extack, "kernel threads cannot be watched");
 		ret = -EINVAL;
+	} else if (!atomic_read(&task->signal->live)) {
+		NL_SET_ERR_MSG(extack, "the process has ended already");
 	} else if (!may_watch(reader, task)) {
 		NL_SET_ERR_MSG(extack, "not your process; needs CAP_PERFMON");
 		ret = -EPERM;
-	} else if (!atomic_read(&task->signal->live)) {
-		NL_SET_ERR_MSG(extack, "the process has ended already");
+	} else if (wait_for_birth(task)) {
+		NL_SET_ERR_MSG(
+			extack,
+			"its parent has not finished the fork; try again");
+		ret = -EAGAIN;
 	} else {
 		*process = task;
 		return 0;

@@ -31,7 +31,8 @@ struct osc_reader {
 void osc_reader_of_file(const struct file *file, struct osc_reader *reader);
 void osc_reader_of_message(const struct sk_buff *skb,
 			   struct osc_reader *reader);
-bool osc_reader_may_see(const struct osc_reader *reader, kuid_t owner);
+bool osc_reader_may_see(const struct osc_reader *reader, kuid_t owner,
+			bool privileged);
 bool osc_owner_may_watch(kuid_t owner, struct task_struct *task);
 bool osc_owner_may_watch_current(kuid_t owner);
 int osc_reader_find_process(const struct osc_reader *reader, u32 nr,

@@ -93,6 +93,12 @@ void osc_target_read(struct osc_target *target, const struct osc_reader *reader,
 	osc_target_fill(target, reader->pid_ns, view);
 }
 
+static bool may_see(const struct osc_reader *reader,
+		    const struct osc_target *target)
+{
+	return osc_reader_may_see(reader, target->owner, target->privileged);
+}
+
 /**
  * osc_target_find() - the target that has an ID, if a reader may see it
  * @id: of the target
@@ -105,7 +111,7 @@ struct osc_target *osc_target_find(u32 id, const struct osc_reader *reader)
 {
 	struct osc_target *target = xa_load(&osc_targets, id);
 
-	if (target && osc_reader_may_see(reader, target->owner))
+	if (target && may_see(reader, target))
 		return target;
 	return NULL;
 }
@@ -153,7 +159,7 @@ static struct osc_target *find_from(unsigned long id, u32 last,
 	struct osc_target *target;
 
 	xa_for_each_range(&osc_targets, id, target, id, last) {
-		if (osc_reader_may_see(reader, target->owner))
+		if (may_see(reader, target))
 			break;
 	}
 	return target;

@@ -31,6 +31,9 @@ struct object {
 	pid_t watched;
 	pid_t unwatched;
 	uint32_t id;
+	/* Of that user too, who had CAP_PERFMON then. */
+	pid_t privileged;
+	uint32_t privileged_id;
 };
 
 /* --- who. Each changes its process for good, and exits where it cannot. */
@@ -59,21 +62,21 @@ static void become_powerless_root(void)
 	set_capabilities(0);
 }
 
-static void keep_only(int capability)
+static void keep_only(uid_t uid, int capability)
 {
 	prctl(PR_SET_KEEPCAPS, 1);
-	become_user(ANOTHER);
+	become_user(uid);
 	set_capabilities(1ULL << capability);
 }
 
 static void become_perfmon(void)
 {
-	keep_only(CAP_PERFMON);
+	keep_only(ANOTHER, CAP_PERFMON);
 }
 
 static void become_sys_admin(void)
 {
-	keep_only(CAP_SYS_ADMIN);
+	keep_only(ANOTHER, CAP_SYS_ADMIN);
 }
 
 static void become_owner(void)
@@ -159,34 +162,62 @@ static int get(struct nl *nl, const struct object *object)
 	return nl_target_get(nl, object->id, &target);
 }
 
-static int find(struct nl *nl, const struct object *object)
+static int get_privileged(struct nl *nl, const struct object *object)
+{
+	struct target target;
+
+	return nl_target_get(nl, object->privileged_id, &target);
+}
+
+static int find_id(struct nl *nl, uint32_t id)
 {
 	struct target targets[16];
 	int count = nl_targets(nl, targets, COUNT(targets));
 
 	for (int i = 0; i < count && i < (int)COUNT(targets); i++) {
-		if (targets[i].id == object->id)
+		if (targets[i].id == id)
 			return 0;
 	}
 	return count < 0 ? count : ABSENT;
 }
 
-static int find_in_proc(struct nl *nl, const struct object *object)
+static int find(struct nl *nl, const struct object *object)
+{
+	return find_id(nl, object->id);
+}
+
+static int find_privileged(struct nl *nl, const struct object *object)
+{
+	return find_id(nl, object->privileged_id);
+}
+
+static int find_id_in_proc(uint32_t wanted)
 {
 	FILE *file = fopen("/proc/osconcepts", "re");
 	unsigned int id;
 	char line[1024];
 	int rc = ABSENT;
 
-	(void)nl;
 	if (!file)
 		return -errno;
 	while (fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "target %u ", &id) == 1 && id == object->id)
+		if (sscanf(line, "target %u ", &id) == 1 && id == wanted)
 			rc = 0;
 	}
 	fclose(file);
 	return rc;
+}
+
+static int find_in_proc(struct nl *nl, const struct object *object)
+{
+	(void)nl;
+	return find_id_in_proc(object->id);
+}
+
+static int find_privileged_in_proc(struct nl *nl, const struct object *object)
+{
+	(void)nl;
+	return find_id_in_proc(object->privileged_id);
 }
 
 static int read_histogram(struct nl *nl, const struct object *object)
@@ -211,6 +242,11 @@ static int find_histograms(struct nl *nl, const struct object *object)
 static int end(struct nl *nl, const struct object *object)
 {
 	return nl_target_del(nl, object->id, NULL);
+}
+
+static int end_privileged(struct nl *nl, const struct object *object)
+{
+	return nl_target_del(nl, object->privileged_id, NULL);
 }
 
 /* Here of one's own: whoever is told of one is told of all. */
@@ -297,6 +333,10 @@ static const struct action {
 	{ "read a histogram of it", read_histogram },
 	{ "find its histograms in a dump", find_histograms },
 	{ "remove it", end },
+	{ "read one added with CAP_PERFMON", get_privileged },
+	{ "find that in a dump", find_privileged },
+	{ "find that in /proc/osconcepts", find_privileged_in_proc },
+	{ "remove that", end_privileged },
 	{ "be told of all targets", be_told },
 	{ "read the sources", read_sources },
 	{ "read the totals", read_totals },
@@ -319,8 +359,13 @@ static uint32_t watch_oneself(void)
 	return target.id;
 }
 
+static void become_owner_with_perfmon(void)
+{
+	keep_only(NOBODY, CAP_PERFMON);
+}
+
 /* The user's; *id is of its target, where it is to watch itself. */
-static pid_t start_process(bool watches, uint32_t *id)
+static pid_t start_process(void (*become)(void), bool watches, uint32_t *id)
 {
 	int say[2];
 	pid_t pid;
@@ -331,7 +376,7 @@ static pid_t start_process(bool watches, uint32_t *id)
 	pid = fork();
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		become_nobody();
+		become();
 		*id = watches ? watch_oneself() : 0;
 		if (write(say[1], id, sizeof(*id)) != sizeof(*id))
 			_exit(1);
@@ -349,8 +394,10 @@ static void make_object(struct object *object)
 {
 	uint32_t none;
 
-	object->watched = start_process(true, &object->id);
-	object->unwatched = start_process(false, &none);
+	object->watched = start_process(become_owner, true, &object->id);
+	object->unwatched = start_process(become_owner, false, &none);
+	object->privileged = start_process(become_owner_with_perfmon, true,
+					   &object->privileged_id);
 }
 
 static void end_object(struct nl *nl, const struct object *object)
@@ -360,6 +407,7 @@ static void end_object(struct nl *nl, const struct object *object)
 
 	sleeper_end(object->watched);
 	sleeper_end(object->unwatched);
+	sleeper_end(object->privileged);
 	while ((count = nl_targets(nl, targets, COUNT(targets))) > 0)
 		nl_target_del(nl, targets[0].id, NULL);
 }

@@ -4,13 +4,21 @@
  * workers of io_uring, children at their birth, members of another target.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/io_uring.h>
+#include <linux/userfaultfd.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/nl.h"
@@ -361,6 +369,112 @@ static void test_child_at_birth(void)
 	finish(&t);
 }
 
+/* --- a fork that does not end: its parent sleeps on a page, on the way out */
+
+struct slow_fork {
+	void *page;
+	int userfault;
+	atomic_bool *go;
+};
+
+static void *give_page(void *arg)
+{
+	struct slow_fork *slow = arg;
+	struct uffdio_zeropage zero = {
+		.range = { .start = (uintptr_t)slow->page, .len = 4096 },
+	};
+
+	while (!atomic_load(slow->go))
+		usleep(1000);
+	ioctl(slow->userfault, UFFDIO_ZEROPAGE, &zero);
+	return NULL;
+}
+
+static void fork_slowly(atomic_bool *go)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register where = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct slow_fork slow = { .go = go };
+	pthread_t giver;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	slow.page = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	slow.userfault = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+	where.range.start = (uintptr_t)slow.page;
+	where.range.len = 4096;
+	if (slow.page == MAP_FAILED || slow.userfault < 0 ||
+	    ioctl(slow.userfault, UFFDIO_API, &api) ||
+	    ioctl(slow.userfault, UFFDIO_REGISTER, &where) ||
+	    pthread_create(&giver, NULL, give_page, &slow))
+		_exit(1);
+	if (!syscall(SYS_clone, CLONE_PARENT_SETTID | SIGCHLD, 0, slow.page, 0,
+		     0)) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	for (;;)
+		pause();
+}
+
+/* The one child of a process, once there is one. */
+static pid_t only_child(pid_t parent)
+{
+	char path[64], text[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", parent,
+		 parent);
+	for (int tries = 0; tries < 1000; tries++) {
+		FILE *file = fopen(path, "re");
+		bool found = file && fgets(text, sizeof(text), file);
+
+		if (file)
+			fclose(file);
+		if (found && atoi(text) > 0)
+			return atoi(text);
+		usleep(10000);
+	}
+	tap_bail("no child to be seen");
+}
+
+static void test_fork_that_does_not_end(void)
+{
+	atomic_bool *go = mmap(NULL, sizeof(*go), PROT_READ | PROT_WRITE,
+			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct nl nl;
+	pid_t parent, child;
+	int rc, tries = 0;
+
+	if (go == MAP_FAILED)
+		tap_bail("mmap");
+	fflush(stdout);
+	parent = fork();
+	if (!parent)
+		fork_slowly(go);
+	if (parent < 0)
+		tap_bail("fork");
+	child = only_child(parent);
+	nl_open(&nl);
+	rc = nl_target_add(&nl, child, 0, NULL);
+	tap_equal(
+		(uint64_t)-rc, EAGAIN,
+		"a child whose parent sleeps in the fork is refused, with \"%s\"",
+		nl.message);
+	atomic_store(go, true);
+	do {
+		usleep(10000);
+		rc = nl_target_add(&nl, child, OSCONCEPTS_TARGET_FLAGS_BOUND,
+				   NULL);
+	} while (rc == -EAGAIN && tries++ < 1000);
+	tap_equal((uint64_t)-rc, 0, "when the fork is over it is added");
+	kill(child, SIGKILL);
+	kill(parent, SIGKILL);
+	waitpid(parent, NULL, 0);
+	nl_close(&nl);
+	munmap(go, sizeof(*go));
+}
+
 static void test_parent_of_a_member(void)
 {
 	const work_step step = fork_child;
@@ -395,6 +509,7 @@ int main(void)
 	test_workers_without_leader(leave_a_poller, "poller, no leader");
 	test_add_without_leader();
 	test_child_at_birth();
+	test_fork_that_does_not_end();
 	test_parent_of_a_member();
 	return tap_done();
 }

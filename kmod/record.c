@@ -197,7 +197,8 @@ void osc_record_pool_drain(void)
  */
 int osc_record_init(void)
 {
-	cache = KMEM_CACHE(osc_record, 0);
+	/* Those that the hooks take are charged to nobody: a worker made them. */
+	cache = KMEM_CACHE(osc_record, SLAB_ACCOUNT);
 	return cache ? 0 : -ENOMEM;
 }
 

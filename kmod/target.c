@@ -39,6 +39,7 @@ MODULE_PARM_DESC(max_targets_user, "Most targets of a user (default: 128)");
 
 /* Long enough for an exiting task to make its last switch. */
 #define SWEEP_DELAY msecs_to_jiffies(20)
+#define SWEEP_DOUBLINGS 5
 
 /* Guards targets, their records and histograms, and what is timed. */
 DEFINE_MUTEX(osc_targets_lock);
@@ -134,24 +135,34 @@ bool osc_target_update(struct osc_target *target)
 	return exiting;
 }
 
+/*
+ * A task may stay on its way out, in the flush of a file that does not end: the
+ * longer nothing becomes final, the more seldom it is looked at.
+ */
 static void sweep_work_func(struct work_struct *work)
 {
+	static unsigned int doublings;
+	bool again = false, any = false;
 	struct osc_target *target;
-	bool again = false;
 	unsigned long id;
+	u64 before;
 
 	mutex_lock(&osc_targets_lock);
 	xa_for_each(&osc_targets, id, target) {
 		if (!atomic_xchg(&target->dirty, 0))
 			continue;
+		before = target->tasks_exited;
 		if (osc_target_update(target)) {
 			atomic_set(&target->dirty, 1);
 			again = true;
 		}
+		any |= target->tasks_exited != before;
 	}
 	mutex_unlock(&osc_targets_lock);
+	doublings = any || !again ? 0 : min(doublings + 1, SWEEP_DOUBLINGS);
 	if (again)
-		queue_delayed_work(system_wq, &sweep_work, SWEEP_DELAY);
+		queue_delayed_work(system_wq, &sweep_work,
+				   SWEEP_DELAY << doublings);
 }
 
 /* With the first target: the tables, the pools, the hooks. */
@@ -240,10 +251,12 @@ static struct osc_target *create(const struct osc_target_request *request,
 {
 	struct osc_target *target;
 
-	target = kzalloc(sizeof(*target), GFP_KERNEL);
+	/* Charged to who adds it. */
+	target = kzalloc(sizeof(*target), GFP_KERNEL_ACCOUNT);
 	if (!target)
 		return NULL;
-	target->counts = alloc_percpu(struct osc_slot_counts);
+	target->counts =
+		alloc_percpu_gfp(struct osc_slot_counts, GFP_KERNEL_ACCOUNT);
 	if (!target->counts || osc_timing_enter(target)) {
 		osc_timing_free(target);
 		free_percpu(target->counts);
@@ -374,7 +387,8 @@ static int add_locked(const struct osc_target_request *request,
  *
  * Context: may sleep.
  * Return: 0; -ESRCH, -EINVAL, -EPERM, -EBUSY, -ENOSPC, -ENOMEM, -EOPNOTSUPP;
- * -EAGAIN when processes under it raised their rights each time it was tried.
+ * -EAGAIN when processes under it ended or raised their rights each time it was
+ * tried, or when its own birth is not over.
  */
 int osc_target_add(const struct osc_target_request *request,
 		   struct osc_target_view *view, struct netlink_ext_ack *extack)
@@ -383,6 +397,9 @@ int osc_target_add(const struct osc_target_request *request,
 	int ret, tries = 10;
 
 	do {
+		/* Why the try before has failed is no matter. */
+		if (extack)
+			extack->_msg = NULL;
 		ret = osc_reader_find_process(request->reader, request->pid,
 					      &root, extack);
 		if (ret)
@@ -398,7 +415,8 @@ int osc_target_add(const struct osc_target_request *request,
 	} while ((ret == -ESRCH || ret == -ESTALE) && --tries);
 	if (ret != -ESTALE)
 		return ret;
-	NL_SET_ERR_MSG(extack, "its processes raise their rights all the time");
+	NL_SET_ERR_MSG(extack,
+		       "its processes end or raise their rights all the time");
 	return -EAGAIN;
 }
 

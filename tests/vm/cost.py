@@ -313,35 +313,44 @@ def measure_many(args):
         say(f"{size} targets")
         crowd = Crowd(size)
         try:
-            rows += many_rows(crowd, size)
+            rows += many_rows(crowd, size, args.repeats)
         finally:
             crowd.end()
     return rows
 
 
 @contextlib.contextmanager
-def crowded(crowd, *, work=None):
-    """Our module with the crowd as targets, and the workload if there is one."""
-    with ours(work, parameters=("time=sched,epoll",), watched=bool(work)):
+def crowded(crowd, work=None, *, parameters=("time=sched,epoll",), watched=False):
+    """Our module with the crowd as targets, and the workload as one if that is watched."""
+    with ours(work, parameters=parameters, watched=watched):
         crowd.order("open")
         crowd.order("add")
         yield
         crowd.order("close")
 
 
-def many_rows(crowd, size):
+def many_cases(crowd, size):
+    """Each level, the workload in a target or not."""
+    for level, parameters in (("count, totals", ()), ("time sched,epoll, totals", ("time=sched,epoll",))):
+        for watched in (False, True):
+            def attach(work, parameters=parameters, watched=watched):
+                return crowded(crowd, work, parameters=parameters, watched=watched)
+            insmod = " ".join(("insmod osconcepts.ko",) + parameters)
+            yield Case("osconcepts", level, attach, targets=size + watched, in_target=watched,
+                       command=f"{insmod}; {size} more targets")
+
+
+def many_rows(crowd, size, repeats):
     rows = []
     for workload in ("yield", "epoll"):
-        case = Case("osconcepts", "time sched,epoll, totals", lambda work: crowded(crowd, work=work),
-                    targets=size + 1, in_target=True,
-                    command=f"insmod osconcepts.ko time=sched,epoll; {size} more targets")
         work = Work(workload)
         try:
             work.measure()
-            rows.append(row_of(workload, case, *measure_case(work, case, 1)))
+            for case in many_cases(crowd, size):
+                rows.append(row_of(workload, case, *measure_case(work, case, repeats)))
+                say(f"{workload:9}{case.command}{' in a target' if case.in_target else ''} {rows[-1]['added']}")
         finally:
             work.end()
-        say(f"{workload}: {rows[-1]['added']} with {size} other targets")
     with crowded(crowd):
         rows += reading_rows(crowd, size)
     return rows

@@ -17,7 +17,7 @@ declare -gA _osconcepts_options=(
 		--write-timeout --grace --max-header --max-body --account
 		--ready-fd --fallback --list --json --quiet --help'
 	[load]='--connections --duration --requests --rate --arrival --sweep
-		--requests-per-connection --pipeline --connect-rate --src --unix --warmup --timeout
+		--requests-per-connection --pipeline --connect-rate --src --unix --engine --warmup --timeout
 		--threads --cpus --method --body --header --expect-status --slo --json --hdr
 		--no-progress --help'
 	[compare]='--models --modes --connections --duration --requests
@@ -40,7 +40,7 @@ declare -gA _osconcepts_values=(
 		--arrival -k --requests-per-connection -p --pipeline --warmup
 		--timeout -t --threads --cpus -X --method -H --header
 		--expect-status --slo --sweep --connect-rate --src --unix --hdr
-		--body'
+		--body --engine'
 	[compare]='--models --modes -c --connections -d --duration -n
 		--requests -r --runs --path --workers --interval --source
 		--server-cpus --client-cpus --socket --json --html'
@@ -80,6 +80,7 @@ _osconcepts_value()
 	--models) _osconcepts_words 'iterative fork prefork prefork-fdpass thread pool leader pool-event select poll epoll epoll-et epoll-multi epoll-shared uring epoll-offload prefork-epoll fork,thread,epoll' ;;
 	--accept) _osconcepts_words 'shared serialised' ;;
 	--modes) _osconcepts_words 'keepalive close keepalive,close' ;;
+	--engine) _osconcepts_words 'epoll uring' ;;
 	--arrival) _osconcepts_words 'constant poisson' ;;
 	--group) mapfile -t COMPREPLY < <(compgen -g -- "$cur") ;;
 	-o | --output | --json | --hdr | --unix | --html | --account | --socket | --osconcepts)

@@ -13,6 +13,15 @@ source "$BATS_TEST_DIRNAME/lib/serve.bash"
 setup()
 {
 	servers=()
+	engine=epoll
+}
+
+# Who does it all again on the other engine; nothing where the kernel has none.
+engines()
+{
+	echo epoll
+	"$osconcepts" load --engine uring http://127.0.0.1:1/ -n 1 >/dev/null 2>&1 3>&-
+	(($? == 77)) || echo uring
 }
 
 teardown()
@@ -25,8 +34,19 @@ load()
 {
 	json=$BATS_TEST_TMPDIR/load.json
 	status=0
-	timeout 100 "$osconcepts" load "$@" --json >"$json" 2>"$BATS_TEST_TMPDIR/load.err" || status=$?
+	timeout 100 "$osconcepts" load --engine "$engine" "$@" --json >"$json" 2>"$BATS_TEST_TMPDIR/load.err" || status=$?
 	((status == 0 || status == 4)) || { cat "$BATS_TEST_TMPDIR/load.err"; return 1; }
+}
+
+# faulty_server HOW: see faulty_server.py; sets $url.
+faulty_server()
+{
+	local port=$BATS_TEST_TMPDIR/faulty
+	rm -f "$port"
+	mkfifo "$port"
+	/usr/bin/python3 "$BATS_TEST_DIRNAME/lib/faulty_server.py" "$1" >"$port" 3>&- &
+	servers+=($!)
+	url=http://127.0.0.1:$(head -n 1 "$port")
 }
 
 # is FILTER VALUE: what jq finds in $json.
@@ -41,7 +61,7 @@ is()
 	run -0 "$osconcepts" load --help
 	for word in --connections --duration --requests --rate --arrival --requests-per-connection \
 		--pipeline --warmup --timeout --threads --cpus --method --header --expect-status --slo \
-		--connect-rate --src --unix --hdr --sweep --body \
+		--connect-rate --src --unix --hdr --sweep --body --engine \
 		--json --no-progress; do
 		[[ $output == *"$word"* ]] || { echo "no $word"; return 1; }
 	done
@@ -64,7 +84,7 @@ is()
 		"http://127.0.0.1/ -n 9 -r 9 --arrival often" "http://127.0.0.1/ -n 1 -X g\$t" \
 		"http://127.0.0.1/ -n 1 -H nothing" "http://127.0.0.1/ -n 1 -H Host:x" \
 		"http://127.0.0.1/ http://127.0.0.1/ -n 1" "http://127.0.0.1/ -n 1 --cpus x" \
-		"--no-such-flag"; do
+		"http://127.0.0.1/ -n 1 --engine select" "--no-such-flag"; do
 		# shellcheck disable=SC2086
 		run -2 "$osconcepts" load $args
 		[[ $output == *osconcepts* ]]
@@ -98,6 +118,59 @@ is()
 		[[ $(booked requests) == 1350 ]]
 		[[ $(booked accepts) == "$opened" ]]
 	done
+}
+
+@test "each engine makes what was asked for, short, pipelined, open and long" {
+	local opened
+	start epoll
+	for engine in $(engines); do
+		load "$url/" -n 3000 -c 100 -t 2
+		is '[.config.engine, .requests, .errors]' "[\"$engine\",3000,{}]"
+		opened=$(jq .connections_opened "$json")
+		load "$url/" -n 500 -c 20 -k 1
+		is '[.requests, .connections_opened, .errors]' '[500,500,{}]'
+		load "$url/" -n 2000 -c 5 -p 50 -k 333
+		is '[.requests, .errors]' '[2000,{}]'
+		opened=$((opened + 500 + $(jq .connections_opened "$json")))
+		load "$url/bytes/1000000" -n 40 -c 8 -p 2
+		is '[.requests, .errors]' '[40,{}]'
+		opened=$((opened + $(jq .connections_opened "$json")))
+		load "$url/" -n 1000 -c 8 -t 2 -r 20000 --arrival poisson
+		is '[.requests, .unsent, .errors]' '[1000,0,{}]'
+		is '.service_us.p50 <= .latency_us.p50' true
+		((opened += $(jq .connections_opened "$json")))
+		eventually has_counted closes "$(counted accepts)"
+		[[ $(counted accepts) == "$((opened + ${before:-0}))" ]]
+		before=$(counted accepts)
+	done
+	stop
+}
+
+@test "each engine tells of servers that refuse, are cut off, stand still, or take in slowly" {
+	for engine in $(engines); do
+		faulty_server reset
+		load "$url/" -n 20 -c 2
+		is '.errors | keys' '["read.ECONNRESET"]'
+		faulty_server cut
+		load "$url/" -n 20 -c 2
+		is '.errors | keys' '["parse.truncated"]'
+		faulty_server silent
+		load "$url/" -n 4 -c 2 --timeout 100ms
+		is '.errors' '{"timeout.response":4}'
+		# It reads a piece at a time, answers when all is there.
+		faulty_server slow
+		head -c 3000000 /dev/zero >"$BATS_TEST_TMPDIR/body"
+		load "$url/" -n 4 -c 2 -p 2 --body "@$BATS_TEST_TMPDIR/body" --timeout 60s
+		is '[.requests, .errors]' '[4,{}]'
+		run -1 "$osconcepts" load --engine "$engine" http://127.0.0.1:1/ -n 1
+		[[ $output == *"connect.ECONNREFUSED"* ]]
+	done
+}
+
+@test "without io_uring the engine says so, exit 77" {
+	local without=$BATS_TEST_DIRNAME/lib/without_uring.py
+	run -77 "$without" ENOSYS "$osconcepts" load --engine uring http://127.0.0.1:1/ -n 1
+	[[ $output == *"this kernel has no io_uring"*"; try --engine epoll"* ]]
 }
 
 @test "a threshold of latency is judged, and exits 3" {

@@ -46,6 +46,8 @@ static void usage(FILE *out)
 	      "      --timeout D          to connect, and for each answer (10s)\n"
 	      "  -t, --threads N          (1)\n"
 	      "      --cpus LIST          run on these CPUs: 0, 0-3, 0,2\n"
+	      "      --engine E           epoll or uring: how bytes get to the kernel and\n"
+	      "                           back (epoll)\n"
 	      "\n"
 	      "What:\n"
 	      "  -X, --method METHOD      GET, HEAD, POST or any other (GET; with --body\n"
@@ -84,6 +86,7 @@ enum {
 	OPT_CONNECT_RATE,
 	OPT_SRC,
 	OPT_UNIX,
+	OPT_ENGINE,
 	OPT_NO_PROGRESS,
 };
 
@@ -105,6 +108,7 @@ static const struct option options[] = {
 	{ "connect-rate", required_argument, NULL, OPT_CONNECT_RATE },
 	{ "src", required_argument, NULL, OPT_SRC },
 	{ "unix", required_argument, NULL, OPT_UNIX },
+	{ "engine", required_argument, NULL, OPT_ENGINE },
 	{ "hdr", required_argument, NULL, OPT_HDR },
 	{ "sweep", required_argument, NULL, OPT_SWEEP },
 	{ "body", required_argument, NULL, OPT_BODY },
@@ -187,6 +191,18 @@ static int parse_arrival(const char *text, struct osc_load_config *c,
 		c->arrival = OSC_ARRIVAL_POISSON;
 	else
 		return bad(e, "--arrival", text, "try constant or poisson");
+	return 0;
+}
+
+static int parse_engine(const char *text, struct osc_load_config *c,
+			struct osc_error *e)
+{
+	if (!strcmp(text, "epoll"))
+		c->engine = OSC_LOAD_EPOLL;
+	else if (!strcmp(text, "uring"))
+		c->engine = OSC_LOAD_URING;
+	else
+		return bad(e, "--engine", text, "try epoll or uring");
 	return 0;
 }
 
@@ -300,6 +316,8 @@ static int parse_option(int opt, struct osc_load_settings *s,
 		return parse_header(optarg, c, e);
 	case OPT_SRC:
 		return osc_sources_parse(optarg, &c->sources, e);
+	case OPT_ENGINE:
+		return parse_engine(optarg, c, e);
 	case OPT_UNIX:
 		c->unix_path = optarg;
 		return 0;

@@ -9,6 +9,7 @@
 #include "lib/reserve.h"
 
 #define GROUP 0
+#define FIRST 64 /* buffers */
 
 int osc_ring_open(struct io_uring *ring, unsigned int entries,
 		  unsigned int cq_entries)
@@ -101,10 +102,21 @@ int osc_ring_lend(struct io_uring *ring, struct osc_ring_lent *lent,
 	if (ret)
 		return ret;
 	io_uring_buf_ring_init(lent->ring);
-	for (unsigned int i = 0; i < count; i++)
-		osc_ring_return(lent, i);
+	while (lent->given < count && lent->given < FIRST)
+		osc_ring_return(lent, lent->given++);
 	osc_ring_lend_again(lent);
 	return 0;
+}
+
+void osc_ring_lend_more(struct osc_ring_lent *lent)
+{
+	unsigned int most = 2 * lent->given;
+
+	if (lent->short_of)
+		return;
+	lent->short_of = true;
+	while (lent->given < lent->count && lent->given < most)
+		osc_ring_return(lent, lent->given++);
 }
 
 void osc_ring_unlend(struct osc_ring_lent *lent)

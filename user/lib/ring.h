@@ -8,6 +8,7 @@
 #define OSC_LIB_RING_H
 
 #include <liburing.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
@@ -33,18 +34,25 @@ struct io_uring_sqe *osc_ring_request(struct io_uring *ring, uint64_t name);
  */
 int osc_ring_wait(struct io_uring *ring, const struct timespec *timeout);
 
-/* Buffers that the kernel takes in turn for what it receives. */
+/*
+ * Buffers for what the kernel receives. It takes them in turn, all of those that
+ * it has: few stay in the caches, and so it is given no more than it needs.
+ */
 struct osc_ring_lent {
 	struct io_uring_buf_ring *ring;
 	char *buffers;
-	unsigned int count; /* a power of two */
+	unsigned int count; /* at most; a power of two */
+	unsigned int given;
 	unsigned int bytes; /* of one */
 	int returned; /* and not yet lent again */
+	bool short_of; /* this round */
 };
 
-/* Group 0 of the ring. Returns 0 or -errno. */
+/* Group 0 of the ring; a few. Returns 0 or -errno. */
 int osc_ring_lend(struct io_uring *ring, struct osc_ring_lent *lent,
 		  unsigned int count, unsigned int bytes);
+/* A completion has told of none being left: twice as many, once in a round. */
+void osc_ring_lend_more(struct osc_ring_lent *lent);
 void osc_ring_unlend(struct osc_ring_lent *lent);
 
 /* The buffer that a completion brought. */
@@ -72,6 +80,7 @@ static inline void osc_ring_lend_again(struct osc_ring_lent *lent)
 {
 	io_uring_buf_ring_advance(lent->ring, lent->returned);
 	lent->returned = 0;
+	lent->short_of = false;
 }
 
 #endif

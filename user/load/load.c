@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "lib/ring.h"
 #include "load/loop.h"
 
 /* Open loop: so late is still on time, for the rate that was kept. */
@@ -261,13 +262,28 @@ static int resolve(const struct osc_load_config *config,
 	return 0;
 }
 
+static int check_engine(const struct osc_load_config *config,
+			struct osc_error *e)
+{
+	struct osc_error why = { 0 };
+
+	if (config->engine != OSC_LOAD_URING || !osc_ring_check(&why))
+		return 0;
+	return osc_error_set_exit(e, OSC_EXIT_MISSING, ENOTSUP,
+				  "--engine uring: %s; try --engine epoll",
+				  why.text);
+}
+
 int osc_load_start(const struct osc_load_config *config, struct osc_load **out,
 		   struct osc_error *e)
 {
-	struct osc_load *load = calloc(1, sizeof(*load));
-	int ret = 0;
+	struct osc_load *load;
+	int ret = check_engine(config, e);
 
 	*out = NULL;
+	if (ret)
+		return ret;
+	load = calloc(1, sizeof(*load));
 	if (!load)
 		return osc_error_set(e, ENOMEM,
 				     "cannot start the load: out of memory");

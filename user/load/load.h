@@ -5,8 +5,9 @@
  *
  * In reading order: url, schedule (when requests are due), response (the
  * parser), failures, validity (the verdict) are pure; connection (one
- * connection's life) and loop (one thread's epoll) move the bytes; load
- * (threads, start to end) and result (text, JSON) join them. The room calls
+ * connection's life), loop (one thread) and its engines io_epoll and io_uring
+ * move the bytes; load (threads, start to end) and result (text, JSON) join
+ * them. The room calls
  * user/lib only; the command line calls it.
  *
  * Two kinds of latency are always kept. Service time: from sending a request
@@ -41,8 +42,11 @@ struct osc_error;
 /* Of all that a connection may have on its way. */
 #define OSC_LOAD_BODIES_MAX (64u << 20)
 
+enum osc_load_engine { OSC_LOAD_EPOLL, OSC_LOAD_URING };
+
 struct osc_load_config {
 	struct osc_url url;
+	enum osc_load_engine engine;
 	uint32_t connections;
 	uint32_t threads;
 	uint32_t pipeline; /* requests in flight on a connection */

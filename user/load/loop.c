@@ -8,15 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
 
-#define EVENTS 256
-#define WAKE UINT32_MAX
 /* Deadlines are looked through at most that often. */
 #define SCAN_NS (5 * OSC_NS_PER_MS)
 #define PUBLISH_NS (250 * OSC_NS_PER_MS)
@@ -92,7 +89,7 @@ void osc_loop_offer(struct osc_loop *loop, struct osc_load_connection *c,
 		osc_connection_go(loop, c, now);
 }
 
-/* Open loop: starts what is due, as far as connections have room. */
+/* As far as connections have room. */
 static void dispatch(struct osc_loop *loop, uint64_t now)
 {
 	struct osc_schedule *s = &loop->schedule;
@@ -299,90 +296,68 @@ static uint64_t next_moment(const struct osc_loop *loop)
 	return until;
 }
 
-static int wait_for(const struct osc_loop *loop, struct epoll_event *events,
-		    uint64_t now)
+void osc_loop_dispatch(struct osc_loop *loop)
 {
-	uint64_t until = next_moment(loop), ns = until > now ? until - now : 0;
-	struct timespec ts = { .tv_sec = (time_t)(ns / OSC_NS_PER_S),
-			       .tv_nsec = (long)(ns % OSC_NS_PER_S) };
-
-	return epoll_pwait2(loop->epoll, events, EVENTS,
-			    until == UINT64_MAX ? NULL : &ts, NULL);
+	if (loop->config->rate && loop->nr_room && !loop->retired)
+		dispatch(loop, osc_clock_ns());
 }
 
-static void work(struct osc_loop *loop, const struct epoll_event *events, int n)
+/* Until the end of the run. Returns 0, or -errno of the engine. */
+static int go_round(struct osc_loop *loop)
 {
-	for (int i = 0; i < n; i++) {
-		uint32_t of = events[i].data.u32;
+	uint64_t now = osc_clock_ns();
+	int ret = loop->io->begin(loop);
 
-		if (of == WAKE)
-			continue;
-		osc_connection_event(loop, &loop->connections[of],
-				     events[i].events);
-		/* What is due does not wait for the rest of the batch. */
-		if (loop->config->rate && loop->nr_room && !loop->retired)
-			dispatch(loop, osc_clock_ns());
+	if (ret)
+		return ret;
+	begin(loop, now);
+	while (!atomic_load_explicit(loop->stop, memory_order_relaxed) &&
+	       tick(loop, now)) {
+		ret = loop->io->wait(loop, now, next_moment(loop));
+		if (ret)
+			return ret;
+		now = osc_clock_ns();
 	}
+	return 0;
 }
 
 void osc_loop_run(struct osc_loop *loop)
 {
-	struct epoll_event events[EVENTS];
-	uint64_t now = osc_clock_ns();
+	int ret;
 
 	/* Waits end when asked, not up to 50 us later. */
 	prctl(PR_SET_TIMERSLACK, 1UL);
-	begin(loop, now);
-	while (!atomic_load_explicit(loop->stop, memory_order_relaxed) &&
-	       tick(loop, now)) {
-		int n = wait_for(loop, events, now);
-
-		if (n < 0 && errno != EINTR) {
-			osc_error_set(&loop->error, errno,
-				      "cannot wait for connections: %s; "
-				      "epoll_pwait2 needs Linux 5.11",
-				      strerror(errno));
-			break;
-		}
-		work(loop, events, n);
-		now = osc_clock_ns();
-	}
+	ret = go_round(loop);
+	if (ret)
+		osc_error_set(&loop->error, -ret,
+			      "cannot wait for connections: %s",
+			      strerror(-ret));
 	if (!loop->concluded)
 		conclude_usage(loop);
 	if (loop->stats->gave_up && loop->budget != UINT64_MAX)
 		loop->stats->unsent += loop->budget;
 	for (uint32_t i = 0; i < loop->nr; i++)
 		osc_connection_retire(loop, &loop->connections[i]);
-	publish(loop, now);
-}
-
-static int open_descriptors(struct osc_loop *loop, struct osc_error *e)
-{
-	struct epoll_event event = { .events = EPOLLIN, .data.u32 = WAKE };
-
-	loop->epoll = epoll_create1(EPOLL_CLOEXEC);
-	loop->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (loop->epoll < 0 || loop->wake < 0 ||
-	    epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->wake, &event))
-		return osc_error_set(e, errno,
-				     "cannot set up an event loop: %s; try a "
-				     "higher ulimit -n",
-				     strerror(errno));
-	return 0;
+	publish(loop, osc_clock_ns());
 }
 
 int osc_loop_init(struct osc_loop *loop, struct osc_error *e)
 {
 	size_t stamps = (size_t)loop->nr * loop->config->pipeline;
 
-	loop->epoll = loop->wake = -1;
+	loop->io = loop->config->engine == OSC_LOAD_URING ? &osc_load_io_uring :
+							    &osc_load_io_epoll;
+	loop->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (loop->wake < 0)
+		return osc_error_set(e, errno,
+				     "cannot set up an event loop: %s; try a "
+				     "higher ulimit -n",
+				     strerror(errno));
 	loop->connections = calloc(loop->nr, sizeof(*loop->connections));
 	loop->stamps = calloc(stamps, sizeof(*loop->stamps));
 	loop->room = calloc(loop->nr, sizeof(*loop->room));
-	loop->buffer = malloc(OSC_LOOP_BUFFER);
 	loop->stats = calloc(1, sizeof(*loop->stats));
-	if (!loop->connections || !loop->stamps || !loop->room ||
-	    !loop->buffer || !loop->stats)
+	if (!loop->connections || !loop->stamps || !loop->room || !loop->stats)
 		return osc_error_set(e, ENOMEM,
 				     "cannot set up %" PRIu32
 				     " connections: out of memory; try fewer "
@@ -400,18 +375,16 @@ int osc_loop_init(struct osc_loop *loop, struct osc_error *e)
 	loop->scan_ns = UINT64_MAX;
 	loop->publish_ns = loop->config->progress ? 0 : UINT64_MAX;
 	loop->last_success_ns = loop->start_ns;
-	return open_descriptors(loop, e);
+	return loop->io->open(loop, e);
 }
 
 void osc_loop_free(struct osc_loop *loop)
 {
-	if (loop->epoll >= 0)
-		close(loop->epoll);
+	loop->io->close(loop);
 	if (loop->wake >= 0)
 		close(loop->wake);
 	free(loop->connections);
 	free(loop->stamps);
 	free(loop->room);
-	free(loop->buffer);
 	free(loop->stats);
 }

@@ -8,12 +8,12 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "lib/error.h"
 #include "load/load.h"
 #include "load/response.h"
-
-#define OSC_LOOP_BUFFER (64u << 10)
 
 enum osc_load_state {
 	OSC_LOAD_CLOSED,
@@ -29,25 +29,40 @@ struct osc_load_stamp {
 	uint64_t sent_ns;
 };
 
+/* What the kernel has been asked for, and has not told the end of. */
+struct osc_load_ring_part {
+	uint32_t keep; /* bytes of the last send … */
+	uint32_t close; /* … and of its second half */
+	bool listed; /* to be sent in this round */
+	bool waiting; /* for room in the socket */
+};
+
 struct osc_load_connection {
 	int fd;
 	uint8_t state;
 	bool listed; /* in the queue of those with room */
+	bool used; /* it has brought an answer */
 	uint8_t failures; /* in a row, without an answer between */
 	uint16_t head; /* the oldest in the ring of stamps */
 	uint16_t inflight; /* taken from the schedule, not answered */
 	uint16_t sent; /* of these, given to the socket */
+	uint16_t serial; /* of the socket: so many have been closed */
 	uint32_t taken; /* requests on this connection */
-	uint32_t answered; /* on this connection */
 	uint32_t unsent_keep; /* bytes of requests still to write … */
 	uint32_t unsent_close; /* … and of the last, which says close */
+	struct osc_load_ring_part ring; /* the io_uring engine's */
 	uint64_t deadline_ns;
-	uint64_t opened_ns;
-	struct osc_response response;
+	union {
+		uint64_t opened_ns; /* until it is connected */
+		struct osc_response response;
+	};
 };
 
-/* The memory that a connection costs, but for its stamps (16 a request). */
-_Static_assert(sizeof(struct osc_load_connection) <= 200,
+/* With the stamp of a request and its place in the queues, all it costs. */
+_Static_assert(sizeof(struct osc_load_connection) +
+			       sizeof(struct osc_load_stamp) +
+			       2 * sizeof(uint32_t) <=
+		       200,
 	       "a connection must stay small: there may be a million");
 
 /* What is written, prepared once for all. */
@@ -62,6 +77,35 @@ struct osc_loop_usage {
 	bool taken, has_wait;
 	uint64_t at_ns, cpu_ns, wait_ns;
 };
+
+struct osc_loop;
+
+/*
+ * An engine: how bytes get to the kernel and back. It calls osc_connection_*
+ * with what has happened; those may close and open connections meanwhile.
+ */
+struct osc_load_io {
+	int (*open)(struct osc_loop *loop, struct osc_error *e);
+	/* By the thread itself, before all that follows. Returns 0 or -errno. */
+	int (*begin)(struct osc_loop *loop);
+	/* Also after an open that failed, or was never called. */
+	void (*close)(struct osc_loop *loop);
+	/* Begins to connect c->fd and to watch it. Returns 0 or -errno. */
+	int (*connect)(struct osc_loop *loop, struct osc_load_connection *c,
+		       const struct sockaddr *to, socklen_t length);
+	/* Sends what osc_connection_output() has, now or in this round. */
+	void (*send)(struct osc_loop *loop, struct osc_load_connection *c,
+		     uint64_t now);
+	/* c->fd is about to be closed; NULL: the kernel notices. */
+	void (*forget)(struct osc_loop *loop, struct osc_load_connection *c);
+	/*
+	 * Waits, at most until then (UINT64_MAX: for ever), for what happens to
+	 * connections or to loop->wake, and tells. Returns 0 or -errno.
+	 */
+	int (*wait)(struct osc_loop *loop, uint64_t now, uint64_t until);
+};
+
+extern const struct osc_load_io osc_load_io_epoll, osc_load_io_uring;
 
 struct osc_loop {
 	const struct osc_load_config *config;
@@ -92,9 +136,9 @@ struct osc_loop {
 	uint64_t publish_ns;
 	struct osc_loop_usage from; /* at measure_ns */
 
-	int epoll;
+	const struct osc_load_io *io;
+	void *io_data; /* the engine's own */
 	int wake; /* eventfd: stop has been set */
-	char *buffer;
 	int connect_error; /* of the last attempt; 0 since one succeeded */
 	struct osc_error error; /* ours, not the server's: the run fails */
 	struct osc_load_stats *stats;
@@ -109,7 +153,7 @@ void osc_loop_free(struct osc_loop *loop);
 /* Until the budget is answered, the time is over or stop is set. */
 void osc_loop_run(struct osc_loop *loop);
 
-/* connection.c: one connection's life, called by the loop alone. */
+/* connection.c: one connection's life, called by the loop and its engine. */
 
 /* Takes a request that is meant to start at intended_ns; does not send. */
 void osc_connection_take(struct osc_loop *loop, struct osc_load_connection *c,
@@ -121,8 +165,31 @@ void osc_connection_go(struct osc_loop *loop, struct osc_load_connection *c,
 		       uint64_t now);
 void osc_connection_open(struct osc_loop *loop, struct osc_load_connection *c,
 			 uint64_t now);
-void osc_connection_event(struct osc_loop *loop, struct osc_load_connection *c,
-			  uint32_t events);
+/*
+ * By the engine: its attempt to connect has ended, with an error or without;
+ * bytes came (true: it is still open); the server sends no more; it broke.
+ */
+void osc_connection_connected(struct osc_loop *loop,
+			      struct osc_load_connection *c, uint64_t now);
+void osc_connection_refused(struct osc_loop *loop,
+			    struct osc_load_connection *c, int err,
+			    uint64_t now);
+bool osc_connection_received(struct osc_loop *loop,
+			     struct osc_load_connection *c, const char *data,
+			     size_t size, uint64_t now);
+void osc_connection_ended(struct osc_loop *loop, struct osc_load_connection *c,
+			  uint64_t now);
+void osc_connection_broken(struct osc_loop *loop, struct osc_load_connection *c,
+			   enum osc_load_phase phase, int code, uint64_t now);
+/*
+ * What is to be sent, in iov; the number of its parts, of which only the first
+ * is of requests that keep the connection. All of it counts as sent at `now`
+ * from here on; what really was goes to osc_connection_wrote().
+ */
+unsigned int osc_connection_output(struct osc_loop *loop,
+				   struct osc_load_connection *c,
+				   struct iovec iov[2], uint64_t now);
+void osc_connection_wrote(struct osc_load_connection *c, size_t size);
 /* Its deadline has passed. */
 void osc_connection_late(struct osc_loop *loop, struct osc_load_connection *c,
 			 uint64_t now);
@@ -134,5 +201,7 @@ void osc_connection_retire(struct osc_loop *loop,
 void osc_loop_offer(struct osc_loop *loop, struct osc_load_connection *c,
 		    uint64_t now);
 void osc_loop_expect(struct osc_loop *loop, uint64_t deadline_ns);
+/* Starts what is due in the open loop: it does not wait for the engine's batch. */
+void osc_loop_dispatch(struct osc_loop *loop);
 
 #endif

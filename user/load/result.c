@@ -27,9 +27,10 @@ static char *url_text(const struct osc_load_config *c, char *buf, size_t size)
 static json_t *config_json(const struct osc_load_config *c)
 {
 	return json_pack(
-		"{s:I, s:I, s:I, s:I, s:f, s:f, s:o, s:o, s:s, s:I}", "threads",
-		(json_int_t)c->threads, "pipeline", (json_int_t)c->pipeline,
-		"requests_per_connection",
+		"{s:s, s:I, s:I, s:I, s:I, s:f, s:f, s:o, s:o, s:s, s:I}",
+		"engine", c->engine == OSC_LOAD_URING ? "uring" : "epoll",
+		"threads", (json_int_t)c->threads, "pipeline",
+		(json_int_t)c->pipeline, "requests_per_connection",
 		(json_int_t)c->requests_per_connection, "requests",
 		(json_int_t)c->requests, "timeout_s",
 		(double)c->timeout_ns / OSC_NS_PER_S, "warmup_s",

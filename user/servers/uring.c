@@ -29,7 +29,7 @@
 #define SQ_ENTRIES 1024
 /* Beyond these the kernel keeps completions, at some cost. */
 #define CQ_ENTRIES 8192
-/* Lent to the kernel, which takes them in turn: few enough to stay in a cache. */
+/* Lent to the kernel, as many as it turns out to need. */
 #define BUFFERS 1024 /* a power of two */
 #define BUFFER_BYTES 2048
 /* Most answers fit; of longer output a write takes so much. */
@@ -299,7 +299,9 @@ static void on_receive(struct osc_event_loop *l, int fd,
 		d->ended = true;
 		if (!d->closing)
 			osc_event_ready(l, fd, OSC_EVENT_IN | OSC_EVENT_HUP);
-	} else if (cqe->res != -ENOBUFS && cqe->res != -ECANCELED) {
+	} else if (cqe->res == -ENOBUFS) {
+		osc_ring_lend_more(&u.lent);
+	} else if (cqe->res != -ECANCELED) {
 		d->error = -cqe->res;
 		if (!d->closing)
 			osc_event_ready(l, fd, OSC_EVENT_IN | OSC_EVENT_BROKEN);

@@ -17,7 +17,7 @@ declare -gA _osconcepts_options=(
 		--write-timeout --grace --max-header --max-body --account
 		--ready-fd --fallback --list --json --quiet --help'
 	[load]='--connections --duration --requests --rate --arrival --sweep
-		--requests-per-connection --pipeline --connect-rate --src --unix --engine --warmup --timeout
+		--requests-per-connection --pipeline --connect-rate --src --unix --engine --idle --warmup --timeout
 		--threads --cpus --method --body --header --expect-status --slo --json --hdr
 		--no-progress --help'
 	[compare]='--models --modes --connections --duration --requests
@@ -40,7 +40,7 @@ declare -gA _osconcepts_values=(
 		--arrival -k --requests-per-connection -p --pipeline --warmup
 		--timeout -t --threads --cpus -X --method -H --header
 		--expect-status --slo --sweep --connect-rate --src --unix --hdr
-		--body --engine'
+		--body --engine --idle'
 	[compare]='--models --modes -c --connections -d --duration -n
 		--requests -r --runs --path --workers --interval --source
 		--server-cpus --client-cpus --socket --json --html'

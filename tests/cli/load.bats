@@ -61,7 +61,7 @@ is()
 	run -0 "$osconcepts" load --help
 	for word in --connections --duration --requests --rate --arrival --requests-per-connection \
 		--pipeline --warmup --timeout --threads --cpus --method --header --expect-status --slo \
-		--connect-rate --src --unix --hdr --sweep --body --engine \
+		--connect-rate --src --unix --hdr --sweep --body --engine --idle \
 		--json --no-progress; do
 		[[ $output == *"$word"* ]] || { echo "no $word"; return 1; }
 	done
@@ -84,7 +84,8 @@ is()
 		"http://127.0.0.1/ -n 9 -r 9 --arrival often" "http://127.0.0.1/ -n 1 -X g\$t" \
 		"http://127.0.0.1/ -n 1 -H nothing" "http://127.0.0.1/ -n 1 -H Host:x" \
 		"http://127.0.0.1/ http://127.0.0.1/ -n 1" "http://127.0.0.1/ -n 1 --cpus x" \
-		"http://127.0.0.1/ -n 1 --engine select" "--no-such-flag"; do
+		"http://127.0.0.1/ --idle 9" "http://127.0.0.1/ -n 9 --idle 9" \
+		"http://127.0.0.1/ -d 1s --idle 9 -k 2" "http://127.0.0.1/ -n 1 --engine select" "--no-such-flag"; do
 		# shellcheck disable=SC2086
 		run -2 "$osconcepts" load $args
 		[[ $output == *osconcepts* ]]
@@ -233,6 +234,25 @@ peers()
 	run "$osconcepts" load "$url/" -d 100ms -c 4 --sweep 2
 	[[ $output == *"closed loop of 4 connections: "* && $output == *asked* && $output == *Knee:* ]]
 	run -1 "$osconcepts" load http://127.0.0.1:1/ -d 100ms --sweep 2
+	stop
+}
+
+@test "--idle: connections are held, and requests trickle over all of them" {
+	start epoll
+	for engine in $(engines); do
+		load "$url/" --idle 500 -d 300ms -t 2
+		is '[.mode, .held, .requests, .errors, .validity.verdict]' '["idle",500,0,{},"valid"]'
+		before=$(counted accepts)
+		# Each has its turn: 500 requests are one of each.
+		load "$url/" --idle 500 -d 500ms -r 1000 --src 127.0.0.2-127.0.0.3
+		is '[.mode, .held, .requests + .unsent, .unsent < 20]' '["open",500,500,true]'
+		[[ $(counted accepts) == $((before + 500)) ]]
+	done
+	stop
+	# A server that closes idle connections holds none.
+	start epoll --idle-timeout 200ms
+	run -4 "$osconcepts" load "$url/" --idle 20 -d 2s
+	[[ $output == *"read.closed"* && $output == *"INVALID"* ]]
 	stop
 }
 

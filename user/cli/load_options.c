@@ -37,6 +37,9 @@ static void usage(FILE *out)
 	      "  -k, --requests-per-connection K\n"
 	      "                           then a new connection; 1: one each\n"
 	      "  -p, --pipeline P         requests on their way on a connection (1)\n"
+	      "      --idle N             open so many and hold them for the duration, which\n"
+	      "                           begins when all are open; with --rate requests\n"
+	      "                           trickle over all in turn\n"
 	      "      --connect-rate R     open so many connections a second at the start\n"
 	      "                           (all at once)\n"
 	      "      --src A[-B]          from these IPv4 addresses, in turn:\n"
@@ -87,6 +90,7 @@ enum {
 	OPT_SRC,
 	OPT_UNIX,
 	OPT_ENGINE,
+	OPT_IDLE,
 	OPT_NO_PROGRESS,
 };
 
@@ -108,6 +112,7 @@ static const struct option options[] = {
 	{ "connect-rate", required_argument, NULL, OPT_CONNECT_RATE },
 	{ "src", required_argument, NULL, OPT_SRC },
 	{ "unix", required_argument, NULL, OPT_UNIX },
+	{ "idle", required_argument, NULL, OPT_IDLE },
 	{ "engine", required_argument, NULL, OPT_ENGINE },
 	{ "hdr", required_argument, NULL, OPT_HDR },
 	{ "sweep", required_argument, NULL, OPT_SWEEP },
@@ -141,6 +146,7 @@ static int parse_number(int opt, const char *text, struct osc_load_config *c,
 		{ 'k', "--requests-per-connection", 1, 1 << 30 },
 		{ 'p', "--pipeline", 1, OSC_LOAD_PIPELINE },
 		{ 't', "--threads", 1, OSC_LOAD_THREADS },
+		{ OPT_IDLE, "--idle", 1, 1 << 24 },
 		{ OPT_CONNECT_RATE, "--connect-rate", 1, 10000000 },
 		{ OPT_EXPECT_STATUS, "--expect-status", 200, 599 },
 	};
@@ -169,6 +175,10 @@ static int parse_number(int opt, const char *text, struct osc_load_config *c,
 		break;
 	case 'p':
 		c->pipeline = (uint32_t)n;
+		break;
+	case OPT_IDLE:
+		c->idle = true;
+		c->connections = (uint32_t)n;
 		break;
 	case OPT_CONNECT_RATE:
 		c->connect_rate = n;
@@ -351,6 +361,10 @@ static int check(const struct osc_load_settings *s, struct osc_error *e)
 
 	if (!c->duration_ns == !c->requests)
 		why = "say either --duration or --requests; try --duration 10s";
+	else if (c->idle && (c->requests || s->sweep ||
+			     c->requests_per_connection || c->warmup_ns))
+		why = "--idle: connections are held for a --duration; leave out "
+		      "--requests, --sweep, --requests-per-connection, --warmup";
 	else if (c->threads > c->connections)
 		why = "--threads: a thread needs a connection; try more "
 		      "--connections";

@@ -72,7 +72,7 @@ void osc_connection_broken(struct osc_loop *loop, struct osc_load_connection *c,
 	if (c->sent)
 		osc_failures_add(&loop->stats->failures, phase, code, c->sent,
 				 now);
-	else if (phase == OSC_LOAD_PARSE)
+	else if (phase == OSC_LOAD_PARSE || loop->config->idle)
 		osc_failures_add(&loop->stats->failures, phase, code, 1, now);
 	loop->stats->unsent += (uint64_t)c->inflight - c->sent;
 	forget_requests(loop, c);
@@ -96,6 +96,7 @@ void osc_connection_refused(struct osc_loop *loop,
 		expect_by(loop, c, now);
 		return;
 	}
+	osc_loop_tried(loop, c, now);
 	osc_failures_add(&loop->stats->failures,
 			 err == ETIMEDOUT ? OSC_LOAD_TIMEOUT : OSC_LOAD_CONNECT,
 			 err == ETIMEDOUT ? 1 : err, 1, now);
@@ -305,7 +306,8 @@ static void close_ended(struct osc_loop *loop, struct osc_load_connection *c,
 			return;
 		}
 	}
-	if (c->inflight || !c->used) {
+	/* What is to be held does not end. */
+	if (c->inflight || !c->used || loop->config->idle) {
 		osc_connection_broken(loop, c, OSC_LOAD_READ, 0, now);
 		return;
 	}
@@ -329,7 +331,8 @@ void osc_connection_connected(struct osc_loop *loop,
 	loop->stats->connections_opened++;
 	loop->last_success_ns = now;
 	loop->connect_error = 0;
-	if (opened_ns >= loop->measure_ns)
+	osc_loop_tried(loop, c, now);
+	if (loop->config->idle || opened_ns >= loop->measure_ns)
 		osc_hist_record(&loop->stats->connect, now - opened_ns);
 	osc_response_init(&c->response, loop->head_only);
 	c->deadline_ns = UINT64_MAX;
@@ -344,7 +347,7 @@ void osc_connection_late(struct osc_loop *loop, struct osc_load_connection *c,
 	switch (c->state) {
 	case OSC_LOAD_BACKOFF:
 		c->state = OSC_LOAD_CLOSED;
-		if (c->inflight)
+		if (c->inflight || loop->config->idle)
 			osc_connection_open(loop, c, now);
 		else
 			osc_loop_offer(loop, c, now);

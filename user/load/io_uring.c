@@ -343,6 +343,7 @@ const struct osc_load_io osc_load_io_uring = {
 	.close = shut_down,
 	.connect = connect_to,
 	.send = send_later,
+	.send_all = send_all,
 	.forget = forget,
 	.wait = wait_completions,
 };

@@ -154,9 +154,12 @@ static int init_worker(struct osc_load *load, uint32_t i, struct osc_error *e)
 				     UINT64_MAX;
 	loop->start_ns = load->start_ns;
 	loop->measure_ns = loop->start_ns + c->warmup_ns;
-	loop->end_ns = c->requests ? UINT64_MAX :
-				     loop->measure_ns + c->duration_ns;
-	if (c->rate)
+	loop->end_ns = c->requests || c->idle ?
+			       UINT64_MAX :
+			       loop->measure_ns + c->duration_ns;
+	if (c->idle)
+		loop->measure_ns = UINT64_MAX;
+	if (c->rate && !c->idle)
 		osc_schedule_init(&loop->schedule, c->arrival, (double)c->rate,
 				  i, c->threads, loop->start_ns);
 	else
@@ -359,6 +362,8 @@ static void merge(struct osc_load_stats *to, const struct osc_load_stats *from)
 	to->bytes += from->bytes;
 	to->body_bytes += from->body_bytes;
 	to->connections_opened += from->connections_opened;
+	to->held += from->held;
+	max_u64(&to->measure_ns, from->measure_ns);
 	to->attempts += from->attempts;
 	to->unsent += from->unsent;
 	to->unanswered += from->unanswered;
@@ -390,12 +395,13 @@ static double rate_kept(const struct osc_load_result *r)
 {
 	const struct osc_load_stats *s = &r->stats;
 	double kept = 1, due = (double)(s->attempts + s->unsent);
+	uint64_t from = r->config->idle ? r->measure_ns : r->start_ns;
 
 	if (due > 0)
 		kept = (double)s->attempts / due;
 	if (s->last_sent_ns > s->last_intended_ns + ON_TIME_NS)
-		kept *= (double)(s->last_intended_ns - r->start_ns) /
-			(double)(s->last_sent_ns - r->start_ns);
+		kept *= (double)(s->last_intended_ns - from) /
+			(double)(s->last_sent_ns - from);
 	return kept;
 }
 
@@ -429,6 +435,8 @@ static void judge(struct osc_load_result *r)
 		.open = r->config->rate,
 		.partial = r->partial,
 		.gave_up = s->gave_up,
+		.idle = r->config->idle ? r->config->connections : 0,
+		.held = s->held,
 		.requests = s->requests,
 		.attempts = s->attempts,
 		.errors = osc_failures_total(&s->failures),
@@ -501,6 +509,8 @@ int osc_load_finish(struct osc_load *load, struct osc_load_result *r,
 	init_stats(&r->stats);
 	for (uint32_t i = 0; i < load->config->threads; i++)
 		merge(&r->stats, load->workers[i].loop.stats);
+	if (load->config->idle)
+		r->measure_ns = r->stats.measure_ns;
 	r->duration_s = measured_seconds(r);
 	r->rps = r->duration_s > 0 ? (double)r->stats.requests / r->duration_s :
 				     0;

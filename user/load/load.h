@@ -52,6 +52,11 @@ struct osc_load_config {
 	uint32_t pipeline; /* requests in flight on a connection */
 	uint64_t requests; /* exactly so many; 0: for duration_ns */
 	uint64_t duration_ns;
+	/*
+	 * All connections are opened and held; duration_ns begins when that is
+	 * done, and so does the rate, if there is one.
+	 */
+	bool idle;
 	uint64_t warmup_ns; /* made but not measured */
 	uint64_t rate; /* per second, all threads; 0: closed loop */
 	enum osc_arrival arrival;
@@ -83,6 +88,8 @@ struct osc_load_stats {
 	uint64_t bytes; /* received */
 	uint64_t body_bytes;
 	uint64_t connections_opened;
+	uint64_t held; /* open at the end of the time */
+	uint64_t measure_ns; /* when that began, of the last thread */
 	uint64_t attempts; /* of requests: written at least in part */
 	uint64_t unsent; /* due, never sent */
 	uint64_t unanswered; /* on their way when a signal ended the run */

@@ -17,6 +17,8 @@
 /* Deadlines are looked through at most that often. */
 #define SCAN_NS (5 * OSC_NS_PER_MS)
 #define PUBLISH_NS (250 * OSC_NS_PER_MS)
+/* So many connections are opened before we look who is. */
+#define OPEN_AT_ONCE 64
 /* So long nobody listens before we say so: a server may be starting. */
 #define NOBODY_NS (250 * OSC_NS_PER_MS)
 
@@ -70,6 +72,30 @@ static struct osc_load_connection *pop_room(struct osc_loop *loop)
 	return c;
 }
 
+/* All are open, or are not to be had: from now on they are held. */
+static void hold(struct osc_loop *loop, uint64_t now)
+{
+	const struct osc_load_config *config = loop->config;
+
+	loop->measure_ns = loop->stats->measure_ns = now;
+	loop->end_ns = now + config->duration_ns;
+	if (config->rate)
+		osc_schedule_init(&loop->schedule, config->arrival,
+				  (double)config->rate, loop->index,
+				  config->threads, now);
+}
+
+void osc_loop_tried(struct osc_loop *loop, struct osc_load_connection *c,
+		    uint64_t now)
+{
+	if (c->tried)
+		return;
+	c->tried = true;
+	loop->untried--;
+	if (loop->config->idle && !loop->untried)
+		hold(loop, now);
+}
+
 void osc_loop_offer(struct osc_loop *loop, struct osc_load_connection *c,
 		    uint64_t now)
 {
@@ -81,6 +107,8 @@ void osc_loop_offer(struct osc_loop *loop, struct osc_load_connection *c,
 		push_room(loop, c, now);
 		return;
 	}
+	if (loop->config->idle)
+		return;
 	while (osc_connection_has_room(loop, c) && may_take(loop, now)) {
 		take(loop, c, now);
 		taken = true;
@@ -112,7 +140,8 @@ static void dispatch(struct osc_loop *loop, uint64_t now)
 		if (osc_connection_has_room(loop, c))
 			push_room(loop, c, now);
 	}
-	if (!loop->budget || s->next_ns >= loop->end_ns || now >= loop->end_ns)
+	if (!loop->budget || now >= loop->end_ns ||
+	    (loop->end_ns != UINT64_MAX && s->next_ns >= loop->end_ns))
 		loop->retired = true;
 }
 
@@ -162,6 +191,15 @@ static void conclude_usage(struct osc_loop *loop)
 	if (now.has_wait && loop->from.has_wait)
 		loop->stats->wait_share =
 			(double)(now.wait_ns - loop->from.wait_ns) / wall;
+}
+
+static uint64_t count_open(const struct osc_loop *loop)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < loop->nr; i++)
+		n += loop->connections[i].state == OSC_LOAD_OPEN;
+	return n;
 }
 
 /* What is due and not even begun will not be when the time is over. */
@@ -232,11 +270,14 @@ static void publish(struct osc_loop *loop, uint64_t now)
  */
 static void begin(struct osc_loop *loop, uint64_t now)
 {
-	bool early = loop->config->rate &&
-		     loop->config->requests_per_connection != 1;
+	bool early = loop->config->idle ||
+		     (loop->config->rate &&
+		      loop->config->requests_per_connection != 1);
 
-	while (loop->opened < loop->nr &&
-	       (!loop->config->connect_rate || loop->openings.next_ns <= now)) {
+	for (unsigned int n = 0;
+	     n < OPEN_AT_ONCE && loop->opened < loop->nr &&
+	     (!loop->config->connect_rate || loop->openings.next_ns <= now);
+	     n++) {
 		struct osc_load_connection *c =
 			&loop->connections[loop->opened++];
 
@@ -270,7 +311,10 @@ static bool tick(struct osc_loop *loop, uint64_t now)
 		may_take(loop, now);
 	if (loop->retired && !loop->concluded) {
 		loop->concluded = true;
+		if (loop->io->send_all)
+			loop->io->send_all(loop);
 		conclude_usage(loop);
+		loop->stats->held = count_open(loop);
 		if (loop->end_ns != UINT64_MAX)
 			abandon_unsent(loop);
 	}
@@ -332,8 +376,10 @@ void osc_loop_run(struct osc_loop *loop)
 		osc_error_set(&loop->error, -ret,
 			      "cannot wait for connections: %s",
 			      strerror(-ret));
-	if (!loop->concluded)
+	if (!loop->concluded) {
 		conclude_usage(loop);
+		loop->stats->held = count_open(loop);
+	}
 	if (loop->stats->gave_up && loop->budget != UINT64_MAX)
 		loop->stats->unsent += loop->budget;
 	for (uint32_t i = 0; i < loop->nr; i++)
@@ -372,6 +418,8 @@ int osc_loop_init(struct osc_loop *loop, struct osc_error *e)
 		loop->connections[i].deadline_ns = UINT64_MAX;
 	}
 	loop->head_only = !strcasecmp(loop->config->method, "HEAD");
+	loop->untried = loop->nr;
+	loop->stats->measure_ns = loop->measure_ns;
 	loop->scan_ns = UINT64_MAX;
 	loop->publish_ns = loop->config->progress ? 0 : UINT64_MAX;
 	loop->last_success_ns = loop->start_ns;

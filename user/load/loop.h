@@ -40,8 +40,9 @@ struct osc_load_ring_part {
 struct osc_load_connection {
 	int fd;
 	uint8_t state;
-	bool listed; /* in the queue of those with room */
-	bool used; /* it has brought an answer */
+	bool listed : 1; /* in the queue of those with room */
+	bool used : 1; /* it has brought an answer */
+	bool tried : 1; /* an attempt to open it has ended, one way or another */
 	uint8_t failures; /* in a row, without an answer between */
 	uint16_t head; /* the oldest in the ring of stamps */
 	uint16_t inflight; /* taken from the schedule, not answered */
@@ -96,6 +97,8 @@ struct osc_load_io {
 	/* Sends what osc_connection_output() has, now or in this round. */
 	void (*send)(struct osc_loop *loop, struct osc_load_connection *c,
 		     uint64_t now);
+	/* What was left for the end of the round; NULL: nothing ever is. */
+	void (*send_all)(struct osc_loop *loop);
 	/* c->fd is about to be closed; NULL: the kernel notices. */
 	void (*forget)(struct osc_loop *loop, struct osc_load_connection *c);
 	/*
@@ -128,6 +131,7 @@ struct osc_loop {
 	struct osc_schedule schedule;
 	struct osc_schedule openings; /* of those that were never open */
 	uint32_t opened; /* which the first so many are not */
+	uint32_t untried; /* connections that no attempt has ended of */
 	uint64_t room_since_ns; /* when the queue last ceased to be empty */
 
 	uint64_t start_ns, measure_ns, end_ns; /* end UINT64_MAX: none */
@@ -199,6 +203,9 @@ void osc_connection_retire(struct osc_loop *loop,
 
 /* loop.c: c may take a request (again); asks for none when it has no room. */
 void osc_loop_offer(struct osc_loop *loop, struct osc_load_connection *c,
+		    uint64_t now);
+/* An attempt to open c has ended. */
+void osc_loop_tried(struct osc_loop *loop, struct osc_load_connection *c,
 		    uint64_t now);
 void osc_loop_expect(struct osc_loop *loop, uint64_t deadline_ns);
 /* Starts what is due in the open loop: it does not wait for the engine's batch. */

@@ -78,16 +78,20 @@ json_t *osc_load_json(const struct osc_load_result *r)
 
 	o = json_pack(
 		"{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, "
-		"s:b}",
+		"s:b, s:o}",
 		"schema", "osconcepts-load/1", "url",
 		url_text(c, url, sizeof(url)), "mode",
-		c->rate ? "open" : "closed", "connections",
-		(json_int_t)c->connections, "requests", (json_int_t)s->requests,
-		"warmup_requests", (json_int_t)s->warmup_requests, "unsent",
-		(json_int_t)s->unsent, "unanswered", (json_int_t)s->unanswered,
-		"connections_opened", (json_int_t)s->connections_opened,
-		"bytes", (json_int_t)s->bytes, "duration_s", r->duration_s,
-		"rps", r->rps, "partial", (int)r->partial);
+		c->rate ? "open" :
+		c->idle ? "idle" :
+			  "closed",
+		"connections", (json_int_t)c->connections, "requests",
+		(json_int_t)s->requests, "warmup_requests",
+		(json_int_t)s->warmup_requests, "unsent", (json_int_t)s->unsent,
+		"unanswered", (json_int_t)s->unanswered, "connections_opened",
+		(json_int_t)s->connections_opened, "bytes",
+		(json_int_t)s->bytes, "duration_s", r->duration_s, "rps",
+		r->rps, "partial", (int)r->partial, "held",
+		c->idle ? json_integer((json_int_t)s->held) : json_null());
 	more = json_pack(
 		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"errors", osc_failures_json(&s->failures), "error_details",
@@ -203,7 +207,7 @@ static void head_text(const struct osc_load_result *r, FILE *out)
 		fprintf(out, "open loop at %" PRIu64 " requests/s (%s)",
 			c->rate, arrival_name(c));
 	else
-		fputs("closed loop", out);
+		fputs(c->idle ? "held without a request" : "closed loop", out);
 	if (c->body)
 		fprintf(out, ", bodies of %zu bytes", c->body_len);
 	if (c->requests_per_connection)
@@ -215,9 +219,12 @@ static void head_text(const struct osc_load_result *r, FILE *out)
 		osc_format_count(s->requests, a, sizeof(a)), r->duration_s,
 		osc_format_real(r->rps, b, sizeof(b)),
 		r->duration_s > 0 ? (double)s->bytes / 1e6 / r->duration_s : 0);
-	fprintf(out, "  %s connections opened%s\n",
-		osc_format_count(s->connections_opened, a, sizeof(a)),
-		r->partial ? "; PARTIAL: stopped early" : "");
+	fprintf(out, "  %s connections opened",
+		osc_format_count(s->connections_opened, a, sizeof(a)));
+	if (c->idle)
+		fprintf(out, ", %s held to the end",
+			osc_format_count(s->held, a, sizeof(a)));
+	fprintf(out, "%s\n", r->partial ? "; PARTIAL: stopped early" : "");
 }
 
 void osc_load_text(const struct osc_load_result *r, FILE *out)

@@ -51,9 +51,14 @@ static void judge_answers(const struct osc_validity_facts *f,
 	enum osc_verdict v = grade(failed, OSC_VALIDITY_ERRORS_SUSPECT,
 				   OSC_VALIDITY_ERRORS_INVALID);
 
-	if (!f->requests)
+	if (f->held < f->idle)
+		say(out, OSC_INVALID,
+		    "only %" PRIu64 " of %" PRIu64
+		    " connections were held to the end",
+		    f->held, f->idle);
+	if (!f->requests && (f->open || !f->idle))
 		say(out, OSC_INVALID, "no request was answered");
-	else if (f->requests < OSC_VALIDITY_FEW)
+	else if (f->requests && f->requests < OSC_VALIDITY_FEW)
 		say(out, OSC_SUSPECT,
 		    "only %" PRIu64 " answers: too few for percentiles",
 		    f->requests);

@@ -41,6 +41,8 @@ enum osc_verdict { OSC_VALID, OSC_SUSPECT, OSC_INVALID };
 
 struct osc_validity_facts {
 	bool open;
+	uint64_t idle; /* connections that were to be held; 0: it is no matter */
+	uint64_t held; /* of these, to the end */
 	bool partial; /* stopped by a signal */
 	bool gave_up; /* the server was gone before all requests were made */
 	uint64_t requests; /* answered */

@@ -155,6 +155,9 @@ $(BUILD)/bench/%: tests/bench/%.c
 
 bench: bench-load bench-servers ## measure servers and load beside others
 
+million: all vm-tests modules-all ## a million connections in a guest (MILLION=--help)
+	scripts/million --write $(MILLION)
+
 bench-servers: all $(BUILD)/bench/bare ## the servers (BENCH=--help)
 	scripts/bench-servers --write $(BENCH)
 
@@ -203,6 +206,6 @@ help: ## list these targets
 clean: ## remove what was built (the download cache outside the checkout stays)
 	rm -rf build $(BUILD)
 
-.PHONY: bench bench-kmod bench-load bench-servers coverage fuzz-http fuzz-netlink demo module modules-all
+.PHONY: bench million bench-kmod bench-load bench-servers coverage fuzz-http fuzz-netlink demo module modules-all
 .PHONY: all unit-programs vm-tests test check lint unit kunit vm-test test-debug help clean
 .DELETE_ON_ERROR:

@@ -1,0 +1,51 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# 20,000 connections held, requests trickling over them, by what `make million`
+# measures a million with; and that an interrupted run goes on where it was.
+
+source scripts/test.d/tap.sh
+source tests/vm/lib/module.sh
+dir=$(mktemp -d /tmp/t-million.XXXXXX)
+trap 'rm -rf "$dir"' EXIT
+[[ $(uname -r) == 6.12.*-amd64 ]] || {
+	tap_skip "20,000 connections" "of Debian's 6.12 only: it takes a minute"
+	tap_done
+}
+memory_kib=$(awk '/^MemAvailable/ { print $2 }' /proc/meminfo)
+
+# million CONNECTIONS: its rows in $dir/rows, what it said in $dir/said
+million()
+{
+	tests/vm/million.py --connections "$1" --seconds 3 --rate 300 --rows "$dir/rows" --log "$dir/log" 2>"$dir/said"
+}
+
+# holds NAME FILTER: of all rows
+holds()
+{
+	jq -s -e "$2" "$dir/rows" >/dev/null || { sed 's/^/# /' "$dir/rows" "$dir/said" "$dir/log"; false; }
+	tap_result $? "$1"
+}
+
+if ((memory_kib < 500000)); then
+	tap_skip "20,000 connections" "the guest has $memory_kib KiB, some 500,000 are needed"
+	tap_done
+fi
+# Each model has the module anew.
+module_unload
+million 1000,20000 || sed 's/^/# /' "$dir/said"
+holds "epoll-multi and uring hold 1,000 and 20,000 connections" \
+	'map([.model, .connections]) == [["epoll-multi", 1000], ["epoll-multi", 20000], ["uring", 1000], ["uring", 20000]]'
+holds "requests trickle over them, and nothing is lost" 'all(.requests > 100 and .lost == 0)'
+holds "a connection is two TCP sockets of the kernel" \
+	'map(select(.connections == 20000)) | all(.bytes_per_connection.slabs.TCP | . > 3000 and . < 8000)'
+# Beside what does not grow with them: buffers, and tables in huge pages.
+holds "it is at most 128 bytes of the server and 200 of the client, beside 16 MiB" \
+	'map(select(.connections == 20000)) | all((.bytes_per_connection.server - 128) * .connections < 16777216 and
+	 (.bytes_per_connection.client - 200) * .connections < 16777216)'
+holds "epoll's loops are woken from epoll, the rings are not" \
+	'all((.model == "epoll-multi") == (.per_request.epoll_wakeups > 0))'
+million 1000,20000
+[[ $(wc -l <"$dir/rows") == 4 && $(<"$dir/said") == *"all steps are there"* ]]
+tap_result $? "what is there is not measured again"
+tap_done

@@ -202,9 +202,7 @@ int osc_reader_find_process(const struct osc_reader *reader, u32 nr,
 		NL_SET_ERR_MSG(extack, "not your process; needs CAP_PERFMON");
 		ret = -EPERM;
 	} else if (wait_for_birth(task)) {
-		NL_SET_ERR_MSG(
-			extack,
-			"its parent has not finished the fork; try again");
+		NL_SET_ERR_MSG(extack, "its fork is not over yet; try again");
 		ret = -EAGAIN;
 	} else {
 		*process = task;

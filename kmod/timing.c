@@ -102,10 +102,11 @@ static bool open;
 
 static struct osc_histogram __percpu *alloc_histograms(unsigned int timing)
 {
+	size_t size = timings[timing].nr * sizeof(struct osc_histogram);
+
 	/* Charged to who adds the target, or switches the timing on. */
-	return __alloc_percpu_gfp(
-		timings[timing].nr * sizeof(struct osc_histogram),
-		__alignof__(struct osc_histogram), GFP_KERNEL_ACCOUNT);
+	return __alloc_percpu_gfp(size, __alignof__(struct osc_histogram),
+				  GFP_KERNEL_ACCOUNT);
 }
 
 /* Frees the histograms of a timing that is off, of everybody. */

@@ -145,7 +145,7 @@ fuzz-netlink: ## a million messages on the instrumented kernel (FUZZ=--help)
 fuzz-http: ## a minute of any bytes in the HTTP conversation (libFuzzer)
 	tests/fuzz/http/run -max_total_time=60
 
-bench-kmod: vm-tests modules-all ## count the instructions that the hooks add (BENCH=--help)
+bench-kmod: all vm-tests modules-all ## count the instructions that the hooks add (BENCH=--help)
 	scripts/bench-kmod --write $(BENCH)
 
 $(BUILD)/bench/%: tests/bench/%.c

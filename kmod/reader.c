@@ -7,12 +7,12 @@
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
 #include <linux/proc_fs.h>
-#include <linux/sched/coredump.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/user_namespace.h>
 #include <net/sock.h>
 
+#include "compat.h"
 #include "reader.h"
 
 /**
@@ -91,8 +91,7 @@ static bool is_all_of(kuid_t uid, const struct task_struct *task)
  */
 bool osc_owner_may_watch_current(kuid_t owner)
 {
-	return is_all_of(owner, current) &&
-	       get_dumpable(current->mm) == SUID_DUMP_USER;
+	return is_all_of(owner, current) && osc_current_is_dumpable();
 }
 
 /* A leader that has ended, or gives way to an exec, has no memory: others have. */
@@ -103,11 +102,7 @@ static bool is_dumpable(struct task_struct *leader)
 
 	rcu_read_lock();
 	for_each_thread(leader, thread) {
-		task_lock(thread);
-		found = thread->mm;
-		if (found)
-			dumpable = get_dumpable(thread->mm) == SUID_DUMP_USER;
-		task_unlock(thread);
+		found = osc_is_dumpable(thread, &dumpable);
 		if (found)
 			break;
 	}

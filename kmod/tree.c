@@ -110,7 +110,7 @@ static void mark_dirty(struct osc_target *target)
  * By now 6.1 has taken the flag from it that told it from other threads, so
  * that each thread is reported; those known already are recognised.
  */
-static void on_exit(void *data, struct task_struct *task)
+static void on_exit(OSC_EXIT_PROBE_ARGS)
 {
 	struct osc_target *target;
 

@@ -204,7 +204,11 @@ test_ftrace_off()
 	sysctl -q kernel.ftrace_enabled=0 2>/dev/null
 	is 1 "$(</proc/sys/kernel/ftrace_enabled)" "ftrace cannot be turned off under the hooks"
 	module_unload
-	sysctl -q kernel.ftrace_enabled=0
+	if ! sysctl -q kernel.ftrace_enabled=0; then
+		tap_skip "ftrace off" "this kernel cannot turn it off"
+		module_load
+		return
+	fi
 	module_load
 	is unavailable "$(source_field epoll state)" "loaded with ftrace off, epoll is unavailable"
 	has ftrace "$(grep '^source epoll ' /proc/osconcepts)" "loaded with ftrace off, epoll says why"

@@ -1,17 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the benches of servers and of clients share: a program on a CPU of its own
-whose CPU time is accounted, and what is told of repeated runs."""
+"""What the benches share: a program on a CPU of its own whose CPU time is accounted,
+the rounds of a bench and what becomes of them, tables in the documents."""
 
+import argparse
 import contextlib
-import math
+import json
 import os
 import platform
+import re
+import select
 import signal
 import socket
-import statistics
 import subprocess
 import sys
+import tempfile
 import time
+
+import benchstat
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.environ.get("BUILD", "build")
+BENCH = os.path.join(BUILD, "bench")
+OSCONCEPTS = os.path.join(BUILD, "osconcepts")
 
 READY_S = 20
 STOP_S = 20
@@ -21,9 +31,35 @@ class Failed(Exception):
     pass
 
 
-def fail(text, status=1):
+def say(text):
     print(f"{os.path.basename(sys.argv[0])}: {text}", file=sys.stderr)
+
+
+def fail(text, status=1):
+    say(text)
     sys.exit(status)
+
+
+def progress(text):
+    """The line that tells what is running, in place of the one before. On a terminal
+    only: a log would have little else."""
+    if sys.stderr.isatty():
+        print(f"\r{os.path.basename(sys.argv[0])}: {text}\033[K" if text else "\r\033[K", end="", file=sys.stderr,
+              flush=True)
+
+
+def whole(text):
+    """A number from 1, as an option's value."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1 up")
+    return int(text)
+
+
+def span(text):
+    """A time above 0, as `osconcepts load` reads it."""
+    if not re.fullmatch(r"\d+(\.\d+)?(us|ms|s|m)", text) or not float(text.rstrip("mus")):
+        raise argparse.ArgumentTypeError(f"{text} is not a time above 0, such as 500ms, 2s or 1m")
+    return text
 
 
 class Accounting:
@@ -97,6 +133,18 @@ def wait_ready(port, process):
     raise Failed(f"does not listen after {READY_S} s")
 
 
+def wait_end(process, timeout_s):
+    """Its status, as soon as it has ended: Popen.wait() looks 20 times a second only,
+    which would count as idle time."""
+    fd = os.pidfd_open(process.pid)
+    try:
+        if not select.select([fd], [], [], timeout_s)[0]:
+            raise Failed(f"has not ended after {timeout_s} s")
+    finally:
+        os.close(fd)
+    return process.wait()
+
+
 def stop(process, accounting):
     process.send_signal(signal.SIGTERM)
     end = time.monotonic() + STOP_S
@@ -110,18 +158,6 @@ def stop(process, accounting):
     if process.poll() is None:
         process.kill()
     process.wait()
-
-
-def median_interval(values):
-    """Median, and the order statistics between which the true one lies with 95 %."""
-    ordered, n = sorted(values), len(values)
-    k, tail = 0, 0.0
-    while k < n // 2 and tail + math.comb(n, k) / 2**n <= 0.025:
-        tail += math.comb(n, k) / 2**n
-        k += 1
-    # With few rounds no interval is that sure: all that was seen.
-    low = max(k - 1, 0)
-    return statistics.median(ordered), ordered[low], ordered[n - 1 - low]
 
 
 def machine():
@@ -146,3 +182,165 @@ def write_between(path, name, text):
         fail(f"{path}: lacks one pair of {begin} and {end}")
     with open(path, "w", encoding="utf-8") as file:
         file.write(f"{head}{begin}\n{text}\n{end}{tail}")
+
+
+class Bench:
+    """Programs that are measured in turn, round after round, and what is told of them.
+    The files, the marks and the page in Documentation are called after `name`."""
+
+    name = ""
+    schema = ""
+    metrics = ()  # of a run, which have a median
+    roles = ()  # whose CPU time is accounted
+    keep = ()  # options that the result tells
+
+    # --- of the subclass
+
+    def add_options(self, parser):
+        """Its own."""
+
+    def choose(self):
+        """(case, program) in the order of a round; self.args are parsed."""
+        raise NotImplementedError
+
+    def prepare(self):
+        """Before the first round; self.scratch is an empty directory."""
+
+    def measure(self, case, program):
+        """One run: a dict of its figures and its `validity`. Raises Failed."""
+        raise NotImplementedError
+
+    def describe(self, case, program):
+        """What else a row says of a program."""
+        return {}
+
+    def reference(self, row):
+        """The program that ratios are to, and which: {name of the ratio: metric}."""
+        raise NotImplementedError
+
+    def table(self, rows, about):
+        raise NotImplementedError
+
+    def picture(self, rows, path):
+        """If it has one."""
+
+    # --- of all
+
+    def __init__(self, doc):
+        self.args, self.scratch, self.accounts = None, None, {}
+        self.parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+        p = self.parser
+        p.add_argument("--rounds", type=whole, default=7, help="of all programs and cases (7)")
+        self.add_options(p)
+        p.add_argument("--client-cpu", type=int, default=0, help="the client's alone (0)")
+        p.add_argument("--server-cpu", type=int, default=1, help="the server's alone (1)")
+        p.add_argument("--render", action="store_true", help="run nothing: tell the runs that are in the JSON anew")
+        p.add_argument("--write", action="store_true", help=f"the table into Documentation/{self.name}.md, too")
+
+    def file(self, kind):
+        return os.path.join(BENCH, f"{self.name}.{kind}")
+
+    def check_cpus(self):
+        asked = {self.args.client_cpu, self.args.server_cpu}
+        if len(asked) < 2 or not asked <= os.sched_getaffinity(0):
+            fail("client and server need a CPU each, of those allowed here; try --client-cpu and --server-cpu", 2)
+
+    def run_rounds(self, cells):
+        """Of each cell its runs, one a round; one that fails is not tried again."""
+        runs, failed = {cell: [] for cell in cells}, {}
+        for r in range(self.args.rounds):
+            for i, cell in enumerate(cells):
+                if cell in failed:
+                    continue
+                progress(f"round {r + 1} of {self.args.rounds}, {i + 1} of {len(cells)}: {' '.join(cell)}")
+                try:
+                    runs[cell].append(self.measure(*cell))
+                except Failed as e:
+                    failed[cell] = str(e)
+        progress("")
+        return runs, failed
+
+    def run(self, cells):
+        """The rounds, and what they ran on."""
+        about = {"schema": self.schema, "rounds": self.args.rounds, "machine": machine(),
+                 **{key: getattr(self.args, key) for key in self.keep}}
+        try:
+            for role in self.roles:
+                self.accounts[role] = Accounting(role)
+            about["cpu_time"] = self.accounts[self.roles[0]].name
+            with tempfile.TemporaryDirectory(prefix="osconcepts-bench-") as self.scratch:
+                # Servers that run as somebody else read it.
+                os.chmod(self.scratch, 0o755)
+                self.prepare()
+                runs, failed = self.run_rounds(cells)
+        finally:
+            for account in self.accounts.values():
+                account.remove()
+        rows = [{"case": case, "program": program, **self.describe(case, program),
+                 **({"failed": failed[case, program]} if (case, program) in failed else {"runs": some})}
+                for (case, program), some in runs.items()]
+        return about, rows
+
+    def earlier(self):
+        """The runs of the last time, to be told anew."""
+        try:
+            with open(self.file("json"), encoding="utf-8") as f:
+                document = json.load(f)
+        except (OSError, ValueError) as e:
+            fail(f"{self.file('json')}: {e}; try without --render")
+        if document.get("schema") != self.schema:
+            fail(f"{self.file('json')} is not of {self.schema}; try without --render")
+        return {k: v for k, v in document.items() if k != "rows"}, document["rows"]
+
+    def tell(self, rows):
+        """Figures, ratios: all that follows from the runs."""
+        rows = [r if "failed" in r else {**r, **benchstat.summarize(r["runs"], self.metrics)} for r in rows]
+        for row in rows:
+            to, ratios = self.reference(row)
+            other = next((r for r in rows if (r["case"], r["program"]) == (row["case"], to)), None)
+            for name, metric in ratios.items():
+                found = benchstat.ratio(row, other, metric)
+                if found:
+                    row[name] = found._asdict()
+        return rows
+
+    def main(self):
+        os.chdir(TOP)
+        self.args = self.parser.parse_args()
+        if self.args.render:
+            about, rows = self.earlier()
+        else:
+            self.check_cpus()
+            cells = self.choose()
+            os.makedirs(BENCH, exist_ok=True)
+            about, rows = self.run(cells)
+        rows = self.tell(rows)
+        with open(self.file("json"), "w", encoding="utf-8") as f:
+            json.dump({**about, "rows": rows}, f, indent=1)
+        text = "\n\n".join(part for part in (self.table(rows, about), benchstat.doubts_text(rows)) if part)
+        with open(self.file("md"), "w", encoding="utf-8") as f:
+            f.write(f"{text}\n")
+        self.picture(rows, self.file("svg"))
+        print(text)
+        if self.args.write:
+            write_between(f"Documentation/{self.name}.md", f"bench-{self.name}", text)
+        failed = sum("failed" in r for r in rows)
+        invalid = sum(not benchstat.has_figures(r) for r in rows) - failed
+        if failed:
+            fail(f"{failed} of {len(rows)} could not be measured: their rows say why")
+        if invalid:
+            fail(f"{invalid} of {len(rows)} have no valid figure: their rows say why; try again on an idle machine", 4)
+
+    def start(self):
+        """As a program: its exit status is that of a signal that ended it."""
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        try:
+            self.main()
+        except KeyboardInterrupt:
+            sys.exit(130)
+
+
+def about_text(about, took):
+    """The line over a table."""
+    return (f"{about['rounds']} round{'s' if about['rounds'] > 1 else ''} of {took}, {about['machine']['cpu']}, Linux "
+            f"{about['machine']['kernel']}; medians, and in brackets {benchstat.interval_name(about['rounds'])}.")

@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# make bench in small: what it writes, and what it refuses. No figure is judged.
+# make bench in small: what it writes, what it refuses, and what it concludes from
+# figures that are given. No figure of this machine is judged.
 
 bats_require_minimum_version 1.5.0
 # shellcheck source=tests/cli/lib/serve.bash
@@ -19,7 +20,8 @@ setup()
 	cc -O2 -D_GNU_SOURCE -o "$BUILD/bench/bare_client" tests/bench/bare_client.c
 }
 
-# measured ARGUMENT…: one short round of the servers.
+# measured ARGUMENT…: one short round of the servers. 4: the machine is busy, which
+# is said of the figures, and is no matter here.
 measured()
 {
 	run "$bench" --rounds 1 --duration 100ms --warmup 50ms "$@"
@@ -28,15 +30,41 @@ measured()
 
 field()
 {
-	jq -r ".rows[] | select(.server == \"$1\" and .case == \"$2\") | $3" "$BUILD/bench/servers.json"
+	jq -r ".rows[] | select(.program == \"$1\" and .case == \"$2\") | $3" "$BUILD/bench/servers.json"
 }
 
-@test "servers: the bound and the models that were asked for have rows, and the bound is 1" {
+# program NAME LINE…: instead of the one of that name.
+program()
+{
+	local name=$1
+	shift
+	rm -f "$name"
+	printf '%s\n' '#!/bin/sh' "$@" >"$name"
+	chmod +x "$name"
+}
+
+# servers_json CASE SERVER=N,N,…: earlier runs, by requests per CPU second; a minus is
+# an invalid run's. Of the event models is what has no dash.
+servers_json()
+{
+	local case=$1
+	shift
+	printf '%s\n' "$@" | jq -Rn --arg case "$case" '
+		{ schema: "osconcepts-bench-servers/2", duration: "1s", machine: { cpu: "a CPU", kernel: "1" },
+		  rows: [inputs / "=" | {
+			case: $case, program: .[0], kind: "ours", family: (if .[0] | test("-") then "none" else "event" end),
+			runs: [.[1] / "," | .[] | tonumber | {
+				rps_cpu: fabs, rps: fabs, server_busy: 1, p99_us: 1, client_limits: false,
+				validity: (if . < 0 then { verdict: "invalid", why: ["9 % failed"] }
+					else { verdict: "valid", why: [] } end) }] }] }
+		| .rounds = (.rows[0].runs | length)' >"$BUILD/bench/servers.json"
+}
+
+@test "servers: the bound and the models that were asked for have rows, with what their load said" {
 	measured --only bare-epoll --only epoll --only iterative --case keepalive-64 --case close-64
-	((status == 0))
-	[[ $(field bare-epoll keepalive-64 .of_bound) == 1 ]]
-	[[ $(field epoll keepalive-64 '.requests // .runs[0].requests > 0') == true ]]
-	[[ $(field epoll keepalive-64 '.rps_cpu > 0 and .rps_cpu_low <= .rps_cpu') == true ]]
+	((status == 0 || status == 4))
+	[[ $(field epoll keepalive-64 '.runs[0] | .requests > 0 and .rps_cpu > 0 and .server_busy > 0') == true ]]
+	[[ $(field bare-epoll keepalive-64 '.runs[0].validity.verdict') == @(valid|suspect|invalid) ]]
 	# One that takes a connection at a time has no part in a case of many.
 	[[ ! $(field iterative keepalive-64 .case) ]]
 	[[ $(field iterative close-64 .kind) == ours ]]
@@ -45,13 +73,23 @@ field()
 
 @test "servers: one that answers wrongly has no figure, and the run fails" {
 	# A server that has ended is the worst of answers.
-	printf '#!/bin/sh\nexit 3\n' >"$BATS_TEST_TMPDIR/nginx"
-	chmod +x "$BATS_TEST_TMPDIR/nginx"
+	program "$BATS_TEST_TMPDIR/nginx" 'exit 3'
 	PATH=$BATS_TEST_TMPDIR:$PATH measured --only nginx --only bare-epoll --case keepalive-64
 	((status == 1))
 	[[ $(field nginx keepalive-64 .failed) == *"status 3"* ]]
 	[[ $(field nginx keepalive-64 .rps_cpu) == null ]]
-	[[ $(field bare-epoll keepalive-64 '.rps_cpu > 0') == true ]]
+	[[ $(field bare-epoll keepalive-64 '.runs[0].rps_cpu > 0') == true ]]
+}
+
+@test "servers: one that answers nothing, and a load that tells nothing, are told" {
+	program "$BUILD/osconcepts" "case \$1 in serve) echo '[]' ;; *) echo '{\"errors\": {}, \"requests\": 0}' ;; esac"
+	measured --only bare-epoll --case keepalive-64
+	((status == 1))
+	[[ $(field bare-epoll keepalive-64 .failed) == "0 answers in "*"nothing to measure" ]]
+	program "$BUILD/osconcepts" 'case $1 in serve) echo "[]" ;; *) echo no ;; esac'
+	measured --only bare-epoll --case keepalive-64
+	((status == 1))
+	[[ $(field bare-epoll keepalive-64 .failed) == *"told no JSON: no"* ]]
 }
 
 @test "servers: wrong usage is told" {
@@ -60,21 +98,75 @@ field()
 	run -2 "$bench" --client-cpu 0 --server-cpu 0
 	[[ $output == *"a CPU each"* ]]
 	run -2 "$bench" --case none
+	run -2 "$bench" --rounds 0
+	[[ $output == *"--rounds: 0 is not a whole number from 1 up"* ]]
+	run -2 "$bench" --duration 0s
+	[[ $output == *"--duration: 0s is not a time above 0"* ]]
+	run -1 "$bench" --render
+	[[ $output == *"servers.json"*"try without --render" ]]
 	run -0 "$bench" --help
 }
 
-@test "load: each client has a row, and ratios are to wrk in the same round" {
+@test "servers: an interval is only said of six rounds and more" {
+	servers_json close-64 bare-fork=100,100,100,100,100,100 fork=80,84,86,86,90,92
+	run -0 "$bench" --render
+	[[ $output == *"in brackets the 95 % interval"* ]]
+	[[ $output == *"| 0.86 (0.80–0.92) |"* ]]
+	servers_json close-64 bare-fork=100,100,100,100,100 fork=86,86,86,90,92
+	run -0 "$bench" --render
+	[[ $output == *"the lowest and the highest"* ]]
+	[[ $output != *"95 %"* ]]
+}
+
+@test "servers: an invalid run is in no figure and in no ratio, and half of them leave a row none" {
+	servers_json keepalive-64 bare-epoll=100,100,100 epoll=96,-300,-300 poll=96,96,-300
+	run -4 "$bench" --render
+	[[ $(field poll keepalive-64 '"\(.rps_cpu) \(.rounds) \(.invalid_rounds) \(.of_bound.median)"') == "96 2 1 0.96" ]]
+	[[ $(field epoll keepalive-64 '"\(.rps_cpu) \(.validity.verdict) \(.of_bound)"') == "null invalid null" ]]
+	[[ $output == *"| epoll | — | — | — | — | INVALID |"* ]]
+	[[ $output == *"VALID: 9 % failed: keepalive-64 poll (1 of 3 rounds not used, too few are left for an interval)"* ]]
+	[[ $output == *"INVALID: 9 % failed: keepalive-64 epoll"* ]]
+}
+
+@test "load: each client has a row, with its share of a CPU and a verdict" {
 	run scripts/bench-load --rounds 1 --seconds 1 --connections 4
 	((status != 77)) || skip "no control group can be made here"
-	((status == 0))
-	run -0 jq -r '.rows[] | "\(.client) \(.rps > 0) \(.cpu_us > 0) \(.rps_of_wrk > 0)"' "$BUILD/bench/load.json"
+	((status == 0 || status == 4))
+	run -0 jq -r '.rows[] | .program as $p | .runs[0] | "\($p) \(.rps > 0) \(.cpu_us > 0) \(.client_busy > 0)"' \
+		"$BUILD/bench/load.json"
 	[[ ${lines[*]} == "bare-client true true true osconcepts true true true wrk true true true" ]]
-	[[ $(jq '.rows[2].rps_of_wrk' "$BUILD/bench/load.json") == 1 ]]
+}
+
+# load_of JSON: what is told of a run in which osconcepts load told that.
+load_of()
+{
+	program "$BUILD/osconcepts" "timeout 1 sh -c 'while :; do :; done'" "echo '$1'"
+	run scripts/bench-load --rounds 1 --seconds 1 --only osconcepts
+	((status != 77)) || skip "no control group can be made here"
+	jq -r '.rows[0] | .failed // "\(.runs[0].validity.why)"' "$BUILD/bench/load.json"
+}
+
+@test "load: that the client is busy is no doubt of the client, and others stay" {
+	[[ $(load_of '{ "errors": {}, "requests": 9, "rps": 9, "validity": { "verdict": "suspect", "why":
+		["the client was 99 % busy: the limit may be the client", "only 9 answers"] } }') == '["only 9 answers"'* ]]
+	# The words are those of the verdict's rule.
+	grep -q '"the client was %.0f %% busy: ' user/load/validity.c
+}
+
+@test "load: no answers, and what is not understood, are told" {
+	[[ $(load_of '{ "errors": {}, "requests": 0, "rps": 0, "validity": { "verdict": "invalid", "why": [] } }') == \
+		"0 answers in "*"nothing to measure" ]]
+	[[ $(load_of 'no') == "what it tells is not understood: no" ]]
+	program "$BATS_TEST_TMPDIR/wrk"
+	PATH=$BATS_TEST_TMPDIR:$PATH run scripts/bench-load --rounds 1 --seconds 1 --only wrk
+	((status == 1))
+	[[ $(jq -r '.rows[0].failed' "$BUILD/bench/load.json") == "what it tells is not understood: nothing" ]]
+	run -2 scripts/bench-load --rounds 0
+	run -2 scripts/bench-load --connections none
 }
 
 @test "load: a client that fails is told" {
-	printf '#!/bin/sh\necho no; exit 3\n' >"$BATS_TEST_TMPDIR/wrk"
-	chmod +x "$BATS_TEST_TMPDIR/wrk"
+	program "$BATS_TEST_TMPDIR/wrk" 'echo no' 'exit 3'
 	PATH=$BATS_TEST_TMPDIR:$PATH run scripts/bench-load --rounds 1 --seconds 1 --only wrk
 	((status != 77)) || skip "no control group can be made here"
 	((status == 1))

@@ -218,6 +218,9 @@ class Bench:
         """The program that ratios are to, and which: {name of the ratio: metric}."""
         raise NotImplementedError
 
+    def goals(self, rows):
+        return ()
+
     def table(self, rows, about):
         raise NotImplementedError
 
@@ -290,7 +293,7 @@ class Bench:
             fail(f"{self.file('json')}: {e}; try without --render")
         if document.get("schema") != self.schema:
             fail(f"{self.file('json')} is not of {self.schema}; try without --render")
-        return {k: v for k, v in document.items() if k != "rows"}, document["rows"]
+        return {k: v for k, v in document.items() if k not in ("rows", "goals")}, document["rows"]
 
     def tell(self, rows):
         """Figures, ratios: all that follows from the runs."""
@@ -315,9 +318,11 @@ class Bench:
             os.makedirs(BENCH, exist_ok=True)
             about, rows = self.run(cells)
         rows = self.tell(rows)
+        goals = [judged for judged in (benchstat.judge(goal, rows) for goal in self.goals(rows)) if judged]
         with open(self.file("json"), "w", encoding="utf-8") as f:
-            json.dump({**about, "rows": rows}, f, indent=1)
-        text = "\n\n".join(part for part in (self.table(rows, about), benchstat.doubts_text(rows)) if part)
+            json.dump({**about, "rows": rows, "goals": goals}, f, indent=1)
+        text = "\n\n".join(part for part in (self.table(rows, about), benchstat.goals_text(goals),
+                                             benchstat.doubts_text(rows)) if part)
         with open(self.file("md"), "w", encoding="utf-8") as f:
             f.write(f"{text}\n")
         self.picture(rows, self.file("svg"))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What repeated runs tell: medians and how sure they are, which runs may be used,
-and ratios of rounds. Pure: nothing is run or written here.
+ratios of rounds, and whether a goal is met. Pure: nothing is run or written here.
 
 A run is a dict of its figures, with `validity` as `osconcepts load --json` has it. A
 row is what is told of one program in one case; its `runs` has an entry for each
@@ -122,6 +122,80 @@ def ratio(row, other, metric):
         return None
     pairs = [a[metric] / b[metric] for a, b in zip(row["runs"], other["runs"]) if usable(a) and usable(b)]
     return Ratio(*median_interval(pairs), len(pairs)) if pairs else None
+
+
+RELATIONS = {"at least": lambda x, limit: x >= limit, "at most": lambda x, limit: x <= limit,
+             "above": lambda x, limit: x > limit}
+
+
+class Goal(NamedTuple):
+    """That `metric` of the best of `ours` is, in `case`, in `relation` to `limit` times
+    the other's. Without a case it is to be so somewhere."""
+    what: str
+    ours: tuple
+    case: str
+    other: str
+    metric: str
+    relation: str
+    limit: float
+
+
+def best_of(goal, rows, case):
+    some = [r for r in rows if r["case"] == case and r["program"] in goal.ours and has_figures(r)]
+    pick = min if goal.relation == "at most" else max
+    return pick(some, key=lambda r: r[goal.metric]) if some else None
+
+
+def judge_case(goal, rows, case):
+    """The ratio decides by its median; that its interval holds the limit is said."""
+    row = best_of(goal, rows, case)
+    other = next((r for r in rows if r["case"] == case and r["program"] == goal.other), None)
+    found = ratio(row, other, goal.metric)
+    if not found:
+        return None
+    met = RELATIONS[goal.relation](found.median, goal.limit)
+    if found.rounds < SURE_ROUNDS:
+        sure = "too few rounds to be sure"
+    else:
+        sure = "the interval holds the goal" if found.low <= goal.limit <= found.high else ""
+    return {"case": case, "program": row["program"], "ratio": found, "met": met, "unsure": sure}
+
+
+def judge(goal, rows):
+    """@goal with `verdict` met, missed or not judged, and the ratios that decided; None
+    where the run is of others."""
+    cases = [goal.case] if goal.case else list(dict.fromkeys(r["case"] for r in rows))
+    run = {r["program"] for r in rows if r["case"] in cases}
+    if goal.other not in run or not run & set(goal.ours):
+        return None
+    found = [j for j in (judge_case(goal, rows, case) for case in cases) if j]
+    if not found:
+        verdict = "not judged"
+    else:
+        verdict = "met" if any(j["met"] for j in found) else "missed"
+    return {"verdict": verdict, **goal._asdict(), "found": [{**j, "ratio": j["ratio"]._asdict()} for j in found],
+            "text": f"{verdict}: {goal_text(goal)}: {goal_reason(goal, found)}"}
+
+
+def goal_text(goal):
+    ahead = (goal.relation, goal.limit) == ("above", 1)
+    limit = f"ahead of {goal.other}" if ahead else f"{goal.relation} {goal.limit:g} times {goal.other}'s"
+    return f"{goal.what}, {goal.case or 'somewhere'}, {limit}"
+
+
+def goal_reason(goal, found):
+    """Of a goal for somewhere, where it is met; if nowhere, all that was seen."""
+    if not found:
+        return "no round has valid figures of both"
+    shown = [j for j in found if j["met"]] or found
+    return "; ".join((f"{j['case']} " if not goal.case else f"{j['program']} " if len(goal.ours) > 1 else "")
+                     + str(j["ratio"]) + (f", {j['unsure']}" if j["unsure"] else "") for j in shown)
+
+
+def goals_text(judged):
+    if not judged:
+        return ""
+    return "\n".join(["Goals, by the medians of ratios in the same round:", "", *(f"- {j['text']}" for j in judged)])
 
 
 def verdict_word(row):

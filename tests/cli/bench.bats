@@ -69,6 +69,7 @@ servers_json()
 	[[ ! $(field iterative keepalive-64 .case) ]]
 	[[ $(field iterative close-64 .kind) == ours ]]
 	[[ $output == *"| epoll |"* ]]
+	[[ $output == *"epoll, keepalive-64, at least 0.95 times bare-epoll's"* ]]
 }
 
 @test "servers: one that answers wrongly has no figure, and the run fails" {
@@ -107,15 +108,41 @@ servers_json()
 	run -0 "$bench" --help
 }
 
-@test "servers: an interval is only said of six rounds and more" {
+@test "servers: goals are met or missed by the median of ratios in the same round" {
+	# Twice as fast a machine in the third round is that in all rows.
+	servers_json keepalive-64 bare-epoll=100,100,200,100,100,100 epoll=97,97,194,97,97,97 \
+		epoll-et=94,94,188,94,94,94 nginx=80,80,160,80,80,80
+	run -0 "$bench" --render
+	[[ $output$'\n' == *"met: epoll, keepalive-64, at least 0.95 times bare-epoll's: 0.97 (0.97–0.97)"$'\n'* ]]
+	[[ $output$'\n' == *"missed: epoll-et, keepalive-64, at least 0.95 times bare-epoll's: 0.94 (0.94–0.94)"$'\n'* ]]
+	[[ $output == *"missed: the best event model, keepalive-64, at least 0.98 times bare-epoll's: epoll 0.97"* ]]
+	[[ $output == *"met: the best event model, keepalive-64, at least 1.12 times nginx's: epoll 1.21"* ]]
+	# Whose programs did not run is not spoken of.
+	[[ $output != *h2o* && $output != *uring* ]]
+	[[ $(jq -r '.goals[] | select(.ours == ["epoll-et"]) | .verdict' "$BUILD/bench/servers.json") == missed ]]
+}
+
+@test "servers: an interval that holds the goal is said, and so are too few rounds for one" {
 	servers_json close-64 bare-fork=100,100,100,100,100,100 fork=80,84,86,86,90,92
 	run -0 "$bench" --render
+	[[ $output == *"met: fork, close-64, at least 0.85 times bare-fork's: 0.86 (0.80–0.92), the interval holds the goal"* ]]
 	[[ $output == *"in brackets the 95 % interval"* ]]
-	[[ $output == *"| 0.86 (0.80–0.92) |"* ]]
 	servers_json close-64 bare-fork=100,100,100,100,100 fork=86,86,86,90,92
 	run -0 "$bench" --render
+	[[ $output == *"0.86 (0.86–0.92), too few rounds to be sure"* ]]
 	[[ $output == *"the lowest and the highest"* ]]
 	[[ $output != *"95 %"* ]]
+}
+
+@test "servers: a goal for somewhere says where" {
+	servers_json keepalive-64 epoll=100,100,100,100,100,100 uring=99,99,99,99,99,99
+	run -0 "$bench" --render
+	[[ $output == *"missed: uring, somewhere, ahead of epoll: keepalive-64 0.99"* ]]
+	jq '.rows += [.rows[] | .case = "pipeline-16" | if .program == "epoll" then .runs[].rps_cpu = 90 else . end]' \
+		"$BUILD/bench/servers.json" >"$BATS_TEST_TMPDIR/more"
+	mv "$BATS_TEST_TMPDIR/more" "$BUILD/bench/servers.json"
+	run -0 "$bench" --render
+	[[ $output$'\n' == *"met: uring, somewhere, ahead of epoll: pipeline-16 1.10 (1.10–1.10)"$'\n'* ]]
 }
 
 @test "servers: an invalid run is in no figure and in no ratio, and half of them leave a row none" {
@@ -124,6 +151,7 @@ servers_json()
 	[[ $(field poll keepalive-64 '"\(.rps_cpu) \(.rounds) \(.invalid_rounds) \(.of_bound.median)"') == "96 2 1 0.96" ]]
 	[[ $(field epoll keepalive-64 '"\(.rps_cpu) \(.validity.verdict) \(.of_bound)"') == "null invalid null" ]]
 	[[ $output == *"| epoll | — | — | — | — | INVALID |"* ]]
+	[[ $output == *"not judged: epoll, keepalive-64, at least 0.95 times bare-epoll's"* ]]
 	[[ $output == *"VALID: 9 % failed: keepalive-64 poll (1 of 3 rounds not used, too few are left for an interval)"* ]]
 	[[ $output == *"INVALID: 9 % failed: keepalive-64 epoll"* ]]
 }
@@ -171,4 +199,15 @@ load_of()
 	((status != 77)) || skip "no control group can be made here"
 	((status == 1))
 	[[ $output == *"status 3: no"* ]]
+}
+
+@test "load: the goals are beside wrk, and a median decides" {
+	jq -n '{ schema: "osconcepts-bench-load/2", rounds: 6, seconds: 1, connections: 64,
+		machine: { cpu: "a CPU", kernel: "1" },
+		rows: [["osconcepts", 130, 8], ["wrk", 100, 10] | { case: "keepalive-64", program: .[0], runs: [range(6) as $i | {
+			rps: .[1], cpu_us: .[2], client_busy: 1, validity: { verdict: "valid", why: [] } }] }] }' \
+		>"$BUILD/bench/load.json"
+	run -0 scripts/bench-load --render
+	[[ $output == *"met: osconcepts, requests per second, keepalive-64, at least 1.27 times wrk's: 1.30"* ]]
+	[[ $output == *"missed: osconcepts, CPU per request, keepalive-64, at most 0.75 times wrk's: 0.80"* ]]
 }

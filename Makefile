@@ -163,6 +163,12 @@ million: all vm-tests modules-all ## a million connections in a guest (MILLION=-
 bench-servers: all $(BUILD)/bench/bare ## the servers (BENCH=--help)
 	scripts/bench-servers --write $(BENCH)
 
+$(BUILD)/bench/profile.so: OSC_CFLAGS += -fPIC -shared
+$(BUILD)/bench/profile.so: tests/bench/profile.c tests/bench/qemu_plugin.h
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(OSC_CFLAGS) $(CFLAGS) $(CPPFLAGS) -o $@ $<
+
 bench-load: all $(BUILD)/bench/bare $(BUILD)/bench/bare_client ## the load generator (BENCH=--help)
 	scripts/bench-load --write $(BENCH)
 

@@ -92,6 +92,8 @@ def qemu_command(a, port_fd, log):
     ]
     if a.icount:
         command += ["-icount", "shift=0,sleep=off"]
+    if a.plugin:
+        command += ["-plugin", f"file={path(a.plugin)},dir={path(a.out)}"]
     return command
 
 
@@ -320,8 +322,8 @@ def run(args, log):
 def main():
     p = argparse.ArgumentParser()
     for name in ("vmlinux", "initrd", "release", "modules", "accel", "cpu",
-                 "append", "cwd", "out", "log"):
-        p.add_argument("--" + name, required=name != "log", default="")
+                 "append", "cwd", "out", "log", "plugin"):
+        p.add_argument("--" + name, required=name not in ("log", "plugin"), default="")
     p.add_argument("--cpus", type=int, required=True)
     p.add_argument("--mem", type=int, required=True)
     p.add_argument("--timeout", type=float, required=True)

@@ -130,6 +130,40 @@ EOF
 	[ "${lines[1]}" = 2 ]
 }
 
+@test "with --plugin tests/bench/profile.c counts instructions by task and function" {
+	need_guest
+	local bench=$BATS_TEST_TMPDIR/build/bench two a b
+	make -s -C "$top" BUILD="$BATS_TEST_TMPDIR/build" "$bench/profile.so" "$bench/mark"
+	# Two tasks, of a million and of three million rounds of three instructions.
+	cat >"$BATS_TEST_TMPDIR/two.c" <<-'END'
+		#include <sys/wait.h>
+		#include <unistd.h>
+		int main(void)
+		{
+			long rounds = fork() ? 1000000 : 3000000;
+			for (int i = 0; i < 4; i++) {
+				__asm__ volatile("mov %0,%%rax\n1: nop\ndec %%rax\njnz 1b" : : "r"(rounds / 4) : "rax");
+				usleep(1000);
+			}
+			return wait(0) < 0 && 0;
+		}
+	END
+	two=$BATS_TEST_TMPDIR/two
+	cc -O2 -o "$two" "$BATS_TEST_TMPDIR/two.c"
+	mkdir "$OUT"
+	run "$vm" run --icount --timeout 900 --plugin "$bench/profile.so" -- bash -c \
+		"printf '%s\n' '0 1 user' 'ffff800000000000 2 kernel' >\$OUT/symbols; $bench/mark begin; $two; $bench/mark end"
+	[ "$status" -eq 0 ]
+	# By area, of a user's instructions: the two that executed most.
+	read -r b a < <(awk '$1 == "area" && $3 == 1 { print $4 }' "$OUT/counts" | sort -rn | head -n 2 | paste -sd' ')
+	echo "$a $b"
+	((a >= 3000000 && a < 3300000))
+	((b >= 9000000 && b < 9300000))
+	grep -q '^symbol [0-9]* kernel [0-9]*$' "$OUT/counts"
+	run -2 "$vm" run --plugin "$BATS_TEST_TMPDIR/none" -- true
+	[[ $output == *"there is no such file"* ]]
+}
+
 @test "with --icount the same work takes the same number of instructions" {
 	need_guest
 	cat >"$BATS_TEST_TMPDIR/work.py" <<'EOF'

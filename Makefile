@@ -169,6 +169,9 @@ $(BUILD)/bench/profile.so: tests/bench/profile.c tests/bench/qemu_plugin.h
 	@echo "  LD    $@"
 	$(Q)$(CC) $(OSC_CFLAGS) $(CFLAGS) $(CPPFLAGS) -o $@ $<
 
+bench-profile: all $(BUILD)/bench/bare $(BUILD)/bench/mark $(BUILD)/bench/profile.so ## where a request's instructions go (BENCH=--help)
+	scripts/bench-profile --write $(BENCH)
+
 bench-load: all $(BUILD)/bench/bare $(BUILD)/bench/bare_client ## the load generator (BENCH=--help)
 	scripts/bench-load --write $(BENCH)
 
@@ -214,6 +217,6 @@ help: ## list these targets
 clean: ## remove what was built (the download cache outside the checkout stays)
 	rm -rf build $(BUILD)
 
-.PHONY: bench million bench-kmod bench-load bench-servers coverage fuzz-http fuzz-netlink demo module modules-all
+.PHONY: bench million bench-kmod bench-load bench-profile bench-servers coverage fuzz-http fuzz-netlink demo module modules-all
 .PHONY: all unit-programs vm-tests test check lint unit kunit vm-test test-debug help clean
 .DELETE_ON_ERROR:

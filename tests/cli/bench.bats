@@ -214,3 +214,21 @@ load_of()
 	[[ $output == *"missed: osconcepts-uring, requests per second, keepalive-64, at least 1.38 times wrk's: 1.37"* ]]
 	[[ $output == *"met: osconcepts-uring, CPU per request, keepalive-64, at most 0.75 times wrk's: 0.70"* ]]
 }
+
+@test "profile: a function belongs to one area" {
+	[[ ! $(grep -v '^[#[]' tests/bench/areas | tr ' ' '\n' | grep . | sort | uniq -d) ]]
+}
+
+@test "profile: the table has the areas that take anything, and who failed is told" {
+	mkdir "$BUILD/bench/profile"
+	jq -n '{ kernel: "6.12", areas: ["user", "TCP/IP", "epoll", "other"], rows: [
+		{ case: "keepalive-64", program: "epoll", areas: { user: 1000.4, "TCP/IP": 5000, epoll: 300, other: 0.1 } },
+		{ case: "keepalive-64", program: "fork", areas: { user: 900, "TCP/IP": 5100 } },
+		{ case: "keepalive-64", program: "nginx", failed: "ended at once" }] }' >"$BUILD/bench/profile/rows.json"
+	run -1 scripts/bench-profile --render
+	[[ $output == *"| case | server | all | user | TCP/IP | epoll |"$'\n'* ]]
+	[[ $output == *"| keepalive-64 | epoll | 6,300 | 1,000 | 5,000 | 300 |"* ]]
+	[[ $output == *"| keepalive-64 | fork | 6,000 | 900 | 5,100 | 0 |"* ]]
+	[[ $output == *"keepalive-64 nginx: ended at once"* ]]
+	run -2 scripts/bench-profile --timeout none
+}

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "lib/iov.h"
 
 /* The buffers live on the stack: a page that is never used costs nothing. */
 struct connection {
@@ -89,14 +90,14 @@ static ssize_t read_more(struct connection *c)
 }
 
 /* Writes all of iov, each call bounded by SO_SNDTIMEO and all by a deadline. */
-static bool write_all(struct connection *c, struct iovec *iov, int nr)
+static bool write_all(struct connection *c, struct iovec *iov, size_t nr)
 {
 	uint64_t deadline = 0;
 
 	while (nr) {
 		ssize_t n =
 			nr == 1 ? write(c->b->fd, iov->iov_base, iov->iov_len) :
-				  writev(c->b->fd, iov, nr);
+				  writev(c->b->fd, iov, (int)nr);
 
 		if (n < 0) {
 			if (errno == EINTR)
@@ -106,15 +107,8 @@ static bool write_all(struct connection *c, struct iovec *iov, int nr)
 			return false;
 		}
 		count(c, OSC_ACCOUNT_BYTES_OUT, (uint64_t)n);
-		while (nr && (size_t)n >= iov->iov_len) {
-			n -= (ssize_t)iov->iov_len;
-			iov++;
-			nr--;
-		}
-		if (!nr)
+		if (osc_iov_skip(&iov, &nr, (size_t)n))
 			return true;
-		iov->iov_base = (char *)iov->iov_base + n;
-		iov->iov_len -= (size_t)n;
 		if (!deadline) {
 			deadline = osc_clock_ns() +
 				   c->b->server->config->write_timeout_ns;
@@ -145,7 +139,7 @@ static bool stream(struct connection *c)
 
 		for (int i = 0; i < nr; i++)
 			bytes += iov[i].iov_len;
-		if (!write_all(c, iov, nr))
+		if (!write_all(c, iov, (size_t)nr))
 			return false;
 		*left -= bytes;
 	}

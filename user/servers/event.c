@@ -93,38 +93,31 @@ static ssize_t get(struct osc_event_loop *l, struct osc_event_connection *c,
 	return n;
 }
 
-/* Bytes that the caller may change when it returns. */
+/* `lasting`: what iov points to does not change when it returns. */
 static ssize_t put(struct osc_event_loop *l, struct osc_event_connection *c,
-		   const char *data, size_t len)
-{
-	struct iovec iov = { .iov_base = (char *)data, .iov_len = len };
-	int fd = (int)fd_of(l, c);
-	ssize_t n;
-
-	if (l->backend->write) {
-		n = l->backend->write(l, fd, &iov, 1, false);
-	} else {
-		n = write(fd, data, len);
-		if (n > 0)
-			osc_event_count(l, OSC_ACCOUNT_BYTES_OUT, (uint64_t)n);
-	}
-	use_up(c, OSC_EVENT_OUT, n, len);
-	return n;
-}
-
-/* Bytes that last. */
-static ssize_t put_lasting(struct osc_event_loop *l,
-			   struct osc_event_connection *c,
-			   const struct iovec *iov, int nr)
+		   const struct iovec *iov, int nr, bool lasting)
 {
 	int fd = (int)fd_of(l, c);
 	ssize_t n;
 
 	if (l->backend->write)
-		return l->backend->write(l, fd, iov, nr, true);
-	n = writev(fd, iov, nr);
+		return l->backend->write(l, fd, iov, nr, lasting);
+	n = nr == 1 ? write(fd, iov->iov_base, iov->iov_len) :
+		      writev(fd, iov, nr);
 	if (n > 0)
 		osc_event_count(l, OSC_ACCOUNT_BYTES_OUT, (uint64_t)n);
+	return n;
+}
+
+/* One piece, which the caller may change when it returns. */
+static ssize_t put_copy(struct osc_event_loop *l,
+			struct osc_event_connection *c, const char *data,
+			size_t len)
+{
+	const struct iovec iov = { .iov_base = (char *)data, .iov_len = len };
+	ssize_t n = put(l, c, &iov, 1, false);
+
+	use_up(c, OSC_EVENT_OUT, n, len);
 	return n;
 }
 
@@ -185,7 +178,7 @@ static enum written flush(struct osc_event_loop *l,
 
 	if (!l->out.len)
 		return WRITTEN;
-	n = put(l, c, l->out.data, l->out.len);
+	n = put_copy(l, c, l->out.data, l->out.len);
 	if (n < 0) {
 		if (errno == EAGAIN || errno == EINTR)
 			return BLOCKED;
@@ -209,7 +202,7 @@ static enum written stream(struct osc_event_loop *l,
 	*bytes = 0;
 	while (x->stream_left && *bytes < STREAM_TURN) {
 		int nr = osc_response_pattern(iov, x->route.n, x->stream_left);
-		ssize_t n = put_lasting(l, c, iov, nr);
+		ssize_t n = put(l, c, iov, nr, true);
 
 		if (n < 0) {
 			use_up(c, OSC_EVENT_OUT, n, 0);
@@ -418,8 +411,8 @@ static void on_writable(struct osc_event_loop *l,
 	size_t have;
 
 	if (k->out_at < k->out_len) {
-		ssize_t n =
-			put(l, c, k->data + k->out_at, k->out_len - k->out_at);
+		ssize_t n = put_copy(l, c, k->data + k->out_at,
+				     k->out_len - k->out_at);
 
 		if (n < 0) {
 			if (errno != EAGAIN && errno != EINTR)

@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lib/iov.h"
 #include "lib/reserve.h"
 #include "lib/ring.h"
 #include "servers/engine.h"
@@ -398,21 +399,6 @@ static void finish(struct osc_event_loop *l, int fd)
 		shutdown(fd, SHUT_WR);
 }
 
-/* True: nothing is left of it. */
-static bool is_sent(struct msghdr *m, size_t n)
-{
-	while (m->msg_iovlen && n >= m->msg_iov->iov_len) {
-		n -= m->msg_iov->iov_len;
-		m->msg_iov++;
-		m->msg_iovlen--;
-	}
-	if (!m->msg_iovlen)
-		return true;
-	m->msg_iov->iov_base = (char *)m->msg_iov->iov_base + n;
-	m->msg_iov->iov_len -= n;
-	return false;
-}
-
 static void on_sent(struct osc_event_loop *l, int fd,
 		    const struct io_uring_cqe *cqe)
 {
@@ -422,7 +408,9 @@ static void on_sent(struct osc_event_loop *l, int fd,
 
 	if (!ret) {
 		osc_event_count(l, OSC_ACCOUNT_BYTES_OUT, (uint64_t)cqe->res);
-		if (!is_sent(&s->message, (size_t)cqe->res) && !d->closing) {
+		if (!osc_iov_skip(&s->message.msg_iov, &s->message.msg_iovlen,
+				  (size_t)cqe->res) &&
+		    !d->closing) {
 			ret = send_rest(fd, s);
 			if (!ret)
 				return;

@@ -151,8 +151,9 @@ const struct osc_engine osc_engines[] = {
 		.summary = "a loop per CPU, a listener each (SO_REUSEPORT)",
 		.works_like = "Envoy, nginx with 'listen ... reuseport'",
 		.listener_each = true,
+		.at_home = true,
 		.backend = &osc_event_epoll,
-		.run = osc_engine_event_per_cpu,
+		.run = osc_engine_event,
 	},
 	{
 		.name = "epoll-shared",
@@ -170,10 +171,11 @@ const struct osc_engine osc_engines[] = {
 		.summary = "a ring per CPU: the kernel completes (io_uring)",
 		.works_like = "Seastar's and Tokio's io_uring reactors",
 		.listener_each = true,
+		.at_home = true,
 		.check = osc_ring_check,
 		.fallback = "epoll-multi",
 		.backend = &osc_event_uring,
-		.run = osc_engine_event_per_cpu,
+		.run = osc_engine_event,
 	},
 	{
 		.name = "epoll-offload",

@@ -40,6 +40,8 @@ struct osc_engine {
 	bool one_at_a_time;
 	/* Each of them has a listener of its own. */
 	bool listener_each;
+	/* Each of them stays on a CPU of its own. */
+	bool at_home;
 	/*
 	 * Whether this kernel has what it needs; NULL: all have. And who works
 	 * most like it where not. Returns 0, or -errno with the reason in e.
@@ -87,9 +89,5 @@ int osc_engine_leader(struct osc_server *server, unsigned int index,
 /* A loop over many connections, by the engine's backend. */
 int osc_engine_event(struct osc_server *server, unsigned int index,
 		     struct osc_server_report *report, struct osc_error *e);
-/* The same, each at home on a CPU. */
-int osc_engine_event_per_cpu(struct osc_server *server, unsigned int index,
-			     struct osc_server_report *report,
-			     struct osc_error *e);
 
 #endif

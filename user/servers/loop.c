@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* loop.c - the rounds of an event loop: wait, serve, time out, accept, end. */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "lib/cpus.h"
 #include "lib/error.h"
 #include "lib/reserve.h"
 #include "servers/engine.h"
@@ -246,6 +248,26 @@ static int set_up(struct osc_event_loop *l)
 		     osc_event_watch_special(l, l->signal_fd, OSC_EVENT_SIGNAL);
 }
 
+/*
+ * To the allowed CPU of that rank; where there are more loops than CPUs, to one
+ * that has a loop already. Where that cannot be, the scheduler finds a place.
+ */
+static void go_home(unsigned int rank)
+{
+	cpu_set_t allowed, home;
+	unsigned int left;
+	int cpu = 0;
+
+	if (osc_cpus_allowed(&allowed, NULL))
+		return;
+	left = rank % (unsigned int)CPU_COUNT(&allowed);
+	while (!CPU_ISSET(cpu, &allowed) || left--)
+		cpu++;
+	CPU_ZERO(&home);
+	CPU_SET(cpu, &home);
+	(void)sched_setaffinity(0, sizeof(home), &home);
+}
+
 /* The process ends with the loop: what it holds is not given back apart. */
 int osc_engine_event(struct osc_server *server, unsigned int index,
 		     struct osc_server_report *report, struct osc_error *e)
@@ -256,6 +278,8 @@ int osc_engine_event(struct osc_server *server, unsigned int index,
 	int ret;
 
 	(void)report; /* the master's: what is left open is what was cut */
+	if (server->config->engine->at_home)
+		go_home(index);
 	l->backend = server->config->engine->backend;
 	l->server = server;
 	l->config = server->config;

@@ -22,9 +22,9 @@
 #include "lib/iov.h"
 #include "lib/reserve.h"
 #include "lib/ring.h"
-#include "servers/engine.h"
 #include "servers/event.h"
 #include "servers/listen.h"
+#include "servers/uring_buffers.h"
 
 /* A round submits at once what more than these would hold. */
 #define SQ_ENTRIES 1024
@@ -33,31 +33,15 @@
 /* Lent to the kernel, as many as it turns out to need. */
 #define BUFFERS 1024 /* a power of two */
 #define BUFFER_BYTES 2048
-/* Most answers fit; of longer output a write takes so much. */
-#define SEND_BYTES 4096
 /* Nothing more is received while so much waits to be read. */
 #define AHEAD_BYTES OSC_SERVER_INPUT
 
 /* What a completion is of; its descriptor is in the lower half. */
 enum operation { ACCEPT, RECEIVE, SEND, POLL, CANCEL };
 
-/* Bytes that came while the loop waited for something else of the connection. */
-struct ahead {
-	size_t len, at;
-	char data[];
-};
-
-/* An answer under way. What iov points to is here, or lasts. */
-struct sending {
-	struct sending *next; /* free */
-	struct msghdr message;
-	struct iovec iov[OSC_RESPONSE_IOV];
-	char data[SEND_BYTES];
-};
-
 struct descriptor {
-	struct ahead *ahead;
-	struct sending *sending; /* NULL: none is under way */
+	struct osc_ahead *ahead;
+	struct osc_sending *sending; /* NULL: none is under way */
 	int error; /* of a receive or send: it is broken */
 	bool asked; /* to receive, accept or poll, until told otherwise */
 	bool stopping; /* that was cancelled */
@@ -77,7 +61,7 @@ static struct {
 	struct io_uring ring;
 	struct osc_ring_lent lent;
 	struct descriptor *table; /* by descriptor */
-	struct sending *spare;
+	struct osc_sendings sendings;
 	/* What the completion being handled has brought, until it is read. */
 	const char *piece;
 	size_t piece_len;
@@ -162,7 +146,7 @@ static int watch(struct osc_event_loop *l, int fd,
 static void settle(int fd)
 {
 	struct descriptor *d = &u.table[fd];
-	bool full = d->ahead && d->ahead->len - d->ahead->at >= AHEAD_BYTES;
+	bool full = osc_ahead_left(d->ahead) >= AHEAD_BYTES;
 	int ret = 0;
 
 	if (d->closing) {
@@ -199,39 +183,21 @@ static void close_later(struct osc_event_loop *l, int fd)
 
 /* --- reading */
 
-static size_t take(void *to, size_t size, const char *from, size_t len)
-{
-	size_t n = len < size ? len : size;
-
-	memcpy(to, from, n);
-	return n;
-}
-
-static ssize_t read_ahead(int fd, void *buf, size_t size)
-{
-	struct ahead *a = u.table[fd].ahead;
-	size_t n = take(buf, size, a->data + a->at, a->len - a->at);
-
-	a->at += n;
-	if (a->at == a->len) {
-		free(a);
-		u.table[fd].ahead = NULL;
-	}
-	settle(fd);
-	return (ssize_t)n;
-}
-
 static ssize_t read_piece(struct osc_event_loop *l, int fd, void *buf,
 			  size_t size)
 {
-	const struct descriptor *d = &u.table[fd];
+	struct descriptor *d = &u.table[fd];
 	size_t n;
 
 	(void)l;
-	if (d->ahead)
-		return read_ahead(fd, buf, size);
+	if (d->ahead) {
+		n = osc_ahead_read(&d->ahead, buf, size);
+		settle(fd);
+		return (ssize_t)n;
+	}
 	if (u.piece_len) {
-		n = take(buf, size, u.piece, u.piece_len);
+		n = u.piece_len < size ? u.piece_len : size;
+		memcpy(buf, u.piece, n);
 		u.piece += n;
 		u.piece_len -= n;
 		return (ssize_t)n;
@@ -246,27 +212,11 @@ static ssize_t read_piece(struct osc_event_loop *l, int fd, void *buf,
 static void keep_piece(int fd)
 {
 	struct descriptor *d = &u.table[fd];
-	struct ahead *a = d->ahead;
-	size_t old = 0;
 
-	/* What has been read makes room: it does not grow with what passes. */
-	if (a && a->at) {
-		a->len -= a->at;
-		memmove(a->data, a->data + a->at, a->len);
-		a->at = 0;
-	}
-	if (a)
-		old = a->len;
-	a = realloc(d->ahead, sizeof(*a) + old + u.piece_len);
-	if (!a) {
+	if (osc_ahead_add(&d->ahead, u.piece, u.piece_len))
 		d->error = ENOMEM;
-		return;
-	}
-	a->at = 0;
-	memcpy(a->data + old, u.piece, u.piece_len);
-	a->len = old + u.piece_len;
-	d->ahead = a;
-	u.piece_len = 0;
+	else
+		u.piece_len = 0;
 }
 
 static void on_piece(struct osc_event_loop *l, int fd,
@@ -314,16 +264,7 @@ static void on_receive(struct osc_event_loop *l, int fd,
 
 /* --- writing */
 
-static struct sending *take_spare(void)
-{
-	struct sending *s = u.spare;
-
-	if (s)
-		u.spare = s->next;
-	return s ? s : malloc(sizeof(*s));
-}
-
-static int send_rest(int fd, struct sending *s)
+static int send_rest(int fd, struct osc_sending *s)
 {
 	struct io_uring_sqe *sqe = request(SEND, fd);
 	const int flags = MSG_NOSIGNAL | MSG_WAITALL;
@@ -339,47 +280,24 @@ static int send_rest(int fd, struct sending *s)
 	return 0;
 }
 
-/* Points to what lasts, so much of it as a client is given a time limit for. */
-static size_t refer(struct sending *s, const struct iovec *iov, int nr)
-{
-	size_t all = 0;
-
-	for (int i = 0; i < nr && all < OSC_SERVER_PROGRESS; i++) {
-		s->iov[i] = iov[i];
-		if (s->iov[i].iov_len > OSC_SERVER_PROGRESS - all)
-			s->iov[i].iov_len = OSC_SERVER_PROGRESS - all;
-		all += s->iov[i].iov_len;
-		s->message.msg_iovlen++;
-	}
-	return all;
-}
-
 static ssize_t write_later(struct osc_event_loop *l, int fd,
 			   const struct iovec *iov, int nr, bool lasting)
 {
 	const struct descriptor *d = &u.table[fd];
-	struct sending *s;
+	struct osc_sending *s;
 	size_t n;
 
 	(void)l;
 	errno = d->error ? d->error : EAGAIN;
 	if (d->error || d->sending)
 		return -1;
-	s = take_spare();
+	s = osc_sendings_take(&u.sendings);
 	if (!s)
 		return -1;
-	s->message = (struct msghdr){ .msg_iov = s->iov };
-	if (lasting) {
-		n = refer(s, iov, nr);
-	} else {
-		n = take(s->data, sizeof(s->data), iov->iov_base, iov->iov_len);
-		s->iov[0] = (struct iovec){ .iov_base = s->data, .iov_len = n };
-		s->message.msg_iovlen = 1;
-	}
+	n = lasting ? osc_sending_refer(s, iov, nr) : osc_sending_copy(s, iov);
 	if (!send_rest(fd, s))
 		return (ssize_t)n;
-	s->next = u.spare;
-	u.spare = s;
+	osc_sendings_put(&u.sendings, s);
 	errno = ENOBUFS;
 	return -1;
 }
@@ -403,7 +321,7 @@ static void on_sent(struct osc_event_loop *l, int fd,
 		    const struct io_uring_cqe *cqe)
 {
 	struct descriptor *d = &u.table[fd];
-	struct sending *s = d->sending;
+	struct osc_sending *s = d->sending;
 	int ret = cqe->res < 0 ? cqe->res : 0;
 
 	if (!ret) {
@@ -417,8 +335,7 @@ static void on_sent(struct osc_event_loop *l, int fd,
 		}
 	}
 	d->sending = NULL;
-	s->next = u.spare;
-	u.spare = s;
+	osc_sendings_put(&u.sendings, s);
 	if (ret)
 		d->error = -ret;
 	if (d->finish)

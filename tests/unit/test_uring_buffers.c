@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What the io_uring loop keeps in memory for a connection: input in its order,
+ * output until it is sent, and no more of either than is needed.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "servers/server.h"
+#include "servers/uring_buffers.h"
+
+static void input_comes_out_in_its_order_and_leaves_nothing(void **state)
+{
+	struct osc_ahead *a = NULL;
+	unsigned char in[97], out[61];
+	unsigned int written = 0, read = 0;
+
+	(void)state;
+	srand(1);
+	for (int round = 0; round < 10000; round++) {
+		size_t n = (size_t)rand() % sizeof(in) + 1;
+
+		for (size_t i = 0; i < n; i++)
+			in[i] = (unsigned char)written++;
+		assert_int_equal(osc_ahead_add(&a, (char *)in, n), 0);
+		/* Now and then all of it, or it would never be freed. */
+		while (a && (rand() % 4 || round % 100 == 99)) {
+			n = osc_ahead_read(&a, out,
+					   (size_t)rand() % sizeof(out) + 1);
+			assert_true(n);
+			for (size_t i = 0; i < n; i++)
+				assert_int_equal(out[i], read++ % 256);
+		}
+		assert_int_equal(osc_ahead_left(a), written - read);
+	}
+	assert_null(a);
+}
+
+static void long_output_is_taken_in_parts(void **state)
+{
+	static char text[2 * OSC_SERVER_PROGRESS];
+	struct iovec iov[3];
+	struct osc_sending s;
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	iov[0] = (struct iovec){ text, sizeof(text) };
+	assert_int_equal(osc_sending_copy(&s, iov), OSC_SENDING_BYTES);
+	assert_int_equal(s.message.msg_iovlen, 1);
+	/* The caller's may change. */
+	text[0] = 'y';
+	assert_int_equal(*(char *)s.message.msg_iov->iov_base, 'x');
+	iov[0].iov_len = 3;
+	assert_int_equal(osc_sending_copy(&s, iov), 3);
+
+	iov[0] = (struct iovec){ text, OSC_SERVER_PROGRESS - 10 };
+	iov[1] = (struct iovec){ text, 100 };
+	iov[2] = (struct iovec){ text, 100 };
+	assert_int_equal(osc_sending_refer(&s, iov, 3), OSC_SERVER_PROGRESS);
+	assert_int_equal(s.message.msg_iovlen, 2);
+	assert_ptr_equal(s.message.msg_iov[1].iov_base, text);
+	assert_int_equal(s.message.msg_iov[1].iov_len, 10);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			input_comes_out_in_its_order_and_leaves_nothing),
+		cmocka_unit_test(long_output_is_taken_in_parts),
+	};
+
+	return cmocka_run_group_tests_name("uring_buffers", tests, NULL, NULL);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * uring_buffers.h - the bytes that uring.c keeps for a connection: input that
+ * came before the loop reads it, and output until the kernel says that it is
+ * sent, which outlasts the loop's buffer.
+ */
+#ifndef OSC_SERVERS_URING_BUFFERS_H
+#define OSC_SERVERS_URING_BUFFERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "servers/response.h"
+
+/* Input that came while the loop waited for something else of the connection. */
+struct osc_ahead {
+	size_t len, at;
+	char data[];
+};
+
+/* Takes up to `size` bytes; what is used up is freed, and *a is NULL then. */
+size_t osc_ahead_read(struct osc_ahead **a, void *buf, size_t size);
+/* Adds behind what is there, or was NULL. Returns 0 or -ENOMEM. */
+int osc_ahead_add(struct osc_ahead **a, const char *data, size_t len);
+
+static inline size_t osc_ahead_left(const struct osc_ahead *a)
+{
+	return a ? a->len - a->at : 0;
+}
+
+/* Most answers fit; of longer output a write takes so much. */
+#define OSC_SENDING_BYTES 4096
+
+/* What message points to is here, or lasts. */
+struct osc_sending {
+	struct osc_sending *next; /* spare */
+	struct msghdr message;
+	struct iovec iov[OSC_RESPONSE_IOV];
+	char data[OSC_SENDING_BYTES];
+};
+
+/* Those that are not in use: what a round takes need not be allocated. */
+struct osc_sendings {
+	struct osc_sending *spare;
+};
+
+/* NULL: memory has run out. */
+struct osc_sending *osc_sendings_take(struct osc_sendings *all);
+void osc_sendings_put(struct osc_sendings *all, struct osc_sending *s);
+
+/* Fills it, with as much as it takes of it. Returns the number of bytes. */
+size_t osc_sending_copy(struct osc_sending *s, const struct iovec *iov);
+/* The same of what lasts, so much of it as a client is given a time limit for. */
+size_t osc_sending_refer(struct osc_sending *s, const struct iovec *iov,
+			 int nr);
+
+#endif

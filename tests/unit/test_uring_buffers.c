@@ -41,6 +41,30 @@ static void input_comes_out_in_its_order_and_leaves_nothing(void **state)
 	assert_null(a);
 }
 
+static void what_many_had_at_once_is_given_back(void **state)
+{
+	struct osc_sendings all = { .most = 8 };
+	struct osc_sending *s[24];
+
+	(void)state;
+	for (size_t i = 0; i < 24; i++) {
+		s[i] = osc_sendings_take(&all);
+		assert_non_null(s[i]);
+	}
+	for (size_t i = 0; i < 24; i++)
+		osc_sendings_put(&all, s[i]);
+	assert_int_equal(all.nr_spare, 8);
+	/* As many are really there, and the next is new. */
+	for (size_t i = 0; i < 9; i++) {
+		s[i] = osc_sendings_take(&all);
+		assert_non_null(s[i]);
+	}
+	assert_int_equal(all.nr_spare, 0);
+	assert_null(all.spare);
+	for (size_t i = 0; i < 9; i++)
+		free(s[i]);
+}
+
 static void long_output_is_taken_in_parts(void **state)
 {
 	static char text[2 * OSC_SERVER_PROGRESS];
@@ -72,6 +96,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			input_comes_out_in_its_order_and_leaves_nothing),
+		cmocka_unit_test(what_many_had_at_once_is_given_back),
 		cmocka_unit_test(long_output_is_taken_in_parts),
 	};
 

@@ -56,7 +56,10 @@ _Static_assert(sizeof(struct descriptor) + sizeof(struct osc_event_connection) +
 		       128,
 	       "an idle connection owns at most 128 bytes");
 
-/* One in a process, as the loop is. */
+/*
+ * One in a process, as the loop is. A round has a piece for each buffer at most,
+ * and sends an answer to each: more than so many only slow clients keep.
+ */
 static struct {
 	struct io_uring ring;
 	struct osc_ring_lent lent;
@@ -70,7 +73,7 @@ static struct {
 	size_t first, last, room;
 	int accept_error;
 	bool accepting; /* wanted */
-} u;
+} u = { .sendings.most = BUFFERS };
 
 static uint64_t name_of(enum operation op, int fd)
 {

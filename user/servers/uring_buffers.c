@@ -44,13 +44,19 @@ struct osc_sending *osc_sendings_take(struct osc_sendings *all)
 	if (!s)
 		return malloc(sizeof(*s));
 	all->spare = s->next;
+	all->nr_spare--;
 	return s;
 }
 
 void osc_sendings_put(struct osc_sendings *all, struct osc_sending *s)
 {
+	if (all->nr_spare == all->most) {
+		free(s);
+		return;
+	}
 	s->next = all->spare;
 	all->spare = s;
+	all->nr_spare++;
 }
 
 size_t osc_sending_copy(struct osc_sending *s, const struct iovec *iov)

@@ -41,8 +41,13 @@ struct osc_sending {
 	char data[OSC_SENDING_BYTES];
 };
 
-/* Those that are not in use: what a round takes need not be allocated. */
+/*
+ * Those that are not in use, `most` of them: what a round takes at once need not
+ * be allocated, and what many slow clients had is given back.
+ */
 struct osc_sendings {
+	unsigned int most;
+	unsigned int nr_spare;
 	struct osc_sending *spare;
 };
 

@@ -2,8 +2,12 @@
 /*
  * epoll_offload.c - the loop of epoll.c, which hands what takes the CPU to
  * threads: it goes on, and an eventfd tells it what is done. The threads know
- * nothing of connections. A piece of work carries the number of one, and a
- * serial by which the loop sees whether that is still the one that asked.
+ * nothing of connections.
+ *
+ * A connection has one piece of work at most, and takes it along when it ends:
+ * out of the queue, or, where a thread has it, by a mark. So no more wait than
+ * there are connections, which have their limit, and nobody waits for what was
+ * of use to those only who have gone.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -15,13 +19,14 @@
 #include "servers/epoll_set.h"
 
 struct job {
-	STAILQ_ENTRY(job) next;
+	TAILQ_ENTRY(job) next;
 	uint64_t us;
 	uint32_t fd;
-	uint32_t serial;
+	bool queued; /* under the lock */
+	bool off; /* the loop's alone: nobody is to be told */
 };
 
-STAILQ_HEAD(job_queue, job);
+TAILQ_HEAD(job_queue, job);
 
 /* One in a process, as the loop is; its threads end with the process. */
 static struct {
@@ -32,8 +37,8 @@ static struct {
 } offload = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.work = PTHREAD_COND_INITIALIZER,
-	.queue = STAILQ_HEAD_INITIALIZER(offload.queue),
-	.done = STAILQ_HEAD_INITIALIZER(offload.done),
+	.queue = TAILQ_HEAD_INITIALIZER(offload.queue),
+	.done = TAILQ_HEAD_INITIALIZER(offload.done),
 };
 
 static struct job *take(void)
@@ -41,9 +46,10 @@ static struct job *take(void)
 	struct job *job;
 
 	pthread_mutex_lock(&offload.lock);
-	while (!(job = STAILQ_FIRST(&offload.queue)))
+	while (!(job = TAILQ_FIRST(&offload.queue)))
 		pthread_cond_wait(&offload.work, &offload.lock);
-	STAILQ_REMOVE_HEAD(&offload.queue, next);
+	TAILQ_REMOVE(&offload.queue, job, next);
+	job->queued = false;
 	pthread_mutex_unlock(&offload.lock);
 	return job;
 }
@@ -55,8 +61,8 @@ static void give_back(struct job *job)
 	bool tell;
 
 	pthread_mutex_lock(&offload.lock);
-	tell = STAILQ_EMPTY(&offload.done);
-	STAILQ_INSERT_TAIL(&offload.done, job, next);
+	tell = TAILQ_EMPTY(&offload.done);
+	TAILQ_INSERT_TAIL(&offload.done, job, next);
 	pthread_mutex_unlock(&offload.lock);
 	/* Cannot fail: it is read before the next is the first. */
 	if (tell && write(offload.done_fd, &one, sizeof(one)) < 0)
@@ -75,25 +81,41 @@ static void *work(void *unused)
 	return NULL;
 }
 
-static int hand_over(struct osc_event_loop *l, uint32_t fd, uint32_t serial,
-		     uint64_t us)
+static void *hand_over(struct osc_event_loop *l, uint32_t fd, uint64_t us)
 {
 	struct job *job = malloc(sizeof(*job));
 
 	(void)l;
 	if (!job)
-		return -ENOMEM;
-	*job = (struct job){ .us = us, .fd = fd, .serial = serial };
+		return NULL;
+	*job = (struct job){ .us = us, .fd = fd, .queued = true };
 	pthread_mutex_lock(&offload.lock);
-	STAILQ_INSERT_TAIL(&offload.queue, job, next);
+	TAILQ_INSERT_TAIL(&offload.queue, job, next);
 	pthread_cond_signal(&offload.work);
 	pthread_mutex_unlock(&offload.lock);
-	return 0;
+	return job;
+}
+
+static void call_off(struct osc_event_loop *l, void *work)
+{
+	struct job *job = work;
+	bool queued;
+
+	(void)l;
+	pthread_mutex_lock(&offload.lock);
+	queued = job->queued;
+	if (queued)
+		TAILQ_REMOVE(&offload.queue, job, next);
+	pthread_mutex_unlock(&offload.lock);
+	if (queued)
+		free(job);
+	else
+		job->off = true;
 }
 
 static void take_done(struct osc_event_loop *l)
 {
-	struct job_queue done = STAILQ_HEAD_INITIALIZER(done);
+	struct job_queue done = TAILQ_HEAD_INITIALIZER(done);
 	struct job *job;
 	uint64_t told;
 
@@ -101,11 +123,12 @@ static void take_done(struct osc_event_loop *l)
 	if (read(offload.done_fd, &told, sizeof(told)) < 0)
 		return;
 	pthread_mutex_lock(&offload.lock);
-	STAILQ_CONCAT(&done, &offload.done);
+	TAILQ_CONCAT(&done, &offload.done, next);
 	pthread_mutex_unlock(&offload.lock);
-	while ((job = STAILQ_FIRST(&done))) {
-		STAILQ_REMOVE_HEAD(&done, next);
-		osc_event_worked(l, job->fd, job->serial);
+	while ((job = TAILQ_FIRST(&done))) {
+		TAILQ_REMOVE(&done, job, next);
+		if (!job->off)
+			osc_event_worked(l, job->fd);
 		free(job);
 	}
 }
@@ -143,5 +166,6 @@ const struct osc_event_backend osc_event_epoll_offload = {
 	.watch = osc_epoll_watch,
 	.wait = osc_epoll_wait,
 	.work = hand_over,
+	.call_off = call_off,
 	.ready = take_done,
 };

@@ -27,6 +27,8 @@ void osc_event_close(struct osc_event_loop *l, struct osc_event_connection *c)
 	uint32_t fd = fd_of(l, c);
 
 	osc_timers_clear(&l->timers, fd);
+	if (c->kept && c->kept->work)
+		l->backend->call_off(l, c->kept->work);
 	free(c->kept);
 	memset(c, 0, sizeof(*c));
 	osc_event_close_fd(l, (int)fd);
@@ -142,6 +144,7 @@ static bool keep(struct osc_event_loop *l, struct osc_event_connection *c,
 	if (!k)
 		return false;
 	k->exchange = *x;
+	k->work = NULL;
 	k->progress = 0;
 	k->in_len = (uint32_t)in_len;
 	k->out_len = (uint32_t)l->out.len;
@@ -294,15 +297,12 @@ static void begin_work(struct osc_event_loop *l, struct osc_event_connection *c,
 		       const struct osc_exchange *x, const char *in,
 		       size_t in_len)
 {
-	/* None is 0, and none is in use 2^32 pieces of work later. */
-	if (!++l->last_work)
-		l->last_work++;
-	if (!keep(l, c, x, in, in_len) ||
-	    l->backend->work(l, fd_of(l, c), l->last_work, x->route.n)) {
+	if (keep(l, c, x, in, in_len))
+		c->kept->work = l->backend->work(l, fd_of(l, c), x->route.n);
+	if (!c->kept || !c->kept->work) {
 		osc_event_close(l, c);
 		return;
 	}
-	c->work = l->last_work;
 	c->state = OSC_EVENT_WORKING;
 	/* As long as it takes. */
 	c->deadline_ns = UINT64_MAX;
@@ -502,13 +502,11 @@ static void answer(struct osc_event_loop *l, struct osc_event_connection *c)
 	drive(l, c, &x, have);
 }
 
-void osc_event_worked(struct osc_event_loop *l, uint32_t fd, uint32_t serial)
+void osc_event_worked(struct osc_event_loop *l, uint32_t fd)
 {
 	struct osc_event_connection *c = &l->table[fd];
 
-	if (c->state != OSC_EVENT_WORKING || c->work != serial)
-		return;
-	c->work = 0;
+	c->kept->work = NULL;
 	answer(l, c);
 }
 

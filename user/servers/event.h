@@ -75,11 +75,13 @@ struct osc_event_backend {
 	void (*close)(struct osc_event_loop *l, int fd);
 	/*
 	 * Has osc_route_work(us) done by another thread, and then calls
-	 * osc_event_worked(l, fd, serial) in the loop's. Returns 0 or -errno.
-	 * NULL: the loop works itself.
+	 * osc_event_worked(l, fd) in the loop's. Returns what to call it off
+	 * by until then, or NULL: memory has run out. Itself NULL: the loop
+	 * works.
 	 */
-	int (*work)(struct osc_event_loop *l, uint32_t fd, uint32_t serial,
-		    uint64_t us);
+	void *(*work)(struct osc_event_loop *l, uint32_t fd, uint64_t us);
+	/* The connection has ended: it is not told, and begins no more. */
+	void (*call_off)(struct osc_event_loop *l, void *work);
 	/* The backend's own descriptor, of OSC_EVENT_BACKEND, is readable. */
 	void (*ready)(struct osc_event_loop *l);
 };
@@ -99,6 +101,7 @@ enum osc_event_state {
 /* What a connection keeps while it waits in the middle of something. */
 struct osc_event_kept {
 	struct osc_exchange exchange;
+	void *work; /* what another thread does; NULL: nothing */
 	uint64_t progress; /* bytes taken since the write deadline was set */
 	uint32_t in_len;
 	uint32_t out_len;
@@ -114,7 +117,6 @@ struct osc_event_connection {
 	uint8_t state; /* enum osc_event_state */
 	uint8_t ready; /* edges: what has been told and is not used up */
 	bool pending; /* in the loop's list of these */
-	uint32_t work; /* serial of what another thread does; 0: nothing */
 };
 
 /* With its timer's 16 + 4 bytes, all the memory of an idle connection. */
@@ -147,7 +149,6 @@ struct osc_event_loop {
 	uint32_t open; /* connections */
 	uint32_t *pending; /* can go on, and will not be told so again */
 	uint32_t nr_pending;
-	uint32_t last_work; /* serial */
 	struct osc_timers timers;
 	struct osc_output out;
 	char input[OSC_SERVER_INPUT];
@@ -170,11 +171,8 @@ int osc_event_waited(struct osc_event_loop *l, const struct timespec *timeout,
 /* Called by a backend for each descriptor with what has come. */
 void osc_event_ready(struct osc_event_loop *l, int fd, unsigned int events);
 
-/*
- * Called by a backend when the work is done. What is of a connection that has
- * ended meanwhile is dropped.
- */
-void osc_event_worked(struct osc_event_loop *l, uint32_t fd, uint32_t serial);
+/* Called by a backend when the work is done. */
+void osc_event_worked(struct osc_event_loop *l, uint32_t fd);
 
 /* A descriptor of the loop's own, watched for input. Returns 0 or -errno. */
 int osc_event_watch_special(struct osc_event_loop *l, int fd,

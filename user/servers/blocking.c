@@ -15,6 +15,7 @@
 /* The buffers live on the stack: a page that is never used costs nothing. */
 struct connection {
 	struct osc_blocking *b;
+	struct osc_service *service;
 	struct osc_exchange exchange;
 	struct osc_output out;
 	uint64_t deadline_ns; /* of the request being read; 0: none begun */
@@ -37,7 +38,7 @@ void osc_blocking_wake(struct osc_blocking *b)
 static void count(const struct connection *c, enum osc_account_field field,
 		  uint64_t n)
 {
-	osc_books_add(&c->b->service.books, field, n);
+	osc_books_add(&c->service->books, field, n);
 }
 
 /*
@@ -203,7 +204,7 @@ static bool read_input(struct connection *c)
 	}
 	if (n < 0 && errno == ETIMEDOUT && !first) {
 		count(c, OSC_ACCOUNT_TIMEOUTS, 1);
-		osc_exchange_timeout(&c->b->service, &c->out);
+		osc_exchange_timeout(c->service, &c->out);
 		if (flush(c))
 			linger(c);
 	}
@@ -219,7 +220,7 @@ static bool hand_back(struct connection *c)
 	return !atomic_load(c->b->hang_up);
 }
 
-bool osc_blocking_serve(struct osc_blocking *b)
+bool osc_blocking_serve(struct osc_blocking *b, struct osc_service *service)
 {
 	struct connection c;
 	enum osc_next next;
@@ -228,6 +229,7 @@ bool osc_blocking_serve(struct osc_blocking *b)
 
 	/* Not the buffers: clearing them would touch their pages. */
 	c.b = b;
+	c.service = service;
 	memset(&c.exchange, 0, sizeof(c.exchange));
 	c.out = (struct osc_output){ .data = c.output,
 				     .size = sizeof(c.output) };
@@ -236,8 +238,8 @@ bool osc_blocking_serve(struct osc_blocking *b)
 
 	alive = read_input(&c);
 	while (alive) {
-		next = osc_exchange_run(&c.exchange, &b->service, c.input,
-					c.have, &used, &c.out);
+		next = osc_exchange_run(&c.exchange, service, c.input, c.have,
+					&used, &c.out);
 		c.have -= used;
 		if (used && c.have)
 			memmove(c.input, c.input + used, c.have);

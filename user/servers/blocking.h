@@ -13,7 +13,6 @@
 
 struct osc_blocking {
 	const struct osc_server *server;
-	struct osc_service service;
 	const atomic_bool *hang_up; /* idle connections end now */
 	int fd;
 	atomic_bool idle; /* waits for a request's first byte */
@@ -23,9 +22,9 @@ struct osc_blocking {
 /*
  * Serves until the connection is over, for whatever reason, and returns false;
  * closes nothing. True: it is handed back, idle, to be served again when there
- * is something to read.
+ * is something to read. The service is lent by who serves, for so long.
  */
-bool osc_blocking_serve(struct osc_blocking *b);
+bool osc_blocking_serve(struct osc_blocking *b, struct osc_service *service);
 
 /*
  * After *hang_up was set: ends a connection that waits for a request, without

@@ -117,16 +117,16 @@ pid_t osc_children_fork(struct osc_children *c)
 
 void osc_child_serve(struct osc_children *c, int fd, unsigned int slot)
 {
+	struct osc_service service = c->service;
 	struct osc_blocking b = {
 		.server = c->server,
-		.service = c->service,
 		.hang_up = &hang_up,
 		.fd = fd,
 	};
 
-	b.service.books = osc_account_books(c->server->account, slot, false);
+	service.books = osc_account_books(c->server->account, slot, false);
 	served = &b;
-	osc_blocking_serve(&b);
+	osc_blocking_serve(&b, &service);
 	served = NULL;
 }
 

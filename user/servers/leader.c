@@ -143,9 +143,11 @@ static void *follow(void *leadership)
 {
 	struct leadership *l = leadership;
 	struct osc_thread_connection *c;
+	struct osc_service service;
 
+	osc_threads_service(&l->threads, &service);
 	while ((c = lead(l)))
-		osc_threads_serve(c);
+		osc_threads_serve(c, &service);
 	osc_threads_release(&l->threads);
 	return NULL;
 }

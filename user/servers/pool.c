@@ -31,9 +31,11 @@ static struct osc_thread_connection *take(struct osc_pool *p)
 static void *work(void *pool)
 {
 	struct osc_pool *p = pool;
+	struct osc_service service;
 
+	osc_threads_service(&p->threads, &service);
 	for (;;)
-		p->serve(p, take(p));
+		p->serve(p, take(p), &service);
 	return NULL;
 }
 
@@ -98,10 +100,11 @@ static int start(void *pool, int fd)
 	return ret;
 }
 
-static void serve(struct osc_pool *p, struct osc_thread_connection *c)
+static void serve(struct osc_pool *p, struct osc_thread_connection *c,
+		  struct osc_service *service)
 {
 	(void)p;
-	osc_threads_serve(c);
+	osc_threads_serve(c, service);
 }
 
 int osc_engine_pool(struct osc_server *server, unsigned int index,

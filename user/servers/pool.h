@@ -10,8 +10,9 @@
 
 struct osc_pool {
 	struct osc_threads threads; /* the first: start() is handed it */
-	/* What a thread does with a connection. */
-	void (*serve)(struct osc_pool *p, struct osc_thread_connection *c);
+	/* What a thread, whose service that is, does with a connection. */
+	void (*serve)(struct osc_pool *p, struct osc_thread_connection *c,
+		      struct osc_service *service);
 	unsigned int nr_threads; /* alone of the thread that puts */
 	/* Under the lock of threads. */
 	pthread_cond_t work;

@@ -20,6 +20,10 @@
 
 #define EVENTS_MAX 256
 
+/* The allocator adds 8 bytes, and rounds up to 16. */
+_Static_assert(sizeof(struct osc_thread_connection) + 8 <= 80,
+	       "an idle connection owns 80 bytes");
+
 struct keeper {
 	struct osc_pool pool; /* the first */
 	int epoll_fd;
@@ -55,10 +59,12 @@ static int keep(struct keeper *k, struct osc_thread_connection *c, int op)
 	return ret;
 }
 
-static void serve(struct osc_pool *p, struct osc_thread_connection *c)
+static void serve(struct osc_pool *p, struct osc_thread_connection *c,
+		  struct osc_service *service)
 {
-	if (osc_threads_serve(c) && keep((struct keeper *)p, c, EPOLL_CTL_MOD))
-		osc_threads_end(c);
+	if (osc_threads_serve(c, service) &&
+	    keep((struct keeper *)p, c, EPOLL_CTL_MOD))
+		osc_threads_end(c, service);
 }
 
 static int start(void *keeper, int fd)
@@ -113,7 +119,7 @@ static void expire(struct keeper *k)
 
 	while ((c = take_expired(k, now))) {
 		count(k, OSC_ACCOUNT_TIMEOUTS, 1);
-		osc_threads_end(c);
+		osc_threads_end(c, &k->pool.threads.service);
 	}
 }
 

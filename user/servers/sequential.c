@@ -198,7 +198,6 @@ static void serve(int fd)
 		osc_books_add(&s.service.books, OSC_ACCOUNT_ACCEPT_PAUSES, 1);
 	s.served = (struct osc_blocking){
 		.server = s.server,
-		.service = s.service,
 		.hang_up = &s.hang_up,
 		.fd = fd,
 	};
@@ -206,7 +205,7 @@ static void serve(int fd)
 	/* The stop came just before, or this is one of the last. */
 	if (s.stopped && s.listener >= 0)
 		close_listener();
-	osc_blocking_serve(&s.served);
+	osc_blocking_serve(&s.served, &s.service);
 	s.serving = 0;
 	close(fd);
 	osc_books_add(&s.service.books, OSC_ACCOUNT_CLOSES, 1);

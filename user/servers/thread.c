@@ -10,7 +10,11 @@
 
 static void *serve(void *connection)
 {
-	osc_threads_serve(connection);
+	struct osc_thread_connection *c = connection;
+	struct osc_service service;
+
+	osc_threads_service(c->threads, &service);
+	osc_threads_serve(c, &service);
 	return NULL;
 }
 

@@ -42,25 +42,20 @@ static struct osc_thread_connection *take_spare(struct osc_threads *t)
 struct osc_thread_connection *osc_threads_enter(struct osc_threads *t, int fd)
 {
 	struct osc_thread_connection *c = take_spare(t);
-	unsigned int slot;
 
 	if (!c)
 		return NULL;
 	pthread_mutex_lock(&t->lock);
-	slot = t->next_slot++;
 	*c = (struct osc_thread_connection){
 		.threads = t,
 		.blocking = {
 			.server = t->server,
-			.service = t->service,
 			.hang_up = &t->hang_up,
 			.fd = fd,
 		},
 		.next = t->connections,
 		.link = &t->connections,
 	};
-	c->blocking.service.books =
-		osc_account_books(t->server->account, slot, false);
 	if (c->next)
 		c->next->link = &c->next;
 	t->connections = c;
@@ -102,23 +97,36 @@ void osc_threads_cancel(struct osc_thread_connection *c)
 }
 
 /* Closes under the lock, so that a waker never meets a reused descriptor. */
-void osc_threads_end(struct osc_thread_connection *c)
+void osc_threads_end(struct osc_thread_connection *c,
+		     const struct osc_service *service)
 {
 	struct osc_threads *t = c->threads;
 
 	pthread_mutex_lock(&t->lock);
 	close(c->blocking.fd);
-	osc_books_add(&c->blocking.service.books, OSC_ACCOUNT_CLOSES, 1);
+	osc_books_add(&service->books, OSC_ACCOUNT_CLOSES, 1);
 	remove_connection(t, c);
 	end_one(t);
 	pthread_mutex_unlock(&t->lock);
 }
 
-bool osc_threads_serve(struct osc_thread_connection *c)
+/* Slots of the books are shared, where there are more threads than those. */
+void osc_threads_service(struct osc_threads *t, struct osc_service *out)
 {
-	if (osc_blocking_serve(&c->blocking))
+	unsigned int slot;
+
+	pthread_mutex_lock(&t->lock);
+	slot = t->next_slot++;
+	pthread_mutex_unlock(&t->lock);
+	osc_server_service(t->server, slot, false, &t->draining, out);
+}
+
+bool osc_threads_serve(struct osc_thread_connection *c,
+		       struct osc_service *service)
+{
+	if (osc_blocking_serve(&c->blocking, service))
 		return true;
-	osc_threads_end(c);
+	osc_threads_end(c, service);
 	return false;
 }
 

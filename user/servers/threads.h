@@ -64,11 +64,16 @@ struct osc_thread_connection *osc_threads_enter(struct osc_threads *t, int fd);
 /* Undoes it, for a connection that was never served; fd stays open. */
 void osc_threads_cancel(struct osc_thread_connection *c);
 
+/* For a thread that serves: it lends this to one connection at a time. */
+void osc_threads_service(struct osc_threads *t, struct osc_service *out);
+
 /* Serves it to its end, and ends it. True: it was handed back, idle. */
-bool osc_threads_serve(struct osc_thread_connection *c);
+bool osc_threads_serve(struct osc_thread_connection *c,
+		       struct osc_service *service);
 
 /* Closes it. The record is gone. */
-void osc_threads_end(struct osc_thread_connection *c);
+void osc_threads_end(struct osc_thread_connection *c,
+		     const struct osc_service *service);
 
 /* Something else than a connection that the end has to wait for. */
 void osc_threads_hold(struct osc_threads *t);

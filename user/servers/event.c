@@ -218,6 +218,40 @@ static enum written stream(struct osc_event_loop *l,
 	return x->stream_left ? BLOCKED : WRITTEN;
 }
 
+/* As in blocking.c: unread input must not destroy the last answer. */
+static void begin_linger(struct osc_event_loop *l,
+			 struct osc_event_connection *c)
+{
+	if (l->backend->finish)
+		l->backend->finish(l, (int)fd_of(l, c));
+	else
+		shutdown((int)fd_of(l, c), SHUT_WR);
+	free(c->kept);
+	c->kept = NULL;
+	c->state = OSC_EVENT_LINGERING;
+	set_deadline(l, c, l->now_ns + OSC_SERVER_LINGER_NS);
+	if (!set_interest(l, c, OSC_EVENT_IN))
+		osc_event_close(l, c);
+}
+
+/* What the loop's output holds is the last that the client gets. */
+static void say_last(struct osc_event_loop *l, struct osc_event_connection *c)
+{
+	if (flush(l, c) == WRITTEN) {
+		begin_linger(l, c);
+	} else {
+		l->out.len = 0;
+		osc_event_close(l, c);
+	}
+}
+
+/* There is no memory for it to wait in the middle of this request. */
+static void refuse(struct osc_event_loop *l, struct osc_event_connection *c)
+{
+	osc_exchange_refuse(&l->service, &l->out);
+	say_last(l, c);
+}
+
 /*
  * Waits for the socket to take more. The deadline moves only when a good piece
  * was taken, so that a client cannot buy time byte by byte.
@@ -231,7 +265,14 @@ static void wait_writable(struct osc_event_loop *l,
 
 	if (!anew)
 		progress += c->kept->progress;
-	if (!keep(l, c, x, in, in_len) || !set_interest(l, c, OSC_EVENT_OUT)) {
+	if (!keep(l, c, x, in, in_len)) {
+		/* In the middle of an answer nothing else can be said. */
+		l->out.len = 0;
+		osc_event_count(l, OSC_ACCOUNT_REFUSED, 1);
+		osc_event_close(l, c);
+		return;
+	}
+	if (!set_interest(l, c, OSC_EVENT_OUT)) {
 		osc_event_close(l, c);
 		return;
 	}
@@ -263,7 +304,7 @@ static void wait_readable(struct osc_event_loop *l,
 
 	if (in_len || !osc_exchange_is_idle(x)) {
 		if (!keep(l, c, x, in, in_len)) {
-			osc_event_close(l, c);
+			refuse(l, c);
 			return;
 		}
 		if (anew)
@@ -285,7 +326,7 @@ static void begin_sleep(struct osc_event_loop *l,
 			size_t in_len)
 {
 	if (!keep(l, c, x, in, in_len)) {
-		osc_event_close(l, c);
+		refuse(l, c);
 		return;
 	}
 	c->state = OSC_EVENT_SLEEPING;
@@ -300,28 +341,12 @@ static void begin_work(struct osc_event_loop *l, struct osc_event_connection *c,
 	if (keep(l, c, x, in, in_len))
 		c->kept->work = l->backend->work(l, fd_of(l, c), x->route.n);
 	if (!c->kept || !c->kept->work) {
-		osc_event_close(l, c);
+		refuse(l, c);
 		return;
 	}
 	c->state = OSC_EVENT_WORKING;
 	/* As long as it takes. */
 	c->deadline_ns = UINT64_MAX;
-}
-
-/* As in blocking.c: unread input must not destroy the last answer. */
-static void begin_linger(struct osc_event_loop *l,
-			 struct osc_event_connection *c)
-{
-	if (l->backend->finish)
-		l->backend->finish(l, (int)fd_of(l, c));
-	else
-		shutdown((int)fd_of(l, c), SHUT_WR);
-	free(c->kept);
-	c->kept = NULL;
-	c->state = OSC_EVENT_LINGERING;
-	set_deadline(l, c, l->now_ns + OSC_SERVER_LINGER_NS);
-	if (!set_interest(l, c, OSC_EVENT_IN))
-		osc_event_close(l, c);
 }
 
 /* The client sends no more, but gets what it has asked for. */
@@ -529,12 +554,7 @@ void osc_event_deadline(struct osc_event_loop *l,
 		return;
 	}
 	osc_exchange_timeout(&l->service, &l->out);
-	if (flush(l, c) == WRITTEN) {
-		begin_linger(l, c);
-	} else {
-		l->out.len = 0;
-		osc_event_close(l, c);
-	}
+	say_last(l, c);
 }
 
 void osc_event_begin(struct osc_event_loop *l, int fd)

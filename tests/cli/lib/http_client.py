@@ -8,6 +8,7 @@ cut into pieces, or counting to the last answer. Loopback only, all bounded.
 
 import os
 import re
+import resource
 import select
 import signal
 import socket
@@ -24,6 +25,14 @@ PROMPT_S = 0.1
 # Bounds what nobody has ended.
 HELD_S = 600
 TOO_LATE = 3
+# Requests by which a server has used whatever it uses in turn: io_uring has 1024
+# buffers for each of two rings, and which ring gets a connection is chance.
+WARM_UP = 3000
+# What is measured is not how many may be served at once.
+TOGETHER = 50
+# A page at each end of some tables, in some processes; what the allocator takes
+# at a time.
+TABLE_ENDS = 256 << 10
 
 
 class Failed(Exception):
@@ -115,13 +124,16 @@ def without_dates(data):
     return re.sub(rb"Date: [^\r]*", b"Date:", data)
 
 
-def pieces(port):
-    """A pipeline in pieces of every size gets the answers it gets whole."""
+def pieces(port, count="8"):
+    """Requests (8 of them, or the last COUNT) in pieces of every size get the
+    answers that they get whole.
+    """
+    count = int(count)
     data = b"".join([
         request("/"), request("/", "HEAD"), request("/bytes/3000"), request("/none"),
-        request("/", "POST", body=b"GET / HTTP"), b"\r\n", request("/sleep/100"),
+        request("/", "POST", body=b"GET / HTTP"), b"\r\n" + request("/sleep/100"),
         request("/work/10"), request("/", fields="Connection: close\r\n"),
-    ])
+    ][-count:])
 
     def answers(size):
         with connect(port) as s:
@@ -130,7 +142,7 @@ def pieces(port):
             return without_dates(read_all(s))
 
     whole = answers(len(data))
-    expect(whole.count(b"HTTP/1.1 ") == 8, f"8 answers expected: {whole}")
+    expect(whole.count(b"HTTP/1.1 ") == count, f"{count} answers expected: {whole}")
     for size in list(range(1, 80)) + [100, 200, 300]:
         got = answers(size)
         expect(got == whole, f"pieces of {size}: {got} instead of {whole}")
@@ -196,20 +208,21 @@ def expect_continue(port):
         expect(Answers(s).next()[0] == 405, "405 expected")
 
 
-def half_close(port):
-    """A client that shuts its sending side still gets all answers."""
+def half_close(port, count="2"):
+    """A client that shuts its sending side still gets all answers, 1 or 2."""
+    count = int(count)
     with connect(port) as s:
-        s.sendall(request("/sleep/50000") + request("/bytes/200000"))
+        s.sendall(b"".join([request("/sleep/50000"), request("/bytes/200000")][-count:]))
         s.shutdown(socket.SHUT_WR)
         data = read_all(s)
-        expect(data.count(b"HTTP/1.1 200") == 2, f"{data[:200]}")
+        expect(data.count(b"HTTP/1.1 200") == count, f"{data[:200]}")
         expect(len(data) > 200000, f"{len(data)} bytes")
 
 
-def reset(port, count="50"):
+def reset(port, count="50", sleep_us="10000000"):
     """Clients that vanish at every moment; the server goes on."""
     starts = [b"", b"GET / HT", request("/"), request("/bytes/50000000"),
-              request("/sleep/10000000"), request("/") * 50, b"\x00"]
+              request(f"/sleep/{sleep_us}"), request("/") * 50, b"\x00"]
     for i in range(int(count)):
         s = connect(port)
         s.sendall(starts[i % len(starts)])
@@ -287,13 +300,59 @@ def drip(port):
             time.sleep(0.02)
 
 
-def idle_many(port, count):
-    """Idle connections do not keep others from being served."""
-    many = [connect(int(port)) for _ in range(int(count))]
-    for s in many[::10]:
-        s.sendall(request("/"))
+def ask_once(s, path="/", fields=""):
+    """The head of the answer, which is to be a 200."""
+    s.sendall(request(path, fields=fields))
+    status, head, _ = Answers(s).next()
+    expect(status == 200, head)
+    return head
+
+
+def workers_of(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+        return [int(child) for child in f.read().split()]
+
+
+def private_bytes(pid):
+    """What a server and its workers have written, and share with nobody. Clean
+    pages are those of files, which come and go as the kernel likes.
+    """
+    total = 0
+    for process in [int(pid), *workers_of(pid)]:
+        with open(f"/proc/{process}/smaps_rollup", encoding="ascii") as f:
+            lines = [line.split() for line in f]
+        total += sum(int(line[1]) << 10 for line in lines if line[0] in ("Private_Dirty:", "Swap:"))
+    return total
+
+
+def serve_some(port, count, fields=""):
+    """So many new connections, that have each been answered once."""
+    some = [connect(port) for _ in range(count)]
+    for s in some:
+        s.sendall(request("/", fields=fields))
+    for s in some:
         expect(Answers(s).next()[0] == 200, "200 expected")
-    expect(status_of(port, request("/")) == 200, "200 expected")
+    return some
+
+
+def idle_many(port, count, pid=None, most_bytes=None):
+    """Idle connections, which have been served once, keep nobody from being
+    served, and cost MOST_BYTES of memory each, beside what a page is cut off by.
+    """
+    count = int(count)
+    many = []
+    if most_bytes:
+        for _ in range(0, WARM_UP, TOGETHER):
+            serve_some(port, TOGETHER, "Connection: close\r\n")
+        before = private_bytes(pid)
+    while len(many) < count:
+        many += serve_some(port, min(TOGETHER, count - len(many)))
+    if most_bytes:
+        used = private_bytes(pid) - before
+        print(f"{used / count:.1f} bytes for each of {count}", file=sys.stderr)
+        expect(used <= count * int(most_bytes) + TABLE_ENDS, f"{most_bytes} are allowed")
+    for s in [*many[::count // 10], connect(port)]:
+        ask_once(s)
     for s in many:
         s.close()
 
@@ -441,6 +500,59 @@ def working(port, work_us):
             expect(answers.next()[0] == 200, "work without an answer")
 
 
+def short_of_memory(port, pid, meanwhile="yes"):
+    """A worker that gets no more memory refuses whom it cannot serve, serves the
+    others to the end, meanwhile too, and has room again when they have gone.
+    Prints how many were refused.
+    """
+    well = connect(port)
+    ask_once(well)
+    worker = workers_of(pid)[0]
+    with open(f"/proc/{worker}/statm", encoding="ascii") as f:
+        bytes_now = int(f.read().split()[0]) * resource.getpagesize()
+    most = resource.prlimit(worker, resource.RLIMIT_AS)[1]
+    resource.prlimit(worker, resource.RLIMIT_AS, (bytes_now + (256 << 10), most))
+    head = request("/", fields="Connection: close\r\nX: " + "y" * 7000 + "\r\n")
+    many = []
+    for _ in range(200):
+        s = connect(port)
+        s.sendall(head[:-2])
+        many.append(s)
+    if meanwhile == "yes":
+        ask_once(well)
+    refused = [s for s in many if is_readable(s)]
+    waits = [s for s in many if s not in refused]
+    for s in refused:
+        expect(read_all(s).startswith(b"HTTP/1.1 503 "), "503 expected")
+    for s in waits:
+        s.sendall(head[-2:])
+    for s in waits:
+        # Who had not been looked at by then may be refused as well.
+        answer = read_all(s)
+        expect(b"HTTP/1.1 200 " in answer or b"HTTP/1.1 503 " in answer, "no answer")
+        if b"HTTP/1.1 503 " in answer:
+            refused.append(s)
+    expect(len(refused) < len(many), "nobody was served")
+    for s in many:
+        s.close()
+    # A thread that ends has what the next one needs for a while.
+    end = time.monotonic() + TIMEOUT_S
+    again = b""
+    while b"HTTP/1.1 200 " not in again:
+        expect(time.monotonic() < end, "no room again")
+        with connect(port) as s:
+            s.sendall(head[:-2])
+            if meanwhile == "yes":
+                ask_once(well)
+            if not is_readable(s):
+                s.sendall(head[-2:])
+            again = read_all(s)
+            if b"HTTP/1.1 503 " in again:
+                refused.append(s)
+    ask_once(well)
+    print(len(refused))
+
+
 def held(port, count, path="", least=None):
     """Makes connections and asks once on each; prints a line when the LEAST
     first (all) have been answered, and holds them until it is killed. A request
@@ -473,11 +585,14 @@ def waiting(port, count, victim=None):
 
 
 CHECKS = [pieces, deep_pipeline, statuses, big_refusal, expect_continue, half_close, reset,
-          slow_head, idle, slow_reader, drip, idle_many, under_load, in_flight, turns, working, held, waiting]
+          slow_head, idle, slow_reader, drip, idle_many, under_load, in_flight, turns, working,
+          short_of_memory, held, waiting]
 
 
 def main():
     check = {c.__name__: c for c in CHECKS}[sys.argv[1]]
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     try:
         check(int(sys.argv[2]), *sys.argv[3:])
     except TooLate as e:

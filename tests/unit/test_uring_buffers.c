@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What the io_uring loop keeps in memory for a connection: input in its order,
- * output until it is sent, and no more of either than is needed.
+/* What the io_uring loop keeps: connections and input in their order, output until
+ * it is sent, and no more of it than is needed.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,11 +8,31 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 
 #include "servers/server.h"
 #include "servers/uring_buffers.h"
+
+static void connections_are_taken_in_their_order(void **state)
+{
+	struct osc_accepted a;
+	int put = 0, taken = 0;
+
+	(void)state;
+	assert_int_equal(osc_accepted_open(&a, 7), 0);
+	srand(1);
+	for (int round = 0; round < 10000; round++) {
+		while (put - taken < 7 && rand() % 8)
+			osc_accepted_put(&a, put++);
+		while (osc_accepted_any(&a) && rand() % 8)
+			assert_int_equal(osc_accepted_take(&a), taken++);
+		assert_int_equal(osc_accepted_any(&a), put > taken);
+	}
+	assert_true(taken > 10000);
+	munmap(a.fd, a.room * sizeof(*a.fd));
+}
 
 static void input_comes_out_in_its_order_and_leaves_nothing(void **state)
 {
@@ -94,6 +114,7 @@ static void long_output_is_taken_in_parts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(connections_are_taken_in_their_order),
 		cmocka_unit_test(
 			input_comes_out_in_its_order_and_leaves_nothing),
 		cmocka_unit_test(what_many_had_at_once_is_given_back),

@@ -68,9 +68,7 @@ static struct {
 	/* What the completion being handled has brought, until it is read. */
 	const char *piece;
 	size_t piece_len;
-	/* Accepted, and not asked for yet. */
-	int *accepted;
-	size_t first, last, room;
+	struct osc_accepted accepted;
 	int accept_error;
 	bool accepting; /* wanted */
 } u = { .sendings.most = BUFFERS };
@@ -353,18 +351,6 @@ static void on_sent(struct osc_event_loop *l, int fd,
 
 /* --- accepting */
 
-/* There is room: of the descriptors of a process each is there once. */
-static void push_accepted(int fd)
-{
-	if (u.last == u.room) {
-		u.last -= u.first;
-		memmove(u.accepted, u.accepted + u.first,
-			u.last * sizeof(*u.accepted));
-		u.first = 0;
-	}
-	u.accepted[u.last++] = fd;
-}
-
 static void on_accept(struct osc_event_loop *l, int fd,
 		      const struct io_uring_cqe *cqe)
 {
@@ -373,7 +359,7 @@ static void on_accept(struct osc_event_loop *l, int fd,
 	if (!(cqe->flags & IORING_CQE_F_MORE))
 		d->asked = d->stopping = false;
 	if (cqe->res >= 0)
-		push_accepted(cqe->res);
+		osc_accepted_put(&u.accepted, cqe->res);
 	else if (cqe->res != -ECANCELED)
 		u.accept_error = osc_listen_error(-cqe->res);
 	if (u.accept_error == -EAGAIN)
@@ -388,15 +374,6 @@ static void on_accept(struct osc_event_loop *l, int fd,
 	osc_event_ready(l, fd, OSC_EVENT_IN);
 }
 
-static int next_accepted(void)
-{
-	int fd = u.accepted[u.first++];
-
-	if (u.first == u.last)
-		u.first = u.last = 0;
-	return fd;
-}
-
 static void reap(struct osc_event_loop *l);
 
 /* The last ones: what the kernel has accepted for us, and what it has not. */
@@ -407,16 +384,17 @@ static int accept_last(struct osc_event_loop *l)
 		io_uring_submit_and_get_events(&u.ring);
 		reap(l);
 	}
-	return u.first < u.last ? next_accepted() :
-				  osc_listen_accept(l->listener, SOCK_NONBLOCK);
+	return osc_accepted_any(&u.accepted) ?
+		       osc_accepted_take(&u.accepted) :
+		       osc_listen_accept(l->listener, SOCK_NONBLOCK);
 }
 
 static int accept_next(struct osc_event_loop *l)
 {
 	int error = u.accept_error;
 
-	if (u.first < u.last)
-		return next_accepted();
+	if (osc_accepted_any(&u.accepted))
+		return osc_accepted_take(&u.accepted);
 	if (atomic_load_explicit(&l->draining, memory_order_relaxed))
 		return accept_last(l);
 	u.accept_error = 0;
@@ -461,8 +439,8 @@ static int wait_completions(struct osc_event_loop *l,
 {
 	static const struct timespec at_once;
 	/* Of these no completion will tell again. */
-	bool queued = u.first < u.last && l->listener >= 0 && l->listening &&
-		      l->open < l->server->max_connections;
+	bool queued = osc_accepted_any(&u.accepted) && l->listener >= 0 &&
+		      l->listening && l->open < l->server->max_connections;
 	int ret;
 
 	if (queued)
@@ -490,10 +468,11 @@ static int set_up(struct osc_event_loop *l)
 	if (ret)
 		return ret;
 	u.table = osc_reserve(l->table_size * sizeof(*u.table));
-	u.room = (size_t)most;
-	u.accepted = osc_reserve(u.room * sizeof(*u.accepted));
-	if (!u.table || !u.accepted)
+	if (!u.table)
 		return -ENOMEM;
+	ret = osc_accepted_open(&u.accepted, (size_t)most);
+	if (ret)
+		return ret;
 	return osc_ring_lend(&u.ring, &u.lent, BUFFERS, BUFFER_BYTES);
 }
 

@@ -294,6 +294,25 @@ start_one()
 	done
 }
 
+@test "whoever sets the clock ends nobody and keeps nobody waiting" {
+	local jump=$BATS_TEST_TMPDIR/jump
+	[[ -z ${SAN-} ]] || skip "a sanitizer's library has to be the first"
+	gcc -O1 -shared -fPIC -o "$jump.so" "$BATS_TEST_DIRNAME/lib/clock_jump.c"
+	start_as=(env "LD_PRELOAD=$jump.so" "CLOCK_JUMP=$jump")
+	for model in $(models); do
+		head -c 8 /dev/zero >"$jump"
+		start "$model" --header-timeout 400ms
+		if among "$model" "$(models many)"; then
+			check clock_jumps "$jump" keep
+		else
+			check clock_jumps "$jump" close
+		fi
+		check slow_head
+		stop
+		(($(booked timeouts) == 1))
+	done
+}
+
 @test "no more processes to be had: 503, and recovery" {
 	((EUID == 0)) || skip "root, to be somebody without processes of their own"
 	command -v setpriv >/dev/null || skip "setpriv"

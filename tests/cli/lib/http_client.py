@@ -16,6 +16,7 @@ import struct
 import sys
 import threading
 import time
+from email.utils import parsedate_to_datetime
 
 # Nothing takes so long, on however busy a machine.
 TIMEOUT_S = 60
@@ -553,6 +554,37 @@ def short_of_memory(port, pid, meanwhile="yes"):
     print(len(refused))
 
 
+def clock_jumps(port, jump_file, keep):
+    """Nobody is ended or kept waiting because somebody sets the clock: who stays
+    idle, who sleeps; where one is served at a time (keep is "close"), he.
+    """
+    def jump(days):
+        with open(jump_file, "r+b") as f:
+            f.write(struct.pack("q", days * 86400))
+
+    def expect_date(head, days):
+        date = parsedate_to_datetime(re.search("Date: (.*)", head)[1]).timestamp()
+        off = date - time.time() - days * 86400
+        expect(abs(off) < TIMEOUT_S, f"{days} days away, and {off} s more: {head}")
+
+    if keep != "keep":
+        for days in (0, 400, -400):
+            with connect(port) as s:
+                jump(days)
+                expect_date(ask_once(s), days)
+        return
+    with connect(port) as stays:
+        for days in (0, 400, -400):
+            with connect(port) as sleeper:
+                # The first answer shows that the second request has been read too.
+                sleeper.sendall(request("/") + request("/sleep/100000"))
+                answers = Answers(sleeper)
+                answers.next()
+                jump(days)
+                expect_date(ask_once(stays), days)
+                expect(answers.next()[0] == 200, "no answer after a sleep")
+
+
 def held(port, count, path="", least=None):
     """Makes connections and asks once on each; prints a line when the LEAST
     first (all) have been answered, and holds them until it is killed. A request
@@ -586,7 +618,7 @@ def waiting(port, count, victim=None):
 
 CHECKS = [pieces, deep_pipeline, statuses, big_refusal, expect_continue, half_close, reset,
           slow_head, idle, slow_reader, drip, idle_many, under_load, in_flight, turns, working,
-          short_of_memory, held, waiting]
+          short_of_memory, clock_jumps, held, waiting]
 
 
 def main():

@@ -437,6 +437,34 @@ static void a_terminal_has_its_width_and_color(void **state)
 	close(control);
 }
 
+static char *sparks(const struct osc_bars *bars)
+{
+	static const uint64_t values[] = { 0, 1, 29, 50, 70, 100, 7000 };
+	char *text;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_non_null(out);
+	osc_spark_draw(bars, values, sizeof(values) / sizeof(*values), 100,
+		       out);
+	assert_int_equal(fclose(out), 0);
+	return text;
+}
+
+static void sparks_rise_with_their_values(void **state)
+{
+	static const struct osc_bars plain = { .columns = 80 };
+	static const struct osc_bars utf8 = { .columns = 80, .utf8 = true };
+	char *text = sparks(&plain);
+
+	(void)state;
+	assert_string_equal(text, " .-+*@@");
+	free(text);
+	text = sparks(&utf8);
+	assert_string_equal(text, " ▁▃▅▆██");
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -449,6 +477,7 @@ int main(void)
 		cmocka_unit_test(one_that_is_new_is_taken_whole),
 		cmocka_unit_test(
 			times_have_three_digits_and_the_unit_that_fits),
+		cmocka_unit_test(sparks_rise_with_their_values),
 		cmocka_unit_test(draws_bars_to_scale),
 		cmocka_unit_test(blocks_are_finer_and_color_is_put_back),
 		cmocka_unit_test(no_line_is_wider_than_the_terminal),

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/bars.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -31,13 +30,14 @@ static unsigned int width_of(FILE *out)
 struct osc_bars osc_bars_for(FILE *out)
 {
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-	bool dumb = !term || !strcmp(term, "dumb");
+	bool cursor = isatty(fileno(out)) && term && *term &&
+		      strcmp(term, "dumb") != 0;
 
 	return (struct osc_bars){
 		.columns = width_of(out),
 		.utf8 = osc_text_is_utf8(),
-		.color = isatty(fileno(out)) && !dumb &&
-			 !(no_color && *no_color),
+		.color = cursor && !(no_color && *no_color),
+		.cursor = cursor,
 	};
 }
 
@@ -69,5 +69,26 @@ void osc_bar_draw(const struct osc_bars *bars, double part, unsigned int label,
 		fputs(bars->utf8 ? blocks[0] : "#", out);
 	if (length % parts)
 		fputs(blocks[length % parts], out);
+	fputs(bars->color ? "\033[0m" : "", out);
+}
+
+void osc_spark_draw(const struct osc_bars *bars, const uint64_t *values,
+		    size_t n, uint64_t most, FILE *out)
+{
+	enum { LEVELS = 8 };
+	static const char *const blocks[LEVELS + 1] = { " ", "▁", "▂", "▃", "▄",
+							"▅", "▆", "▇", "█" };
+	static const char *const plain[LEVELS + 1] = { " ", ".", ":", "-", "=",
+						       "+", "*", "#", "@" };
+
+	fputs(bars->color ? "\033[36m" : "", out);
+	for (size_t i = 0; i < n; i++) {
+		double part =
+			values[i] < most ? (double)values[i] / (double)most : 1;
+		int level = values[i] ? 1 + (int)(part * (LEVELS - 1) + 0.5) :
+					0;
+
+		fputs(bars->utf8 ? blocks[level] : plain[level], out);
+	}
 	fputs(bars->color ? "\033[0m" : "", out);
 }

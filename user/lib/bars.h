@@ -4,12 +4,15 @@
 #define OSC_LIB_BARS_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 struct osc_bars {
 	unsigned int columns; /* no line is wider, from 60 up */
 	bool utf8; /* blocks of an eighth; else '#' */
 	bool color;
+	bool cursor; /* a terminal on which one can move about */
 };
 
 /* As the stream deserves: its width, the locale's letters, NO_COLOR. */
@@ -21,5 +24,12 @@ struct osc_bars osc_bars_for(FILE *out);
  */
 void osc_bar_draw(const struct osc_bars *bars, double part, unsigned int label,
 		  FILE *out);
+
+/*
+ * A character for each value, the fuller the nearer it is to `most`; of 0, which
+ * is no value, a space.
+ */
+void osc_spark_draw(const struct osc_bars *bars, const uint64_t *values,
+		    size_t n, uint64_t most, FILE *out);
 
 #endif

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The pure rules of the load: URLs, the schedule, failures, the verdict. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <math.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +15,7 @@
 #include "lib/clock.h"
 #include "lib/error.h"
 #include "load/failures.h"
+#include "load/host.h"
 #include "load/schedule.h"
 #include "load/slo.h"
 #include "load/sweep.h"
@@ -235,6 +238,87 @@ static void all_reasons_fit(void **unused)
 			 OSC_INVALID);
 }
 
+static void the_hosts_books_are_read_by_name(void **unused)
+{
+	static const char text[] = "Ip: InReceives\nIp: 3\n"
+				   "TcpExt: TW ListenOverflows ListenDrops\n"
+				   "TcpExt: 7 8 9\n"
+				   "TcpExtra: ListenDrops\nTcpExtra: 1\n"
+				   "Tcp: MaxConn OutSegs\nTcp: -1 5\n"
+				   "Half: A B\nHalf: 1\nCut: A\n";
+
+	(void)unused;
+	assert_int_equal(osc_host_field(text, "TcpExt", "ListenDrops"), 9);
+	assert_int_equal(osc_host_field(text, "TcpExt", "TW"), 7);
+	assert_int_equal(osc_host_field(text, "Tcp", "OutSegs"), 5);
+	assert_int_equal(osc_host_field(text, "TcpExt", "Listen"),
+			 OSC_HOST_UNKNOWN);
+	assert_int_equal(osc_host_field(text, "Udp", "OutSegs"),
+			 OSC_HOST_UNKNOWN);
+	assert_int_equal(osc_host_field(text, "Half", "B"), OSC_HOST_UNKNOWN);
+	assert_int_equal(osc_host_field(text, "Cut", "A"), OSC_HOST_UNKNOWN);
+	assert_int_equal(osc_host_field("", "Tcp", "A"), OSC_HOST_UNKNOWN);
+}
+
+static void steal_is_the_eighth_and_part_of_all(void **unused)
+{
+	uint64_t steal, all;
+
+	(void)unused;
+	/* What guests have used is in user and nice already. */
+	assert_true(osc_host_steal("cpu  10 20 30 40 5 6 7 8 900 900\ncpu0 1",
+				   &steal, &all));
+	assert_int_equal(steal, 8);
+	assert_int_equal(all, 126);
+	assert_false(osc_host_steal("cpu  10 20 30\n", &steal, &all));
+	assert_false(osc_host_steal("intr 1", &steal, &all));
+}
+
+static void a_span_of_the_unknown_is_unknown(void **unused)
+{
+	struct osc_host_counts a = { 10, 1000, 1, 2, 3, 4 };
+	struct osc_host_counts b = { 20, 1200, 1, 5, OSC_HOST_UNKNOWN, 3 };
+	struct osc_host h = osc_host_between(&a, &b);
+
+	(void)unused;
+	assert_float_equal(h.steal_share, 0.05, 1e-9);
+	assert_int_equal(h.listen_overflows, 0);
+	assert_int_equal(h.listen_drops, 3);
+	assert_int_equal(h.segments_sent, OSC_HOST_UNKNOWN);
+	assert_int_equal(h.retransmits, OSC_HOST_UNKNOWN);
+	b.steal_ticks = OSC_HOST_UNKNOWN;
+	assert_true(osc_host_between(&a, &b).steal_share < 0);
+}
+
+/* Only those that wait, and only those whose other end is the server. */
+static void ports_that_wait_are_those_to_the_server(void **unused)
+{
+	static const char four[] =
+		"  0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 \n"
+		"  1: 0100007F:1F90 0100007F:8000 06 00000000:00000000 \n"
+		"  2: 0100007F:8001 0100007F:1F90 06 00000000:00000000 \n"
+		"  3: 0200007F:8001 0100007F:1F90 06 00000000:00000000 \n"
+		"  4: 0100007F:8002 0100007F:1F90 01 00000000:00000000 \n"
+		"  5: 0100007F:8003 0100007F:1F91 06 00000000:00000000 \n";
+	static const char six[] =
+		"  0: 00000000000000000000000001000000:8000 "
+		"00000000000000000000000001000000:1F90 06 00000000:0000 \n";
+	struct sockaddr_storage to = { 0 };
+	struct sockaddr_in *in = (struct sockaddr_in *)&to;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&to;
+
+	(void)unused;
+	*in = (struct sockaddr_in){ .sin_family = AF_INET,
+				    .sin_port = htons(8080),
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	assert_int_equal(osc_host_waiting(four, &to), 2);
+	*in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6,
+				      .sin6_port = htons(8080),
+				      .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	assert_int_equal(osc_host_waiting(six, &to), 1);
+	assert_int_equal(osc_host_waiting(four, &to), 0);
+}
+
 static void a_threshold_is_about_all_requests(void **unused)
 {
 	static struct osc_hist h;
@@ -298,6 +382,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(urls_are_taken_apart),
+		cmocka_unit_test(the_hosts_books_are_read_by_name),
+		cmocka_unit_test(steal_is_the_eighth_and_part_of_all),
+		cmocka_unit_test(a_span_of_the_unknown_is_unknown),
+		cmocka_unit_test(ports_that_wait_are_those_to_the_server),
 		cmocka_unit_test(a_threshold_is_about_all_requests),
 		cmocka_unit_test(steps_are_equal_and_end_at_the_top),
 		cmocka_unit_test(the_knee_is_where_power_is_greatest),

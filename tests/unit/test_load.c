@@ -23,6 +23,7 @@
 #include "lib/error.h"
 #include "load/load.h"
 #include "load/response.h"
+#include "load/series.h"
 
 #define ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 
@@ -174,21 +175,33 @@ static void aim(struct osc_load_config *c, uint16_t port)
 	c->connections = 8;
 }
 
-/* Waits for the end as the command does: looking at the progress. */
+static struct osc_load_result result;
+/* A slice, and the sum of all of a load. */
+static struct osc_load_interval now, all;
+
+static void collect(struct osc_load *load)
+{
+	osc_load_collect(load, &now);
+	osc_load_interval_add(&all, &now);
+	osc_load_so_far(load);
+}
+
+/* Waits for the end as the command does: looking on. */
 static void await_end(struct osc_load *load)
 {
 	struct pollfd fd = { .fd = osc_load_fd(load), .events = POLLIN };
-	struct osc_load_progress p;
 
+	osc_load_stats_init(&all.stats);
 	for (int tries = 0; tries < 6000; tries++) {
-		if (poll(&fd, 1, 10) == 1)
+		if (poll(&fd, 1, 10) == 1) {
+			osc_load_wait(load);
+			collect(load);
 			return;
-		osc_load_progress(load, &p);
+		}
+		collect(load);
 	}
 	fail_msg("the load does not end");
 }
-
-static struct osc_load_result result;
 
 static void load(const struct osc_load_config *c)
 {
@@ -211,6 +224,25 @@ static uint64_t failed(enum osc_load_phase phase, int code)
 			return f->rows[i].count;
 	}
 	return 0;
+}
+
+/* The run is what its intervals are, to the last slot. */
+static void intervals_add_up(void)
+{
+	const struct osc_load_stats *r = &result.stats, *i = &all.stats;
+
+	assert_int_equal(i->requests, r->requests);
+	assert_int_equal(i->warmup_requests, r->warmup_requests);
+	assert_int_equal(i->bytes, r->bytes);
+	assert_int_equal(i->attempts, r->attempts);
+	assert_int_equal(i->connections_opened, r->connections_opened);
+	assert_int_equal(osc_failures_total(&i->failures),
+			 osc_failures_total(&r->failures));
+	assert_memory_equal(&i->latency, &r->latency, sizeof(r->latency));
+	assert_memory_equal(&i->service, &r->service, sizeof(r->service));
+	assert_memory_equal(&i->connect, &r->connect, sizeof(r->connect));
+	assert_memory_equal(&i->lag, &r->lag, sizeof(r->lag));
+	assert_int_equal(r->latency.count, r->requests);
 }
 
 static void counts_are_those_of_the_server(void **unused)
@@ -238,7 +270,7 @@ static void counts_are_those_of_the_server(void **unused)
 		c.requests_per_connection = rows[i].per_connection;
 		c.requests = rows[i].requests;
 		c.rate = rows[i].rate;
-		c.progress = true;
+		c.slice_ns = 10 * OSC_NS_PER_MS;
 		load(&c);
 		stop_fake(&f);
 		assert_int_equal(osc_failures_total(&result.stats.failures), 0);
@@ -248,8 +280,34 @@ static void counts_are_those_of_the_server(void **unused)
 		assert_int_equal(atomic_load(&f.requests), c.requests);
 		assert_int_equal(result.stats.connections_opened,
 				 atomic_load(&f.accepts));
+		intervals_add_up();
 		if (rows[i].per_connection == 1)
 			assert_int_equal(atomic_load(&f.accepts), c.requests);
+	}
+}
+
+/* Errors too; whether somebody looks on, and how often, changes nothing. */
+static void nothing_is_lost_between_intervals(void **unused)
+{
+	static const uint64_t slices[] = { 0, OSC_NS_PER_MS,
+					   3600 * OSC_NS_PER_S };
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(slices) / sizeof(slices[0]); i++) {
+		struct fake f = { .close_at = 500 };
+		struct osc_load_config c;
+
+		start_fake(&f);
+		aim(&c, f.port);
+		c.threads = 2;
+		c.requests = 3000;
+		c.slice_ns = slices[i];
+		load(&c);
+		stop_fake(&f);
+		assert_int_equal(result.stats.requests, 2999);
+		assert_int_equal(failed(OSC_LOAD_READ, 0), 1);
+		assert_int_equal(atomic_load(&f.requests), 3000);
+		intervals_add_up();
 	}
 }
 
@@ -394,7 +452,7 @@ static void what_a_stop_leaves_is_counted(void **unused)
 	aim(&c, f.port);
 	c.requests = 100;
 	c.threads = 2;
-	c.progress = true;
+	c.slice_ns = 10 * OSC_NS_PER_MS;
 	assert_int_equal(osc_load_start(&c, &l, &e), 0);
 	while (atomic_load(&f.requests) < 19 + 8)
 		sleep_ms(1);
@@ -431,6 +489,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counts_are_those_of_the_server),
+		cmocka_unit_test(nothing_is_lost_between_intervals),
 		cmocka_unit_test(a_stall_is_felt_by_all_that_were_due),
 		cmocka_unit_test(early_closes_are_errors_of_reading),
 		cmocka_unit_test(cut_answers_are_errors_of_parsing),

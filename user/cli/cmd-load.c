@@ -22,19 +22,22 @@
 #define PROGRESS_NS (500 * OSC_NS_PER_MS)
 
 static void show_progress(struct osc_load *load,
-			  const struct osc_load_settings *s, uint64_t *last)
+			  const struct osc_load_settings *s)
 {
+	static struct osc_load_interval now;
 	const struct osc_load_config *c = &s->load;
-	struct osc_load_progress p;
+	const struct osc_load_result *r;
+	uint64_t requests;
 	double seconds, left;
 	char remaining[48];
 
-	osc_load_progress(load, &p);
-	seconds = (double)(osc_clock_ns() - p.start_ns) / OSC_NS_PER_S;
+	osc_load_collect(load, &now);
+	r = osc_load_so_far(load);
+	requests = r->stats.requests + r->stats.warmup_requests;
+	seconds = (double)(osc_clock_ns() - r->start_ns) / OSC_NS_PER_S;
 	if (c->requests) {
 		snprintf(remaining, sizeof(remaining), "%" PRIu64 " to go",
-			 c->requests > p.requests ? c->requests - p.requests :
-						    0);
+			 c->requests > requests ? c->requests - requests : 0);
 	} else {
 		left = (double)(c->warmup_ns + c->duration_ns) / OSC_NS_PER_S -
 		       seconds;
@@ -43,9 +46,11 @@ static void show_progress(struct osc_load *load,
 	}
 	fprintf(stderr,
 		"\r%.0f requests/s, p99 %.3g ms, %" PRIu64 " errors, %s\033[K",
-		(double)(p.requests - *last) * OSC_NS_PER_S / PROGRESS_NS,
-		(double)p.p99_ns / OSC_NS_PER_MS, p.errors, remaining);
-	*last = p.requests;
+		(double)(now.stats.requests + now.stats.warmup_requests) *
+			OSC_NS_PER_S / PROGRESS_NS,
+		(double)osc_hist_percentile(&r->stats.latency, 99) /
+			OSC_NS_PER_MS,
+		osc_failures_total(&r->stats.failures), remaining);
 }
 
 /* Until the load has ended or a signal ends it. Returns the signal, or 0. */
@@ -53,8 +58,8 @@ static int wait_for_end(struct osc_load *load,
 			const struct osc_load_settings *s, int signal_fd,
 			struct osc_error *e)
 {
-	bool progress = s->load.progress;
-	uint64_t next = osc_clock_ns() + PROGRESS_NS, last = 0;
+	bool progress = s->load.slice_ns;
+	uint64_t next = osc_clock_ns() + PROGRESS_NS;
 	struct osc_cli_signal signal;
 
 	for (;;) {
@@ -63,7 +68,7 @@ static int wait_for_end(struct osc_load *load,
 					 e);
 
 		if (event == OSC_CLI_TIME) {
-			show_progress(load, s, &last);
+			show_progress(load, s);
 			next += PROGRESS_NS;
 			continue;
 		}
@@ -141,8 +146,8 @@ static int run(struct osc_load_settings *s)
 	struct osc_error e = { 0 };
 	int signal_fd, code;
 
-	s->load.progress = !s->no_progress && isatty(STDERR_FILENO) &&
-			   !getenv("NO_COLOR");
+	if (!s->no_progress && isatty(STDERR_FILENO) && !getenv("NO_COLOR"))
+		s->load.slice_ns = PROGRESS_NS;
 	signal_fd = osc_signals_open(&e);
 	if (signal_fd < 0)
 		return osc_cli_fail(NAME, &e);

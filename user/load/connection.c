@@ -85,11 +85,9 @@ void osc_connection_refused(struct osc_loop *loop,
 			    struct osc_load_connection *c, int err,
 			    uint64_t now)
 {
-	bool ever = loop->stats->connections_opened;
-
 	loop->connect_error = err;
 	close_socket(loop, c);
-	if (!ever && loop->address + 1 < loop->addresses->n) {
+	if (!loop->reached && loop->address + 1 < loop->addresses->n) {
 		/* "localhost" may mean ::1 where nobody listens. */
 		loop->address++;
 		c->state = OSC_LOAD_BACKOFF;
@@ -329,6 +327,7 @@ void osc_connection_connected(struct osc_loop *loop,
 
 	c->state = OSC_LOAD_OPEN;
 	loop->stats->connections_opened++;
+	loop->reached = true;
 	loop->last_success_ns = now;
 	loop->connect_error = 0;
 	osc_loop_tried(loop, c, now);

@@ -14,9 +14,8 @@
 #include "lib/clock.h"
 #include "lib/ring.h"
 #include "load/loop.h"
+#include "load/outcome.h"
 
-/* Open loop: so late is still on time, for the rate that was kept. */
-#define ON_TIME_NS (10 * OSC_NS_PER_MS)
 /* Descriptors beside those of the connections, and per thread. */
 #define SPARE_FDS 16
 #define THREAD_FDS 3
@@ -37,6 +36,8 @@ struct osc_load {
 	atomic_uint running;
 	int done; /* eventfd */
 	struct worker *workers;
+	uint64_t collected_ns; /* what was counted until then … */
+	struct osc_load_result result; /* … is in these stats */
 };
 
 void osc_load_defaults(struct osc_load_config *config)
@@ -159,6 +160,12 @@ static int init_worker(struct osc_load *load, uint32_t i, struct osc_error *e)
 			       loop->measure_ns + c->duration_ns;
 	if (c->idle)
 		loop->measure_ns = UINT64_MAX;
+	loop->handover.seen = (struct osc_load_gauges){
+		.measure_ns = loop->measure_ns,
+		/* A thread that begins has used nothing yet. */
+		.usage = { .taken = true, .at_ns = loop->start_ns },
+		.shares = { .cpu = -1, .wait = -1 },
+	};
 	if (c->rate && !c->idle)
 		osc_schedule_init(&loop->schedule, c->arrival, (double)c->rate,
 				  i, c->threads, loop->start_ns);
@@ -225,7 +232,10 @@ static int start_workers(struct osc_load *load, struct osc_error *e)
 	uint32_t n = load->config->threads;
 	int ret = 0;
 
-	load->start_ns = osc_clock_ns();
+	load->start_ns = load->collected_ns = osc_clock_ns();
+	load->result.config = load->config;
+	load->result.start_ns = load->start_ns;
+	osc_load_stats_init(&load->result.stats);
 	for (uint32_t i = 0; i < n && !ret; i++)
 		ret = init_worker(load, i, e);
 	atomic_store(&load->running, n);
@@ -326,130 +336,75 @@ int osc_load_fd(const struct osc_load *load)
 	return load->done;
 }
 
-void osc_load_progress(struct osc_load *load, struct osc_load_progress *out)
+void osc_load_wait(struct osc_load *load)
 {
-	*out = (struct osc_load_progress){ .start_ns = load->start_ns };
-	for (uint32_t i = 0; i < load->config->threads; i++) {
-		struct osc_loop *l = &load->workers[i].loop;
-		uint64_t p99 = atomic_load_explicit(&l->live_p99_ns,
-						    memory_order_relaxed);
+	join_workers(load);
+}
 
-		out->requests += atomic_load_explicit(&l->live_requests,
-						      memory_order_relaxed);
-		out->errors += atomic_load_explicit(&l->live_errors,
-						    memory_order_relaxed);
-		if (p99 > out->p99_ns)
-			out->p99_ns = p99;
+/* True: of this thread there was something to tell. */
+static bool collect_from(struct worker *w, struct osc_load_interval *out)
+{
+	struct osc_handover *h = &w->loop.handover;
+	struct osc_usage before = h->seen.usage;
+	struct osc_shares shares;
+
+	if (!osc_handover_take(h, &w->loop.stats, &out->stats))
+		return false;
+	if (h->seen.at_ns > out->to_ns)
+		out->to_ns = h->seen.at_ns;
+	shares = osc_usage_shares(&before, &h->seen.usage);
+	if (shares.cpu > out->cpu_share)
+		out->cpu_share = shares.cpu;
+	return true;
+}
+
+void osc_load_collect(struct osc_load *load, struct osc_load_interval *out)
+{
+	out->from_ns = out->to_ns = load->collected_ns;
+	out->open = out->late_threads = 0;
+	out->in_flight = 0;
+	out->cpu_share = -1;
+	osc_load_stats_init(&out->stats);
+	for (uint32_t i = 0; i < load->config->threads; i++) {
+		struct worker *w = &load->workers[i];
+
+		if (!collect_from(w, out))
+			out->late_threads++;
+		out->open += w->loop.handover.seen.open;
+		out->in_flight += w->loop.handover.seen.in_flight;
+	}
+	load->collected_ns = out->to_ns;
+	osc_load_stats_merge(&load->result.stats, &out->stats);
+}
+
+/* Of the thread that had most of it, or began last; until they last told. */
+static void take_gauges(struct osc_load *load)
+{
+	struct osc_load_result *r = &load->result;
+
+	r->client = (struct osc_shares){ .cpu = -1, .wait = -1 };
+	r->measure_ns = 0;
+	for (uint32_t i = 0; i < load->config->threads; i++) {
+		const struct osc_load_gauges *g =
+			&load->workers[i].loop.handover.seen;
+
+		osc_shares_merge(&r->client, &g->shares);
+		if (g->measure_ns > r->measure_ns)
+			r->measure_ns = g->measure_ns;
 	}
 }
 
-static void max_u64(uint64_t *to, uint64_t value)
+const struct osc_load_result *osc_load_so_far(struct osc_load *load)
 {
-	if (value > *to)
-		*to = value;
-}
+	struct osc_load_result *r = &load->result;
+	uint64_t held = r->stats.held;
 
-static void max_real(double *to, double value)
-{
-	if (value > *to)
-		*to = value;
-}
-
-static void merge(struct osc_load_stats *to, const struct osc_load_stats *from)
-{
-	to->requests += from->requests;
-	to->warmup_requests += from->warmup_requests;
-	to->bytes += from->bytes;
-	to->body_bytes += from->body_bytes;
-	to->connections_opened += from->connections_opened;
-	to->held += from->held;
-	max_u64(&to->measure_ns, from->measure_ns);
-	to->attempts += from->attempts;
-	to->unsent += from->unsent;
-	to->unanswered += from->unanswered;
-	to->gave_up |= from->gave_up;
-	max_u64(&to->last_intended_ns, from->last_intended_ns);
-	max_u64(&to->last_sent_ns, from->last_sent_ns);
-	max_u64(&to->last_answer_ns, from->last_answer_ns);
-	max_real(&to->cpu_share, from->cpu_share);
-	max_real(&to->wait_share, from->wait_share);
-	osc_hist_merge(&to->latency, &from->latency);
-	osc_hist_merge(&to->service, &from->service);
-	osc_hist_merge(&to->connect, &from->connect);
-	osc_hist_merge(&to->lag, &from->lag);
-	osc_failures_merge(&to->failures, &from->failures);
-}
-
-static void init_stats(struct osc_load_stats *s)
-{
-	memset(s, 0, sizeof(*s));
-	s->cpu_share = s->wait_share = -1;
-	osc_hist_init(&s->latency);
-	osc_hist_init(&s->service);
-	osc_hist_init(&s->connect);
-	osc_hist_init(&s->lag);
-}
-
-/* The share of the asked rate that was kept: sent, and when it was due. */
-static double rate_kept(const struct osc_load_result *r)
-{
-	const struct osc_load_stats *s = &r->stats;
-	double kept = 1, due = (double)(s->attempts + s->unsent);
-	uint64_t from = r->config->idle ? r->measure_ns : r->start_ns;
-
-	if (due > 0)
-		kept = (double)s->attempts / due;
-	if (s->last_sent_ns > s->last_intended_ns + ON_TIME_NS)
-		kept *= (double)(s->last_intended_ns - from) /
-			(double)(s->last_sent_ns - from);
-	return kept;
-}
-
-/*
- * From the first request measured to the end of the time asked for, or to the
- * last answer when that came later.
- */
-static double measured_seconds(const struct osc_load_result *r)
-{
-	const struct osc_load_config *c = r->config;
-	uint64_t end = 0;
-
-	if (r->partial)
-		end = osc_clock_ns();
-	else if (!c->requests)
-		end = r->measure_ns + c->duration_ns;
-	else if (c->rate)
-		end = r->start_ns +
-		      (uint64_t)((double)c->requests * (double)OSC_NS_PER_S /
-				 (double)c->rate);
-	max_u64(&end, r->stats.last_answer_ns);
-	return end > r->measure_ns ?
-		       (double)(end - r->measure_ns) / OSC_NS_PER_S :
-		       0;
-}
-
-static void judge(struct osc_load_result *r)
-{
-	const struct osc_load_stats *s = &r->stats;
-	struct osc_validity_facts f = {
-		.open = r->config->rate,
-		.partial = r->partial,
-		.gave_up = s->gave_up,
-		.idle = r->config->idle ? r->config->connections : 0,
-		.held = s->held,
-		.requests = s->requests,
-		.attempts = s->attempts,
-		.errors = osc_failures_total(&s->failures),
-		.unsent = s->unsent,
-		.cpu_share = s->cpu_share,
-		.wait_share = s->wait_share,
-		.rate_kept = rate_kept(r),
-		.lag_p99_us = (double)osc_hist_percentile(&s->lag, 99) / 1e3,
-		.latency_p99_us =
-			(double)osc_hist_percentile(&s->latency, 99) / 1e3,
-	};
-
-	osc_validity_judge(&f, &r->validity);
+	take_gauges(load);
+	/* Whether they were held to the end is not known before. */
+	r->stats.held = held ? held : load->config->connections;
+	osc_load_judge(r, load->collected_ns);
+	r->stats.held = held;
+	return r;
 }
 
 static void judge_slos(struct osc_load_result *r)
@@ -502,19 +457,16 @@ int osc_load_finish(struct osc_load *load, struct osc_load_result *r,
 	int ret;
 
 	join_workers(load);
-	r->config = load->config;
-	r->start_ns = load->start_ns;
-	r->measure_ns = load->start_ns + load->config->warmup_ns;
+	for (uint32_t i = 0; i < load->config->threads; i++) {
+		struct osc_loop *loop = &load->workers[i].loop;
+
+		osc_handover_take(&loop->handover, &loop->stats,
+				  &load->result.stats);
+	}
+	take_gauges(load);
+	*r = load->result;
 	r->partial = atomic_load(&load->stop);
-	init_stats(&r->stats);
-	for (uint32_t i = 0; i < load->config->threads; i++)
-		merge(&r->stats, load->workers[i].loop.stats);
-	if (load->config->idle)
-		r->measure_ns = r->stats.measure_ns;
-	r->duration_s = measured_seconds(r);
-	r->rps = r->duration_s > 0 ? (double)r->stats.requests / r->duration_s :
-				     0;
-	judge(r);
+	osc_load_judge(r, osc_load_end(r));
 	judge_slos(r);
 	ret = check_failed(load, r, e);
 	load_free(load);

@@ -32,6 +32,7 @@
 #include "load/slo.h"
 #include "load/source.h"
 #include "load/url.h"
+#include "load/usage.h"
 #include "load/validity.h"
 
 struct osc_error;
@@ -75,7 +76,7 @@ struct osc_load_config {
 	unsigned int nr_slos;
 	bool has_cpus;
 	cpu_set_t cpus;
-	bool progress; /* somebody asks osc_load_progress */
+	uint64_t slice_ns; /* between two of osc_load_collect; 0: only at the end */
 };
 
 /* The configuration of `osconcepts load` without options. */
@@ -89,21 +90,25 @@ struct osc_load_stats {
 	uint64_t body_bytes;
 	uint64_t connections_opened;
 	uint64_t held; /* open at the end of the time */
-	uint64_t measure_ns; /* when that began, of the last thread */
 	uint64_t attempts; /* of requests: written at least in part */
 	uint64_t unsent; /* due, never sent */
 	uint64_t unanswered; /* on their way when a signal ended the run */
 	uint64_t last_intended_ns, last_sent_ns;
 	uint64_t last_answer_ns;
-	double cpu_share, wait_share; /* negative: unknown */
 	bool gave_up;
 	struct osc_hist latency, service, connect, lag;
 	struct osc_failures failures;
 };
 
+void osc_load_stats_init(struct osc_load_stats *s);
+/* What two have counted, of other threads or at other times, adds up. */
+void osc_load_stats_merge(struct osc_load_stats *to,
+			  const struct osc_load_stats *from);
+
 struct osc_load_result {
 	const struct osc_load_config *config;
 	struct osc_load_stats stats;
+	struct osc_shares client; /* of the time measured */
 	uint64_t start_ns, measure_ns;
 	double duration_s; /* measured, to the last answer */
 	double rps;
@@ -113,10 +118,18 @@ struct osc_load_result {
 	bool slos_met; /* all that were asked for */
 };
 
-struct osc_load_progress {
-	uint64_t requests, errors;
-	uint64_t p99_ns; /* of the slowest thread, so far */
-	uint64_t start_ns;
+/*
+ * What happened between two moments of a run. The stats of all intervals add up
+ * to those of the result, to the unit.
+ */
+struct osc_load_interval {
+	uint64_t from_ns, to_ns;
+	struct osc_load_stats stats;
+	uint32_t open; /* connections, at its end */
+	uint64_t in_flight; /* requests sent and not answered, then */
+	double cpu_share; /* of the busiest thread; negative: unknown */
+	/* Had no time to tell: what they counted comes with the next. */
+	uint32_t late_threads;
 };
 
 struct osc_load; /* a running load; opaque */
@@ -130,9 +143,20 @@ int osc_load_start(const struct osc_load_config *config, struct osc_load **out,
 		   struct osc_error *e);
 /* Readable when the load has ended. */
 int osc_load_fd(const struct osc_load *load);
-void osc_load_progress(struct osc_load *load, struct osc_load_progress *out);
+/*
+ * What was counted since it was last called. The threads hand over at multiples
+ * of config->slice_ns since the start: best called a little after these.
+ */
+void osc_load_collect(struct osc_load *load, struct osc_load_interval *out);
+/*
+ * All that was collected, and what could be said of it now; good until the next
+ * call on this load.
+ */
+const struct osc_load_result *osc_load_so_far(struct osc_load *load);
 /* Ends it early; the result will say partial. */
 void osc_load_stop(struct osc_load *load);
+/* Until it has ended: what is then collected is the rest. */
+void osc_load_wait(struct osc_load *load);
 /*
  * Waits for the end, and frees the load. An error when there is nothing to
  * tell: no connection could be made.

@@ -2,9 +2,7 @@
 #include "load/loop.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -16,7 +14,6 @@
 
 /* Deadlines are looked through at most that often. */
 #define SCAN_NS (5 * OSC_NS_PER_MS)
-#define PUBLISH_NS (250 * OSC_NS_PER_MS)
 /* So many connections are opened before we look who is. */
 #define OPEN_AT_ONCE 64
 /* So long nobody listens before we say so: a server may be starting. */
@@ -77,7 +74,7 @@ static void hold(struct osc_loop *loop, uint64_t now)
 {
 	const struct osc_load_config *config = loop->config;
 
-	loop->measure_ns = loop->stats->measure_ns = now;
+	loop->measure_ns = now;
 	loop->end_ns = now + config->duration_ns;
 	if (config->rate)
 		osc_schedule_init(&loop->schedule, config->arrival,
@@ -145,52 +142,22 @@ static void dispatch(struct osc_loop *loop, uint64_t now)
 		loop->retired = true;
 }
 
-/* Second number of schedstat: time runnable without a CPU. */
-static bool read_wait(uint64_t *wait_ns)
+/* Of the time measured until now. */
+static struct osc_shares shares_now(const struct osc_loop *loop,
+				    const struct osc_usage *now)
 {
-	char text[96];
-	int fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return false;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (n <= 0)
-		return false;
-	text[n] = '\0';
-	return sscanf(text, "%*u %" SCNu64, wait_ns) == 1;
-}
-
-static void read_usage(struct osc_loop_usage *u)
-{
-	struct timespec ts;
-
-	u->taken = true;
-	u->at_ns = osc_clock_ns();
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-	u->cpu_ns = (uint64_t)ts.tv_sec * OSC_NS_PER_S + (uint64_t)ts.tv_nsec;
-	u->has_wait = read_wait(&u->wait_ns);
+	return loop->concluded ? loop->shares :
+				 osc_usage_shares(&loop->from, now);
 }
 
 /* Of the time that was measured; the wait for the last answers is not load. */
 static void conclude_usage(struct osc_loop *loop)
 {
-	struct osc_loop_usage now = { 0 };
-	double wall;
+	struct osc_usage now;
 
-	loop->stats->cpu_share = loop->stats->wait_share = -1;
-	if (!loop->from.taken)
-		return;
-	read_usage(&now);
-	wall = (double)(now.at_ns - loop->from.at_ns);
-	if (wall <= 0)
-		return;
-	loop->stats->cpu_share =
-		(double)(now.cpu_ns - loop->from.cpu_ns) / wall;
-	if (now.has_wait && loop->from.has_wait)
-		loop->stats->wait_share =
-			(double)(now.wait_ns - loop->from.wait_ns) / wall;
+	osc_usage_read(&now);
+	loop->shares = shares_now(loop, &now);
+	loop->concluded = true;
 }
 
 static uint64_t count_open(const struct osc_loop *loop)
@@ -242,26 +209,39 @@ static bool hopeless(const struct osc_loop *loop, uint64_t now)
 {
 	if (!loop->connect_error)
 		return false;
-	if (!loop->stats->connections_opened)
+	if (!loop->reached)
 		return now - loop->start_ns > NOBODY_NS;
 	return loop->end_ns == UINT64_MAX &&
 	       now - loop->last_success_ns > loop->config->timeout_ns;
 }
 
+static void gauge(const struct osc_loop *loop, struct osc_load_gauges *g)
+{
+	*g = (struct osc_load_gauges){ 0 };
+	osc_usage_read(&g->usage);
+	g->at_ns = g->usage.at_ns;
+	g->shares = shares_now(loop, &g->usage);
+	g->measure_ns = loop->measure_ns;
+	for (uint32_t i = 0; i < loop->nr; i++) {
+		const struct osc_load_connection *c = &loop->connections[i];
+
+		g->open += c->state == OSC_LOAD_OPEN ||
+			   c->state == OSC_LOAD_ENDING;
+		g->in_flight += c->sent;
+	}
+}
+
+/* At the same moments in all threads, so that what they tell fits together. */
 static void publish(struct osc_loop *loop, uint64_t now)
 {
-	const struct osc_load_stats *s = loop->stats;
+	struct osc_load_gauges gauges;
 
-	atomic_store_explicit(&loop->live_requests,
-			      s->requests + s->warmup_requests,
-			      memory_order_relaxed);
-	atomic_store_explicit(&loop->live_errors,
-			      osc_failures_total(&s->failures),
-			      memory_order_relaxed);
-	atomic_store_explicit(&loop->live_p99_ns,
-			      osc_hist_percentile(&s->latency, 99),
-			      memory_order_relaxed);
-	loop->publish_ns = now + PUBLISH_NS;
+	while (loop->publish_ns <= now)
+		loop->publish_ns += loop->config->slice_ns;
+	if (!osc_handover_possible(&loop->handover))
+		return;
+	gauge(loop, &gauges);
+	osc_handover_give(&loop->handover, &loop->stats, &gauges);
 }
 
 /*
@@ -294,7 +274,7 @@ static void begin(struct osc_loop *loop, uint64_t now)
 static bool tick(struct osc_loop *loop, uint64_t now)
 {
 	if (!loop->from.taken && now >= loop->measure_ns)
-		read_usage(&loop->from);
+		osc_usage_read(&loop->from);
 	if (now >= loop->scan_ns)
 		scan(loop, now);
 	if (now >= loop->publish_ns)
@@ -310,7 +290,6 @@ static bool tick(struct osc_loop *loop, uint64_t now)
 	else
 		may_take(loop, now);
 	if (loop->retired && !loop->concluded) {
-		loop->concluded = true;
 		if (loop->io->send_all)
 			loop->io->send_all(loop);
 		conclude_usage(loop);
@@ -367,6 +346,7 @@ static int go_round(struct osc_loop *loop)
 
 void osc_loop_run(struct osc_loop *loop)
 {
+	struct osc_load_gauges gauges;
 	int ret;
 
 	/* Waits end when asked, not up to 50 us later. */
@@ -384,7 +364,8 @@ void osc_loop_run(struct osc_loop *loop)
 		loop->stats->unsent += loop->budget;
 	for (uint32_t i = 0; i < loop->nr; i++)
 		osc_connection_retire(loop, &loop->connections[i]);
-	publish(loop, osc_clock_ns());
+	gauge(loop, &gauges);
+	osc_handover_end(&loop->handover, &gauges);
 }
 
 int osc_loop_init(struct osc_loop *loop, struct osc_error *e)
@@ -403,25 +384,28 @@ int osc_loop_init(struct osc_loop *loop, struct osc_error *e)
 	loop->stamps = calloc(stamps, sizeof(*loop->stamps));
 	loop->room = calloc(loop->nr, sizeof(*loop->room));
 	loop->stats = calloc(1, sizeof(*loop->stats));
-	if (!loop->connections || !loop->stamps || !loop->room || !loop->stats)
+	if (loop->config->slice_ns)
+		loop->handover.other = calloc(1, sizeof(*loop->stats));
+	if (!loop->connections || !loop->stamps || !loop->room ||
+	    !loop->stats || (loop->config->slice_ns && !loop->handover.other))
 		return osc_error_set(e, ENOMEM,
 				     "cannot set up %" PRIu32
 				     " connections: out of memory; try fewer "
 				     "--connections",
 				     loop->nr);
-	osc_hist_init(&loop->stats->latency);
-	osc_hist_init(&loop->stats->service);
-	osc_hist_init(&loop->stats->connect);
-	osc_hist_init(&loop->stats->lag);
+	osc_load_stats_init(loop->stats);
+	if (loop->handover.other)
+		osc_load_stats_init(loop->handover.other);
 	for (uint32_t i = 0; i < loop->nr; i++) {
 		loop->connections[i].fd = -1;
 		loop->connections[i].deadline_ns = UINT64_MAX;
 	}
 	loop->head_only = !strcasecmp(loop->config->method, "HEAD");
 	loop->untried = loop->nr;
-	loop->stats->measure_ns = loop->measure_ns;
 	loop->scan_ns = UINT64_MAX;
-	loop->publish_ns = loop->config->progress ? 0 : UINT64_MAX;
+	loop->publish_ns = loop->config->slice_ns ?
+				   loop->start_ns + loop->config->slice_ns :
+				   UINT64_MAX;
 	loop->last_success_ns = loop->start_ns;
 	return loop->io->open(loop, e);
 }
@@ -435,4 +419,5 @@ void osc_loop_free(struct osc_loop *loop)
 	free(loop->stamps);
 	free(loop->room);
 	free(loop->stats);
+	free(loop->handover.other);
 }

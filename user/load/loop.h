@@ -12,6 +12,7 @@
 #include <sys/uio.h>
 
 #include "lib/error.h"
+#include "load/handover.h"
 #include "load/load.h"
 #include "load/response.h"
 
@@ -73,12 +74,6 @@ struct osc_load_text {
 	uint32_t keep_len, close_len; /* of one */
 };
 
-/* What the scheduler says of this thread. */
-struct osc_loop_usage {
-	bool taken, has_wait;
-	uint64_t at_ns, cpu_ns, wait_ns;
-};
-
 struct osc_loop;
 
 /*
@@ -126,6 +121,7 @@ struct osc_loop {
 	bool head_only;
 	bool retired; /* no more requests are taken */
 	bool concluded; /* and what the load cost us is known */
+	bool reached; /* a connection was made, ever */
 	uint64_t budget; /* requests still to take; UINT64_MAX: no limit */
 	uint64_t outstanding; /* taken, not answered */
 	struct osc_schedule schedule;
@@ -138,18 +134,18 @@ struct osc_loop {
 	uint64_t last_success_ns;
 	uint64_t scan_ns; /* no deadline is before */
 	uint64_t publish_ns;
-	struct osc_loop_usage from; /* at measure_ns */
+	struct osc_usage from; /* at measure_ns */
+	struct osc_shares shares; /* since then, when concluded */
 
 	const struct osc_load_io *io;
 	void *io_data; /* the engine's own */
 	int wake; /* eventfd: stop has been set */
 	int connect_error; /* of the last attempt; 0 since one succeeded */
 	struct osc_error error; /* ours, not the server's: the run fails */
-	struct osc_load_stats *stats;
+	struct osc_load_stats *stats; /* since they were last handed over */
 
-	/* Read by the main thread. */
-	atomic_bool *stop;
-	_Atomic uint64_t live_requests, live_errors, live_p99_ns;
+	atomic_bool *stop; /* set by the main thread */
+	struct osc_handover handover;
 };
 
 int osc_loop_init(struct osc_loop *loop, struct osc_error *e);

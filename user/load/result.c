@@ -40,10 +40,10 @@ static json_t *config_json(const struct osc_load_config *c)
 		"method", c->method, "body_bytes", (json_int_t)c->body_len);
 }
 
-static json_t *client_json(const struct osc_load_stats *s)
+static json_t *client_json(const struct osc_load_result *r)
 {
-	return json_pack("{s:o, s:o}", "cpu_share", real_or_null(s->cpu_share),
-			 "run_queue_wait_share", real_or_null(s->wait_share));
+	return json_pack("{s:o, s:o}", "cpu_share", real_or_null(r->client.cpu),
+			 "run_queue_wait_share", real_or_null(r->client.wait));
 }
 
 static json_t *slo_json(const struct osc_slo *slo, uint64_t ns)
@@ -93,7 +93,8 @@ json_t *osc_load_json(const struct osc_load_result *r)
 		r->rps, "partial", (int)r->partial, "held",
 		c->idle ? json_integer((json_int_t)s->held) : json_null());
 	more = json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
+		"s:o}",
 		"errors", osc_failures_json(&s->failures), "error_details",
 		osc_failures_details(&s->failures, r->start_ns), "latency_us",
 		osc_hist_summary_us(&s->latency), "service_us",
@@ -101,7 +102,7 @@ json_t *osc_load_json(const struct osc_load_result *r)
 		osc_hist_summary_us(&s->connect), "lag_us",
 		c->rate ? osc_hist_summary_us(&s->lag) : json_null(),
 		"histogram", osc_hist_json(&s->latency), "service_histogram",
-		osc_hist_json(&s->service), "client", client_json(s), "config",
+		osc_hist_json(&s->service), "client", client_json(r), "config",
 		config_json(c), "validity", osc_validity_json(&r->validity),
 		"slos", slos_json(r), "platform", osc_platform());
 	if (o && more && !json_object_update(o, more)) {
@@ -229,19 +230,17 @@ static void head_text(const struct osc_load_result *r, FILE *out)
 
 void osc_load_text(const struct osc_load_result *r, FILE *out)
 {
-	const struct osc_load_stats *s = &r->stats;
-
 	head_text(r, out);
 	times_text(r, out);
 	errors_text(r, out);
 	slos_text(r, out);
 	fputs(osc_verdict_word(r->validity.verdict), out);
-	if (s->cpu_share >= 0)
-		fprintf(out, " (client %.0f %% busy", s->cpu_share * 100);
-	if (s->cpu_share >= 0 && s->wait_share >= 0)
+	if (r->client.cpu >= 0)
+		fprintf(out, " (client %.0f %% busy", r->client.cpu * 100);
+	if (r->client.cpu >= 0 && r->client.wait >= 0)
 		fprintf(out, ", %.1f %% waiting for a CPU",
-			s->wait_share * 100);
-	fputs(s->cpu_share >= 0 ? ")\n" : "\n", out);
+			r->client.wait * 100);
+	fputs(r->client.cpu >= 0 ? ")\n" : "\n", out);
 	for (unsigned int i = 0; i < r->validity.n; i++)
 		fprintf(out, "  %s\n", r->validity.why[i]);
 }

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "load/outcome.h"
+
+#include "lib/clock.h"
+#include "load/load.h"
+
+/* Open loop: so late is still on time, for the rate that was kept. */
+#define ON_TIME_NS (10 * OSC_NS_PER_MS)
+
+/* The share of the asked rate that was kept: sent, and when it was due. */
+static double rate_kept(const struct osc_load_result *r)
+{
+	const struct osc_load_stats *s = &r->stats;
+	double kept = 1, due = (double)(s->attempts + s->unsent);
+	uint64_t from = r->config->idle ? r->measure_ns : r->start_ns;
+
+	if (due > 0)
+		kept = (double)s->attempts / due;
+	if (s->last_sent_ns > s->last_intended_ns + ON_TIME_NS)
+		kept *= (double)(s->last_intended_ns - from) /
+			(double)(s->last_sent_ns - from);
+	return kept;
+}
+
+static void max_u64(uint64_t *to, uint64_t value)
+{
+	if (value > *to)
+		*to = value;
+}
+
+uint64_t osc_load_end(const struct osc_load_result *r)
+{
+	const struct osc_load_config *c = r->config;
+	uint64_t end = 0;
+
+	if (r->partial)
+		end = osc_clock_ns();
+	else if (!c->requests)
+		end = r->measure_ns + c->duration_ns;
+	else if (c->rate)
+		end = r->start_ns +
+		      (uint64_t)((double)c->requests * (double)OSC_NS_PER_S /
+				 (double)c->rate);
+	max_u64(&end, r->stats.last_answer_ns);
+	return end;
+}
+
+void osc_load_judge(struct osc_load_result *r, uint64_t end_ns)
+{
+	const struct osc_load_stats *s = &r->stats;
+	struct osc_validity_facts f = {
+		.open = r->config->rate,
+		.partial = r->partial,
+		.gave_up = s->gave_up,
+		.idle = r->config->idle ? r->config->connections : 0,
+		.held = s->held,
+		.requests = s->requests,
+		.attempts = s->attempts,
+		.errors = osc_failures_total(&s->failures),
+		.unsent = s->unsent,
+		.cpu_share = r->client.cpu,
+		.wait_share = r->client.wait,
+		.rate_kept = rate_kept(r),
+		.lag_p99_us = (double)osc_hist_percentile(&s->lag, 99) / 1e3,
+		.latency_p99_us =
+			(double)osc_hist_percentile(&s->latency, 99) / 1e3,
+	};
+
+	r->duration_s =
+		end_ns > r->measure_ns ?
+			(double)(end_ns - r->measure_ns) / OSC_NS_PER_S :
+			0;
+	r->rps = r->duration_s > 0 ? (double)s->requests / r->duration_s : 0;
+	osc_validity_judge(&f, &r->validity);
+}

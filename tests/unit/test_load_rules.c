@@ -202,6 +202,15 @@ static void each_threshold_moves_the_verdict(void **unused)
 	assert_int_equal(JUDGE(.lag_p99_us = 90), OSC_VALID);
 	assert_int_equal(JUDGE(.lag_p99_us = 110), OSC_SUSPECT);
 	assert_int_equal(JUDGE(.lag_p99_us = 300), OSC_INVALID);
+	assert_int_equal(JUDGE(.steal_share = 0.01), OSC_VALID);
+	assert_int_equal(JUDGE(.steal_share = 0.02), OSC_SUSPECT);
+	assert_int_equal(JUDGE(.steal_share = 0.11), OSC_INVALID);
+	assert_int_equal(JUDGE(.drops_share = 0.001), OSC_VALID);
+	assert_int_equal(JUDGE(.drops_share = 0.002), OSC_SUSPECT);
+	assert_int_equal(JUDGE(.retransmits_share = 0.001), OSC_VALID);
+	assert_int_equal(JUDGE(.retransmits_share = 0.002), OSC_SUSPECT);
+	assert_int_equal(JUDGE(.ports_share = 0.9), OSC_VALID);
+	assert_int_equal(JUDGE(.ports_share = 0.91), OSC_SUSPECT);
 	assert_int_equal(JUDGE(.requests = 0), OSC_INVALID);
 	assert_int_equal(JUDGE(.requests = 99), OSC_SUSPECT);
 	assert_int_equal(JUDGE(.partial = true), OSC_SUSPECT);
@@ -218,7 +227,10 @@ static void rate_and_lag_are_matters_of_the_open_loop(void **unused)
 static void the_unknown_is_not_held_against_it(void **unused)
 {
 	(void)unused;
-	assert_int_equal(JUDGE(.cpu_share = -1, .wait_share = -1), OSC_VALID);
+	assert_int_equal(JUDGE(.cpu_share = -1, .wait_share = -1,
+			       .steal_share = -1, .drops_share = -1,
+			       .retransmits_share = -1, .ports_share = -1),
+			 OSC_VALID);
 }
 
 static void all_reasons_fit(void **unused)
@@ -228,12 +240,18 @@ static void all_reasons_fit(void **unused)
 				 .open = true,
 				 .partial = true,
 				 .gave_up = true,
+				 .idle = 2,
+				 .held = 1,
 				 .errors = UINT64_MAX,
 				 .unsent = UINT64_MAX,
 				 .cpu_share = 1,
 				 .wait_share = 1,
 				 .lag_p99_us = 1e9,
 				 .latency_p99_us = 1e9,
+				 .steal_share = 1,
+				 .drops_share = 1e9,
+				 .retransmits_share = 1,
+				 .ports_share = 10,
 			 }),
 			 OSC_INVALID);
 }

@@ -36,6 +36,7 @@ struct osc_load {
 	atomic_uint running;
 	int done; /* eventfd */
 	struct worker *workers;
+	struct osc_host_counts host; /* at the start */
 	uint64_t collected_ns; /* what was counted until then … */
 	struct osc_load_result result; /* … is in these stats */
 };
@@ -229,6 +230,7 @@ static void load_free(struct osc_load *load)
 
 static int start_workers(struct osc_load *load, struct osc_error *e)
 {
+	static const struct osc_host_counts unknown = OSC_HOST_COUNTS_UNKNOWN;
 	uint32_t n = load->config->threads;
 	int ret = 0;
 
@@ -236,6 +238,9 @@ static int start_workers(struct osc_load *load, struct osc_error *e)
 	load->result.config = load->config;
 	load->result.start_ns = load->start_ns;
 	osc_load_stats_init(&load->result.stats);
+	/* What the host tells is known at the end. */
+	load->result.host = osc_host_between(&unknown, &unknown);
+	osc_host_read(&load->host);
 	for (uint32_t i = 0; i < n && !ret; i++)
 		ret = init_worker(load, i, e);
 	atomic_store(&load->running, n);
@@ -451,6 +456,28 @@ static int check_failed(const struct osc_load *load,
 			     (unsigned int)load->config->url.port, name, hint);
 }
 
+/* Of a socket in the file system there are no ports. */
+static void read_host(const struct osc_load *load, struct osc_load_result *r)
+{
+	const struct osc_addresses *a = &load->addresses;
+	uint64_t opened = r->stats.connections_opened;
+	uint64_t at_once = load->config->connections;
+	struct osc_host_counts now;
+
+	osc_host_read(&now);
+	r->host = osc_host_between(&load->host, &now);
+	if (load->config->unix_path)
+		return;
+	r->host.ports = osc_host_ports();
+	/*
+	 * From a list of all connections that there are, perhaps a million:
+	 * only where so many are over that it can matter.
+	 */
+	if (opened > at_once && opened - at_once > r->host.ports / 2)
+		r->host.ports_waiting = osc_host_ports_waiting(
+			&a->address[load->workers[0].loop.address]);
+}
+
 int osc_load_finish(struct osc_load *load, struct osc_load_result *r,
 		    struct osc_error *e)
 {
@@ -466,6 +493,7 @@ int osc_load_finish(struct osc_load *load, struct osc_load_result *r,
 	take_gauges(load);
 	*r = load->result;
 	r->partial = atomic_load(&load->stop);
+	read_host(load, r);
 	osc_load_judge(r, osc_load_end(r));
 	judge_slos(r);
 	ret = check_failed(load, r, e);

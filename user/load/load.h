@@ -6,9 +6,10 @@
  * In reading order: url, schedule (when requests are due), response (the
  * parser), failures, validity (the verdict) are pure; connection (one
  * connection's life), loop (one thread) and its engines io_epoll and io_uring
- * move the bytes; load (threads, start to end) and result (text, JSON) join
- * them. The room calls
- * user/lib only; the command line calls it.
+ * move the bytes; handover and stats bring together what threads counted, usage
+ * and host what else befell them; load (threads, start to end), outcome (what it
+ * comes to), result (text, JSON) and series (the same by intervals) join them.
+ * The room calls user/lib only; the command line calls it.
  *
  * Two kinds of latency are always kept. Service time: from sending a request
  * to the end of its answer. Latency: from the moment the request was meant to
@@ -28,6 +29,7 @@
 
 #include "lib/hist.h"
 #include "load/failures.h"
+#include "load/host.h"
 #include "load/schedule.h"
 #include "load/slo.h"
 #include "load/source.h"
@@ -109,6 +111,7 @@ struct osc_load_result {
 	const struct osc_load_config *config;
 	struct osc_load_stats stats;
 	struct osc_shares client; /* of the time measured */
+	struct osc_host host; /* from start to end */
 	uint64_t start_ns, measure_ns;
 	double duration_s; /* measured, to the last answer */
 	double rps;

@@ -45,6 +45,30 @@ uint64_t osc_load_end(const struct osc_load_result *r)
 	return end;
 }
 
+/* Negative: unknown. */
+static double part_of(uint64_t n, uint64_t all)
+{
+	if (n == OSC_HOST_UNKNOWN || all == OSC_HOST_UNKNOWN)
+		return -1;
+	return all ? (double)n / (double)all : 0;
+}
+
+/* Those of connections held, and of connections that are over. */
+static double ports_share(const struct osc_load_result *r)
+{
+	const struct osc_load_config *c = r->config;
+	uint64_t addresses = c->sources.count ? c->sources.count : 1;
+	uint64_t held = r->stats.connections_opened;
+
+	if (held > c->connections)
+		held = c->connections;
+	if (r->host.ports_waiting != OSC_HOST_UNKNOWN)
+		held += r->host.ports_waiting;
+	return r->host.ports == OSC_HOST_UNKNOWN ?
+		       -1 :
+		       part_of(held, r->host.ports * addresses);
+}
+
 void osc_load_judge(struct osc_load_result *r, uint64_t end_ns)
 {
 	const struct osc_load_stats *s = &r->stats;
@@ -61,6 +85,12 @@ void osc_load_judge(struct osc_load_result *r, uint64_t end_ns)
 		.cpu_share = r->client.cpu,
 		.wait_share = r->client.wait,
 		.rate_kept = rate_kept(r),
+		.steal_share = r->host.steal_share,
+		.drops_share =
+			part_of(r->host.listen_drops, s->connections_opened),
+		.retransmits_share =
+			part_of(r->host.retransmits, r->host.segments_sent),
+		.ports_share = ports_share(r),
 		.lag_p99_us = (double)osc_hist_percentile(&s->lag, 99) / 1e3,
 		.latency_p99_us =
 			(double)osc_hist_percentile(&s->latency, 99) / 1e3,

@@ -42,8 +42,10 @@ static json_t *config_json(const struct osc_load_config *c)
 
 static json_t *client_json(const struct osc_load_result *r)
 {
-	return json_pack("{s:o, s:o}", "cpu_share", real_or_null(r->client.cpu),
-			 "run_queue_wait_share", real_or_null(r->client.wait));
+	return json_pack("{s:o, s:o, s:o}", "cpu_share",
+			 real_or_null(r->client.cpu), "run_queue_wait_share",
+			 real_or_null(r->client.wait), "system_steal_share",
+			 real_or_null(r->host.steal_share));
 }
 
 static json_t *slo_json(const struct osc_slo *slo, uint64_t ns)
@@ -94,7 +96,7 @@ json_t *osc_load_json(const struct osc_load_result *r)
 		c->idle ? json_integer((json_int_t)s->held) : json_null());
 	more = json_pack(
 		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
-		"s:o}",
+		"s:o, s:o}",
 		"errors", osc_failures_json(&s->failures), "error_details",
 		osc_failures_details(&s->failures, r->start_ns), "latency_us",
 		osc_hist_summary_us(&s->latency), "service_us",
@@ -102,9 +104,10 @@ json_t *osc_load_json(const struct osc_load_result *r)
 		osc_hist_summary_us(&s->connect), "lag_us",
 		c->rate ? osc_hist_summary_us(&s->lag) : json_null(),
 		"histogram", osc_hist_json(&s->latency), "service_histogram",
-		osc_hist_json(&s->service), "client", client_json(r), "config",
-		config_json(c), "validity", osc_validity_json(&r->validity),
-		"slos", slos_json(r), "platform", osc_platform());
+		osc_hist_json(&s->service), "client", client_json(r), "network",
+		osc_host_json(&r->host), "config", config_json(c), "validity",
+		osc_validity_json(&r->validity), "slos", slos_json(r),
+		"platform", osc_platform());
 	if (o && more && !json_object_update(o, more)) {
 		json_decref(more);
 		return o;

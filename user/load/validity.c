@@ -91,6 +91,34 @@ static void judge_client(const struct osc_validity_facts *f,
 		    f->wait_share * 100);
 }
 
+static void judge_host(const struct osc_validity_facts *f,
+		       struct osc_validity *out)
+{
+	enum osc_verdict v = grade(f->steal_share, OSC_VALIDITY_STEAL_SUSPECT,
+				   OSC_VALIDITY_STEAL_INVALID);
+
+	if (v)
+		say(out, v,
+		    "the hypervisor gave %.2g %% of this machine's CPU time to "
+		    "others",
+		    f->steal_share * 100);
+	if (f->drops_share > OSC_VALIDITY_DROPS_SUSPECT)
+		say(out, OSC_SUSPECT,
+		    "listeners of this machine dropped %.3g %% as many "
+		    "connections as were opened; try a larger backlog",
+		    f->drops_share * 100);
+	if (f->retransmits_share > OSC_VALIDITY_RETRANSMITS_SUSPECT)
+		say(out, OSC_SUSPECT,
+		    "%.2g %% of the segments that this machine sent were sent "
+		    "again",
+		    f->retransmits_share * 100);
+	if (f->ports_share > OSC_VALIDITY_PORTS_SUSPECT)
+		say(out, OSC_SUSPECT,
+		    "%.0f %% of the local ports were taken; widen "
+		    "net.ipv4.ip_local_port_range or try --src",
+		    f->ports_share * 100);
+}
+
 static void judge_rate(const struct osc_validity_facts *f,
 		       struct osc_validity *out)
 {
@@ -121,6 +149,7 @@ void osc_validity_judge(const struct osc_validity_facts *f,
 	*out = (struct osc_validity){ .verdict = OSC_VALID };
 	judge_answers(f, out);
 	judge_client(f, out);
+	judge_host(f, out);
 	if (f->open)
 		judge_rate(f, out);
 }

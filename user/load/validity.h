@@ -34,6 +34,20 @@
 #define OSC_VALIDITY_LAG_FLOOR_US 100.0
 #define OSC_VALIDITY_LAG_SUSPECT 0.10
 #define OSC_VALIDITY_LAG_INVALID 0.50
+/* Of the time of all CPUs, taken by the hypervisor for others. Ours were perhaps
+ * hit alone, so less of it counts than of our own wait.
+ */
+#define OSC_VALIDITY_STEAL_SUSPECT 0.01
+#define OSC_VALIDITY_STEAL_INVALID 0.10
+/* Of the connections opened, and of the segments sent: lost, and made up for
+ * 200 ms or a second later. Who lost them the system does not say.
+ */
+#define OSC_VALIDITY_DROPS_SUSPECT 0.001
+#define OSC_VALIDITY_RETRANSMITS_SUSPECT 0.001
+/* Of the local ports to one server: to find a free one becomes a search, and
+ * soon there is none.
+ */
+#define OSC_VALIDITY_PORTS_SUSPECT 0.9
 /* With fewer answers there is no 99th percentile. */
 #define OSC_VALIDITY_FEW 100
 
@@ -53,9 +67,14 @@ struct osc_validity_facts {
 	double wait_share; /* of the thread that waited most; negative: unknown */
 	double rate_kept; /* open: sent when due, of the asked; 1 is all */
 	double lag_p99_us, latency_p99_us; /* open */
+	/* Of the host; negative: unknown. */
+	double steal_share; /* of all CPUs' time */
+	double drops_share; /* connection attempts, of those that were made */
+	double retransmits_share; /* of the segments sent */
+	double ports_share; /* taken, of the local ports */
 };
 
-#define OSC_VALIDITY_REASONS 10
+#define OSC_VALIDITY_REASONS 13
 
 struct osc_validity {
 	enum osc_verdict verdict;

@@ -446,14 +446,76 @@ peers()
 	stop
 }
 
+# on_terminal ARGUMENTS: the load on a terminal; see terminal.py.
+on_terminal()
+{
+	local options=()
+	while [[ $1 != -- ]]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	run -0 "$BATS_TEST_DIRNAME/lib/terminal.py" "${options[@]}" -- "$osconcepts" load "$url/" "$@"
+	[[ $output != *unknown* && $output == *$'\n== left\nbefore' ]]
+}
+
 @test "progress goes to a terminal only, and not with NO_COLOR" {
 	start epoll
-	local command="$osconcepts load $url/ -d 1200ms -c 2 -r 500 --json"
-	run script -qec "$command >/dev/null" /dev/null
-	[[ $output == *"requests/s, p99 "*"to go"* ]]
-	NO_COLOR=1 run script -qec "$command >/dev/null" /dev/null
+	on_terminal -- -d 1200ms -c 2 -r 500
+	[[ $output == *"requests/s"*"to go"* || $output == *"to go"*"requests/s"* ]]
+	on_terminal -e NO_COLOR=1 -- -d 1200ms -c 2 -r 500
 	[[ $output != *"to go"* ]]
-	run script -qec "$command --no-progress >/dev/null" /dev/null
+	on_terminal -- -d 1200ms -c 2 -r 500 --no-progress
 	[[ $output != *"to go"* ]]
+	run "$osconcepts" load "$url/" -d 1200ms -c 2 -r 500
+	[[ $output != *"to go"* && $output != *$'\r'* && $output != *$'\e'* ]]
+	stop
+}
+
+@test "progress is a screen that leaves nothing behind" {
+	start epoll
+	on_terminal -e LC_ALL=C.UTF-8 -s 24x100 -- -d 1200ms -c 2 -r 500
+	[[ $output == *$'\nbefore\nGET http://'*$'/\n'*" to go "*$'|█'*$'\nnow '*" requests/s   p50 "* ]]
+	[[ $output == *$'\nall '*$'\np99 up to '*█*"2 of 2 connections open, "*$'\nno errors\nso far '* ]]
+	# In ASCII where the locale has no more.
+	on_terminal -e LC_ALL=C -s 24x100 -- -d 1200ms -c 2 -r 500
+	[[ $output == *$'|#'*$'\np99 up to '*@* && $output != *█* ]]
+	# Of a time, of a number, and with what goes wrong.
+	url+=/nowhere
+	on_terminal -s 24x100 -- -n 600 -c 2 -r 500
+	[[ $output == *" to go "*$'|'*" status.404"*"so far INVALID"* ]]
+	on_terminal -s 24x100 -- --warmup 1h -n 60 -c 2 -r 50
+	[[ $output == *" of warm-up, "* ]]
+}
+
+@test "the screen follows the terminal's size, and is a line where there is no room" {
+	local size
+	start epoll
+	for size in 20x70 24x40; do
+		on_terminal -s 24x100 -r "all =$size" -- -d 2s -c 2 -r 500
+	done
+	[[ $output == *$'== last\nbefore\n'*" requests/s, p99 "*$'\n== left'* ]]
+	for size in -s9x80 -s24x59 -eTERM=dumb; do
+		on_terminal "$size" -- -d 1200ms -c 2 -r 500
+		[[ $output == *$'== last\nbefore\n'*" requests/s, p99 "*" s to go"*$'\n== left'* ]]
+		[[ $output != *"so far"* ]]
+	done
+	stop
+}
+
+@test "Ctrl-C leaves no screen, and its result" {
+	start epoll
+	on_terminal -k "so far=INT" -- -d 600s -c 2 -r 500
+	[[ $output == "exit 130"* ]]
+	stop
+}
+
+@test "what was lost on this host is told beside the result" {
+	start epoll
+	load "$url/" -n 300 -c 3
+	is '.network | [.system_listen_drops, .system_retransmits] | map(. >= 0) | all' true
+	is '.network.system_segments_sent > 0 and .network.local_ports > 0' true
+	is .network.ports_waiting null
+	is '.client.system_steal_share >= 0 and .client.system_steal_share <= 1' true
 	stop
 }

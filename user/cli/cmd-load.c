@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* osconcepts load - the load generator: how fast, and can it be trusted? */
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -19,61 +18,39 @@
 #define NAME OSC_LOAD_NAME
 /* What two dense histograms take. */
 #define HDR_RESERVE (128 << 10)
-#define PROGRESS_NS (500 * OSC_NS_PER_MS)
+/* The screen is drawn that often, or more. */
+#define SCREEN_NS (500 * OSC_NS_PER_MS)
+/* Threads hand over when their time comes; so much later it has been done. */
+#define GRACE_NS (10 * OSC_NS_PER_MS)
 
-static void show_progress(struct osc_load *load,
-			  const struct osc_load_settings *s)
+/* What has come since the last time. */
+static void show(struct osc_load *load, struct osc_load_screen *screen)
 {
-	static struct osc_load_interval now;
-	const struct osc_load_config *c = &s->load;
-	const struct osc_load_result *r;
-	uint64_t requests;
-	double seconds, left;
-	char remaining[48];
+	static struct osc_load_interval slice;
 
-	osc_load_collect(load, &now);
-	r = osc_load_so_far(load);
-	requests = r->stats.requests + r->stats.warmup_requests;
-	seconds = (double)(osc_clock_ns() - r->start_ns) / OSC_NS_PER_S;
-	if (c->requests) {
-		snprintf(remaining, sizeof(remaining), "%" PRIu64 " to go",
-			 c->requests > requests ? c->requests - requests : 0);
-	} else {
-		left = (double)(c->warmup_ns + c->duration_ns) / OSC_NS_PER_S -
-		       seconds;
-		snprintf(remaining, sizeof(remaining), "%.0f s to go",
-			 left > 0 ? left : 0);
-	}
-	fprintf(stderr,
-		"\r%.0f requests/s, p99 %.3g ms, %" PRIu64 " errors, %s\033[K",
-		(double)(now.stats.requests + now.stats.warmup_requests) *
-			OSC_NS_PER_S / PROGRESS_NS,
-		(double)osc_hist_percentile(&r->stats.latency, 99) /
-			OSC_NS_PER_MS,
-		osc_failures_total(&r->stats.failures), remaining);
+	osc_load_collect(load, &slice);
+	osc_load_screen_show(screen, &slice, osc_load_so_far(load));
 }
 
 /* Until the load has ended or a signal ends it. Returns the signal, or 0. */
-static int wait_for_end(struct osc_load *load,
-			const struct osc_load_settings *s, int signal_fd,
-			struct osc_error *e)
+static int wait_for_end(struct osc_load *load, struct osc_load_screen *screen,
+			int signal_fd, struct osc_error *e)
 {
-	bool progress = s->load.slice_ns;
-	uint64_t next = osc_clock_ns() + PROGRESS_NS;
+	const struct osc_load_result *r = osc_load_so_far(load);
+	uint64_t slice = r->config->slice_ns, at = r->start_ns + slice;
 	struct osc_cli_signal signal;
 
 	for (;;) {
 		int event = osc_cli_wait(signal_fd, osc_load_fd(load),
-					 progress ? next : UINT64_MAX, &signal,
-					 e);
+					 slice ? at + GRACE_NS : UINT64_MAX,
+					 &signal, e);
 
 		if (event == OSC_CLI_TIME) {
-			show_progress(load, s);
-			next += PROGRESS_NS;
+			show(load, screen);
+			while (at + GRACE_NS <= osc_clock_ns())
+				at += slice;
 			continue;
 		}
-		if (progress)
-			fputs("\r\033[K", stderr);
 		if (event == OSC_CLI_READY)
 			return 0;
 		osc_load_stop(load);
@@ -81,17 +58,22 @@ static int wait_for_end(struct osc_load *load,
 	}
 }
 
-int osc_load_attend(const struct osc_load_settings *s, int signal_fd,
+int osc_load_attend(struct osc_load_settings *s, int signal_fd,
 		    struct osc_load_result *result, struct osc_error *e)
 {
+	struct osc_load_screen screen = { .on = s->screen };
 	struct osc_load *load;
-	int signal, ret = osc_load_start(&s->load, &load, e);
+	int signal, ret;
 
+	s->load.slice_ns = s->screen ? SCREEN_NS : 0;
+	ret = osc_load_start(&s->load, &load, e);
 	if (ret)
 		return ret;
-	signal = wait_for_end(load, s, signal_fd, e);
+	signal = wait_for_end(load, &screen, signal_fd, e);
+	osc_load_wait(load);
+	osc_load_screen_clear(&screen);
 	ret = osc_load_finish(load, result, signal < 0 ? NULL : e);
-	return ret ? ret : signal;
+	return signal < 0 || !ret ? signal : ret;
 }
 
 static int write_hdr(const struct osc_load_result *r,
@@ -146,8 +128,8 @@ static int run(struct osc_load_settings *s)
 	struct osc_error e = { 0 };
 	int signal_fd, code;
 
-	if (!s->no_progress && isatty(STDERR_FILENO) && !getenv("NO_COLOR"))
-		s->load.slice_ns = PROGRESS_NS;
+	s->screen = !s->no_progress && isatty(STDERR_FILENO) &&
+		    !getenv("NO_COLOR");
 	signal_fd = osc_signals_open(&e);
 	if (signal_fd < 0)
 		return osc_cli_fail(NAME, &e);

@@ -11,6 +11,7 @@
 struct osc_load_settings {
 	struct osc_load_config load;
 	bool json, no_progress;
+	bool screen; /* progress is shown */
 	unsigned int sweep; /* steps; 0: one run */
 	const char *hdr_path; /* NULL: none */
 	struct osc_outfile hdr;
@@ -23,8 +24,26 @@ int osc_load_options(int argc, char **argv, struct osc_load_settings *s);
  * Runs it to its end, with progress where that is wanted. Returns 0, the signal
  * that ended it early, or -errno.
  */
-int osc_load_attend(const struct osc_load_settings *s, int signal_fd,
+int osc_load_attend(struct osc_load_settings *s, int signal_fd,
 		    struct osc_load_result *result, struct osc_error *e);
+
+/* load_screen.c: how it goes, on the terminal that is standard error. */
+
+#define OSC_LOAD_SPARKS 200 /* no line has more columns */
+#define OSC_LOAD_SCREEN_LINES 9
+
+struct osc_load_screen {
+	bool on;
+	uint64_t p99_ns[OSC_LOAD_SPARKS]; /* of each slice, the last at the end */
+	/* The columns of each line that stands there. */
+	unsigned int width[OSC_LOAD_SCREEN_LINES], lines;
+};
+
+void osc_load_screen_show(struct osc_load_screen *sc,
+			  const struct osc_load_interval *now,
+			  const struct osc_load_result *so_far);
+/* Leaves nothing behind. */
+void osc_load_screen_clear(struct osc_load_screen *sc);
 
 /* Runs the steps and prints them; the exit code. */
 int osc_load_sweep(struct osc_load_settings *s, int signal_fd);

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Documentation/compare.schema.json takes a good document and no broken one.
+# The schemas in Documentation take a good document and no broken one.
 
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.." || return 1
@@ -9,16 +9,20 @@ setup() {
 		skip "no python3-jsonschema; try scripts/deps"
 }
 
+# Which is tested, and its fixture.
+name=compare
+
 # validate [CODE]: the fixture, after CODE changed it as `d`.
 validate() {
-	/usr/bin/python3 - "${1:-}" <<'PYTHON'
+	/usr/bin/python3 - "$name" "${1:-}" <<'PYTHON'
 import json, sys
 import jsonschema
 
-schema = json.load(open("Documentation/compare.schema.json"))
-d = json.load(open("tests/unit/data/compare.json"))
-run, row = d["runs"][0], d["summary"][0]
-exec(sys.argv[1])
+schema = json.load(open(f"Documentation/{sys.argv[1]}.schema.json"))
+d = json.load(open(f"tests/unit/data/{sys.argv[1]}.json"))
+if sys.argv[1] == "compare":
+    run, row = d["runs"][0], d["summary"][0]
+exec(sys.argv[2])
 check = jsonschema.validators.validator_for(schema)
 assert check is jsonschema.Draft202012Validator, check
 check.check_schema(schema)
@@ -78,9 +82,50 @@ run["latency_us"]["p50"] = None'
 	refuses 'row["suspect"] = None' "summary/0/suspect"
 }
 
+@test "a result of load: a good one, and broken ones" {
+	name=load
+	validate
+	validate 'd["client"]["cpu_share"] = None
+d["network"]["local_ports"] = None
+d["latency_us"]["p50"] = None
+d["slos"][0]["value_us"] = None
+d["lag_us"] = None
+d["config"]["rate"] = d["config"]["arrival"] = None'
+	refuses 'del d["validity"]' ""
+	refuses 'del d["network"]["system_retransmits"]' network
+	refuses 'd["colour"] = 1' ""
+	refuses 'd["client"]["steal"] = 1' client
+	refuses 'd["schema"] = "osconcepts-load/2"' schema
+	refuses 'd["requests"] = 0.5' requests
+	refuses 'd["errors"]["read.closed"] = -1' errors/read.closed
+	refuses 'd["histogram"]["slots"][0] = [1]' histogram/slots/0
+	refuses 'd["validity"]["verdict"] = "fine"' validity/verdict
+	refuses 'd["lag_us"] = 1' lag_us
+}
+
+@test "a line of load --series: a good one, and broken ones" {
+	name=load-series
+	validate
+	validate 'd["client_cpu_share"] = d["system_retransmits"] = None
+d["lag_us"] = None'
+	refuses 'del d["late_threads"]' ""
+	refuses 'd["colour"] = 1' ""
+	refuses 'd["schema"] = "osconcepts-load-series/2"' schema
+	refuses 'd["t_s"] = None' t_s
+	refuses 'd["connections_open"] = -1' connections_open
+	refuses 'd["service_us"]["p75"] = 1' service_us
+}
+
+@test "the platform is described alike in each" {
+	jq -e '[.properties.platform] | length == 1 and .[0] != null' \
+		Documentation/load.schema.json
+	diff <(jq .properties.platform Documentation/compare.schema.json) \
+		<(jq .properties.platform Documentation/load.schema.json)
+}
+
 @test "every key says what it means" {
-	run /usr/bin/python3 - <<'PYTHON'
-import json
+	run /usr/bin/python3 - Documentation/*.schema.json <<'PYTHON'
+import json, sys
 
 def walk(node, path):
     if isinstance(node, dict):
@@ -93,7 +138,8 @@ def walk(node, path):
         for i, value in enumerate(node):
             walk(value, path + "/" + str(i))
 
-walk(json.load(open("Documentation/compare.schema.json")), "")
+for path in sys.argv[1:]:
+    walk(json.load(open(path)), path)
 PYTHON
 	[[ $status -eq 0 && -z $output ]]
 }

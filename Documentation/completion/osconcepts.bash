@@ -19,7 +19,7 @@ declare -gA _osconcepts_options=(
 	[load]='--connections --duration --requests --rate --arrival --sweep
 		--requests-per-connection --pipeline --connect-rate --src --unix --engine --idle --warmup --timeout
 		--threads --cpus --method --body --header --expect-status --slo --json --hdr
-		--no-progress --help'
+		--series --interval --no-progress --help'
 	[compare]='--models --modes --connections --duration --requests
 		--runs --path --workers --interval --source --server-cpus
 		--client-cpus --socket --json --html --no-progress --help'
@@ -40,7 +40,7 @@ declare -gA _osconcepts_values=(
 		--arrival -k --requests-per-connection -p --pipeline --warmup
 		--timeout -t --threads --cpus -X --method -H --header
 		--expect-status --slo --sweep --connect-rate --src --unix --hdr
-		--body --engine --idle'
+		--body --engine --idle --series --interval'
 	[compare]='--models --modes -c --connections -d --duration -n
 		--requests -r --runs --path --workers --interval --source
 		--server-cpus --client-cpus --socket --json --html'
@@ -83,7 +83,7 @@ _osconcepts_value()
 	--engine) _osconcepts_words 'epoll uring' ;;
 	--arrival) _osconcepts_words 'constant poisson' ;;
 	--group) mapfile -t COMPREPLY < <(compgen -g -- "$cur") ;;
-	-o | --output | --json | --hdr | --unix | --html | --account | --socket | --osconcepts)
+	-o | --output | --json | --hdr | --series | --unix | --html | --account | --socket | --osconcepts)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		compopt -o filenames 2>/dev/null || true ;;
 	esac

@@ -57,11 +57,29 @@ is()
 	[[ $got == "$2" ]] || { echo "$1 is $got, not $2"; return 1; }
 }
 
+# valid SCHEMA FILE: each line of it, or all of it, is as the schema says.
+valid()
+{
+	/usr/bin/python3 -c 'import jsonschema' || return 0
+	/usr/bin/python3 - "$BATS_TEST_DIRNAME/../../Documentation/$1.schema.json" "$2" <<-'EOF'
+		import json, sys
+		import jsonschema
+		check = jsonschema.Draft202012Validator(json.load(open(sys.argv[1])))
+		text = open(sys.argv[2]).read()
+		try:
+		    documents = [json.loads(text)]
+		except json.JSONDecodeError:
+		    documents = [json.loads(line) for line in text.splitlines()]
+		for document in documents:
+		    check.validate(document)
+	EOF
+}
+
 @test "--help names every option" {
 	run -0 "$osconcepts" load --help
 	for word in --connections --duration --requests --rate --arrival --requests-per-connection \
 		--pipeline --warmup --timeout --threads --cpus --method --header --expect-status --slo \
-		--connect-rate --src --unix --hdr --sweep --body --engine --idle \
+		--connect-rate --src --unix --hdr --sweep --body --engine --idle --series --interval \
 		--json --no-progress; do
 		[[ $output == *"$word"* ]] || { echo "no $word"; return 1; }
 	done
@@ -507,6 +525,51 @@ on_terminal()
 	start epoll
 	on_terminal -k "so far=INT" -- -d 600s -c 2 -r 500
 	[[ $output == "exit 130"* ]]
+	stop
+}
+
+@test "--series: a line for each interval, and they add up to the result" {
+	local series=$BATS_TEST_TMPDIR/series
+	start epoll
+	load "$url/" -n 3000 -c 8 -t 2 -r 3000 --warmup 300ms --series "$series" --interval 100ms
+	valid load "$json"
+	# On a busy machine one line may stand for several intervals.
+	(($(wc -l <"$series") >= 2))
+	valid load-series "$series"
+	[[ $(jq -c '[.requests, .warmup_requests, .bytes, .connections_opened]' "$json") == \
+		"$(jq -sc '[map(.requests), map(.warmup_requests), map(.bytes), map(.connections_opened)] | map(add)' "$series")" ]]
+	# None overlaps the one before, none leaves a gap.
+	jq -se '. as $s | all(range(1; length); ($s[.].t_s - $s[.].seconds - $s[. - 1].t_s | fabs) < 1e-6)' "$series"
+	# The warm-up has no times, what is measured has.
+	jq -se '.[0].latency_us.p99 == null and (map(.latency_us.max) | max) > 0' "$series"
+	[[ $(jq -sc '[map(.latency_us.max) | max]' "$series") == "$(jq -c '[.latency_us.max]' "$json")" ]]
+	load "$url/nowhere" -n 300 -c 3 --series "$series"
+	[[ $(jq -sc 'map(.errors["status.404"]) | add' "$series") == 300 ]]
+	jq -se 'all(.lag_us == null) and .[-1].connections_open == 0' "$series"
+	stop
+}
+
+@test "--series: on standard output, and where it cannot be written" {
+	local series=$BATS_TEST_TMPDIR/series args
+	start epoll
+	run --separate-stderr "$osconcepts" load "$url/" -n 300 -c 3 --series -
+	((status == 0 || status == 4))
+	[[ $(jq -sc 'map(.requests) | add' <<<"$output") == 300 && $stderr == *"300 requests in"* ]]
+	run -1 "$osconcepts" load "$url/" -n 300 --series "$BATS_TEST_TMPDIR/none/series"
+	[[ $output == *"cannot write $BATS_TEST_TMPDIR/none/series: No such file"* ]]
+	# It is no reason to lose the result.
+	run -1 --separate-stderr "$osconcepts" load "$url/" -n 300 -c 3 --series /dev/full
+	[[ $output == *"300 requests in"* && $stderr == *"No space left on device"* ]]
+	# Who reads no more has seen enough.
+	"$osconcepts" load "$url/" -d 600s -c 2 -r 500 --series - --interval 10ms 2>/dev/null |
+		head -n 1 >"$series"
+	valid load-series "$series"
+	for args in "-n 9 --series - --json" "-n 9 --series - --hdr -" "-n 9 --interval 1s" \
+		"-n 9 --series x --interval 1ms" "-d 1s --series x --sweep 3"; do
+		# shellcheck disable=SC2086
+		run -2 "$osconcepts" load "$url/" $args
+		[[ $output == *--series* || $output == *--interval* ]]
+	done
 	stop
 }
 

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -23,21 +24,75 @@
 /* Threads hand over when their time comes; so much later it has been done. */
 #define GRACE_NS (10 * OSC_NS_PER_MS)
 
-/* What has come since the last time. */
-static void show(struct osc_load *load, struct osc_load_screen *screen)
+/* Who looks on while a load runs. */
+struct audience {
+	struct osc_load_settings *set;
+	struct osc_load_screen screen;
+	struct osc_series series;
+};
+
+/* So long that an interval of the series is a number of them. */
+static uint64_t slice_ns(const struct osc_load_settings *s)
+{
+	uint64_t n;
+
+	if (!s->screen)
+		return s->series_path ? s->interval_ns : 0;
+	if (!s->series_path)
+		return SCREEN_NS;
+	n = (s->interval_ns + SCREEN_NS - 1) / SCREEN_NS;
+	return s->interval_ns / n;
+}
+
+/*
+ * A series that cannot be written is told at the end, the load goes on. When
+ * nobody reads it any more, nobody waits for the load: -EPIPE.
+ */
+static int heed(struct audience *a, int ret, const struct osc_error *e)
+{
+	if (!ret)
+		return 0;
+	a->series.out = NULL;
+	if (ret == -EPIPE)
+		return ret;
+	a->set->series_error = *e;
+	return 0;
+}
+
+/* What the slice has brought that ended at at_ns. */
+static int show_slice(struct osc_load *load, struct audience *a, uint64_t at_ns)
 {
 	static struct osc_load_interval slice;
+	const struct osc_load_result *so_far;
+	struct osc_error e = { 0 };
 
 	osc_load_collect(load, &slice);
-	osc_load_screen_show(screen, &slice, osc_load_so_far(load));
+	so_far = osc_load_so_far(load);
+	osc_load_screen_show(&a->screen, &slice, so_far);
+	return heed(a, osc_series_add(&a->series, &slice, so_far, at_ns, &e),
+		    &e);
+}
+
+/* The last slice, which ends with the load, and nothing more to see. */
+static int show_end(struct osc_load *load, struct audience *a)
+{
+	static struct osc_load_interval slice;
+	struct osc_error e = { 0 };
+
+	osc_load_wait(load);
+	osc_load_screen_clear(&a->screen);
+	osc_load_collect(load, &slice);
+	return heed(a,
+		    osc_series_end(&a->series, &slice, osc_load_so_far(load),
+				   &e),
+		    &e);
 }
 
 /* Until the load has ended or a signal ends it. Returns the signal, or 0. */
-static int wait_for_end(struct osc_load *load, struct osc_load_screen *screen,
-			int signal_fd, struct osc_error *e)
+static int wait_for_end(struct osc_load *load, struct audience *a,
+			uint64_t start_ns, int signal_fd, struct osc_error *e)
 {
-	const struct osc_load_result *r = osc_load_so_far(load);
-	uint64_t slice = r->config->slice_ns, at = r->start_ns + slice;
+	uint64_t slice = a->set->load.slice_ns, at = start_ns + slice;
 	struct osc_cli_signal signal;
 
 	for (;;) {
@@ -46,10 +101,11 @@ static int wait_for_end(struct osc_load *load, struct osc_load_screen *screen,
 					 &signal, e);
 
 		if (event == OSC_CLI_TIME) {
-			show(load, screen);
+			event = show_slice(load, a, at);
 			while (at + GRACE_NS <= osc_clock_ns())
 				at += slice;
-			continue;
+			if (!event)
+				continue;
 		}
 		if (event == OSC_CLI_READY)
 			return 0;
@@ -61,17 +117,23 @@ static int wait_for_end(struct osc_load *load, struct osc_load_screen *screen,
 int osc_load_attend(struct osc_load_settings *s, int signal_fd,
 		    struct osc_load_result *result, struct osc_error *e)
 {
-	struct osc_load_screen screen = { .on = s->screen };
+	/* A quarter of a megabyte of histograms. */
+	static struct audience a;
 	struct osc_load *load;
+	uint64_t start_ns;
 	int signal, ret;
 
-	s->load.slice_ns = s->screen ? SCREEN_NS : 0;
+	a.set = s;
+	a.screen = (struct osc_load_screen){ .on = s->screen };
+	s->load.slice_ns = slice_ns(s);
 	ret = osc_load_start(&s->load, &load, e);
 	if (ret)
 		return ret;
-	signal = wait_for_end(load, &screen, signal_fd, e);
-	osc_load_wait(load);
-	osc_load_screen_clear(&screen);
+	start_ns = osc_load_so_far(load)->start_ns;
+	osc_series_begin(&a.series, s->series_file, s->interval_ns, start_ns);
+	signal = wait_for_end(load, &a, start_ns, signal_fd, e);
+	if (signal >= 0 && (ret = show_end(load, &a)))
+		signal = ret;
 	ret = osc_load_finish(load, result, signal < 0 ? NULL : e);
 	return signal < 0 || !ret ? signal : ret;
 }
@@ -94,8 +156,33 @@ static int print(const struct osc_load_result *r, struct osc_load_settings *s,
 		return ret;
 	if (s->json)
 		return osc_json_print(osc_load_json(r), stdout, e);
-	osc_load_text(r, stdout);
+	osc_load_text(r, s->series_path && !strcmp(s->series_path, "-") ?
+				 stderr :
+				 stdout);
 	return 0;
+}
+
+static int open_series(struct osc_load_settings *s, struct osc_error *e)
+{
+	if (!s->series_path)
+		return 0;
+	s->series_file = strcmp(s->series_path, "-") != 0 ?
+				 fopen(s->series_path, "we") :
+				 stdout;
+	if (s->series_file)
+		return 0;
+	return osc_error_set(e, errno, "--series: cannot write %s: %s",
+			     s->series_path, strerror(errno));
+}
+
+static void close_series(struct osc_load_settings *s)
+{
+	if (!s->series_file || s->series_file == stdout)
+		return;
+	if (fclose(s->series_file) && !s->series_error.err)
+		osc_error_set(&s->series_error, errno,
+			      "--series: cannot write %s: %s", s->series_path,
+			      strerror(errno));
 }
 
 static int run_once(struct osc_load_settings *s, int signal_fd)
@@ -108,6 +195,8 @@ static int run_once(struct osc_load_settings *s, int signal_fd)
 	if (s->hdr_path)
 		ret = osc_outfile_open(&s->hdr, s->hdr_path, HDR_RESERVE, &e);
 	if (!ret)
+		ret = open_series(s, &e);
+	if (!ret)
 		ret = osc_load_attend(s, signal_fd, &result, &e);
 	if (ret > 0)
 		code = 128 + ret;
@@ -115,11 +204,17 @@ static int run_once(struct osc_load_settings *s, int signal_fd)
 		code = OSC_EXIT_INVALID;
 	else if (!result.slos_met)
 		code = OSC_EXIT_GATE;
+	close_series(s);
 	if (ret >= 0)
 		ret = print(&result, s, &e);
 	osc_outfile_abandon(&s->hdr);
-	if (ret && ret != -EPIPE)
+	/* Their reader of a pipe has seen enough. */
+	if (ret == -EPIPE)
+		return code;
+	if (ret)
 		return osc_cli_fail(NAME, &e);
+	if (s->series_error.err)
+		return osc_cli_fail(NAME, &s->series_error);
 	return osc_cli_finish(NAME, code);
 }
 

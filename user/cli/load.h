@@ -3,8 +3,10 @@
 #ifndef OSC_CLI_LOAD_H
 #define OSC_CLI_LOAD_H
 
+#include "lib/error.h"
 #include "lib/outfile.h"
 #include "load/load.h"
+#include "load/series.h"
 
 #define OSC_LOAD_NAME "load"
 
@@ -15,6 +17,10 @@ struct osc_load_settings {
 	unsigned int sweep; /* steps; 0: one run */
 	const char *hdr_path; /* NULL: none */
 	struct osc_outfile hdr;
+	const char *series_path; /* NULL: none; "-": the result goes to stderr */
+	uint64_t interval_ns;
+	FILE *series_file;
+	struct osc_error series_error;
 };
 
 /* Reads them all. Returns -1 to go on, or the exit code: it has been told. */

@@ -66,7 +66,10 @@ static void usage(FILE *out)
 	      "  -j, --json               the result as JSON on standard output\n"
 	      "      --hdr FILE           latency and service time as a log of HdrHistogram,\n"
 	      "                           for its tools\n"
-	      "      --no-progress        no line of progress on the terminal\n"
+	      "      --series FILE        a line of JSON for each second, while it runs; - is\n"
+	      "                           standard output, the result then standard error\n"
+	      "      --interval D         of the series (1s)\n"
+	      "      --no-progress        nothing on the terminal while it runs\n"
 	      "  -h, --help               show this help\n"
 	      "\n"
 	      "Exit status: 0 ok, 1 failed, 2 usage, 3 an --slo is not met, 4 the\n"
@@ -91,6 +94,8 @@ enum {
 	OPT_UNIX,
 	OPT_ENGINE,
 	OPT_IDLE,
+	OPT_SERIES,
+	OPT_INTERVAL,
 	OPT_NO_PROGRESS,
 };
 
@@ -119,6 +124,8 @@ static const struct option options[] = {
 	{ "body", required_argument, NULL, OPT_BODY },
 	{ "slo", required_argument, NULL, OPT_SLO },
 	{ "json", no_argument, NULL, 'j' },
+	{ "series", required_argument, NULL, OPT_SERIES },
+	{ "interval", required_argument, NULL, OPT_INTERVAL },
 	{ "no-progress", no_argument, NULL, OPT_NO_PROGRESS },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -346,12 +353,25 @@ static int parse_option(int opt, struct osc_load_settings *s,
 	case 'j':
 		s->json = true;
 		return 0;
+	case OPT_SERIES:
+		s->series_path = optarg;
+		return 0;
+	case OPT_INTERVAL:
+		return osc_parse_duration_ns("--interval", optarg,
+					     10 * OSC_NS_PER_MS,
+					     3600 * OSC_NS_PER_S,
+					     &s->interval_ns, e);
 	case OPT_NO_PROGRESS:
 		s->no_progress = true;
 		return 0;
 	default:
 		return parse_number(opt, optarg, c, e);
 	}
+}
+
+static bool is_stdout(const char *path)
+{
+	return path && !strcmp(path, "-");
 }
 
 static int check(const struct osc_load_settings *s, struct osc_error *e)
@@ -377,6 +397,14 @@ static int check(const struct osc_load_settings *s, struct osc_error *e)
 		why = "--sweep: its steps have a --duration, not --requests";
 	else if (s->sweep && s->hdr_path)
 		why = "--sweep: --hdr is for one run";
+	else if (s->sweep && s->series_path)
+		why = "--sweep: --series is for one run";
+	else if (s->interval_ns && !s->series_path)
+		why = "--interval is that of a time series; try it with "
+		      "--series FILE";
+	else if (is_stdout(s->series_path) &&
+		 (s->json || is_stdout(s->hdr_path)))
+		why = "--series: standard output is taken already; try a file";
 	else if (!c->rate && !s->sweep && c->arrival != OSC_ARRIVAL_CONSTANT)
 		why = "--arrival is for the open loop; try it with --rate";
 	else if (c->unix_path && c->sources.count)
@@ -419,6 +447,8 @@ int osc_load_options(int argc, char **argv, struct osc_load_settings *s)
 		      stderr);
 		return osc_cli_usage(NAME);
 	}
+	if (s->series_path && !s->interval_ns)
+		s->interval_ns = OSC_NS_PER_S;
 	if (!s->load.method)
 		s->load.method = s->load.body ? "POST" : "GET";
 	if (osc_url_parse(url, &s->load.url, &e) || check(s, &e))

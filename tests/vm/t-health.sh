@@ -210,7 +210,68 @@ test_beside_bpf()
 	is "on 0" "$(source_field epoll state) $(source_field epoll gaps)" "ftrace: without a gap"
 }
 
+# attached TEXT FILE…: a tool has said so in one of its files.
+attached()
+{
+	local try text=$1
+	shift
+	for try in {1..300}; do
+		grep -qs "$text" "$@" && return 0
+		sleep 0.1
+	done
+	sed 's/^/# /' "$@"
+	return 1
+}
+
+# logged_at TEXT: when the last such line was logged, in hundredths of a second.
+logged_at()
+{
+	dmesg | sed -n "s/^\[ *\([0-9]*\)\.\([0-9][0-9]\).*$1.*/\1\2/p" | tail -n 1
+}
+
+# The hooks come and go three times under a storm of events, perf and BPF on the
+# same function; nobody reads, the module looks by itself, once a second.
+test_storm()
+{
+	local storm perf="" bpf="" round warned begun late latest=0
+	reload epoll_via=kprobe
+	nice -n 19 "$helper" storm &
+	storm=$!
+	"$helper" add $storm >/dev/null
+	if command -v perf >/dev/null; then
+		perf record -q -a -e sched:sched_switch -o /dev/null &
+		perf=$!
+	fi
+	if command -v bpftrace >/dev/null; then
+		bpftrace -e 'kprobe:ep_poll_callback { @n = count(); } interval:ms:500 { printf("here\n"); }' >/tmp/storm.out 2>&1 &
+		bpf=$!
+		attached here /tmp/storm.out
+		tap_result $? "storm: perf and BPF are attached, to the same function too"
+	fi
+	for round in {1..3}; do
+		warned=$(dmesg | grep -c "source epoll is silenced")
+		begun=$(sed 's/\.\(..\).*/\1/' /proc/uptime)
+		echo 0 >$kprobes
+		said_again "source epoll is silenced" $((warned + 1)) || break
+		late=$(($(logged_at "source epoll is silenced") - begun))
+		((late <= latest)) || latest=$late
+		echo 1 >$kprobes
+		said_again "source epoll counts again" $((warned + 1)) || break
+	done
+	echo "# storm: noticed after at most $((latest * 10)) ms of the guest's clock"
+	is "3 on 3" "$round $(source_field epoll state) $(source_field epoll gaps)" "storm: three gaps, each noticed, and it counts again"
+	is 3 "$(target_lost)" "storm: the target is marked by each"
+	(($(callbacks_of 50) >= 50))
+	tap_result $? "storm: callbacks are counted"
+	kill -KILL $storm
+	# shellcheck disable=SC2086
+	kill -INT $perf $bpf 2>/dev/null
+	# shellcheck disable=SC2086
+	wait $storm $perf $bpf 2>/dev/null
+}
+
 test_kprobes_off
+test_storm
 test_timing_silenced
 test_ftrace_kept_on
 test_beside_others

@@ -16,7 +16,7 @@ declare -gA _osconcepts_options=(
 		--max-spare --accept --max-connections --backlog --cpus --header-timeout --idle-timeout
 		--write-timeout --grace --max-header --max-body --account
 		--ready-fd --fallback --list --json --quiet --help'
-	[load]='--connections --duration --requests --rate --arrival --sweep
+	[load]='--connections --duration --requests --rate --arrival --trace --sweep
 		--requests-per-connection --pipeline --connect-rate --src --unix --engine --idle --warmup --timeout
 		--threads --cpus --method --body --header --expect-status --slo --json --hdr
 		--series --interval --no-progress --help'
@@ -37,7 +37,7 @@ declare -gA _osconcepts_values=(
 		--idle-timeout --write-timeout --grace --max-header
 		--max-body --account --ready-fd'
 	[load]='-c --connections -d --duration -n --requests -r --rate
-		--arrival -k --requests-per-connection -p --pipeline --warmup
+		--arrival --trace -k --requests-per-connection -p --pipeline --warmup
 		--timeout -t --threads --cpus -X --method -H --header
 		--expect-status --slo --sweep --connect-rate --src --unix --hdr
 		--body --engine --idle --series --interval'
@@ -81,9 +81,9 @@ _osconcepts_value()
 	--accept) _osconcepts_words 'shared serialised' ;;
 	--modes) _osconcepts_words 'keepalive close keepalive,close' ;;
 	--engine) _osconcepts_words 'epoll uring' ;;
-	--arrival) _osconcepts_words 'constant poisson' ;;
+	--arrival) _osconcepts_words 'constant poisson burst:' ;;
 	--group) mapfile -t COMPREPLY < <(compgen -g -- "$cur") ;;
-	-o | --output | --json | --hdr | --series | --unix | --html | --account | --socket | --osconcepts)
+	-o | --output | --json | --hdr | --series | --trace | --unix | --html | --account | --socket | --osconcepts)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		compopt -o filenames 2>/dev/null || true ;;
 	esac

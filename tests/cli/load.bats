@@ -77,7 +77,7 @@ valid()
 
 @test "--help names every option" {
 	run -0 "$osconcepts" load --help
-	for word in --connections --duration --requests --rate --arrival --requests-per-connection \
+	for word in --connections --duration --requests --rate --arrival --trace --requests-per-connection \
 		--pipeline --warmup --timeout --threads --cpus --method --header --expect-status --slo \
 		--connect-rate --src --unix --hdr --sweep --body --engine --idle --series --interval \
 		--json --no-progress; do
@@ -99,7 +99,10 @@ valid()
 		"http://127.0.0.1/ -n 9 --connect-rate 0" "http://127.0.0.1/ -n 9 --sweep 3" \
 		"http://127.0.0.1/ -d 1s --sweep 1" "http://127.0.0.1/ -d 1s --sweep 3 --hdr x" \
 		"http://127.0.0.1/ -n 9 --slo p99=fast" "http://127.0.0.1/ -n 9 --slo =1ms" \
-		"http://127.0.0.1/ -n 9 -r 9 --arrival often" "http://127.0.0.1/ -n 1 -X g\$t" \
+		"http://127.0.0.1/ -n 9 -r 9 --arrival often" \
+		"http://127.0.0.1/ -n 9 -r 9 --arrival burst:0" "http://127.0.0.1/ -n 9 --arrival burst:2" \
+		"http://127.0.0.1/ -n 9 -r 1:2" "http://127.0.0.1/ -n 9 -r 1:0:1s" \
+		"http://127.0.0.1/ -d 1s -r 1:2:1s --sweep 2" "http://127.0.0.1/ -n 1 -X g\$t" \
 		"http://127.0.0.1/ -n 1 -H nothing" "http://127.0.0.1/ -n 1 -H Host:x" \
 		"http://127.0.0.1/ http://127.0.0.1/ -n 1" "http://127.0.0.1/ -n 1 --cpus x" \
 		"http://127.0.0.1/ --idle 9" "http://127.0.0.1/ -n 9 --idle 9" \
@@ -346,6 +349,56 @@ peers()
 	is '.lag_us.p99 > 0' true
 	stop
 	[[ $(booked requests) == 1501 ]]
+}
+
+@test "--arrival burst and a ramp: as many are due as the rate has in that time" {
+	start epoll
+	# Five bursts of ten begin in half a second.
+	load "$url/" -d 500ms -c 4 -t 3 -r 100 --arrival burst:10
+	is '.requests + .unsent' 50
+	is '.config | [.rate, .arrival, .burst, .ramp]' '[100,"burst",10,null]'
+	# 0 to 200 a second within half a second are 50, then 20 each tenth.
+	load "$url/" -d 600ms -c 4 -t 3 --rate 0:200:500ms
+	is '.requests + .unsent' 70
+	is '.config | [.rate, .arrival, .ramp]' '[200,"constant",{"from":0,"to":200,"duration_s":0.5}]'
+	run "$osconcepts" load "$url/" -n 20 -c 4 --rate 10:1000:1s --arrival burst:5
+	[[ $output == *"open loop from 10 to 1000 requests/s within 1.00 s (bursts of 5)"* ]]
+	stop
+}
+
+@test "--trace: requests are due when its lines say, all of them or for a time" {
+	local trace=$BATS_TEST_TMPDIR/trace
+	start epoll
+	printf '%s\n' "# three at once" 0 0 0 0.1 0.2000000001 0.3 >"$trace"
+	load "$url/" --trace "$trace" -c 2 -t 2
+	is '[.mode, .requests, .duration_s >= 0.3]' '["open",6,true]'
+	is '.config | [.requests, .rate, .arrival, .trace]' '[6,null,"trace",{"requests":6,"duration_s":0.3}]'
+	# Those before the time is over; then the first few.
+	load "$url/" --trace - -d 150ms -c 1 <"$trace"
+	is '.requests + .unsent' 4
+	load "$url/" --trace "$trace" -n 2 -c 1
+	is .requests 2
+	run "$osconcepts" load "$url/" --trace "$trace" -c 1
+	[[ $output == *"open loop by a trace of 6 requests"* ]]
+	stop
+}
+
+@test "--trace: what is wrong in it is told by its line" {
+	local trace=$BATS_TEST_TMPDIR/trace
+	printf '0\n0.5\n0.25\n' >"$trace"
+	run -2 "$osconcepts" load http://127.0.0.1/ --trace "$trace"
+	[[ $output == *"--trace $trace, line 3: earlier than the one before"* ]]
+	printf '0\nsoon\n' >"$trace"
+	run -2 "$osconcepts" load http://127.0.0.1/ --trace - <"$trace"
+	[[ $output == *"--trace standard input, line 2: not a time"* ]]
+	run -2 "$osconcepts" load http://127.0.0.1/ --trace - --body @- </dev/null
+	run -1 "$osconcepts" load http://127.0.0.1/ --trace "$trace.none"
+	[[ $output == *"cannot read $trace.none: No such file"* ]]
+	echo 0 >"$trace"
+	for args in "-r 10" "-n 2" "--arrival poisson" "--trace $trace" "-d 1s --sweep 2" "-d 1s -n 1"; do
+		# shellcheck disable=SC2086
+		run -2 "$osconcepts" load http://127.0.0.1/ --trace "$trace" $args
+	done
 }
 
 @test "the warm-up is made and told apart" {

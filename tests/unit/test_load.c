@@ -269,7 +269,7 @@ static void counts_are_those_of_the_server(void **unused)
 		c.pipeline = rows[i].pipeline;
 		c.requests_per_connection = rows[i].per_connection;
 		c.requests = rows[i].requests;
-		c.rate = rows[i].rate;
+		c.arrivals.rate = rows[i].rate;
 		c.slice_ns = 10 * OSC_NS_PER_MS;
 		load(&c);
 		stop_fake(&f);
@@ -325,7 +325,7 @@ static void a_stall_is_felt_by_all_that_were_due(void **unused)
 	start_fake(&f);
 	aim(&c, f.port);
 	c.connections = 1;
-	c.rate = 500;
+	c.arrivals.rate = 500;
 	c.requests = 1000;
 	load(&c);
 	stop_fake(&f);
@@ -474,7 +474,7 @@ static void the_open_loop_counts_what_it_could_not_send(void **unused)
 	start_fake(&f);
 	aim(&c, f.port);
 	c.connections = 1;
-	c.rate = 1000;
+	c.arrivals.rate = 1000;
 	c.duration_ns = 200 * OSC_NS_PER_MS;
 	c.timeout_ns = 300 * OSC_NS_PER_MS;
 	load(&c);

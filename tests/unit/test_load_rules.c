@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The pure rules of the load: URLs, the schedule, failures, the verdict. */
+/* The pure rules of the load: URLs, failures, the verdict. */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <math.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +15,6 @@
 #include "lib/error.h"
 #include "load/failures.h"
 #include "load/host.h"
-#include "load/schedule.h"
 #include "load/slo.h"
 #include "load/sweep.h"
 #include "load/url.h"
@@ -81,42 +79,6 @@ static void wrong_urls_are_usage_errors(void **unused)
 		assert_int_equal(e.exit_code, OSC_EXIT_USAGE);
 		assert_non_null(strstr(e.text, "try "));
 	}
-}
-
-static void constant_shares_interleave_without_drift(void **unused)
-{
-	struct osc_schedule s[3];
-
-	(void)unused;
-	for (uint64_t i = 0; i < 3; i++)
-		osc_schedule_init(&s[i], OSC_ARRIVAL_CONSTANT, 7, i, 3, 1000);
-	/* Every request of all shares in its turn, an hour of them. */
-	for (uint64_t k = 0; k < 7 * 3600; k++)
-		assert_int_equal(osc_schedule_take(&s[k % 3]),
-				 1000 + (uint64_t)((double)k * 1e9 / 7));
-}
-
-static void poisson_gaps_have_their_mean_and_spread(void **unused)
-{
-	struct osc_schedule s;
-	double sum = 0, squares = 0;
-	uint64_t last = 0;
-	const int n = 200000;
-
-	(void)unused;
-	osc_schedule_init(&s, OSC_ARRIVAL_POISSON, 1000, 0, 1, 0);
-	for (int i = 0; i < n; i++) {
-		uint64_t at = osc_schedule_take(&s);
-		double gap = (double)(at - last) / 1e6;
-
-		assert_true(at >= last);
-		sum += gap;
-		squares += gap * gap;
-		last = at;
-	}
-	/* Exponential: the deviation is the mean. The seed is fixed. */
-	assert_true(fabs(sum / n - 1) < 0.02);
-	assert_true(fabs(sqrt(squares / n - 1) - 1) < 0.03);
 }
 
 static void failures_are_counted_by_kind(void **unused)
@@ -408,8 +370,6 @@ int main(void)
 		cmocka_unit_test(steps_are_equal_and_end_at_the_top),
 		cmocka_unit_test(the_knee_is_where_power_is_greatest),
 		cmocka_unit_test(wrong_urls_are_usage_errors),
-		cmocka_unit_test(constant_shares_interleave_without_drift),
-		cmocka_unit_test(poisson_gaps_have_their_mean_and_spread),
 		cmocka_unit_test(failures_are_counted_by_kind),
 		cmocka_unit_test(no_failure_is_lost_when_kinds_are_many),
 		cmocka_unit_test(every_failure_has_a_hint),

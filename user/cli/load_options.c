@@ -11,6 +11,7 @@
 #include "lib/clock.h"
 #include "lib/cpus.h"
 #include "lib/parse.h"
+#include "load/arrivals.h"
 #include "load/sweep.h"
 
 #define NAME OSC_LOAD_NAME
@@ -29,8 +30,11 @@ static void usage(FILE *out)
 	      "  -r, --rate R             open loop: R requests a second are due,\n"
 	      "                           whatever the server does; without it each\n"
 	      "                           connection waits for its answer\n"
-	      "      --arrival KIND       of the open loop: constant or poisson\n"
-	      "                           (constant)\n"
+	      "      --rate A:B:60s       from A to B a second within that time, then B\n"
+	      "      --arrival KIND       of the open loop: constant, poisson, or\n"
+	      "                           burst:N, N at once and then a pause (constant)\n"
+	      "      --trace FILE         open loop: due when its lines say, in seconds\n"
+	      "                           since the start; - is standard input\n"
 	      "      --sweep N            N steps of the open loop, each for the duration,\n"
 	      "                           up to --rate, or what the closed loop makes:\n"
 	      "                           latency against load, and the knee\n"
@@ -81,6 +85,7 @@ static void usage(FILE *out)
 
 enum {
 	OPT_ARRIVAL = 256,
+	OPT_TRACE,
 	OPT_WARMUP,
 	OPT_TIMEOUT,
 	OPT_CPUS,
@@ -105,6 +110,7 @@ static const struct option options[] = {
 	{ "requests", required_argument, NULL, 'n' },
 	{ "rate", required_argument, NULL, 'r' },
 	{ "arrival", required_argument, NULL, OPT_ARRIVAL },
+	{ "trace", required_argument, NULL, OPT_TRACE },
 	{ "requests-per-connection", required_argument, NULL, 'k' },
 	{ "pipeline", required_argument, NULL, 'p' },
 	{ "warmup", required_argument, NULL, OPT_WARMUP },
@@ -149,7 +155,6 @@ static int parse_number(int opt, const char *text, struct osc_load_config *c,
 	} rows[] = {
 		{ 'c', "--connections", 1, 1 << 24 },
 		{ 'n', "--requests", 1, 1ull << 53 },
-		{ 'r', "--rate", 1, 10000000 },
 		{ 'k', "--requests-per-connection", 1, 1 << 30 },
 		{ 'p', "--pipeline", 1, OSC_LOAD_PIPELINE },
 		{ 't', "--threads", 1, OSC_LOAD_THREADS },
@@ -174,9 +179,6 @@ static int parse_number(int opt, const char *text, struct osc_load_config *c,
 	case 'n':
 		c->requests = n;
 		break;
-	case 'r':
-		c->rate = n;
-		break;
 	case 'k':
 		c->requests_per_connection = (uint32_t)n;
 		break;
@@ -196,18 +198,6 @@ static int parse_number(int opt, const char *text, struct osc_load_config *c,
 	default:
 		c->expect_status = (uint16_t)n;
 	}
-	return 0;
-}
-
-static int parse_arrival(const char *text, struct osc_load_config *c,
-			 struct osc_error *e)
-{
-	if (!strcmp(text, "constant"))
-		c->arrival = OSC_ARRIVAL_CONSTANT;
-	else if (!strcmp(text, "poisson"))
-		c->arrival = OSC_ARRIVAL_POISSON;
-	else
-		return bad(e, "--arrival", text, "try constant or poisson");
 	return 0;
 }
 
@@ -234,23 +224,68 @@ static int parse_method(const char *text, struct osc_load_config *c,
 	return 0;
 }
 
+/* "-" is standard input, once. NULL with the error set. */
+static FILE *open_input(const char *option, const char *path,
+			struct osc_error *e)
+{
+	static bool taken;
+	FILE *in;
+
+	if (!strcmp(path, "-")) {
+		if (taken)
+			bad(e, option, path,
+			    "another option has read standard input; try a "
+			    "file");
+		in = taken ? NULL : stdin;
+		taken = true;
+		return in;
+	}
+	in = fopen(path, "re");
+	if (!in)
+		osc_error_set(e, errno, "%s: cannot read %s: %s", option, path,
+			      strerror(errno));
+	return in;
+}
+
+static void close_input(FILE *in)
+{
+	if (in != stdin)
+		fclose(in);
+}
+
+/* Kept for as long as we run. */
+static int read_trace(const char *path, struct osc_load_config *c,
+		      struct osc_error *e)
+{
+	FILE *in;
+	int ret;
+
+	if (c->arrivals.nr_trace)
+		return bad(e, "--trace", path, "there is one already");
+	in = open_input("--trace", path, e);
+	if (!in)
+		return -e->err;
+	ret = osc_arrivals_read_trace(in, in == stdin ? "standard input" : path,
+				      &c->arrivals, e);
+	close_input(in);
+	return ret;
+}
+
 /* All of a file, for as long as we run; no longer than the most. */
 static int read_body(const char *path, struct osc_load_config *c,
 		     struct osc_error *e)
 {
 	static char most[OSC_LOAD_BODIES_MAX + 1];
-	FILE *in = strcmp(path, "-") != 0 ? fopen(path, "re") : stdin;
+	FILE *in = open_input("--body", path, e);
 	int err = 0;
 
 	if (!in)
-		return osc_error_set(e, errno, "--body: cannot read %s: %s",
-				     path, strerror(errno));
+		return -e->err;
 	errno = 0;
 	c->body_len = fread(most, 1, sizeof(most), in);
 	if (ferror(in))
 		err = errno ? errno : EIO;
-	if (in != stdin)
-		fclose(in);
+	close_input(in);
 	if (err)
 		return osc_error_set(e, err, "--body: cannot read %s: %s", path,
 				     strerror(err));
@@ -323,7 +358,11 @@ static int parse_option(int opt, struct osc_load_settings *s,
 		return osc_parse_duration_ns("--timeout", optarg, OSC_NS_PER_MS,
 					     day, &c->timeout_ns, e);
 	case OPT_ARRIVAL:
-		return parse_arrival(optarg, c, e);
+		return osc_arrivals_parse_kind(optarg, &c->arrivals, e);
+	case 'r':
+		return osc_arrivals_parse_rate(optarg, &c->arrivals, e);
+	case OPT_TRACE:
+		return read_trace(optarg, c, e);
 	case OPT_CPUS:
 		c->has_cpus = true;
 		return osc_cpus_parse("--cpus", optarg, &c->cpus, e);
@@ -374,41 +413,76 @@ static bool is_stdout(const char *path)
 	return path && !strcmp(path, "-");
 }
 
-static int check(const struct osc_load_settings *s, struct osc_error *e)
+/* What cannot be asked for together, of when requests are due; or NULL. */
+static const char *wrong_arrivals(const struct osc_load_settings *s)
 {
 	const struct osc_load_config *c = &s->load;
-	const char *why = NULL;
+	const struct osc_arrivals *a = &c->arrivals;
+
+	if (a->nr_trace && (a->rate || a->kind != OSC_ARRIVAL_CONSTANT))
+		return "--trace says when requests are due; leave out --rate "
+		       "and --arrival";
+	if (c->requests > a->nr_trace && a->nr_trace)
+		return "--trace: it has not so many requests; try without "
+		       "--requests";
+	if (s->sweep && (a->nr_trace || a->ramp_ns))
+		return "--sweep: its steps have a rate each; try --rate with "
+		       "one number";
+	if (!osc_load_is_open(c) && !s->sweep &&
+	    a->kind != OSC_ARRIVAL_CONSTANT)
+		return "--arrival is for the open loop; try it with --rate";
+	return NULL;
+}
+
+static const char *wrong_amounts(const struct osc_load_settings *s)
+{
+	const struct osc_load_config *c = &s->load;
 
 	if (!c->duration_ns == !c->requests)
-		why = "say either --duration or --requests; try --duration 10s";
-	else if (c->idle && (c->requests || s->sweep ||
-			     c->requests_per_connection || c->warmup_ns))
-		why = "--idle: connections are held for a --duration; leave out "
-		      "--requests, --sweep, --requests-per-connection, --warmup";
-	else if (c->threads > c->connections)
-		why = "--threads: a thread needs a connection; try more "
-		      "--connections";
-	else if (c->requests && c->threads > c->requests)
-		why = "--threads: a thread needs a request; try more --requests";
-	else if (c->body_len * c->pipeline > OSC_LOAD_BODIES_MAX)
-		why = "--body: with all that are on their way at once it may "
-		      "have 64 MiB; try a shorter one, or less --pipeline";
-	else if (s->sweep && c->requests)
-		why = "--sweep: its steps have a --duration, not --requests";
-	else if (s->sweep && s->hdr_path)
-		why = "--sweep: --hdr is for one run";
-	else if (s->sweep && s->series_path)
-		why = "--sweep: --series is for one run";
-	else if (s->interval_ns && !s->series_path)
-		why = "--interval is that of a time series; try it with "
-		      "--series FILE";
-	else if (is_stdout(s->series_path) &&
-		 (s->json || is_stdout(s->hdr_path)))
-		why = "--series: standard output is taken already; try a file";
-	else if (!c->rate && !s->sweep && c->arrival != OSC_ARRIVAL_CONSTANT)
-		why = "--arrival is for the open loop; try it with --rate";
-	else if (c->unix_path && c->sources.count)
-		why = "--src: a socket of --unix has no addresses; leave one out";
+		return "say either --duration or --requests; try --duration 10s";
+	if (c->idle && (c->requests || s->sweep || c->requests_per_connection ||
+			c->warmup_ns))
+		return "--idle: connections are held for a --duration; leave out "
+		       "--requests, --sweep, --requests-per-connection, --warmup";
+	if (c->threads > c->connections)
+		return "--threads: a thread needs a connection; try more "
+		       "--connections";
+	if (c->requests && c->threads > c->requests)
+		return "--threads: a thread needs a request; try more "
+		       "--requests";
+	if (c->body_len * c->pipeline > OSC_LOAD_BODIES_MAX)
+		return "--body: with all that are on their way at once it may "
+		       "have 64 MiB; try a shorter one, or less --pipeline";
+	if (s->sweep && c->requests)
+		return "--sweep: its steps have a --duration, not --requests";
+	return NULL;
+}
+
+static const char *wrong_places(const struct osc_load_settings *s)
+{
+	const struct osc_load_config *c = &s->load;
+
+	if (s->sweep && s->hdr_path)
+		return "--sweep: --hdr is for one run";
+	if (s->sweep && s->series_path)
+		return "--sweep: --series is for one run";
+	if (s->interval_ns && !s->series_path)
+		return "--interval is that of a time series; try it with "
+		       "--series FILE";
+	if (is_stdout(s->series_path) && (s->json || is_stdout(s->hdr_path)))
+		return "--series: standard output is taken already; try a file";
+	if (c->unix_path && c->sources.count)
+		return "--src: a socket of --unix has no addresses; leave one "
+		       "out";
+	return NULL;
+}
+
+static int check(const struct osc_load_settings *s, struct osc_error *e)
+{
+	const char *why = wrong_arrivals(s)	   ?:
+				  wrong_amounts(s) ?:
+						     wrong_places(s);
+
 	if (!why)
 		return 0;
 	return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL, "%s", why);
@@ -449,6 +523,9 @@ int osc_load_options(int argc, char **argv, struct osc_load_settings *s)
 	}
 	if (s->series_path && !s->interval_ns)
 		s->interval_ns = OSC_NS_PER_S;
+	/* A trace says itself how many there are. */
+	if (!s->load.duration_ns && !s->load.requests)
+		s->load.requests = s->load.arrivals.nr_trace;
 	if (!s->load.method)
 		s->load.method = s->load.body ? "POST" : "GET";
 	if (osc_url_parse(url, &s->load.url, &e) || check(s, &e))

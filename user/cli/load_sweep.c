@@ -40,14 +40,14 @@ static int find_top(struct osc_load_settings *s, struct sweep *w, int signal_fd,
 {
 	int ret;
 
-	if (s->load.rate)
+	if (s->load.arrivals.rate)
 		return 0;
 	ret = run_one(s, w, signal_fd, result, e);
 	if (ret || w->signal)
 		return ret;
 	w->closed_rps = result->rps;
-	s->load.rate = (uint64_t)result->rps;
-	if (s->load.rate)
+	s->load.arrivals.rate = (uint64_t)result->rps;
+	if (s->load.arrivals.rate)
 		return 0;
 	return osc_error_set(
 		e, ENODATA,
@@ -60,10 +60,10 @@ static int run_steps(struct osc_load_settings *s, struct sweep *w,
 		     struct osc_error *e)
 {
 	int ret = find_top(s, w, signal_fd, result, e);
-	uint64_t top = s->load.rate;
+	uint64_t top = s->load.arrivals.rate;
 
 	for (unsigned int i = 0; !ret && !w->signal && i < s->sweep; i++) {
-		s->load.rate = osc_sweep_rate(top, i, s->sweep);
+		s->load.arrivals.rate = osc_sweep_rate(top, i, s->sweep);
 		ret = run_one(s, w, signal_fd, result, e);
 		if (!ret && !w->signal)
 			osc_sweep_take(&w->steps[w->n++], result);

@@ -144,6 +144,7 @@ static int init_worker(struct osc_load *load, uint32_t i, struct osc_error *e)
 	const struct osc_load_config *c = load->config;
 	struct worker *w = &load->workers[i];
 	struct osc_loop *loop = &w->loop;
+	struct osc_arrivals openings = { .rate = c->connect_rate };
 
 	w->load = load;
 	loop->config = c;
@@ -167,14 +168,13 @@ static int init_worker(struct osc_load *load, uint32_t i, struct osc_error *e)
 		.usage = { .taken = true, .at_ns = loop->start_ns },
 		.shares = { .cpu = -1, .wait = -1 },
 	};
-	if (c->rate && !c->idle)
-		osc_schedule_init(&loop->schedule, c->arrival, (double)c->rate,
-				  i, c->threads, loop->start_ns);
+	if (osc_load_is_open(c) && !c->idle)
+		osc_schedule_init(&loop->schedule, &c->arrivals, i, c->threads,
+				  loop->start_ns);
 	else
 		loop->schedule.next_ns = UINT64_MAX;
 	if (c->connect_rate)
-		osc_schedule_init(&loop->openings, OSC_ARRIVAL_CONSTANT,
-				  (double)c->connect_rate, i, c->threads,
+		osc_schedule_init(&loop->openings, &openings, i, c->threads,
 				  loop->start_ns);
 	return osc_loop_init(loop, e);
 }

@@ -3,10 +3,10 @@
  * user/load - an HTTP/1.1 load generator: how fast does a server answer, and
  * may the answer be trusted?
  *
- * In reading order: url, schedule (when requests are due), response (the
- * parser), failures, validity (the verdict) are pure; connection (one
- * connection's life), loop (one thread) and its engines io_epoll and io_uring
- * move the bytes; handover and stats bring together what threads counted, usage
+ * In reading order: url, schedule (when requests are due), arrivals (how a
+ * person says it), response (the parser), failures, validity (the verdict) are
+ * pure; connection (one connection's life), loop (one thread) and its engines
+ * io_epoll and io_uring move the bytes; handover and stats bring together what threads counted, usage
  * and host what else befell them; load (threads, start to end), outcome (what it
  * comes to), result (text, JSON) and series (the same by intervals) join them.
  * The room calls user/lib only; the command line calls it.
@@ -61,8 +61,7 @@ struct osc_load_config {
 	 */
 	bool idle;
 	uint64_t warmup_ns; /* made but not measured */
-	uint64_t rate; /* per second, all threads; 0: closed loop */
-	enum osc_arrival arrival;
+	struct osc_arrivals arrivals; /* none: closed loop */
 	uint32_t requests_per_connection; /* 0: no limit */
 	uint64_t connect_rate; /* a second, at the start; 0: at once */
 	struct osc_sources sources;
@@ -80,6 +79,11 @@ struct osc_load_config {
 	cpu_set_t cpus;
 	uint64_t slice_ns; /* between two of osc_load_collect; 0: only at the end */
 };
+
+static inline bool osc_load_is_open(const struct osc_load_config *config)
+{
+	return osc_arrivals_any(&config->arrivals);
+}
 
 /* The configuration of `osconcepts load` without options. */
 void osc_load_defaults(struct osc_load_config *config);

@@ -76,10 +76,9 @@ static void hold(struct osc_loop *loop, uint64_t now)
 
 	loop->measure_ns = now;
 	loop->end_ns = now + config->duration_ns;
-	if (config->rate)
-		osc_schedule_init(&loop->schedule, config->arrival,
-				  (double)config->rate, loop->index,
-				  config->threads, now);
+	if (osc_load_is_open(config))
+		osc_schedule_init(&loop->schedule, &config->arrivals,
+				  loop->index, config->threads, now);
 }
 
 void osc_loop_tried(struct osc_loop *loop, struct osc_load_connection *c,
@@ -100,7 +99,7 @@ void osc_loop_offer(struct osc_loop *loop, struct osc_load_connection *c,
 
 	if (!osc_connection_has_room(loop, c))
 		return;
-	if (loop->config->rate) {
+	if (osc_load_is_open(loop->config)) {
 		push_room(loop, c, now);
 		return;
 	}
@@ -178,7 +177,7 @@ static void abandon_unsent(struct osc_loop *loop)
 		if (c->inflight && !c->sent)
 			osc_connection_retire(loop, c);
 	}
-	if (!loop->config->rate)
+	if (!osc_load_is_open(loop->config))
 		return;
 	while (loop->schedule.next_ns < loop->end_ns) {
 		osc_schedule_take(&loop->schedule);
@@ -251,7 +250,7 @@ static void publish(struct osc_loop *loop, uint64_t now)
 static void begin(struct osc_loop *loop, uint64_t now)
 {
 	bool early = loop->config->idle ||
-		     (loop->config->rate &&
+		     (osc_load_is_open(loop->config) &&
 		      loop->config->requests_per_connection != 1);
 
 	for (unsigned int n = 0;
@@ -285,7 +284,7 @@ static bool tick(struct osc_loop *loop, uint64_t now)
 	}
 	if (loop->opened < loop->nr && !loop->retired)
 		begin(loop, now);
-	if (loop->config->rate)
+	if (osc_load_is_open(loop->config))
 		dispatch(loop, now);
 	else
 		may_take(loop, now);
@@ -321,7 +320,7 @@ static uint64_t next_moment(const struct osc_loop *loop)
 
 void osc_loop_dispatch(struct osc_loop *loop)
 {
-	if (loop->config->rate && loop->nr_room && !loop->retired)
+	if (osc_load_is_open(loop->config) && loop->nr_room && !loop->retired)
 		dispatch(loop, osc_clock_ns());
 }
 

@@ -37,10 +37,9 @@ uint64_t osc_load_end(const struct osc_load_result *r)
 		end = osc_clock_ns();
 	else if (!c->requests)
 		end = r->measure_ns + c->duration_ns;
-	else if (c->rate)
+	else if (osc_load_is_open(c))
 		end = r->start_ns +
-		      (uint64_t)((double)c->requests * (double)OSC_NS_PER_S /
-				 (double)c->rate);
+		      osc_arrivals_span_ns(&c->arrivals, c->requests);
 	max_u64(&end, r->stats.last_answer_ns);
 	return end;
 }
@@ -73,7 +72,7 @@ void osc_load_judge(struct osc_load_result *r, uint64_t end_ns)
 {
 	const struct osc_load_stats *s = &r->stats;
 	struct osc_validity_facts f = {
-		.open = r->config->rate,
+		.open = osc_load_is_open(r->config),
 		.partial = r->partial,
 		.gave_up = s->gave_up,
 		.idle = r->config->idle ? r->config->connections : 0,

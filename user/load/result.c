@@ -6,12 +6,8 @@
 #include "lib/clock.h"
 #include "lib/output.h"
 #include "lib/platform.h"
+#include "load/arrivals.h"
 #include "load/load.h"
-
-static const char *arrival_name(const struct osc_load_config *c)
-{
-	return c->arrival == OSC_ARRIVAL_POISSON ? "poisson" : "constant";
-}
 
 static json_t *real_or_null(double value)
 {
@@ -24,20 +20,33 @@ static char *url_text(const struct osc_load_config *c, char *buf, size_t size)
 	return buf;
 }
 
+/* Steals both; NULL without memory. */
+static json_t *updated(json_t *o, json_t *more)
+{
+	int failed = !o || !more || json_object_update(o, more);
+
+	json_decref(more);
+	if (!failed)
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
 static json_t *config_json(const struct osc_load_config *c)
 {
-	return json_pack(
-		"{s:s, s:I, s:I, s:I, s:I, s:f, s:f, s:o, s:o, s:s, s:I}",
-		"engine", c->engine == OSC_LOAD_URING ? "uring" : "epoll",
-		"threads", (json_int_t)c->threads, "pipeline",
-		(json_int_t)c->pipeline, "requests_per_connection",
-		(json_int_t)c->requests_per_connection, "requests",
-		(json_int_t)c->requests, "timeout_s",
-		(double)c->timeout_ns / OSC_NS_PER_S, "warmup_s",
-		(double)c->warmup_ns / OSC_NS_PER_S, "rate",
-		c->rate ? json_integer((json_int_t)c->rate) : json_null(),
-		"arrival", c->rate ? json_string(arrival_name(c)) : json_null(),
-		"method", c->method, "body_bytes", (json_int_t)c->body_len);
+	json_t *o = json_pack("{s:s, s:I, s:I, s:I, s:I, s:f, s:f, s:s, s:I}",
+			      "engine",
+			      c->engine == OSC_LOAD_URING ? "uring" : "epoll",
+			      "threads", (json_int_t)c->threads, "pipeline",
+			      (json_int_t)c->pipeline,
+			      "requests_per_connection",
+			      (json_int_t)c->requests_per_connection,
+			      "requests", (json_int_t)c->requests, "timeout_s",
+			      (double)c->timeout_ns / OSC_NS_PER_S, "warmup_s",
+			      (double)c->warmup_ns / OSC_NS_PER_S, "method",
+			      c->method, "body_bytes", (json_int_t)c->body_len);
+
+	return updated(o, osc_arrivals_json(&c->arrivals));
 }
 
 static json_t *client_json(const struct osc_load_result *r)
@@ -83,9 +92,9 @@ json_t *osc_load_json(const struct osc_load_result *r)
 		"s:b, s:o}",
 		"schema", "osconcepts-load/1", "url",
 		url_text(c, url, sizeof(url)), "mode",
-		c->rate ? "open" :
-		c->idle ? "idle" :
-			  "closed",
+		osc_load_is_open(c) ? "open" :
+		c->idle		    ? "idle" :
+				      "closed",
 		"connections", (json_int_t)c->connections, "requests",
 		(json_int_t)s->requests, "warmup_requests",
 		(json_int_t)s->warmup_requests, "unsent", (json_int_t)s->unsent,
@@ -102,19 +111,14 @@ json_t *osc_load_json(const struct osc_load_result *r)
 		osc_hist_summary_us(&s->latency), "service_us",
 		osc_hist_summary_us(&s->service), "connect_us",
 		osc_hist_summary_us(&s->connect), "lag_us",
-		c->rate ? osc_hist_summary_us(&s->lag) : json_null(),
+		osc_load_is_open(c) ? osc_hist_summary_us(&s->lag) :
+				      json_null(),
 		"histogram", osc_hist_json(&s->latency), "service_histogram",
 		osc_hist_json(&s->service), "client", client_json(r), "network",
 		osc_host_json(&r->host), "config", config_json(c), "validity",
 		osc_validity_json(&r->validity), "slos", slos_json(r),
 		"platform", osc_platform());
-	if (o && more && !json_object_update(o, more)) {
-		json_decref(more);
-		return o;
-	}
-	json_decref(o);
-	json_decref(more);
-	return NULL;
+	return updated(o, more);
 }
 
 static void hist_row(FILE *out, const char *name, const struct osc_hist *h)
@@ -143,15 +147,16 @@ static void times_text(const struct osc_load_result *r, FILE *out)
 	hist_row(out, "latency", &s->latency);
 	hist_row(out, "service", &s->service);
 	hist_row(out, "connect", &s->connect);
-	if (r->config->rate)
+	if (osc_load_is_open(r->config))
 		hist_row(out, "lag", &s->lag);
 	fprintf(out,
 		"\n  latency: from when a request %s to the end of its answer\n"
 		"  service: from when it was really sent, waiting for its turn "
 		"left out\n",
-		r->config->rate ? "was due" :
-				  "could start, connecting included,");
-	if (r->config->rate)
+		osc_load_is_open(r->config) ?
+			"was due" :
+			"could start, connecting included,");
+	if (osc_load_is_open(r->config))
 		fputs("  lag: how late we sent though a connection was free\n",
 		      out);
 }
@@ -204,12 +209,14 @@ static void head_text(const struct osc_load_result *r, FILE *out)
 	const struct osc_load_config *c = r->config;
 	const struct osc_load_stats *s = &r->stats;
 	char url[OSC_URL_HOST + OSC_URL_TARGET + 16], a[32], b[32];
+	char arrivals[128];
 
 	fprintf(out, "%s %s\n", c->method, url_text(c, url, sizeof(url)));
 	fprintf(out, "  %" PRIu32 " connections, ", c->connections);
-	if (c->rate)
-		fprintf(out, "open loop at %" PRIu64 " requests/s (%s)",
-			c->rate, arrival_name(c));
+	if (osc_load_is_open(c))
+		fprintf(out, "open loop %s",
+			osc_arrivals_text(&c->arrivals, arrivals,
+					  sizeof(arrivals)));
 	else
 		fputs(c->idle ? "held without a request" : "closed loop", out);
 	if (c->body)

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * schedule.c - requests have numbers, and a number has its moment: where the
+ * integral of the rate reaches it. Times come from numbers and not from adding
+ * gaps, so that there is no drift, and any arrival may have a ramp.
+ */
 #include "load/schedule.h"
 
 #include <math.h>
@@ -15,26 +20,59 @@ static double uniform(struct osc_schedule *s)
 	       0x1p-53;
 }
 
-static void advance(struct osc_schedule *s)
+/* Nanoseconds since the start. */
+static double moment(const struct osc_arrivals *a, double number)
 {
-	if (s->arrival == OSC_ARRIVAL_CONSTANT)
-		/* From the number, not by adding gaps: no drift. */
-		s->exact_ns = (double)(s->share + s->taken * s->shares) *
-			      (double)OSC_NS_PER_S / s->rate;
-	else
-		s->exact_ns -= log(uniform(s)) * (double)s->shares *
-			       (double)OSC_NS_PER_S / s->rate;
-	s->next_ns = s->start_ns + (uint64_t)s->exact_ns;
+	double from = (double)a->ramp_from, to = (double)a->rate;
+	double ramp_s = (double)a->ramp_ns / OSC_NS_PER_S;
+	double ramped = (from + to) / 2 * ramp_s;
+
+	if (number >= ramped)
+		return (double)a->ramp_ns +
+		       (number - ramped) * (double)OSC_NS_PER_S / to;
+	if (number <= 0)
+		return 0;
+	/*
+	 * t of from * t + (to - from) / (2 * ramp_s) * t^2 = number, written so
+	 * that nothing cancels out and that the ramp may be level.
+	 */
+	return 2 * number * (double)OSC_NS_PER_S /
+	       (from + sqrt(from * from + 2 * number * (to - from) / ramp_s));
 }
 
-void osc_schedule_init(struct osc_schedule *s, enum osc_arrival arrival,
-		       double rate, uint64_t share, uint64_t shares,
-		       uint64_t start_ns)
+uint64_t osc_arrivals_span_ns(const struct osc_arrivals *a, uint64_t n)
+{
+	if (!a->nr_trace)
+		return (uint64_t)moment(a, (double)n);
+	return n ? a->trace_ns[(n < a->nr_trace ? n : a->nr_trace) - 1] : 0;
+}
+
+static void advance(struct osc_schedule *s)
+{
+	const struct osc_arrivals *a = &s->arrivals;
+	uint64_t nth = s->share + s->taken * s->shares;
+
+	if (a->nr_trace) {
+		s->next_ns = nth < a->nr_trace ?
+				     s->start_ns + a->trace_ns[nth] :
+				     UINT64_MAX;
+		return;
+	}
+	if (a->kind == OSC_ARRIVAL_POISSON)
+		s->number -= log(uniform(s)) * (double)s->shares;
+	else if (a->kind == OSC_ARRIVAL_BURST)
+		s->number = (double)(nth - nth % a->burst);
+	else
+		s->number = (double)nth;
+	s->next_ns = s->start_ns + (uint64_t)moment(a, s->number);
+}
+
+void osc_schedule_init(struct osc_schedule *s, const struct osc_arrivals *a,
+		       uint64_t share, uint64_t shares, uint64_t start_ns)
 {
 	*s = (struct osc_schedule){
-		.arrival = arrival,
+		.arrivals = *a,
 		.start_ns = start_ns,
-		.rate = rate,
 		.share = share,
 		.shares = shares,
 		/* Any but 0; far apart for neighbours. */

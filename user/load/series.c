@@ -100,7 +100,7 @@ json_t *osc_load_interval_json(const struct osc_load_interval *i,
 			       const struct osc_host *host)
 {
 	json_t *o = counts_json(i, so_far->start_ns);
-	json_t *more = times_json(i, so_far->config->rate, host);
+	json_t *more = times_json(i, osc_load_is_open(so_far->config), host);
 
 	if (o && more && !json_object_update(o, more)) {
 		json_decref(more);

@@ -16,7 +16,7 @@ void osc_sweep_take(struct osc_sweep_step *step,
 	const struct osc_hist *h = &r->stats.latency;
 
 	*step = (struct osc_sweep_step){
-		.rate = r->config->rate,
+		.rate = r->config->arrivals.rate,
 		.rps = r->rps,
 		.mean_ns = osc_hist_mean(h),
 		.p50_ns = osc_hist_percentile(h, 50),

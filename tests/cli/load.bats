@@ -220,8 +220,17 @@ peers()
 	eventually has_counted accepts 12
 	run peers "$port"
 	[[ $output == $'127.0.0.2 3\n127.0.0.3 3\n127.0.0.4 3\n127.0.0.5 3' ]]
+}
+
+@test "--src: an address that is not this host's is told as such, if it is used" {
+	start epoll
 	run -1 "$osconcepts" load "$url/" -n 1 -c 1 --src 203.0.113.1
-	[[ $output == *"connect.EADDRNOTAVAIL"* ]]
+	[[ $output == "osconcepts load: --src: 203.0.113.1 is not one of this host's addresses; see ip addr" ]]
+	run -1 "$osconcepts" load "$url/" -n 4 -c 4 --src 127.255.255.253-128.0.0.1
+	[[ $output == *"128.0.0.0 is not one of"* || $output == *"127.255.255.255 is not one of"* ]]
+	load "$url/" -n 2 -c 2 --src 127.255.255.253-128.0.0.1
+	is .requests 2
+	stop
 }
 
 @test "--hdr: a log of HdrHistogram holds the same slots" {

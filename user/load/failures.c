@@ -26,7 +26,8 @@ static const struct hint {
 	  "nobody listens there; start the server or check host and port" },
 	{ OSC_LOAD_CONNECT, EADDRNOTAVAIL,
 	  "all local ports to this address are taken; open fewer connections a "
-	  "second or widen net.ipv4.ip_local_port_range" },
+	  "second, give more addresses with --src or widen "
+	  "net.ipv4.ip_local_port_range" },
 	{ OSC_LOAD_CONNECT, EMFILE,
 	  "no descriptors left; use fewer --connections or raise ulimit -n" },
 	{ OSC_LOAD_CONNECT, ENFILE,

@@ -277,7 +277,7 @@ static int resolve(const struct osc_load_config *config,
 				"the server",
 				config->url.host);
 	}
-	return 0;
+	return osc_sources_check(&config->sources, config->connections, e);
 }
 
 static int check_engine(const struct osc_load_config *config,

@@ -6,6 +6,8 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "lib/error.h"
 
@@ -58,5 +60,37 @@ int osc_sources_bind(const struct osc_sources *s, uint64_t i, int fd)
 		       sizeof(one)) ||
 	    bind(fd, (struct sockaddr *)&a, sizeof(a)))
 		return -errno;
+	return 0;
+}
+
+static int check_one(const struct osc_sources *s, uint64_t i)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int ret = fd < 0 ? -errno : osc_sources_bind(s, i, fd);
+
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+int osc_sources_check(const struct osc_sources *s, uint64_t connections,
+		      struct osc_error *e)
+{
+	for (uint64_t i = 0; i < s->count && i < connections; i++) {
+		struct in_addr a = { htonl(s->first + (uint32_t)i) };
+		char text[INET_ADDRSTRLEN];
+		int ret = check_one(s, i);
+
+		if (!ret)
+			continue;
+		inet_ntop(AF_INET, &a, text, sizeof(text));
+		if (ret == -EADDRNOTAVAIL)
+			return osc_error_set(e, -ret,
+					     "--src: %s is not one of this "
+					     "host's addresses; see ip addr",
+					     text);
+		return osc_error_set(e, -ret, "--src: cannot use %s: %s", text,
+				     strerror(-ret));
+	}
 	return 0;
 }

@@ -21,6 +21,13 @@ int osc_sources_parse(const char *text, struct osc_sources *s,
 		      struct osc_error *e);
 
 /*
+ * Whether those that `connections` of them take in turn are this host's, so that
+ * a foreign one is told before the load and not taken for a lack of ports.
+ */
+int osc_sources_check(const struct osc_sources *s, uint64_t connections,
+		      struct osc_error *e);
+
+/*
  * Gives the socket the address of the i-th connection; the port is chosen when
  * it connects, so that one port serves many destinations. Returns 0 or -errno.
  */

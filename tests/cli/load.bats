@@ -248,8 +248,29 @@ peers()
 	[[ ! -e $log ]]
 	run -1 "$osconcepts" load "$url/" -n 1 --hdr "$BATS_TEST_TMPDIR/none/log"
 	[[ $output == *"none/log"* ]]
-	run "$osconcepts" load "$url/" -n 10 --hdr /dev/full
-	((status == 1))
+}
+
+@test "--hdr: a log that cannot be written does not take the result with it" {
+	[[ -w /dev/full ]] || skip "no /dev/full"
+	start epoll
+	run -1 --separate-stderr "$osconcepts" load "$url/" -n 200 --hdr /dev/full --json
+	[[ $(jq .requests <<<"$output") == 200 ]]
+	# shellcheck disable=SC2154
+	[[ $stderr == *"cannot write '/dev/full': No space left on device; make room"* ]]
+	run -1 --separate-stderr "$osconcepts" load "$url/" -n 200 --hdr /dev/full
+	[[ $output == *"200 requests in "* ]]
+	[[ $stderr == *"No space left on device"* ]]
+	stop
+}
+
+@test "--hdr -: the log alone is on standard output" {
+	start epoll
+	run -2 "$osconcepts" load "$url/" -n 200 --hdr - --json
+	[[ $output == *"--hdr - and --json both write to standard output"* ]]
+	run --separate-stderr "$osconcepts" load "$url/" -n 200 --hdr -
+	[[ $output == "#[Histogram log format"* && $output != *"requests in"* ]]
+	[[ $stderr == *"200 requests in "* ]]
+	stop
 }
 
 @test "--sweep: steps up to the rate, what each made, and the thresholds" {

@@ -150,16 +150,19 @@ static int write_hdr(const struct osc_load_result *r,
 static int print(const struct osc_load_result *r, struct osc_load_settings *s,
 		 struct osc_error *e)
 {
-	int ret = s->hdr_path ? write_hdr(r, s, e) : 0;
+	int printed = 0, logged = 0;
 
-	if (ret)
-		return ret;
+	/* Where one of them cannot be written, the other is all the same. */
 	if (s->json)
-		return osc_json_print(osc_load_json(r), stdout, e);
-	osc_load_text(r, s->series_path && !strcmp(s->series_path, "-") ?
-				 stderr :
-				 stdout);
-	return 0;
+		printed = osc_json_print(osc_load_json(r), stdout, e);
+	else
+		osc_load_text(r, s->hdr.file == stdout ||
+						 s->series_file == stdout ?
+					 stderr :
+					 stdout);
+	if (s->hdr_path)
+		logged = write_hdr(r, s, e);
+	return logged ? logged : printed;
 }
 
 static int open_series(struct osc_load_settings *s, struct osc_error *e)

@@ -471,6 +471,9 @@ static const char *wrong_places(const struct osc_load_settings *s)
 		       "--series FILE";
 	if (is_stdout(s->series_path) && (s->json || is_stdout(s->hdr_path)))
 		return "--series: standard output is taken already; try a file";
+	if (s->json && is_stdout(s->hdr_path))
+		return "--hdr - and --json both write to standard output; try a "
+		       "file for one of them";
 	if (c->unix_path && c->sources.count)
 		return "--src: a socket of --unix has no addresses; leave one "
 		       "out";

@@ -250,6 +250,20 @@ peers()
 	[[ $output == *"none/log"* ]]
 }
 
+@test "--hdr: the log tells to the millisecond when the run began" {
+	local log=$BATS_TEST_TMPDIR/log before after start
+	start epoll
+	# In the middle of a second: what is cut to whole ones is seen.
+	sleep "$(/usr/bin/python3 -c 'import time; print((1.4 - time.time() % 1) % 1)')"
+	before=$(date +%s%3N)
+	load "$url/" -n 10 --hdr "$log"
+	after=$(date +%s%3N)
+	start=$(sed -n 's/^#\[StartTime: \([0-9]*\)\.\([0-9]\{3\}\) (seconds since epoch)\]$/\1\2/p' "$log")
+	echo "$before $start $after"
+	((before <= start && start <= after))
+	stop
+}
+
 @test "--hdr: a log that cannot be written does not take the result with it" {
 	[[ -w /dev/full ]] || skip "no /dev/full"
 	start epoll

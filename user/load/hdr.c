@@ -144,11 +144,14 @@ static int write_line(const struct osc_load_result *r, const char *tag,
 
 int osc_hdr_write(const struct osc_load_result *r, FILE *out)
 {
-	/* The log tells when it began by the calendar; our clock does not. */
-	double start = (double)time(NULL) -
-		       (double)(osc_clock_ns() - r->start_ns) / OSC_NS_PER_S;
+	struct timespec now;
+	double start;
 	int ret;
 
+	/* The log tells when it began by the calendar; our clock does not. */
+	clock_gettime(CLOCK_REALTIME, &now);
+	start = (double)now.tv_sec + (double)now.tv_nsec / OSC_NS_PER_S -
+		(double)(osc_clock_ns() - r->start_ns) / OSC_NS_PER_S;
 	fprintf(out,
 		"#[Histogram log format version 1.3]\n"
 		"#[Logged by osconcepts load, in nanoseconds]\n"

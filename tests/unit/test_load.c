@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@
 #include "lib/clock.h"
 #include "lib/error.h"
 #include "load/load.h"
+#include "load/loop.h"
 #include "load/response.h"
 #include "load/series.h"
 
@@ -31,6 +33,7 @@
 #define PLACES 64
 
 struct fake {
+	const char *path; /* of a socket in the file system; NULL: a port */
 	int listener;
 	uint16_t port;
 	pthread_t thread;
@@ -140,7 +143,19 @@ static void *run_fake(void *arg)
 	return NULL;
 }
 
-static void start_fake(struct fake *f)
+static void listen_at_path(struct fake *f)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", f->path);
+	f->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_true(f->listener >= 0);
+	assert_int_equal(bind(f->listener, (struct sockaddr *)&a, sizeof(a)),
+			 0);
+	assert_int_equal(listen(f->listener, 128), 0);
+}
+
+static void listen_at_port(struct fake *f)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET,
 				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -153,6 +168,14 @@ static void start_fake(struct fake *f)
 	assert_int_equal(getsockname(f->listener, (struct sockaddr *)&a, &size),
 			 0);
 	f->port = ntohs(a.sin_port);
+}
+
+static void start_fake(struct fake *f)
+{
+	if (f->path)
+		listen_at_path(f);
+	else
+		listen_at_port(f);
 	for (unsigned int i = 0; i <= PLACES; i++)
 		f->fds[i] = (struct pollfd){ .fd = i ? -1 : f->listener,
 					     .events = POLLIN };
@@ -440,6 +463,93 @@ static void nobody_listening_is_a_failure_to_connect(void **unused)
 	assert_non_null(strstr(e.text, "ECONNREFUSED"));
 }
 
+/* A thread whose first attempt comes late has not waited since the start. */
+static void the_wait_for_a_server_begins_with_a_refusal(void **unused)
+{
+	static const struct osc_load_config config = {
+		.timeout_ns = 10 * OSC_NS_PER_S
+	};
+	const uint64_t ms = OSC_NS_PER_MS, late = 3600 * OSC_NS_PER_S;
+	atomic_bool found = false;
+	struct osc_loop l = { .config = &config,
+			      .found = &found,
+			      .refused_ns = UINT64_MAX,
+			      .end_ns = UINT64_MAX };
+
+	(void)unused;
+	assert_false(osc_loop_hopeless(&l, late));
+	l.connect_error = ECONNREFUSED;
+	assert_false(osc_loop_hopeless(&l, late));
+	assert_false(osc_loop_hopeless(&l, late + 250 * ms));
+	assert_true(osc_loop_hopeless(&l, late + 251 * ms));
+	/* Another thread was let in: it is there, and may come back. */
+	atomic_store(&found, true);
+	assert_false(osc_loop_hopeless(&l, late + 251 * ms));
+	assert_false(osc_loop_hopeless(&l, late + 10000 * ms));
+	assert_true(osc_loop_hopeless(&l, late + 10001 * ms));
+	/* An answer on another connection says that it lives. */
+	l.last_success_ns = late + 5000 * ms;
+	assert_false(osc_loop_hopeless(&l, late + 15000 * ms));
+	assert_true(osc_loop_hopeless(&l, late + 15001 * ms));
+	/* A run that ends by itself is not given up. */
+	l.end_ns = 2 * late;
+	assert_false(osc_loop_hopeless(&l, late + 15001 * ms));
+	/* Let in, and refused again: from then on. */
+	l.end_ns = UINT64_MAX;
+	l.connect_error = 0;
+	assert_false(osc_loop_hopeless(&l, late + 20000 * ms));
+	l.connect_error = ECONNREFUSED;
+	assert_false(osc_loop_hopeless(&l, late + 30000 * ms));
+	assert_false(osc_loop_hopeless(&l, late + 40000 * ms));
+	assert_true(osc_loop_hopeless(&l, late + 40001 * ms));
+}
+
+/* It is not to be found when the second thread comes, a second later. */
+static void
+a_thread_does_not_give_up_a_server_that_others_reached(void **unused)
+{
+	char dir[] = "/tmp/osc-test-load-XXXXXX", path[64], away[64];
+	struct fake f = { .path = path };
+	struct osc_load_config c;
+	struct osc_error e = { 0 };
+	struct osc_load *l;
+
+	(void)unused;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/socket", dir);
+	snprintf(away, sizeof(away), "%s/away", dir);
+	start_fake(&f);
+	aim(&c, 1);
+	c.unix_path = path;
+	c.threads = c.connections = 2;
+	c.connect_rate = 1;
+	c.requests = 20;
+	c.timeout_ns = 60 * OSC_NS_PER_S;
+	c.slice_ns = 10 * OSC_NS_PER_MS;
+	assert_int_equal(osc_load_start(&c, &l, &e), 0);
+	while (!atomic_load(&f.accepts))
+		sleep_ms(1);
+	assert_int_equal(rename(path, away), 0);
+	osc_load_stats_init(&all.stats);
+	for (int tries = 0; tries < 6000 && !all.stats.failures.n; tries++) {
+		struct pollfd fd = { .fd = osc_load_fd(l), .events = POLLIN };
+
+		if (poll(&fd, 1, 10) == 1)
+			break;
+		collect(l);
+	}
+	/* Longer than it may be away at the start. */
+	sleep_ms(400);
+	assert_int_equal(rename(away, path), 0);
+	await_end(l);
+	assert_int_equal(osc_load_finish(l, &result, &e), 0);
+	stop_fake(&f);
+	unlink(path);
+	rmdir(dir);
+	assert_false(result.stats.gave_up);
+	assert_int_equal(result.stats.requests, 20);
+}
+
 static void what_a_stop_leaves_is_counted(void **unused)
 {
 	struct fake f = { .mute_from = 20 };
@@ -497,6 +607,9 @@ int main(void)
 		cmocka_unit_test(silence_ends_at_the_timeout),
 		cmocka_unit_test(a_server_that_only_closes_is_not_hammered),
 		cmocka_unit_test(nobody_listening_is_a_failure_to_connect),
+		cmocka_unit_test(the_wait_for_a_server_begins_with_a_refusal),
+		cmocka_unit_test(
+			a_thread_does_not_give_up_a_server_that_others_reached),
 		cmocka_unit_test(what_a_stop_leaves_is_counted),
 		cmocka_unit_test(the_open_loop_counts_what_it_could_not_send),
 	};

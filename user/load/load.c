@@ -32,7 +32,7 @@ struct osc_load {
 	struct osc_addresses addresses;
 	struct osc_load_text text;
 	uint64_t start_ns;
-	atomic_bool stop;
+	atomic_bool stop, found;
 	atomic_uint running;
 	int done; /* eventfd */
 	struct worker *workers;
@@ -151,6 +151,7 @@ static int init_worker(struct osc_load *load, uint32_t i, struct osc_error *e)
 	loop->text = &load->text;
 	loop->addresses = &load->addresses;
 	loop->stop = &load->stop;
+	loop->found = &load->found;
 	loop->index = i;
 	loop->nr = (uint32_t)share(c->connections, c->threads, i);
 	loop->budget = c->requests ? share(c->requests, c->threads, i) :

@@ -203,15 +203,26 @@ static void scan(struct osc_loop *loop, uint64_t now)
 		loop->scan_ns = now + SCAN_NS;
 }
 
-/* Nobody listens, from the start or any more. */
-static bool hopeless(const struct osc_loop *loop, uint64_t now)
+bool osc_loop_hopeless(struct osc_loop *loop, uint64_t now)
 {
-	if (!loop->connect_error)
+	uint64_t since;
+
+	if (loop->reached &&
+	    !atomic_load_explicit(loop->found, memory_order_relaxed))
+		atomic_store_explicit(loop->found, true, memory_order_relaxed);
+	if (!loop->connect_error) {
+		loop->refused_ns = UINT64_MAX;
 		return false;
-	if (!loop->reached)
-		return now - loop->start_ns > NOBODY_NS;
+	}
+	if (loop->refused_ns == UINT64_MAX)
+		loop->refused_ns = now;
+	since = loop->last_success_ns > loop->refused_ns ?
+			loop->last_success_ns :
+			loop->refused_ns;
+	if (!atomic_load_explicit(loop->found, memory_order_relaxed))
+		return now - since > NOBODY_NS;
 	return loop->end_ns == UINT64_MAX &&
-	       now - loop->last_success_ns > loop->config->timeout_ns;
+	       now - since > loop->config->timeout_ns;
 }
 
 static void gauge(const struct osc_loop *loop, struct osc_load_gauges *g)
@@ -278,7 +289,7 @@ static bool tick(struct osc_loop *loop, uint64_t now)
 		scan(loop, now);
 	if (now >= loop->publish_ns)
 		publish(loop, now);
-	if (hopeless(loop, now)) {
+	if (osc_loop_hopeless(loop, now)) {
 		loop->stats->gave_up = true;
 		return false;
 	}
@@ -406,6 +417,7 @@ int osc_loop_init(struct osc_loop *loop, struct osc_error *e)
 				   loop->start_ns + loop->config->slice_ns :
 				   UINT64_MAX;
 	loop->last_success_ns = loop->start_ns;
+	loop->refused_ns = UINT64_MAX;
 	return loop->io->open(loop, e);
 }
 

@@ -141,9 +141,11 @@ struct osc_loop {
 	void *io_data; /* the engine's own */
 	int wake; /* eventfd: stop has been set */
 	int connect_error; /* of the last attempt; 0 since one succeeded */
+	uint64_t refused_ns; /* since when that is seen; UINT64_MAX: it is 0 */
 	struct osc_error error; /* ours, not the server's: the run fails */
 	struct osc_load_stats *stats; /* since they were last handed over */
 
+	atomic_bool *found; /* of all threads: a connection was made, ever */
 	atomic_bool *stop; /* set by the main thread */
 	struct osc_handover handover;
 };
@@ -152,6 +154,14 @@ int osc_loop_init(struct osc_loop *loop, struct osc_error *e);
 void osc_loop_free(struct osc_loop *loop);
 /* Until the budget is answered, the time is over or stop is set. */
 void osc_loop_run(struct osc_loop *loop);
+
+/*
+ * Nobody listens: no thread was ever let in and this one has been refused for
+ * a while, or the run has no end of its own and this thread has been refused
+ * for as long as the timeout. Counted from its first attempt, which may be
+ * late: by --connect-rate, or because nothing was due.
+ */
+bool osc_loop_hopeless(struct osc_loop *loop, uint64_t now);
 
 /* connection.c: one connection's life, called by the loop and its engine. */
 

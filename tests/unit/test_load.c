@@ -43,6 +43,7 @@ struct fake {
 	unsigned int stall_at, close_at, cut_at, mute_from;
 	unsigned int close_all; /* every connection, before its answer */
 	unsigned int stall_ms;
+	unsigned int late_ms; /* takes nobody in, and has no backlog */
 	const char *answer;
 	struct pollfd fds[PLACES + 1];
 	unsigned int newlines[PLACES + 1];
@@ -122,6 +123,7 @@ static void *run_fake(void *arg)
 {
 	struct fake *f = arg;
 
+	sleep_ms(f->late_ms);
 	while (!atomic_load(&f->stop)) {
 		if (poll(f->fds, PLACES + 1, 20) <= 0)
 			continue;
@@ -152,7 +154,7 @@ static void listen_at_path(struct fake *f)
 	assert_true(f->listener >= 0);
 	assert_int_equal(bind(f->listener, (struct sockaddr *)&a, sizeof(a)),
 			 0);
-	assert_int_equal(listen(f->listener, 128), 0);
+	assert_int_equal(listen(f->listener, f->late_ms ? 0 : 128), 0);
 }
 
 static void listen_at_port(struct fake *f)
@@ -550,6 +552,40 @@ a_thread_does_not_give_up_a_server_that_others_reached(void **unused)
 	assert_int_equal(result.stats.requests, 20);
 }
 
+/* connect() says EAGAIN then, where TCP says nothing. */
+static void a_full_backlog_is_waited_for(void **unused)
+{
+	char dir[] = "/tmp/osc-test-load-XXXXXX", path[64];
+	struct fake f = { .path = path, .late_ms = 100 };
+	struct osc_load_config c;
+
+	(void)unused;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/socket", dir);
+	start_fake(&f);
+	aim(&c, 1);
+	c.unix_path = path;
+	c.connections = 32;
+	c.requests = 320;
+	c.timeout_ns = 60 * OSC_NS_PER_S;
+	load(&c);
+	assert_int_equal(osc_failures_total(&result.stats.failures), 0);
+	assert_int_equal(result.stats.requests, 320);
+	assert_int_equal(result.stats.connections_opened, 32);
+	stop_fake(&f);
+	/* It has an end: here nobody takes them in, ever. */
+	unlink(path);
+	listen_at_path(&f);
+	c.timeout_ns = 100 * OSC_NS_PER_MS;
+	c.requests = 0;
+	c.duration_ns = 500 * OSC_NS_PER_MS;
+	load(&c);
+	close(f.listener);
+	unlink(path);
+	rmdir(dir);
+	assert_true(failed(OSC_LOAD_TIMEOUT, 1) > 0);
+}
+
 static void what_a_stop_leaves_is_counted(void **unused)
 {
 	struct fake f = { .mute_from = 20 };
@@ -610,6 +646,7 @@ int main(void)
 		cmocka_unit_test(the_wait_for_a_server_begins_with_a_refusal),
 		cmocka_unit_test(
 			a_thread_does_not_give_up_a_server_that_others_reached),
+		cmocka_unit_test(a_full_backlog_is_waited_for),
 		cmocka_unit_test(what_a_stop_leaves_is_counted),
 		cmocka_unit_test(the_open_loop_counts_what_it_could_not_send),
 	};

@@ -85,6 +85,19 @@ void osc_connection_refused(struct osc_loop *loop,
 			    struct osc_load_connection *c, int err,
 			    uint64_t now)
 {
+	/*
+	 * The backlog of a socket in the file system is full. TCP would have
+	 * gone on asking, within the timeout: so do we.
+	 */
+	c->waits = err == EAGAIN &&
+		   now - c->opened_ns < loop->config->timeout_ns;
+	if (c->waits) {
+		close_socket(loop, c);
+		after_failure(loop, c, now);
+		return;
+	}
+	if (err == EAGAIN)
+		err = ETIMEDOUT;
 	loop->connect_error = err;
 	close_socket(loop, c);
 	if (!loop->reached && loop->address + 1 < loop->addresses->n) {
@@ -109,7 +122,8 @@ void osc_connection_open(struct osc_loop *loop, struct osc_load_connection *c,
 		(const struct sockaddr *)&a->address[loop->address];
 	int one = 1, err;
 
-	c->opened_ns = now;
+	if (!c->waits)
+		c->opened_ns = now;
 	c->fd = socket(to->sa_family,
 		       SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (c->fd < 0) {
@@ -326,6 +340,7 @@ void osc_connection_connected(struct osc_loop *loop,
 	uint64_t opened_ns = c->opened_ns;
 
 	c->state = OSC_LOAD_OPEN;
+	c->waits = false;
 	loop->stats->connections_opened++;
 	loop->reached = true;
 	loop->last_success_ns = now;

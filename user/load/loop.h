@@ -43,6 +43,7 @@ struct osc_load_connection {
 	uint8_t state;
 	bool listed : 1; /* in the queue of those with room */
 	bool used : 1; /* it has brought an answer */
+	bool waits : 1; /* it was told to ask again; opened_ns stays */
 	bool tried : 1; /* an attempt to open it has ended, one way or another */
 	uint8_t failures; /* in a row, without an answer between */
 	uint16_t head; /* the oldest in the ring of stamps */

@@ -80,7 +80,7 @@ static void the_rank_is_exact_where_it_can_be(void **unused)
 
 static void merged_halves_are_the_whole(void **unused)
 {
-	static struct osc_hist whole, half[2];
+	static struct osc_hist whole, half[2], first, parted;
 	uint64_t state = 7;
 
 	(void)unused;
@@ -93,8 +93,15 @@ static void merged_halves_are_the_whole(void **unused)
 		osc_hist_record(&whole, v);
 		osc_hist_record(&half[next(&state) % 2], v);
 	}
+	first = half[0];
 	osc_hist_merge(&half[0], &half[1]);
 	assert_memory_equal(&half[0], &whole, sizeof(whole));
+	/* And may be taken apart again. */
+	parted = whole;
+	osc_hist_subtract(&parted, &half[1]);
+	assert_int_equal(parted.count, first.count);
+	assert_true(parted.sum == first.sum);
+	assert_memory_equal(parted.slots, first.slots, sizeof(first.slots));
 	/* And nothing is neutral. */
 	osc_hist_init(&half[1]);
 	osc_hist_merge(&half[0], &half[1]);

@@ -586,6 +586,66 @@ static void a_full_backlog_is_waited_for(void **unused)
 	assert_true(failed(OSC_LOAD_TIMEOUT, 1) > 0);
 }
 
+static void ask_for(struct osc_load_config *c, const char *slo)
+{
+	assert_int_equal(osc_slo_parse(slo, &c->slos[c->nr_slos++], NULL), 0);
+}
+
+/* They come at once, and are counted once. */
+static void wrong_answers_are_not_served_in_time(void **unused)
+{
+	struct fake f = { .answer = "HTTP/1.1 404 Not Found\r\n"
+				    "Content-Length: 0\r\n\r\n" };
+	struct osc_load_config c;
+
+	(void)unused;
+	start_fake(&f);
+	aim(&c, f.port);
+	c.requests = 200;
+	ask_for(&c, "p1=3600s");
+	load(&c);
+	assert_int_equal(result.stats.missed, 200);
+	assert_int_equal(result.stats.requests, 200);
+	assert_int_equal(result.stats.latency.count, 200);
+	assert_int_equal(result.slo_ns[0], UINT64_MAX);
+	assert_false(result.slos_met);
+	c.expect_status = 404;
+	load(&c);
+	stop_fake(&f);
+	assert_int_equal(result.stats.missed, 0);
+	assert_true(result.slos_met);
+}
+
+/* Of 60 requests 40 are meant to start in the warm-up of 400 ms. */
+static void failures_of_the_warm_up_are_not_held_against_it(void **unused)
+{
+	static const struct {
+		unsigned int close_at;
+		uint64_t missed;
+	} rows[] = { { 5, 0 }, { 39, 0 }, { 42, 1 }, { 60, 1 } };
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fake f = { .close_at = rows[i].close_at };
+		struct osc_load_config c;
+
+		start_fake(&f);
+		aim(&c, f.port);
+		/* In their order, one at a time. */
+		c.connections = 1;
+		c.arrivals.rate = 100;
+		c.requests = 60;
+		c.warmup_ns = 400 * OSC_NS_PER_MS;
+		ask_for(&c, "max=3600s");
+		load(&c);
+		stop_fake(&f);
+		assert_int_equal(osc_failures_total(&result.stats.failures), 1);
+		assert_int_equal(result.stats.missed, rows[i].missed);
+		assert_int_equal(result.stats.requests, 20 - rows[i].missed);
+		assert_int_equal(result.slos_met, !rows[i].missed);
+	}
+}
+
 static void what_a_stop_leaves_is_counted(void **unused)
 {
 	struct fake f = { .mute_from = 20 };
@@ -609,6 +669,7 @@ static void what_a_stop_leaves_is_counted(void **unused)
 	assert_true(result.partial);
 	assert_int_equal(result.stats.requests, 19);
 	assert_int_equal(result.stats.unanswered, 8);
+	assert_int_equal(result.stats.missed, 8);
 }
 
 static void the_open_loop_counts_what_it_could_not_send(void **unused)
@@ -628,6 +689,7 @@ static void the_open_loop_counts_what_it_could_not_send(void **unused)
 	/* 200 were due: one waits for ever, the others never had their turn. */
 	assert_int_equal(result.stats.attempts + result.stats.unsent, 200);
 	assert_int_equal(result.stats.attempts, 1);
+	assert_int_equal(result.stats.missed, 200);
 	assert_int_equal(result.validity.verdict, OSC_INVALID);
 }
 
@@ -647,6 +709,9 @@ int main(void)
 		cmocka_unit_test(
 			a_thread_does_not_give_up_a_server_that_others_reached),
 		cmocka_unit_test(a_full_backlog_is_waited_for),
+		cmocka_unit_test(wrong_answers_are_not_served_in_time),
+		cmocka_unit_test(
+			failures_of_the_warm_up_are_not_held_against_it),
 		cmocka_unit_test(what_a_stop_leaves_is_counted),
 		cmocka_unit_test(the_open_loop_counts_what_it_could_not_send),
 	};

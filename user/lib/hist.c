@@ -22,6 +22,14 @@ void osc_hist_merge(struct osc_hist *to, const struct osc_hist *from)
 		to->min = from->min;
 }
 
+void osc_hist_subtract(struct osc_hist *from, const struct osc_hist *part)
+{
+	for (unsigned int i = 0; i < OSC_HIST_NR; i++)
+		from->slots[i] -= part->slots[i];
+	from->count -= part->count;
+	from->sum -= part->sum;
+}
+
 uint64_t osc_hist_rank(uint64_t count, double percent)
 {
 	/* 99.9 is no binary number: its last bit must not cost a rank. */

@@ -38,6 +38,9 @@ static inline void osc_hist_record(struct osc_hist *h, uint64_t value)
 
 void osc_hist_merge(struct osc_hist *to, const struct osc_hist *from);
 
+/* Takes away what is part of it; min and max stay, as bounds. */
+void osc_hist_subtract(struct osc_hist *from, const struct osc_hist *part);
+
 /* Which of `count` values in rising order that is, from 1. */
 uint64_t osc_hist_rank(uint64_t count, double percent);
 

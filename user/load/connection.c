@@ -65,6 +65,17 @@ static void after_failure(struct osc_loop *loop, struct osc_load_connection *c,
 		c->failures++;
 }
 
+/* Of the requests that were taken and not answered, those that are measured. */
+static uint64_t count_measured(struct osc_loop *loop,
+			       const struct osc_load_connection *c)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < c->inflight; i++)
+		n += stamp(loop, c, i)->intended_ns >= loop->measure_ns;
+	return n;
+}
+
 /* The connection broke, and with it all requests that were on their way. */
 void osc_connection_broken(struct osc_loop *loop, struct osc_load_connection *c,
 			   enum osc_load_phase phase, int code, uint64_t now)
@@ -74,6 +85,7 @@ void osc_connection_broken(struct osc_loop *loop, struct osc_load_connection *c,
 				 now);
 	else if (phase == OSC_LOAD_PARSE || loop->config->idle)
 		osc_failures_add(&loop->stats->failures, phase, code, 1, now);
+	loop->stats->missed += count_measured(loop, c);
 	loop->stats->unsent += (uint64_t)c->inflight - c->sent;
 	forget_requests(loop, c);
 	close_socket(loop, c);
@@ -242,16 +254,20 @@ static void answered(struct osc_loop *loop, struct osc_load_connection *c,
 	const struct osc_load_stamp *s = stamp(loop, c, 0);
 	struct osc_load_stats *stats = loop->stats;
 	const struct osc_response *r = &c->response;
+	bool wrong = !as_expected(loop->config, r->status);
 
 	if (s->intended_ns >= loop->measure_ns) {
 		stats->requests++;
+		stats->missed += wrong;
 		osc_hist_record(&stats->latency, now - s->intended_ns);
+		if (wrong)
+			osc_hist_record(&stats->wrong, now - s->intended_ns);
 		osc_hist_record(&stats->service, now - s->sent_ns);
 	} else {
 		stats->warmup_requests++;
 	}
 	stats->body_bytes += r->body_bytes;
-	if (!as_expected(loop->config, r->status))
+	if (wrong)
 		osc_failures_add(&stats->failures, OSC_LOAD_STATUS, r->status,
 				 1, now);
 	stats->last_answer_ns = loop->last_success_ns = now;
@@ -390,6 +406,7 @@ void osc_connection_late(struct osc_loop *loop, struct osc_load_connection *c,
 
 void osc_connection_retire(struct osc_loop *loop, struct osc_load_connection *c)
 {
+	loop->stats->missed += count_measured(loop, c);
 	loop->stats->unanswered += c->sent;
 	loop->stats->unsent += (uint64_t)c->inflight - c->sent;
 	forget_requests(loop, c);

@@ -415,15 +415,14 @@ const struct osc_load_result *osc_load_so_far(struct osc_load *load)
 
 static void judge_slos(struct osc_load_result *r)
 {
-	/* What was due and is not answered by the end was not in time. */
-	uint64_t failed = osc_failures_total(&r->stats.failures) +
-			  r->stats.unsent + r->stats.unanswered;
+	struct osc_hist served = r->stats.latency;
 
+	osc_hist_subtract(&served, &r->stats.wrong);
 	r->slos_met = true;
 	for (unsigned int i = 0; i < r->config->nr_slos; i++) {
 		const struct osc_slo *slo = &r->config->slos[i];
 
-		r->slo_ns[i] = osc_slo_value(slo, &r->stats.latency, failed);
+		r->slo_ns[i] = osc_slo_value(slo, &served, r->stats.missed);
 		r->slos_met &= r->slo_ns[i] <= slo->limit_ns;
 	}
 }

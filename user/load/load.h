@@ -99,10 +99,12 @@ struct osc_load_stats {
 	uint64_t attempts; /* of requests: written at least in part */
 	uint64_t unsent; /* due, never sent */
 	uint64_t unanswered; /* on their way when a signal ended the run */
+	uint64_t missed; /* measured, and not answered as expected: see slo.h */
 	uint64_t last_intended_ns, last_sent_ns;
 	uint64_t last_answer_ns;
 	bool gave_up;
 	struct osc_hist latency, service, connect, lag;
+	struct osc_hist wrong; /* latency of wrong statuses; in latency, too */
 	struct osc_failures failures;
 };
 

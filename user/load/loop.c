@@ -180,7 +180,8 @@ static void abandon_unsent(struct osc_loop *loop)
 	if (!osc_load_is_open(loop->config))
 		return;
 	while (loop->schedule.next_ns < loop->end_ns) {
-		osc_schedule_take(&loop->schedule);
+		loop->stats->missed += osc_schedule_take(&loop->schedule) >=
+				       loop->measure_ns;
 		loop->stats->unsent++;
 	}
 }
@@ -370,8 +371,10 @@ void osc_loop_run(struct osc_loop *loop)
 		conclude_usage(loop);
 		loop->stats->held = count_open(loop);
 	}
-	if (loop->stats->gave_up && loop->budget != UINT64_MAX)
+	if (loop->stats->gave_up && loop->budget != UINT64_MAX) {
 		loop->stats->unsent += loop->budget;
+		loop->stats->missed += loop->budget;
+	}
 	for (uint32_t i = 0; i < loop->nr; i++)
 		osc_connection_retire(loop, &loop->connections[i]);
 	gauge(loop, &gauges);

@@ -1,5 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* slo.h - thresholds of latency that a run has to keep: p99=5ms. */
+/*
+ * slo.h - thresholds of latency that a run has to keep: p99=5ms.
+ *
+ * They are about requests that were meant to start after the warm-up, each
+ * counted once. An answer with the status that is wanted took its latency. All
+ * others were not served in time, however long that took: those with a wrong
+ * status, those that failed on their way, and those never sent or still on their
+ * way at the end. What is no request does not count: a connection refused, as
+ * its request stays due, or an answer nobody asked for.
+ */
 #ifndef OSC_LOAD_SLO_H
 #define OSC_LOAD_SLO_H
 
@@ -22,15 +31,15 @@ struct osc_slo {
 int osc_slo_parse(const char *text, struct osc_slo *slo, struct osc_error *e);
 
 /*
- * The latency that the threshold is about, in nanoseconds. Requests that failed
- * are among all and were never answered: UINT64_MAX where it is theirs.
+ * The latency that the threshold is about, in nanoseconds, of those served and
+ * those missed: UINT64_MAX where it is one of the latter.
  */
 static inline uint64_t osc_slo_value(const struct osc_slo *slo,
-				     const struct osc_hist *latency,
-				     uint64_t failed)
+				     const struct osc_hist *served,
+				     uint64_t missed)
 {
-	return osc_hist_value(latency, osc_hist_rank(latency->count + failed,
-						     slo->percent));
+	return osc_hist_value(served, osc_hist_rank(served->count + missed,
+						    slo->percent));
 }
 
 #endif

@@ -14,6 +14,7 @@ void osc_load_stats_init(struct osc_load_stats *s)
 	osc_hist_init(&s->service);
 	osc_hist_init(&s->connect);
 	osc_hist_init(&s->lag);
+	osc_hist_init(&s->wrong);
 }
 
 static void max_u64(uint64_t *to, uint64_t value)
@@ -34,6 +35,7 @@ void osc_load_stats_merge(struct osc_load_stats *to,
 	to->attempts += from->attempts;
 	to->unsent += from->unsent;
 	to->unanswered += from->unanswered;
+	to->missed += from->missed;
 	to->gave_up |= from->gave_up;
 	max_u64(&to->last_intended_ns, from->last_intended_ns);
 	max_u64(&to->last_sent_ns, from->last_sent_ns);
@@ -42,5 +44,6 @@ void osc_load_stats_merge(struct osc_load_stats *to,
 	osc_hist_merge(&to->service, &from->service);
 	osc_hist_merge(&to->connect, &from->connect);
 	osc_hist_merge(&to->lag, &from->lag);
+	osc_hist_merge(&to->wrong, &from->wrong);
 	osc_failures_merge(&to->failures, &from->failures);
 }

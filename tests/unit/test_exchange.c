@@ -169,6 +169,25 @@ static void work_is_the_engines_where_it_asks_for_it(void **state)
 	assert_int_equal(booked(g, OSC_ACCOUNT_RESPONSES_2XX), 3);
 }
 
+/* Whoever does the work, the engine then sleeps, once. */
+static void work_and_sleep_come_one_after_the_other(void **state)
+{
+	static const char both[] = GET("/work/1/sleep/7");
+	struct engine *g = *state;
+
+	feed_text(g, both);
+	assert_int_equal(g->works, 0);
+	assert_int_equal(g->sleeps, 1);
+	g->service.work_apart = true;
+	feed_text(g, both);
+	assert_int_equal(g->works, 1);
+	assert_int_equal(g->sleeps, 1);
+	assert_int_equal(booked(g, OSC_ACCOUNT_RESPONSES_2XX), 2);
+	/* No sleep, as with a zero alone. */
+	feed_text(g, GET("/work/1/sleep/0"));
+	assert_int_equal(g->sleeps, 0);
+}
+
 static void pieces_of_every_size_give_the_same_answers(void **state)
 {
 	struct engine *g = *state;
@@ -268,6 +287,10 @@ static void statuses_are_as_documented(void **state)
 		{ GET("/bytes/1073741825"), "400 Bad Request" },
 		{ GET("/work/1000001"), "400 Bad Request" },
 		{ GET("/sleep/60000001"), "400 Bad Request" },
+		{ GET("/work/1/sleep/"), "400 Bad Request" },
+		{ GET("/work//sleep/1"), "400 Bad Request" },
+		{ GET("/work/1/sleep/60000001"), "400 Bad Request" },
+		{ GET("/work/1/sleep/1/sleep/1"), "400 Bad Request" },
 		{ GET("/bytes/0"), "200 OK" },
 		{ GET("/?q"), "200 OK" },
 		{ GET("http://h/none"), "404 Not Found" },
@@ -347,6 +370,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(work_is_the_engines_where_it_asks_for_it),
+		TEST(work_and_sleep_come_one_after_the_other),
 		TEST(pieces_of_every_size_give_the_same_answers),
 		TEST(a_small_output_gives_the_same_answers),
 		TEST(the_answer_is_13_bytes_of_text),

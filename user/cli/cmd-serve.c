@@ -37,6 +37,7 @@ static void usage(FILE *out)
 	      "  GET /bytes/N     a body of N bytes, up to 1073741824\n"
 	      "  GET /work/N      N microseconds of CPU time, up to 1000000\n"
 	      "  GET /sleep/N     N microseconds asleep, up to 60000000\n"
+	      "  GET /work/N/sleep/M  one after the other\n"
 	      "\n"
 	      "Models:\n",
 	      out);

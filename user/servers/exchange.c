@@ -121,6 +121,14 @@ static bool take_answer(struct osc_exchange *x, struct osc_service *s,
 		}
 		osc_route_work(x->route.n);
 	}
+	if (x->route.then_sleep_us) {
+		x->route.kind = OSC_ROUTE_SLEEP;
+		x->route.n = x->route.then_sleep_us;
+		x->route.then_sleep_us = 0;
+		x->waited = false;
+		*next = OSC_NEXT_SLEEP;
+		return false;
+	}
 	write_answer(x, s, out);
 	x->phase = OSC_EXCHANGE_STREAM;
 	return true;

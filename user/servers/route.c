@@ -38,6 +38,26 @@ static struct osc_route number(const char *text, size_t len, uint64_t max,
 	return (struct osc_route){ .n = n, .status = 200, .kind = kind };
 }
 
+/* "N" or "N/sleep/M". */
+static struct osc_route work(const char *text, size_t len)
+{
+	static const char then[] = "/sleep/";
+	const char *at = memmem(text, len, then, sizeof(then) - 1);
+	struct osc_route r = number(text, at ? (size_t)(at - text) : len,
+				    OSC_ROUTE_WORK_MAX_US, OSC_ROUTE_WORK);
+	struct osc_route sleep;
+
+	if (!at || r.kind == OSC_ROUTE_ERROR)
+		return r;
+	at += sizeof(then) - 1;
+	sleep = number(at, len - (size_t)(at - text), OSC_ROUTE_SLEEP_MAX_US,
+		       OSC_ROUTE_SLEEP);
+	if (sleep.kind == OSC_ROUTE_ERROR)
+		return sleep;
+	r.then_sleep_us = (uint32_t)sleep.n;
+	return r;
+}
+
 struct osc_route osc_route_find(const char *target, size_t len)
 {
 	const char *query, *slash;
@@ -62,9 +82,12 @@ struct osc_route osc_route_find(const char *target, size_t len)
 	for (size_t i = 0; i < sizeof(numbered) / sizeof(numbered[0]); i++) {
 		size_t n = strlen(numbered[i].prefix);
 
-		if (len >= n && !memcmp(target, numbered[i].prefix, n))
-			return number(target + n, len - n, numbered[i].max,
-				      numbered[i].kind);
+		if (len < n || memcmp(target, numbered[i].prefix, n))
+			continue;
+		if (numbered[i].kind == OSC_ROUTE_WORK)
+			return work(target + n, len - n);
+		return number(target + n, len - n, numbered[i].max,
+			      numbered[i].kind);
 	}
 	return error(404);
 }

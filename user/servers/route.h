@@ -16,13 +16,17 @@
 enum osc_route_kind {
 	OSC_ROUTE_HELLO, /* / : 13 bytes of text */
 	OSC_ROUTE_BYTES, /* /bytes/N : a body of N bytes */
-	OSC_ROUTE_WORK, /* /work/N : N us of the thread's CPU time, then text */
+	/* /work/N : N us of the thread's CPU time, then text;
+	 * /work/N/sleep/M : M us without the CPU in between
+	 */
+	OSC_ROUTE_WORK,
 	OSC_ROUTE_SLEEP, /* /sleep/N : N us without the CPU, then text */
 	OSC_ROUTE_ERROR,
 };
 
 struct osc_route {
 	uint64_t n;
+	uint32_t then_sleep_us; /* after the work */
 	uint16_t status;
 	uint8_t kind;
 };

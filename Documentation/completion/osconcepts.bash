@@ -20,9 +20,10 @@ declare -gA _osconcepts_options=(
 		--requests-per-connection --pipeline --connect-rate --src --unix --engine --idle --warmup --timeout
 		--threads --cpus --method --body --header --expect-status --slo --json --hdr
 		--series --interval --no-progress --help'
-	[compare]='--models --modes --connections --duration --requests
-		--runs --path --workers --interval --source --server-cpus
-		--client-cpus --socket --json --html --no-progress --help'
+	[compare]='--models --keepalive --modes --connections --work --io
+		--duration --requests --runs --path --workers --interval --source
+		--server-cpus --client-cpus --socket --json --resume --html
+		--no-progress --help'
 	[osconceptsd]='--socket --group --counters --osconcepts --client-fd
 		--help --version'
 )
@@ -41,8 +42,8 @@ declare -gA _osconcepts_values=(
 		--timeout -t --threads --cpus -X --method -H --header
 		--expect-status --slo --sweep --connect-rate --src --unix --hdr
 		--body --engine --idle --series --interval'
-	[compare]='--models --modes -c --connections -d --duration -n
-		--requests -r --runs --path --workers --interval --source
+	[compare]='--models --keepalive --modes -c --connections --work --io
+		-d --duration -n --requests -r --runs --path --workers --interval --source
 		--server-cpus --client-cpus --socket --json --html'
 	[osconceptsd]='--socket --group --counters --osconcepts --client-fd'
 )
@@ -77,10 +78,11 @@ _osconcepts_value()
 	-T | --time) _osconcepts_words "$_osconcepts_timings" ;;
 	--target) _osconcepts_words "system $(_osconcepts_targets)" ;;
 	-m | --model) _osconcepts_words 'iterative fork prefork prefork-fdpass thread pool leader pool-event select poll epoll epoll-et epoll-multi epoll-shared uring epoll-offload prefork-epoll' ;;
-	--models) _osconcepts_words 'iterative fork prefork prefork-fdpass thread pool leader pool-event select poll epoll epoll-et epoll-multi epoll-shared uring epoll-offload prefork-epoll fork,thread,epoll' ;;
+	--models) _osconcepts_words 'iterative fork prefork prefork-fdpass thread pool leader pool-event select poll epoll epoll-et epoll-multi epoll-shared uring epoll-offload prefork-epoll fork,thread,epoll all all-process all-thread all-event all-hybrid' ;;
 	--accept) _osconcepts_words 'shared serialised' ;;
 	--modes) _osconcepts_words 'keepalive close keepalive,close' ;;
 	--engine) _osconcepts_words 'epoll uring' ;;
+	--keepalive) _osconcepts_words 'yes no yes,no' ;;
 	--arrival) _osconcepts_words 'constant poisson burst:' ;;
 	--group) mapfile -t COMPREPLY < <(compgen -g -- "$cur") ;;
 	-o | --output | --json | --hdr | --series | --trace | --unix | --html | --account | --socket | --osconcepts)

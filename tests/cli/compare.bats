@@ -86,6 +86,67 @@ nothing_left()
 	[[ $(find . -type f | wc -l) == 2 ]]
 }
 
+@test "a matrix: each model in each mode under each load, load by load" {
+	run -0 --separate-stderr quick --models fork,epoll --keepalive no -c 1,2 --work 0,50us --io 0,30ms -n 10 \
+		--json c.json --html c.html
+	[[ $(grep '^==' <<<"$output") == "== 1 connection ==
+== 2 connections ==
+== 1 connection, 50us of work ==
+== 2 connections, 50us of work ==
+== 1 connection, 30ms of io ==
+== 2 connections, 30ms of io ==
+== 1 connection, 50us of work, 30ms of io ==
+== 2 connections, 50us of work, 30ms of io ==" ]]
+	[[ $stderr == *"[16/16]"* ]]
+	run -0 jq -c '[.config | .concurrency, .work_us, .io_us, .connections]' c.json
+	[[ $output == "[[1,2],[0,50],[0,30000],2]" ]]
+	run -0 jq -c '[.summary[] | [.model, .mode, .concurrency, .work_us, .io_us]] | unique | length' c.json
+	[[ $output == 16 ]]
+	# What was asked for was done.
+	run -0 jq -c '[.runs[] | select(.model == "epoll" and .work_us > 0) | .per_request.cpu_us >= .work_us] | all' c.json
+	[[ $output == true ]]
+	run -0 jq -c '[.runs[] | select(.io_us > 0) | .latency_us.p50 >= 30000] | all' c.json
+	[[ $output == true ]]
+	grep -q 'close, 2 connections, 50.*s of work, 30.*s of io<' c.html
+}
+
+@test "all models, and those of a family; each once" {
+	run -0 --separate-stderr quick --models all --modes close --json c.json
+	[[ $(jq -r '(.config.models + .config.left_out) | sort | join(" ")' c.json) == \
+		$("$osconcepts" serve --list --json | jq -r '[.[].model] | sort | join(" ")') ]]
+	[[ $(jq -r '[.summary[].model] == .config.models' c.json) == true ]]
+	run -0 --separate-stderr quick --models thread,all-thread,all-hybrid --modes close --json c.json
+	[[ $(jq -r '.config.models | join(" ")' c.json) == "thread pool leader pool-event epoll-offload prefork-epoll" ]]
+	run -2 --separate-stderr quick --models all-sorts
+	[[ $stderr == *"--models 'all-sorts'"*"; try"* ]]
+}
+
+@test "what was stopped goes on where it was, and only there" {
+	stand_in <<'SCRIPT'
+[[ $1 == load ]] && { echo >>"$dir/loads"; [[ -e $dir/well || $(wc -l <"$dir/loads") -lt 3 ]] || exit 1; }
+exec "$real" "$@"
+SCRIPT
+	resume() { quick --socket "$sock" --models fork,epoll -r 2 --json c.json --resume "$@"; }
+	# Where there is nothing yet it begins; what ended before a failure is kept.
+	run -1 --separate-stderr resume
+	[[ $stderr == *"[2/8]"*"load generator failed"* && $output == *"Stopped early"* ]]
+	[[ $(jq -c '[.partial, (.runs | length)]' c.json) == "[true,2]" ]]
+	cp c.json two.json
+	touch well
+	run -0 --separate-stderr resume
+	[[ $stderr == *"2 runs are there already"*"[3/8]"*"[8/8]"* && $stderr != *"[2/8]"* ]]
+	[[ $(jq -c '[.partial, (.runs | length)], (.runs[:2] == $two[0].runs), ([.summary[].runs] | unique)' \
+		--slurpfile two two.json c.json | xargs) == "[false,8] true [2]" ]]
+	# Nothing is left to do.
+	run -0 --separate-stderr resume
+	[[ $stderr != *"[8/8]"* && $(wc -l <loads) == 9 ]]
+	run -2 --separate-stderr resume -c 1
+	[[ $stderr == *"another comparison"* ]]
+	echo '{' >c.json
+	run -1 --separate-stderr resume
+	[[ $stderr == *"cannot read 'c.json'"* && $(<c.json) == '{' ]]
+}
+
 # The runs differ widely: spreads are many and the numbers small.
 @test "the tables fit 80 columns, in any locale" {
 	stand_in <<'SCRIPT'
@@ -138,6 +199,16 @@ PYTHON
 	[[ $stderr == *"each once"* ]]
 	run -2 quick --modes sideways
 	run -2 quick --connections 0
+	run -2 quick --connections 1,,2
+	run -2 --separate-stderr quick --connections 1,2,1
+	[[ $stderr == *"once"* ]]
+	run -2 quick --keepalive maybe
+	run -2 quick --work 1.5us
+	run -2 quick --work 2s
+	run -2 quick --io 0,0us
+	run -2 quick --work 1us --path /
+	run -2 quick --resume
+	run -2 quick --resume --json -
 	run -2 quick --runs none
 	run -2 quick --path index.html
 	run -2 quick --server-cpus 1-0

@@ -77,6 +77,36 @@ static void a_row_is_made_of_its_runs_in_order_of_appearance(void **state)
 	json_decref(runs);
 }
 
+/* Each member of the load parts them, and zero is not the same as absent. */
+static void a_row_is_of_one_load(void **state)
+{
+	static const char *const loads[] = { "concurrency", "work_us",
+					     "io_us" };
+	json_t *runs = json_array(), *summary;
+
+	(void)state;
+	for (int i = 0; i < 8; i++) {
+		json_t *run = a_run("fork", true, 10, 2, true);
+
+		for (int bit = 0; bit < 3; bit++)
+			json_object_set_new(run, loads[bit],
+					    json_integer(i >> bit & 1));
+		json_array_append(runs, run);
+		json_array_append_new(runs, run);
+	}
+	summary = osc_compare_summary(runs);
+	assert_int_equal(json_array_size(summary), 8);
+	for (size_t i = 0; i < 8; i++) {
+		const json_t *row = json_array_get(summary, i);
+
+		assert_true(near(number(row, "runs", NULL, NULL), 2));
+		assert_true(near(number(row, "io_us", NULL, NULL),
+				 (double)(i >> 2)));
+	}
+	json_decref(summary);
+	json_decref(runs);
+}
+
 static void counts_stand_where_times_are_withheld(void **state)
 {
 	json_t *runs = some_runs(), *summary = osc_compare_summary(runs);
@@ -373,6 +403,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			a_row_is_made_of_its_runs_in_order_of_appearance),
+		cmocka_unit_test(a_row_is_of_one_load),
 		cmocka_unit_test(counts_stand_where_times_are_withheld),
 		cmocka_unit_test(suspect_times_stand_and_are_counted),
 		cmocka_unit_test(

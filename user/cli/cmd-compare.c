@@ -16,6 +16,7 @@
 #include "lib/output.h"
 #include "lib/platform.h"
 #include "report/report.h"
+#include "servers/engine.h"
 
 /* Room taken before the first run; a result is rarely larger. */
 #define RESERVE (1u << 20)
@@ -27,7 +28,8 @@ struct comparison {
 	const struct osc_compare_settings *set;
 	struct osc_session session;
 	struct osc_outfile json, html;
-	json_t *calibration, *runs;
+	json_t *platform, *config, *calibration, *runs;
+	uint64_t begun_ns; /* the first run of this command */
 	bool partial;
 };
 
@@ -56,6 +58,21 @@ static const char *remark(const json_t *run)
 	return verdict && strcmp(verdict, "valid") ? "  suspect" : "";
 }
 
+/* ", 12 min left": as if what is left took as long as what was done. */
+static void say_left(const struct comparison *c, size_t made, size_t left)
+{
+	double s = (double)(osc_clock_ns() - c->begun_ns) / SECOND /
+		   (double)made * (double)left;
+
+	if (s >= 7200)
+		say(c, ", %.1f h left", s / 3600);
+	else if (s >= 120)
+		say(c, ", %.0f min left", s / 60);
+	else if (left)
+		say(c, ", %.0f s left", s);
+	say(c, "\n");
+}
+
 static void say_run(const struct comparison *c, const json_t *run,
 		    const char *name, size_t done, size_t all,
 		    uint64_t since_ns)
@@ -68,7 +85,7 @@ static void say_run(const struct comparison *c, const json_t *run,
 	osc_format_count((uint64_t)n, requests, sizeof(requests));
 	osc_format_real(json_number_value(json_object_get(run, "rps")), rate,
 			sizeof(rate));
-	say(c, "[%zu/%zu] %-24s %10s requests %9s/s  audit %zu/%zu%s  %.1f s\n",
+	say(c, "[%zu/%zu] %-24s %10s requests %9s/s  audit %zu/%zu%s  %.1f s",
 	    done, all, name, requests, rate, rows - failed, rows, remark(run),
 	    (double)(osc_clock_ns() - since_ns) / SECOND);
 }
@@ -83,8 +100,7 @@ static int run_one(struct comparison *c, const struct osc_compare_item *item,
 
 	if (ret)
 		return ret;
-	snprintf(name, sizeof(name), "%s %s %u", item->model, item->mode,
-		 item->run);
+	osc_compare_name(c->set, item, name, sizeof(name));
 	say_run(c, run, name, done, all, start);
 	if (json_array_append_new(c->runs, run))
 		return osc_error_set(e, ENOMEM,
@@ -94,30 +110,27 @@ static int run_one(struct comparison *c, const struct osc_compare_item *item,
 
 /*
  * Round after round, each beginning one further on: whatever drifts, or is
- * left behind by the run before, falls on all alike.
+ * left behind by the run before, falls on all alike. What was done before is
+ * passed over.
  */
 static int run_all(struct comparison *c, struct osc_error *e)
 {
 	const struct osc_compare_settings *s = c->set;
-	size_t row = s->models.n * s->modes.n, done = 0;
+	size_t rows = osc_compare_rows(s), done = json_array_size(c->runs);
+	size_t all = rows * s->runs, made = 0;
 	int ret = 0;
 
-	for (uint64_t round = 0; !ret && round < s->runs; round++) {
-		for (size_t i = 0; !ret && i < row; i++) {
-			size_t at = (i + round) % row;
-			struct osc_compare_item item = {
-				.model = s->models.word[at / s->modes.n],
-				.mode = s->modes.word[at % s->modes.n],
-				.run = (unsigned int)round + 1,
-			};
+	c->begun_ns = osc_clock_ns();
+	for (size_t n = 0; !ret && n < all; n++) {
+		size_t round = n / rows;
+		struct osc_compare_item item = osc_compare_item(
+			s, (n + round) % rows, (unsigned int)round + 1);
 
-			ret = run_one(c, &item, ++done, row * s->runs, e);
-		}
-	}
-	if (ret == -EINTR && stop) {
-		c->partial = true;
-		say(c, "stopped\n");
-		return 0;
+		if (osc_compare_is_done(c->runs, &item))
+			continue;
+		ret = run_one(c, &item, ++done, all, e);
+		if (!ret)
+			say_left(c, ++made, all - done);
 	}
 	return ret;
 }
@@ -145,26 +158,53 @@ static json_t *number_or_null(uint64_t n)
 	return n ? json_integer((json_int_t)n) : json_null();
 }
 
+static json_t *numbers_document(const struct osc_numbers *n)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; a && i < n->n; i++) {
+		if (json_array_append_new(
+			    a, json_integer((json_int_t)n->number[i]))) {
+			json_decref(a);
+			a = NULL;
+		}
+	}
+	return a;
+}
+
+static uint64_t most(const struct osc_numbers *n)
+{
+	uint64_t max = 0;
+
+	for (size_t i = 0; i < n->n; i++)
+		max = n->number[i] > max ? n->number[i] : max;
+	return max;
+}
+
 static json_t *config_document(const struct osc_compare_settings *s)
 {
 	return json_pack(
-		"{s:o, s:o, s:I, s:o, s:o, s:I, s:f, s:o, s:s, s:o, s:o}",
-		"models", words_document(&s->models), "modes",
+		"{s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:f, s:o,"
+		" s:s, s:o, s:o}",
+		"models", words_document(&s->models), "left_out",
+		words_document(&s->left_out), "modes",
 		words_document(&s->modes), "connections",
-		(json_int_t)s->connections, "duration_s",
+		(json_int_t)most(&s->connections), "concurrency",
+		numbers_document(&s->connections), "work_us",
+		numbers_document(&s->work_us), "io_us",
+		numbers_document(&s->io_us), "duration_s",
 		s->requests ? json_null() :
 			      json_real((double)s->duration_ns / SECOND),
 		"requests", number_or_null(s->requests), "runs",
 		(json_int_t)s->runs, "interval_s",
 		(double)s->interval_ns / SECOND, "workers",
-		number_or_null(s->workers), "path", s->path, "server_cpus",
-		text_or_null(s->server_cpus), "client_cpus",
+		number_or_null(s->workers), "path", s->path ?: "/",
+		"server_cpus", text_or_null(s->server_cpus), "client_cpus",
 		text_or_null(s->client_cpus));
 }
 
 /* NULL and *e without memory. */
-static json_t *document(const struct comparison *c, json_t *platform,
-			struct osc_error *e)
+static json_t *document(const struct comparison *c, struct osc_error *e)
 {
 	const char *source = c->session.source;
 	time_t now = time(NULL);
@@ -174,11 +214,11 @@ static json_t *document(const struct comparison *c, json_t *platform,
 
 	strftime(created, sizeof(created), "%Y-%m-%dT%H:%M:%SZ",
 		 gmtime_r(&now, &utc));
-	o = json_pack("{s:s, s:s, s:O, s:s, s:o, s:b, s:O, s:O, s:o, s:o}",
+	o = json_pack("{s:s, s:s, s:O, s:s, s:O, s:b, s:O, s:O, s:o, s:o}",
 		      "schema", "osconcepts-compare/1", "created", created,
-		      "platform", platform, "source", source, "config",
-		      config_document(c->set), "partial", c->partial,
-		      "calibration", c->calibration, "runs", c->runs, "summary",
+		      "platform", c->platform, "source", source, "config",
+		      c->config, "partial", c->partial, "calibration",
+		      c->calibration, "runs", c->runs, "summary",
 		      osc_compare_summary(c->runs), "overall",
 		      osc_compare_overall(c->runs, c->calibration));
 	if (!o)
@@ -237,9 +277,9 @@ static bool table_wanted(const struct osc_compare_settings *s)
 }
 
 /* The exit code, or -errno and *e. */
-static int conclude(struct comparison *c, json_t *platform, struct osc_error *e)
+static int conclude(struct comparison *c, struct osc_error *e)
 {
-	json_t *doc = document(c, platform, e);
+	json_t *doc = document(c, e);
 	int code = doc ? write_files(c, doc, e) : -e->err;
 
 	if (!code && table_wanted(c->set))
@@ -248,12 +288,58 @@ static int conclude(struct comparison *c, json_t *platform, struct osc_error *e)
 		code = osc_compare_exit_code(
 			json_object_get(doc, "overall"),
 			json_object_get(doc, "summary"),
-			json_is_true(json_object_get(platform, "emulated")));
+			json_is_true(json_object_get(c->platform, "emulated")));
 	/* Not all that was asked for was done. */
 	if (!code && c->partial)
 		code = OSC_EXIT_FAILED;
 	json_decref(doc);
 	return code;
+}
+
+/* Takes over what was made before; the calibrations of both count. */
+static int resume(struct comparison *c, struct osc_error *e)
+{
+	json_t *earlier;
+	int ret = osc_compare_resume(c->set, c->config, c->platform,
+				     c->session.source, &earlier, e);
+
+	if (ret || !earlier)
+		return ret;
+	if (json_array_extend(c->runs, json_object_get(earlier, "runs")) ||
+	    json_array_extend(c->calibration,
+			      json_object_get(earlier, "calibration")))
+		ret = osc_error_set(e, ENOMEM,
+				    "cannot take over '%s': out of memory",
+				    c->set->json);
+	json_decref(earlier);
+	return ret;
+}
+
+static void say_plan(const struct comparison *c)
+{
+	const struct osc_compare_settings *s = c->set;
+	char what[64] = "";
+
+	for (size_t i = 0; i < s->left_out.n; i++) {
+		const struct osc_engine *m =
+			osc_engine_find(s->left_out.word[i]);
+		struct osc_error why = { 0 };
+
+		m->check(&why);
+		say(c, "left out: %s, as %s\n", m->name, why.text);
+	}
+	if (s->connections.n == 1)
+		snprintf(what, sizeof(what), " %" PRIu64 " connections,",
+			 s->connections.number[0]);
+	say(c,
+	    "%zu x %zu x %" PRIu64 " runs,%s source %s, servers on CPUs %s, "
+	    "client on %s\n",
+	    s->models.n, osc_compare_rows(s) / s->models.n, s->runs, what,
+	    c->session.source, *s->server_cpus ? s->server_cpus : "any",
+	    *s->client_cpus ? s->client_cpus : "any");
+	if (json_array_size(c->runs))
+		say(c, "%zu runs are there already\n",
+		    json_array_size(c->runs));
 }
 
 static int begin(struct comparison *c, struct osc_error *e)
@@ -266,17 +352,37 @@ static int begin(struct comparison *c, struct osc_error *e)
 	if (ret)
 		return ret;
 	ret = osc_session_calibrate(&c->session, s, &c->calibration, e);
-	if (ret) {
+	if (!ret && s->resume)
+		ret = resume(c, e);
+	if (ret)
 		osc_session_close(&c->session);
+	else
+		say_plan(c);
+	return ret;
+}
+
+/*
+ * What ended before it was stopped, or before something failed, is kept: it may
+ * be the work of hours. An error of the runs is then still the command's.
+ */
+static int work(struct comparison *c, struct osc_error *e)
+{
+	struct osc_error failed = { 0 };
+	int ret = run_all(c, &failed), code;
+	bool stopped = ret == -EINTR && stop;
+
+	osc_session_close(&c->session);
+	if (stopped)
+		say(c, "stopped\n");
+	*e = failed;
+	if (ret && !stopped && !json_array_size(c->runs))
 		return ret;
-	}
-	say(c,
-	    "%zu x %zu x %" PRIu64 " runs, %" PRIu64
-	    " connections, source %s, servers on CPUs %s, client on %s\n",
-	    s->models.n, s->modes.n, s->runs, s->connections, c->session.source,
-	    *s->server_cpus ? s->server_cpus : "any",
-	    *s->client_cpus ? s->client_cpus : "any");
-	return 0;
+	c->partial = ret;
+	code = conclude(c, e);
+	if (code < 0 || !ret || stopped)
+		return code;
+	*e = failed;
+	return ret;
 }
 
 static int compare(struct osc_compare_settings *s, struct osc_error *e)
@@ -285,24 +391,22 @@ static int compare(struct osc_compare_settings *s, struct osc_error *e)
 		.set = s,
 		.session = { .stop = &stop },
 		.runs = json_array(),
+		/* Before the load, whose average it holds. */
+		.platform = osc_platform(),
+		.config = config_document(s),
 	};
-	/* Before the load, whose average it holds. */
-	json_t *platform = osc_platform();
 	int ret;
 
-	if (!c.runs || !platform)
+	if (!c.runs || !c.platform || !c.config)
 		ret = osc_error_set(e, ENOMEM, "cannot begin: out of memory");
 	else
 		ret = begin(&c, e);
-	if (!ret) {
-		ret = run_all(&c, e);
-		osc_session_close(&c.session);
-	}
 	if (!ret)
-		ret = conclude(&c, platform, e);
+		ret = work(&c, e);
 	osc_outfile_abandon(&c.json);
 	osc_outfile_abandon(&c.html);
-	json_decref(platform);
+	json_decref(c.platform);
+	json_decref(c.config);
 	json_decref(c.calibration);
 	json_decref(c.runs);
 	return ret;

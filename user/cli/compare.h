@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * compare.h - what the files of `osconcepts compare` share: cmd-compare.c
- * (the plan and the verdict), compare_options.c, compare_session.c (the
- * daemon's other end), compare_table.c (what a person reads) and
- * compare_doubts.c (why not to believe it).
+ * (the work and the verdict), compare_options.c, compare_plan.c (the matrix,
+ * and what is done of it), compare_session.c (the daemon's other end),
+ * compare_table.c (what a person reads) and compare_doubts.c (why not to
+ * believe it).
  */
 #ifndef OSC_CLI_COMPARE_H
 #define OSC_CLI_COMPARE_H
@@ -19,28 +20,38 @@
 #include "lib/counters.h"
 #include "lib/error.h"
 
-#define OSC_COMPARE_WORDS 16
+#define OSC_COMPARE_WORDS 32
+#define OSC_COMPARE_NUMBERS 16
 
 /* A comma-separated list of words, each once. */
 struct osc_words {
-	char text[256];
+	char text[512];
 	const char *word[OSC_COMPARE_WORDS];
 	size_t n;
 };
 
+struct osc_numbers {
+	uint64_t number[OSC_COMPARE_NUMBERS];
+	size_t n;
+};
+
 struct osc_compare_settings {
+	/* What is varied: each of one with each of the others. */
 	struct osc_words models, modes;
-	uint64_t connections;
+	struct osc_numbers connections, work_us, io_us;
+	/* Of a group that was asked for, those that this kernel cannot run. */
+	struct osc_words left_out;
 	uint64_t requests; /* 0: duration_ns */
 	uint64_t duration_ns, interval_ns;
 	uint64_t runs;
 	uint64_t workers; /* 0: each model's own choice */
-	const char *path;
+	const char *path; /* NULL: as work and io have it */
 	enum osc_counters_kind source;
 	/* As lists; "" is not pinned. */
 	char server_cpus[256], client_cpus[256];
 	const char *socket; /* NULL: a daemon of our own */
 	const char *json, *html; /* NULL: none */
+	bool resume; /* with what the file of json has already */
 	bool progress;
 };
 
@@ -54,8 +65,36 @@ int osc_compare_options(int argc, char **argv, struct osc_compare_settings *s,
 /* One thing to measure. */
 struct osc_compare_item {
 	const char *model, *mode;
+	uint64_t connections, work_us, io_us;
 	unsigned int run; /* from 1 */
 };
+
+/* Rows of the matrix: models and modes under each load. */
+size_t osc_compare_rows(const struct osc_compare_settings *s);
+struct osc_compare_item osc_compare_item(const struct osc_compare_settings *s,
+					 size_t row, unsigned int run);
+/* What is requested; in out, unless it was given. */
+const char *osc_compare_path(const struct osc_compare_settings *s,
+			     const struct osc_compare_item *item, char *out,
+			     size_t size);
+/* "thread close", and behind it what else is varied. */
+void osc_compare_name(const struct osc_compare_settings *s,
+		      const struct osc_compare_item *item, char *out,
+		      size_t size);
+/* Writes into a run of which row it is, and which; -ENOMEM. */
+int osc_compare_mark(json_t *run, const struct osc_compare_item *item);
+bool osc_compare_is_done(const json_t *runs,
+			 const struct osc_compare_item *item);
+/* "256 connections, 100us of work, 1ms of io"; of a run, or of a summary's row. */
+void osc_compare_scenario(const json_t *run, char *out, size_t size);
+/*
+ * What was made of the same comparison before: a document, NULL where there is
+ * no file yet. One of another comparison is an error.
+ */
+int osc_compare_resume(const struct osc_compare_settings *s,
+		       const json_t *config, const json_t *platform,
+		       const char *source, json_t **earlier,
+		       struct osc_error *e);
 
 /* The daemon, ours or somebody's. */
 struct osc_session {

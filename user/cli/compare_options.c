@@ -12,6 +12,7 @@
 #include "lib/cpus.h"
 #include "lib/parse.h"
 #include "servers/engine.h"
+#include "servers/route.h"
 
 static void usage(FILE *out)
 {
@@ -22,15 +23,20 @@ static void usage(FILE *out)
 	      "per connection. Every run is audited against independent counts.\n"
 	      "\n"
 	      "Options:\n"
-	      "      --models LIST        of those of 'osconcepts serve --list'\n"
-	      "                           (default: fork,thread,epoll)\n"
-	      "      --modes LIST         of keepalive,close (default: both); close\n"
-	      "                           is one request a connection\n"
-	      "  -c, --connections N      open at a time (default 16)\n"
+	      "      --models LIST        of those of 'osconcepts serve --list', or\n"
+	      "                           all, all-process, all-thread, all-event,\n"
+	      "                           all-hybrid (default: fork,thread,epoll)\n"
+	      "      --keepalive LIST     of yes,no (default: both); no is one\n"
+	      "                           request a connection\n"
+	      "      --modes LIST         the same as keepalive,close\n"
+	      "  -c, --connections LIST   open at a time (default 16)\n"
+	      "      --work LIST          of times that a request takes of the CPU,\n"
+	      "                           such as 0,100us (default 0)\n"
+	      "      --io LIST            of times that it then waits (default 0)\n"
 	      "  -d, --duration TIME      of a run (default 2s)\n"
 	      "  -n, --requests N         in a run, instead of a duration\n"
-	      "  -r, --runs N             of each model and mode (default 5)\n"
-	      "      --path PATH          what is requested (default /)\n"
+	      "  -r, --runs N             of each model under each load (default 5)\n"
+	      "      --path PATH          what is requested, instead of work and io\n"
 	      "      --workers N          of each server (default: the model's own)\n"
 	      "      --interval TIME      between samples (default: a 40th of the\n"
 	      "                           duration, at least 20ms)\n"
@@ -40,6 +46,8 @@ static void usage(FILE *out)
 	      "      --socket PATH        of a running osconceptsd (default: start\n"
 	      "                           one that ends with the command)\n"
 	      "      --json FILE          write all results; - is standard output\n"
+	      "      --resume             go on where the command stopped that wrote\n"
+	      "                           the file of --json\n"
 	      "      --html FILE          write a page to look at\n"
 	      "      --no-progress        say nothing while it runs\n"
 	      "  -h, --help               show this help\n"
@@ -53,6 +61,10 @@ static void usage(FILE *out)
 enum {
 	MODELS = 256,
 	MODES,
+	KEEPALIVE,
+	WORK,
+	IO,
+	RESUME,
 	PATH_,
 	WORKERS,
 	INTERVAL,
@@ -68,7 +80,10 @@ enum {
 static const struct option longs[] = {
 	{ "models", required_argument, NULL, MODELS },
 	{ "modes", required_argument, NULL, MODES },
+	{ "keepalive", required_argument, NULL, KEEPALIVE },
 	{ "connections", required_argument, NULL, 'c' },
+	{ "work", required_argument, NULL, WORK },
+	{ "io", required_argument, NULL, IO },
 	{ "duration", required_argument, NULL, 'd' },
 	{ "requests", required_argument, NULL, 'n' },
 	{ "runs", required_argument, NULL, 'r' },
@@ -80,6 +95,7 @@ static const struct option longs[] = {
 	{ "client-cpus", required_argument, NULL, CLIENT_CPUS },
 	{ "socket", required_argument, NULL, SOCKET },
 	{ "json", required_argument, NULL, JSON },
+	{ "resume", no_argument, NULL, RESUME },
 	{ "html", required_argument, NULL, HTML },
 	{ "no-progress", no_argument, NULL, NO_PROGRESS },
 	{ "help", no_argument, NULL, 'h' },
@@ -117,34 +133,131 @@ static int take_words(const char *what, const char *text, struct osc_words *w,
 	return 0;
 }
 
-static int take_models(const char *text, struct osc_words *w,
+/* "all" or "all-FAMILY"; NULL: it is no such word. */
+static const char *family_of(const char *word)
+{
+	if (!strcmp(word, "all"))
+		return "";
+	return strncmp(word, "all-", 4) ? NULL : word + 4;
+}
+
+static int no_model(const char *word, struct osc_error *e)
+{
+	return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
+				  "--models '%s': there is no such model; try "
+				  "'osconcepts serve --list', all, or "
+				  "all-event and the like",
+				  word);
+}
+
+/* False: there is no such family. One that was named already stays there. */
+static bool add_family(struct osc_compare_settings *s, const char *family)
+{
+	bool found = false;
+
+	for (const struct osc_engine *m = osc_engines; m->name; m++) {
+		struct osc_words *w = &s->models;
+
+		if (*family && strcmp(m->family, family))
+			continue;
+		found = true;
+		if (m->check && m->check(NULL))
+			w = &s->left_out;
+		if (!has_word(w, m->name) && w->n < OSC_COMPARE_WORDS)
+			w->word[w->n++] = m->name;
+	}
+	return found;
+}
+
+static int take_models(const char *text, struct osc_compare_settings *s,
 		       struct osc_error *e)
 {
-	int ret = take_words("--models", text, w, e);
+	struct osc_words typed;
+	int ret = take_words("--models", text, &typed, e);
+
+	if (ret)
+		return ret;
+	s->models.n = s->left_out.n = 0;
+	for (size_t i = 0; i < typed.n; i++) {
+		const struct osc_engine *m = osc_engine_find(typed.word[i]);
+		const char *family = family_of(typed.word[i]);
+
+		if (m && !has_word(&s->models, m->name) &&
+		    s->models.n < OSC_COMPARE_WORDS)
+			s->models.word[s->models.n++] = m->name;
+		else if (!m && (!family || !add_family(s, family)))
+			return no_model(typed.word[i], e);
+	}
+	if (s->models.n)
+		return 0;
+	return osc_error_set_exit(e, OSC_EXIT_MISSING, ENOTSUP,
+				  "--models '%s': this kernel can run none of "
+				  "them; see osconcepts-serve(1)",
+				  text);
+}
+
+/* The words of a list, each of two, which stand for those of `means`. */
+static int take_either(const char *what, const char *text,
+		       const char *const words[2], const char *const means[2],
+		       struct osc_words *w, struct osc_error *e)
+{
+	int ret = take_words(what, text, w, e);
 
 	for (size_t i = 0; !ret && i < w->n; i++) {
-		if (!osc_engine_find(w->word[i]))
-			ret = osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
-						 "--models '%s': there is no "
-						 "such model; try 'osconcepts "
-						 "serve --list'",
-						 w->word[i]);
+		bool second = !strcmp(w->word[i], words[1]);
+
+		if (!second && strcmp(w->word[i], words[0]))
+			return osc_error_set_exit(
+				e, OSC_EXIT_USAGE, EINVAL,
+				"%s '%s': there are %s and %s", what,
+				w->word[i], words[0], words[1]);
+		w->word[i] = means[second];
 	}
 	return ret;
 }
 
-static int take_modes(const char *text, struct osc_words *w,
-		      struct osc_error *e)
-{
-	int ret = take_words("--modes", text, w, e);
+static const char *const modes[2] = { "keepalive", "close" };
+static const char *const answers[2] = { "yes", "no" };
 
-	for (size_t i = 0; !ret && i < w->n; i++) {
-		if (strcmp(w->word[i], "keepalive") &&
-		    strcmp(w->word[i], "close"))
-			ret = osc_error_set_exit(
-				e, OSC_EXIT_USAGE, EINVAL,
-				"--modes '%s': there are keepalive and close",
-				w->word[i]);
+static int take_number(const char *what, const char *word, bool time,
+		       uint64_t max, uint64_t *out, struct osc_error *e)
+{
+	int ret;
+
+	if (!time)
+		return osc_parse_u64(what, word, 1, max, out, e);
+	ret = osc_parse_duration_ns(what, word, 0, max * OSC_NS_PER_US, out, e);
+	if (!ret && *out % OSC_NS_PER_US)
+		ret = osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
+					 "%s '%s': must be of whole "
+					 "microseconds",
+					 what, word);
+	*out /= OSC_NS_PER_US;
+	return ret;
+}
+
+/* Numbers, or times in microseconds, up to max. */
+static int take_numbers(const char *what, const char *text, bool time,
+			uint64_t max, struct osc_numbers *out,
+			struct osc_error *e)
+{
+	struct osc_words w;
+	int ret = take_words(what, text, &w, e);
+
+	if (!ret && w.n > OSC_COMPARE_NUMBERS)
+		return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
+					  "%s: the list is too long", what);
+	for (out->n = 0; !ret && out->n < w.n; out->n++) {
+		uint64_t *number = &out->number[out->n];
+
+		ret = take_number(what, w.word[out->n], time, max, number, e);
+		for (size_t i = 0; !ret && i < out->n; i++) {
+			if (out->number[i] == *number)
+				ret = osc_error_set_exit(
+					e, OSC_EXIT_USAGE, EINVAL,
+					"%s '%s': each must be there once",
+					what, text);
+		}
 	}
 	return ret;
 }
@@ -165,12 +278,22 @@ static int take_option(int c, struct osc_compare_settings *s,
 {
 	switch (c) {
 	case MODELS:
-		return take_models(optarg, &s->models, e);
+		return take_models(optarg, s, e);
 	case MODES:
-		return take_modes(optarg, &s->modes, e);
+		return take_either("--modes", optarg, modes, modes, &s->modes,
+				   e);
+	case KEEPALIVE:
+		return take_either("--keepalive", optarg, answers, modes,
+				   &s->modes, e);
 	case 'c':
-		return osc_parse_u64("--connections", optarg, 1, 1000000,
-				     &s->connections, e);
+		return take_numbers("--connections", optarg, false, 1000000,
+				    &s->connections, e);
+	case WORK:
+		return take_numbers("--work", optarg, true,
+				    OSC_ROUTE_WORK_MAX_US, &s->work_us, e);
+	case IO:
+		return take_numbers("--io", optarg, true,
+				    OSC_ROUTE_SLEEP_MAX_US, &s->io_us, e);
 	case 'd':
 		return osc_parse_duration_ns("--duration", optarg,
 					     OSC_NS_PER_S / 10,
@@ -206,6 +329,9 @@ static int take_option(int c, struct osc_compare_settings *s,
 		return 0;
 	case JSON:
 		s->json = optarg;
+		return 0;
+	case RESUME:
+		s->resume = true;
 		return 0;
 	case HTML:
 		s->html = optarg;
@@ -243,29 +369,48 @@ static int part_cpus(struct osc_compare_settings *s, struct osc_error *e)
 	return 0;
 }
 
-static int complete(struct osc_compare_settings *s, struct osc_error *e)
+static int check(const struct osc_compare_settings *s, struct osc_error *e)
 {
-	int ret = 0;
+	const char *wrong = NULL;
 
 	if (s->duration_ns && s->requests)
+		wrong = "--duration and --requests exclude each other; try "
+			"either of them";
+	else if (s->path && (s->work_us.n || s->io_us.n))
+		wrong = "--path excludes --work and --io, which choose what is "
+			"requested; try either";
+	else if (s->resume && (!s->json || !strcmp(s->json, "-")))
+		wrong = "--resume needs the file that it is to go on with; try "
+			"--json FILE";
+	else if (s->json && s->html && !strcmp(s->json, s->html))
+		wrong = "--json and --html name the same file";
+	if (wrong)
+		return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL, "%s",
+					  wrong);
+	if (s->path && *s->path != '/')
 		return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
-					  "--duration and --requests exclude "
-					  "each other; try either of them");
+					  "--path '%s': must begin with /",
+					  s->path);
+	return 0;
+}
+
+static int complete(struct osc_compare_settings *s, struct osc_error *e)
+{
+	int ret = check(s, e);
+
 	if (!s->duration_ns)
 		s->duration_ns = 2 * OSC_NS_PER_S;
-	if (!s->models.n)
-		ret = take_models("fork,thread,epoll", &s->models, e);
+	if (!ret && !s->models.n)
+		ret = take_models("fork,thread,epoll", s, e);
 	if (!ret && !s->modes.n)
-		ret = take_modes("keepalive,close", &s->modes, e);
-	if (!ret && *s->path != '/')
-		ret = osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
-					 "--path '%s': must begin with /",
-					 s->path);
-	if (!ret && s->json && s->html && !strcmp(s->json, s->html))
-		ret = osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
-					 "--json and --html name the same file "
-					 "'%s'",
-					 s->json);
+		ret = take_either("--modes", "keepalive,close", modes, modes,
+				  &s->modes, e);
+	if (!s->connections.n)
+		s->connections = (struct osc_numbers){ { 16 }, 1 };
+	if (!s->work_us.n)
+		s->work_us.n = 1;
+	if (!s->io_us.n)
+		s->io_us.n = 1;
 	if (!ret)
 		ret = part_cpus(s, e);
 	if (!s->interval_ns)
@@ -309,9 +454,7 @@ int osc_compare_options(int argc, char **argv, struct osc_compare_settings *s,
 	int ret;
 
 	*s = (struct osc_compare_settings){
-		.connections = 16,
 		.runs = 5,
-		.path = "/",
 		.progress = true,
 	};
 	ret = take_all(argc, argv, s, e);

@@ -239,15 +239,16 @@ static bool set_text(json_t *o, const char *key, const char *text)
 static json_t *run_request(const struct osc_compare_settings *set,
 			   const struct osc_compare_item *item)
 {
-	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:I, s:f, s:s}", "op",
-			      "run", "model", item->model, "mode", item->mode,
-			      "path", set->path, "connections",
-			      (json_int_t)set->connections, "interval_s",
-			      (double)set->interval_ns / OSC_NS_PER_S, "source",
-			      kind_names[set->source]);
+	char path[64];
+	json_t *o =
+		json_pack("{s:s, s:s, s:s, s:s, s:I, s:f, s:s}", "op", "run",
+			  "model", item->model, "mode", item->mode, "path",
+			  osc_compare_path(set, item, path, sizeof(path)),
+			  "connections", (json_int_t)item->connections,
+			  "interval_s", (double)set->interval_ns / OSC_NS_PER_S,
+			  "source", kind_names[set->source]);
 	bool ok = o && set_text(o, "server_cpus", set->server_cpus) &&
 		  set_text(o, "client_cpus", set->client_cpus);
-
 	if (ok && set->workers)
 		ok = !json_object_set_new(
 			o, "workers", json_integer((json_int_t)set->workers));
@@ -332,10 +333,8 @@ int osc_session_run(struct osc_session *s,
 		return ret;
 	*run = json_incref(json_object_get(answer, "result"));
 	json_decref(answer);
-	if (json_is_object(*run) && name_our_flags(*run) == 0 &&
-	    !json_object_set_new(*run, "model", json_string(item->model)) &&
-	    !json_object_set_new(*run, "mode", json_string(item->mode)) &&
-	    !json_object_set_new(*run, "run", json_integer(item->run)))
+	if (json_is_object(*run) && !name_our_flags(*run) &&
+	    !osc_compare_mark(*run, item))
 		return 0;
 	json_decref(*run);
 	return osc_error_set(e, EPROTO,

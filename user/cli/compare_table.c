@@ -197,9 +197,18 @@ static size_t width_of(const char *text)
 	return width;
 }
 
+static bool is_of(const json_t *row, const char *scenario)
+{
+	char its[OSC_COMPARE_WIDTH];
+
+	osc_compare_scenario(row, its, sizeof(its));
+	return !strcmp(its, scenario);
+}
+
 /* The text is to be freed; NULL, with *e, without memory. */
 static char *lay_out(const struct view *v, const json_t *summary,
-		     const struct style *style, struct osc_error *e)
+		     const char *scenario, const struct style *style,
+		     struct osc_error *e)
 {
 	struct osc_table *t = osc_table_new(v->columns, v->nr_columns);
 	char *text = NULL;
@@ -213,8 +222,10 @@ static char *lay_out(const struct view *v, const json_t *summary,
 		osc_error_set(e, ENOMEM, "cannot print a table: out of memory");
 		return NULL;
 	}
-	json_array_foreach(summary, i, row)
-		v->add_row(t, row, style);
+	json_array_foreach(summary, i, row) {
+		if (is_of(row, scenario))
+			v->add_row(t, row, style);
+	}
 	ret = osc_table_print(t, out, e);
 	osc_table_free(t);
 	if (fclose(out) && !ret)
@@ -226,14 +237,14 @@ static char *lay_out(const struct view *v, const json_t *summary,
 	return NULL;
 }
 
-static int print_view(const struct view *v, const json_t *summary, FILE *out,
-		      struct osc_error *e)
+static int print_view(const struct view *v, const json_t *summary,
+		      const char *scenario, FILE *out, struct osc_error *e)
 {
 	char *text = NULL;
 
 	for (size_t i = 0; i < NR_STYLES; i++) {
 		free(text);
-		text = lay_out(v, summary, &styles[i], e);
+		text = lay_out(v, summary, scenario, &styles[i], e);
 		if (!text)
 			return -e->err;
 		if (width_of(text) <= OSC_COMPARE_WIDTH)
@@ -242,6 +253,44 @@ static int print_view(const struct view *v, const json_t *summary, FILE *out,
 	fprintf(out, "%s\n%s\n", v->title, text);
 	free(text);
 	return 0;
+}
+
+/* The views under one load. */
+static int print_scenario(const json_t *summary, const char *scenario,
+			  FILE *out, struct osc_error *e)
+{
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < sizeof(views) / sizeof(*views); i++)
+		ret = print_view(&views[i], summary, scenario, out, e);
+	return ret;
+}
+
+/* Load by load, where there are several of them. */
+static int print_summary(const json_t *summary, FILE *out, struct osc_error *e)
+{
+	const json_t *row;
+	int ret = 0;
+	size_t i;
+
+	json_array_foreach(summary, i, row) {
+		char scenario[OSC_COMPARE_WIDTH];
+		bool seen = false, several = false;
+
+		osc_compare_scenario(row, scenario, sizeof(scenario));
+		for (size_t j = 0; j < json_array_size(summary); j++) {
+			bool its = is_of(json_array_get(summary, j), scenario);
+
+			seen |= j < i && its;
+			several |= !its;
+		}
+		if (ret || seen)
+			continue;
+		if (several)
+			fprintf(out, "== %s ==\n\n", scenario);
+		ret = print_scenario(summary, scenario, out, e);
+	}
+	return ret;
 }
 
 static const char *text_of(const json_t *o, const char *key)
@@ -356,10 +405,8 @@ int osc_compare_print(const json_t *document, FILE *out, struct osc_error *e)
 {
 	const json_t *runs = json_object_get(document, "runs");
 	const json_t *summary = json_object_get(document, "summary");
-	int ret = 0;
+	int ret = print_summary(summary, out, e);
 
-	for (size_t i = 0; !ret && i < sizeof(views) / sizeof(*views); i++)
-		ret = print_view(&views[i], summary, out, e);
 	if (ret)
 		return ret;
 	print_notes(document, out);

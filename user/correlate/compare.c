@@ -8,11 +8,21 @@
 #include "lib/counters.h"
 #include "lib/error.h"
 
-static bool in_row(const json_t *run, const char *model, const char *mode)
+/* By these a run is one of a row: the model, and the load it was under. */
+static const char *const row_keys[] = { "model", "mode", "concurrency",
+					"work_us", "io_us" };
+#define NR_KEYS (sizeof(row_keys) / sizeof(*row_keys))
+
+static bool of_one_row(const json_t *a, const json_t *b)
 {
-	return !strcmp(json_string_value(json_object_get(run, "model")),
-		       model) &&
-	       !strcmp(json_string_value(json_object_get(run, "mode")), mode);
+	for (size_t i = 0; i < NR_KEYS; i++) {
+		const json_t *x = json_object_get(a, row_keys[i]);
+		const json_t *y = json_object_get(b, row_keys[i]);
+
+		if (x != y && !json_equal(x, y))
+			return false;
+	}
+	return true;
 }
 
 static bool is_valid(const json_t *run)
@@ -30,20 +40,19 @@ static bool is_suspect(const json_t *run)
 
 /* The runs of one row. */
 struct row {
-	const char *model, *mode;
 	const json_t *run[OSC_SPREAD_MAX];
 	size_t n, valid, suspect;
 	json_int_t requests;
 	size_t audits, failed;
 };
 
-static void gather(struct row *r, const json_t *runs)
+static void gather(struct row *r, const json_t *first, const json_t *runs)
 {
 	const json_t *run;
 	size_t i, rows, failed;
 
 	json_array_foreach(runs, i, run) {
-		if (r->n == OSC_SPREAD_MAX || !in_row(run, r->model, r->mode))
+		if (r->n == OSC_SPREAD_MAX || !of_one_row(run, first))
 			continue;
 		r->run[r->n++] = run;
 		r->valid += is_valid(run);
@@ -115,25 +124,35 @@ static json_t *latency_spreads(const struct row *r)
 
 static json_t *row_document(const struct row *r)
 {
-	return json_pack(
-		"{s:s, s:s, s:i, s:i, s:i, s:I, s:o, s:o, s:o, s:o, s:i, s:i, s:o}",
-		"model", r->model, "mode", r->mode, "runs", (int)r->n, "valid",
-		(int)r->valid, "suspect", (int)r->suspect, "requests",
-		r->requests, "rps", spread(r, NULL, "rps", true), "per_request",
+	json_t *o = json_pack(
+		"{s:i, s:i, s:i, s:I, s:o, s:o, s:o, s:o, s:i, s:i, s:o}",
+		"runs", (int)r->n, "valid", (int)r->valid, "suspect",
+		(int)r->suspect, "requests", r->requests, "rps",
+		spread(r, NULL, "rps", true), "per_request",
 		counter_spreads(r, "per_request"), "per_connection",
 		counter_spreads(r, "per_connection"), "latency_us",
 		latency_spreads(r), "audits", (int)r->audits, "audits_failed",
 		(int)r->failed, "audit_ok",
 		r->audits ? json_boolean(!r->failed) : json_null());
+
+	for (size_t i = 0; o && i < NR_KEYS; i++) {
+		json_t *key = json_object_get(r->run[0], row_keys[i]);
+
+		if (key && json_object_set(o, row_keys[i], key)) {
+			json_decref(o);
+			o = NULL;
+		}
+	}
+	return o;
 }
 
-static bool have(const json_t *summary, const char *model, const char *mode)
+static bool have(const json_t *summary, const json_t *run)
 {
 	const json_t *row;
 	size_t i;
 
 	json_array_foreach(summary, i, row) {
-		if (in_row(row, model, mode))
+		if (of_one_row(row, run))
 			return true;
 	}
 	return false;
@@ -146,15 +165,11 @@ json_t *osc_compare_summary(const json_t *runs)
 	size_t i;
 
 	json_array_foreach(runs, i, run) {
-		struct row r = {
-			.model = json_string_value(
-				json_object_get(run, "model")),
-			.mode = json_string_value(json_object_get(run, "mode")),
-		};
+		struct row r = { .n = 0 };
 
-		if (have(summary, r.model, r.mode))
+		if (have(summary, run))
 			continue;
-		gather(&r, runs);
+		gather(&r, run, runs);
 		if (json_array_append_new(summary, row_document(&r))) {
 			json_decref(summary);
 			return NULL;

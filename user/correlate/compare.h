@@ -14,7 +14,10 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-/* One entry per model and mode, as they first appear. NULL without memory. */
+/*
+ * One entry per model, mode and load (concurrency, work_us, io_us), as they
+ * first appear. NULL without memory.
+ */
 json_t *osc_compare_summary(const json_t *runs);
 
 /*

@@ -108,7 +108,7 @@ static void draw(FILE *out, const struct doc *doc,
 	for (size_t i = 0; i < doc->nr_groups; i++) {
 		if (!doc_mode_begins(doc, i))
 			continue;
-		svg_label(out, "group", "start", 0, y + 16, 40,
+		svg_label(out, "group", "start", 0, y + 16, 58,
 			  doc->groups[i].mode);
 		y += HEADING;
 		for (size_t j = i; j < doc->nr_groups; j++) {

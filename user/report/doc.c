@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/html.h"
+
 const struct doc_counter doc_counters[DOC_NR_COUNTERS] = {
 	{ "context_switches_voluntary", "context_switches_voluntary",
 	  "Voluntary switches", 0, 0,
@@ -70,24 +72,82 @@ struct doc_spread doc_spread(const json_t *object, const char *key)
 	};
 }
 
-static struct doc_group *find_group(struct doc *doc, const char *model,
-				    const char *mode)
+const char *const doc_dimensions[DOC_NR_DIMENSIONS] = {
+	[DOC_CONCURRENCY] = "concurrency",
+	[DOC_WORK] = "work_us",
+	[DOC_IO] = "io_us",
+};
+
+/* A dimension is told where it says anything: the entries differ in it. */
+static void find_varied(struct doc *doc, const json_t *entries)
 {
+	const json_t *first = json_array_get(entries, 0), *entry;
+	size_t i;
+
+	json_array_foreach(entries, i, entry) {
+		for (size_t d = 0; d < DOC_NR_DIMENSIONS; d++)
+			doc->varied[d] |=
+				doc_number(entry, doc_dimensions[d]) !=
+					doc_number(first, doc_dimensions[d]) &&
+				!isnan(doc_number(entry, doc_dimensions[d]));
+	}
+}
+
+/* "close, 256 connections, 100 us of work"; to be freed; NULL without memory. */
+static char *label(const struct doc *doc, const json_t *entry)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	double value[DOC_NR_DIMENSIONS];
+
+	if (!out)
+		return NULL;
+	for (size_t d = 0; d < DOC_NR_DIMENSIONS; d++)
+		value[d] = doc->varied[d] ?
+				   doc_number(entry, doc_dimensions[d]) :
+				   NAN;
+	fputs(doc_string(entry, "mode"), out);
+	if (!isnan(value[DOC_CONCURRENCY]))
+		fprintf(out, ", %s connection%s",
+			html_count(value[DOC_CONCURRENCY]).text,
+			value[DOC_CONCURRENCY] == 1 ? "" : "s");
+	if (value[DOC_WORK] > 0)
+		fprintf(out, ", %s of work",
+			html_round(html_microseconds(value[DOC_WORK])).text);
+	if (value[DOC_IO] > 0)
+		fprintf(out, ", %s of io",
+			html_round(html_microseconds(value[DOC_IO])).text);
+	if (!fclose(out))
+		return text;
+	free(text);
+	return NULL;
+}
+
+/* NULL without memory. */
+static struct doc_group *find_group(struct doc *doc, const json_t *entry)
+{
+	const char *model = doc_string(entry, "model");
+	char *mode = label(doc, entry);
 	unsigned int nr_models = 0, index = 0;
 	struct doc_group *group;
 	bool known = false;
 
-	for (size_t i = 0; i < doc->nr_groups; i++) {
+	for (size_t i = 0; mode && i < doc->nr_groups; i++) {
 		group = &doc->groups[i];
 		if (!strcmp(group->model, model)) {
-			if (!strcmp(group->mode, mode))
+			if (!strcmp(group->mode, mode)) {
+				free(mode);
 				return group;
+			}
 			index = group->model_index;
 			known = true;
 		}
 		if (group->model_index >= nr_models)
 			nr_models = group->model_index + 1;
 	}
+	if (!mode)
+		return NULL;
 	/* doc_open() made room for one group per summary entry and run */
 	group = &doc->groups[doc->nr_groups++];
 	group->model = model;
@@ -96,45 +156,59 @@ static struct doc_group *find_group(struct doc *doc, const char *model,
 	return group;
 }
 
+static int add_run(struct doc *doc, const json_t *run)
+{
+	struct doc_group *group = find_group(doc, run);
+	const json_t **room;
+
+	if (!group)
+		return -ENOMEM;
+	room = reallocarray(group->runs, group->nr_runs + 1, sizeof(*room));
+	if (!room)
+		return -ENOMEM;
+	group->runs = room;
+	group->runs[group->nr_runs++] = run;
+	return 0;
+}
+
 int doc_open(struct doc *doc, const json_t *root)
 {
 	const json_t *summary = json_object_get(root, "summary");
 	const json_t *runs = json_object_get(root, "runs");
-	size_t nr_runs = json_array_size(runs);
-	size_t most = nr_runs + json_array_size(summary);
+	size_t most = json_array_size(runs) + json_array_size(summary);
 	struct doc_group *group;
-	const json_t **room;
-	size_t i;
 	json_t *entry;
+	int err = 0;
+	size_t i;
 
 	*doc = (struct doc){ .root = root };
 	doc->groups = calloc(most ? most : 1, sizeof(*doc->groups));
 	if (!doc->groups)
 		return -ENOMEM;
+	find_varied(doc, summary);
+	find_varied(doc, runs);
 	json_array_foreach(summary, i, entry) {
-		group = find_group(doc, doc_string(entry, "model"),
-				   doc_string(entry, "mode"));
-		group->summary = entry;
+		group = err ? NULL : find_group(doc, entry);
+		if (group)
+			group->summary = entry;
+		else
+			err = -ENOMEM;
 	}
 	json_array_foreach(runs, i, entry) {
-		group = find_group(doc, doc_string(entry, "model"),
-				   doc_string(entry, "mode"));
-		room = reallocarray(group->runs, group->nr_runs + 1,
-				    sizeof(*room));
-		if (!room) {
-			doc_close(doc);
-			return -ENOMEM;
-		}
-		group->runs = room;
-		group->runs[group->nr_runs++] = entry;
+		if (!err)
+			err = add_run(doc, entry);
 	}
-	return 0;
+	if (err)
+		doc_close(doc);
+	return err;
 }
 
 void doc_close(struct doc *doc)
 {
-	for (size_t i = 0; i < doc->nr_groups; i++)
+	for (size_t i = 0; i < doc->nr_groups; i++) {
 		free(doc->groups[i].runs);
+		free(doc->groups[i].mode);
+	}
 	free(doc->groups);
 	*doc = (struct doc){ 0 };
 }

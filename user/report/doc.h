@@ -23,20 +23,36 @@ struct doc_spread {
 
 struct doc_spread doc_spread(const json_t *object, const char *key);
 
-/* One model in one mode: a row of the summary and the runs it is made of. */
+/*
+ * One model in one mode under one load: a row of the summary and the runs it is
+ * made of.
+ */
 struct doc_group {
-	const char *model, *mode; /* owned by the document */
+	const char *model; /* owned by the document */
+	char *mode; /* and, behind it, what of the load is varied */
 	unsigned int model_index; /* which model: its colour */
 	const json_t *summary; /* NULL when there are only runs */
 	const json_t **runs;
 	size_t nr_runs;
 };
 
+/* By what loads may differ, besides their mode. */
+enum doc_dimension {
+	DOC_CONCURRENCY,
+	DOC_WORK,
+	DOC_IO,
+	DOC_NR_DIMENSIONS,
+};
+
 struct doc {
 	const json_t *root;
 	struct doc_group *groups; /* in order of first appearance */
 	size_t nr_groups;
+	bool varied[DOC_NR_DIMENSIONS];
 };
+
+/* "concurrency", "work_us", "io_us" */
+extern const char *const doc_dimensions[DOC_NR_DIMENSIONS];
 
 /* 0 or -ENOMEM. root must outlive *doc. */
 int doc_open(struct doc *doc, const json_t *root);

@@ -240,7 +240,8 @@ static void details_open(FILE *out, const struct doc_group *group,
 /* What the module counted of known doings, before any run. */
 static size_t calibration(FILE *out, const struct doc *doc)
 {
-	const struct doc_group group = { .model = "calibration", .mode = "" };
+	char none[] = "";
+	const struct doc_group group = { .model = "calibration", .mode = none };
 	const json_t *rows = json_object_get(doc->root, "calibration");
 	struct tally t = { 0 };
 	json_t *row;

@@ -58,7 +58,10 @@ static void list_facts(FILE *out, const struct doc *doc)
 	html_open(out, "ul", "class", "facts", NULL);
 	fact(out, " kernel", doc_string(platform, "kernel"));
 	count_fact(out, " CPUs", platform, "cpus");
-	count_fact(out, " connections", config, "connections");
+	count_fact(out,
+		   doc->varied[DOC_CONCURRENCY] ? " connections at most" :
+						  " connections",
+		   config, "connections");
 	count_fact(out, " runs of each", config, "runs");
 	if (!isnan(duration))
 		fact(out, " per run",

@@ -35,6 +35,13 @@ static const char *const names[OSC_NR_ACCOUNT] = {
 	[OSC_ACCOUNT_ACCEPT_PAUSES] = "accept_pauses",
 	[OSC_ACCOUNT_REFUSED] = "refused",
 	[OSC_ACCOUNT_TIMEOUTS] = "timeouts",
+	[OSC_ACCOUNT_READS] = "reads",
+	[OSC_ACCOUNT_READS_EMPTY] = "reads_empty",
+	[OSC_ACCOUNT_WRITES] = "writes",
+	[OSC_ACCOUNT_CALLS] = "calls",
+	[OSC_ACCOUNT_WAITS_USELESS] = "waits_useless",
+	[OSC_ACCOUNT_ACCEPT_WAKES] = "accept_wakes",
+	[OSC_ACCOUNT_ACCEPT_VAIN] = "accept_vain",
 };
 
 const char *osc_account_name(enum osc_account_field field)

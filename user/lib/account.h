@@ -41,6 +41,18 @@ enum osc_account_field {
 	OSC_ACCOUNT_ACCEPT_PAUSES, /* times accepting stopped: a limit was reached */
 	OSC_ACCOUNT_REFUSED, /* accepted, answered 503: no child or thread to be had */
 	OSC_ACCOUNT_TIMEOUTS, /* connections ended by a time limit */
+	/*
+	 * System calls: reads, writes, waits and these are all that a
+	 * connection costs. Of the server's own code: a lock or a thread of
+	 * the C library may make others beneath, and /work has a clock.
+	 */
+	OSC_ACCOUNT_READS, /* calls that read from a connection */
+	OSC_ACCOUNT_READS_EMPTY, /* of these, that found nothing: EAGAIN */
+	OSC_ACCOUNT_WRITES, /* calls that write to a connection */
+	OSC_ACCOUNT_CALLS, /* all others: accept, close, epoll_ctl, fork … */
+	OSC_ACCOUNT_WAITS_USELESS, /* returned events, and nothing came of it */
+	OSC_ACCOUNT_ACCEPT_WAKES, /* waits that told of one to be accepted */
+	OSC_ACCOUNT_ACCEPT_VAIN, /* of these, that found none: others were first */
 	OSC_NR_ACCOUNT,
 };
 
@@ -54,7 +66,7 @@ enum osc_account_state {
 };
 
 #define OSC_ACCOUNT_MAGIC 0x3174636341435371ull
-#define OSC_ACCOUNT_VERSION 1
+#define OSC_ACCOUNT_VERSION 2
 #define OSC_ACCOUNT_SLOTS 64
 /* The master's own slot: workers never write it. */
 #define OSC_ACCOUNT_MASTER (OSC_ACCOUNT_SLOTS - 1)

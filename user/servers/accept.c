@@ -25,10 +25,12 @@ void osc_accept_refuse(struct osc_service *service, int fd)
 
 	osc_exchange_refuse(service, &out);
 	n = send(fd, out.data, out.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	osc_books_add(&service->books, OSC_ACCOUNT_WRITES, 1);
 	if (n > 0)
 		osc_books_add(&service->books, OSC_ACCOUNT_BYTES_OUT,
 			      (uint64_t)n);
 	close(fd);
+	osc_books_add(&service->books, OSC_ACCOUNT_CALLS, 1);
 	osc_books_add(&service->books, OSC_ACCOUNT_CLOSES, 1);
 }
 
@@ -38,6 +40,7 @@ static int accept_all(struct osc_acceptor *a)
 	while (a->active(a->engine) < a->limit) {
 		int fd = osc_listen_accept(a->listener, 0);
 
+		count(a, OSC_ACCOUNT_CALLS);
 		if (fd == -EAGAIN)
 			return 0;
 		if (fd < 0)
@@ -66,9 +69,17 @@ static void wait_for_work(struct osc_acceptor *a, bool accepting,
 	timeout.tv_sec = (time_t)(left / OSC_NS_PER_S);
 	timeout.tv_nsec = (long)(left % OSC_NS_PER_S);
 	/* Interrupted or timed out: the caller looks at everything anyway. */
+	pfd[0].revents = pfd[1].revents = 0;
 	ppoll(pfd, 2, pause_until ? &timeout : NULL, &a->waiting_mask);
-	if (pfd[1].revents & POLLIN && read(a->wake_fd, &ended, sizeof(ended)))
-		return;
+	count(a, OSC_ACCOUNT_CALLS);
+	if (pfd[1].revents & POLLIN) {
+		count(a, OSC_ACCOUNT_CALLS);
+		/* Told once, whatever it holds. */
+		(void)!read(a->wake_fd, &ended, sizeof(ended));
+	}
+	/* Nobody else accepts: there is one. */
+	if (pfd[0].revents & POLLIN)
+		count(a, OSC_ACCOUNT_ACCEPT_WAKES);
 }
 
 int osc_acceptor_run(struct osc_acceptor *a, struct osc_error *e)

@@ -41,13 +41,29 @@ static void count(const struct connection *c, enum osc_account_field field,
 	osc_books_add(&c->service->books, field, n);
 }
 
+/* A recv() and what came of it; errno stays. */
+static ssize_t booked_read(const struct connection *c, ssize_t n)
+{
+	count(c, OSC_ACCOUNT_READS, 1);
+	if (n < 0 && errno == EAGAIN)
+		count(c, OSC_ACCOUNT_READS_EMPTY, 1);
+	return n;
+}
+
+static int wait_readable(const struct connection *c, int timeout_ms)
+{
+	struct pollfd pfd = { .fd = c->b->fd, .events = POLLIN };
+
+	count(c, OSC_ACCOUNT_CALLS, 1);
+	return poll(&pfd, 1, timeout_ms);
+}
+
 /*
  * SO_RCVTIMEO, inherited from the listener, bounds the wait; for a connection
  * that was not told that it is to end before it was to, the last call does.
  */
 static ssize_t read_first(struct connection *c)
 {
-	struct pollfd pfd = { .fd = c->b->fd, .events = POLLIN };
 	bool last_call;
 	ssize_t n;
 
@@ -55,10 +71,10 @@ static ssize_t read_first(struct connection *c)
 		atomic_store(&c->b->idle, true);
 		last_call = atomic_load(c->b->hang_up);
 		if (last_call)
-			poll(&pfd, 1,
-			     (int)(OSC_SERVER_LAST_CALL_NS / OSC_NS_PER_MS));
-		n = recv(c->b->fd, c->input, sizeof(c->input),
-			 last_call ? MSG_DONTWAIT : 0);
+			wait_readable(c, (int)(OSC_SERVER_LAST_CALL_NS /
+					       OSC_NS_PER_MS));
+		n = booked_read(c, recv(c->b->fd, c->input, sizeof(c->input),
+					last_call ? MSG_DONTWAIT : 0));
 		atomic_store(&c->b->idle, false);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0 && errno == EAGAIN && !last_call)
@@ -69,12 +85,11 @@ static ssize_t read_first(struct connection *c)
 /* The rest of a request, which must be here at the deadline. */
 static ssize_t read_more(struct connection *c)
 {
-	struct pollfd pfd = { .fd = c->b->fd, .events = POLLIN };
-
 	for (;;) {
 		uint64_t now = osc_clock_ns();
-		ssize_t n = recv(c->b->fd, c->input + c->have,
-				 sizeof(c->input) - c->have, MSG_DONTWAIT);
+		ssize_t n = booked_read(c, recv(c->b->fd, c->input + c->have,
+						sizeof(c->input) - c->have,
+						MSG_DONTWAIT));
 
 		if (n >= 0 || (errno != EAGAIN && errno != EINTR))
 			return n;
@@ -82,9 +97,9 @@ static ssize_t read_more(struct connection *c)
 			errno = ETIMEDOUT;
 			return -1;
 		}
-		if (poll(&pfd, 1,
-			 (int)((c->deadline_ns - now) / OSC_NS_PER_MS) + 1) <
-			    0 &&
+		if (wait_readable(
+			    c, (int)((c->deadline_ns - now) / OSC_NS_PER_MS) +
+				       1) < 0 &&
 		    errno != EINTR)
 			return -1;
 	}
@@ -100,6 +115,7 @@ static bool write_all(struct connection *c, struct iovec *iov, size_t nr)
 			nr == 1 ? write(c->b->fd, iov->iov_base, iov->iov_len) :
 				  writev(c->b->fd, iov, (int)nr);
 
+		count(c, OSC_ACCOUNT_WRITES, 1);
 		if (n < 0) {
 			if (errno == EINTR)
 				continue;
@@ -170,6 +186,7 @@ static void linger(struct connection *c)
 	size_t taken = 0;
 
 	shutdown(c->b->fd, SHUT_WR);
+	count(c, OSC_ACCOUNT_CALLS, 1);
 	c->have = 0;
 	c->deadline_ns = osc_clock_ns() + OSC_SERVER_LINGER_NS;
 	while (taken < OSC_SERVER_LINGER_BYTES) {
@@ -260,6 +277,7 @@ bool osc_blocking_serve(struct osc_blocking *b, struct osc_service *service)
 			break;
 		case OSC_NEXT_SLEEP:
 			sleep_us(c.exchange.route.n);
+			count(&c, OSC_ACCOUNT_CALLS, 1);
 			c.exchange.waited = true;
 			break;
 		case OSC_NEXT_WORK: /* not asked for */

@@ -98,12 +98,17 @@ static void become_child(const struct osc_children *c)
 	is_child = true;
 	if (sigprocmask(SIG_SETMASK, &c->server->old_mask, NULL))
 		_exit(OSC_EXIT_FAILED);
+	/* These three, and the exit to come. */
+	osc_books_add(&c->service.books, OSC_ACCOUNT_CALLS, 4);
 }
 
 pid_t osc_children_fork(struct osc_children *c)
 {
 	pid_t pid = fork();
 
+	/* Not in the child, which has the books, too. */
+	if (pid)
+		osc_books_add(&c->service.books, OSC_ACCOUNT_CALLS, 1);
 	if (pid < 0)
 		return -errno;
 	if (!pid) {
@@ -149,8 +154,13 @@ void osc_children_reap(struct osc_children *c)
 	int status;
 	pid_t pid;
 
-	while (c->active && (pid = waitpid(-1, &status, WNOHANG)) > 0) {
+	while (c->active) {
 		unsigned int i = 0;
+
+		pid = waitpid(-1, &status, WNOHANG);
+		osc_books_add(&c->service.books, OSC_ACCOUNT_CALLS, 1);
+		if (pid <= 0)
+			break;
 
 		while (i < c->active && c->pid[i] != pid)
 			i++;

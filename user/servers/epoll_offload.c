@@ -119,6 +119,8 @@ static void take_done(struct osc_event_loop *l)
 	struct job *job;
 	uint64_t told;
 
+	/* This and the write. */
+	osc_event_count(l, OSC_ACCOUNT_CALLS, 2);
 	/* Before the list, of which we would else not be told again. */
 	if (read(offload.done_fd, &told, sizeof(told)) < 0)
 		return;

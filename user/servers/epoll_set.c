@@ -24,6 +24,7 @@ int osc_epoll_watch(struct osc_event_loop *l, int fd,
 		event.events |= EPOLLIN;
 	if (interest & OSC_EVENT_OUT)
 		event.events |= EPOLLOUT;
+	osc_event_called(l);
 	return epoll_ctl(l->wait_fd, anew ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd,
 			 &event) ?
 		       -errno :
@@ -37,6 +38,7 @@ int osc_epoll_watch_edges(struct osc_event_loop *l, int fd)
 		.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
 	};
 
+	osc_event_called(l);
 	return epoll_ctl(l->wait_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
 
@@ -50,6 +52,7 @@ int osc_epoll_watch_exclusive(struct osc_event_loop *l, int fd,
 	};
 	int op = interest ? EPOLL_CTL_ADD : EPOLL_CTL_DEL;
 
+	osc_event_called(l);
 	return epoll_ctl(l->wait_fd, op, fd, &event) ? -errno : 0;
 }
 
@@ -59,8 +62,10 @@ int osc_epoll_watch_exclusive(struct osc_event_loop *l, int fd,
  */
 void osc_epoll_forget_exclusive(struct osc_event_loop *l, int fd)
 {
-	if (l->table[fd].state == OSC_EVENT_LISTENER && l->listening)
-		epoll_ctl(l->wait_fd, EPOLL_CTL_DEL, fd, NULL);
+	if (l->table[fd].state != OSC_EVENT_LISTENER || !l->listening)
+		return;
+	osc_event_called(l);
+	epoll_ctl(l->wait_fd, EPOLL_CTL_DEL, fd, NULL);
 }
 
 /* To the nanosecond where the kernel can (5.11), or else to the next ms. */

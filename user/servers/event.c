@@ -33,6 +33,7 @@ void osc_event_close(struct osc_event_loop *l, struct osc_event_connection *c)
 	memset(c, 0, sizeof(*c));
 	osc_event_close_fd(l, (int)fd);
 	l->open--;
+	l->useful = true;
 	l->pause_until_ns = 0;
 	osc_event_count(l, OSC_ACCOUNT_CLOSES, 1);
 }
@@ -86,13 +87,30 @@ static ssize_t get(struct osc_event_loop *l, struct osc_event_connection *c,
 		   void *buf, size_t size)
 {
 	int fd = (int)fd_of(l, c);
-	ssize_t n = l->backend->read ? l->backend->read(l, fd, buf, size) :
-				       read(fd, buf, size);
+	ssize_t n;
 
+	if (l->backend->read) {
+		n = l->backend->read(l, fd, buf, size);
+	} else {
+		n = read(fd, buf, size);
+		osc_event_count(l, OSC_ACCOUNT_READS, 1);
+		if (n < 0 && errno == EAGAIN)
+			osc_event_count(l, OSC_ACCOUNT_READS_EMPTY, 1);
+	}
+	l->useful |= n >= 0;
 	use_up(c, OSC_EVENT_IN, n, size);
 	if (n > 0)
 		osc_event_count(l, OSC_ACCOUNT_BYTES_IN, (uint64_t)n);
 	return n;
+}
+
+static void book_write(struct osc_event_loop *l, ssize_t n)
+{
+	osc_event_count(l, OSC_ACCOUNT_WRITES, 1);
+	if (n <= 0)
+		return;
+	osc_event_count(l, OSC_ACCOUNT_BYTES_OUT, (uint64_t)n);
+	l->useful = true;
 }
 
 /* `lasting`: what iov points to does not change when it returns. */
@@ -106,8 +124,7 @@ static ssize_t put(struct osc_event_loop *l, struct osc_event_connection *c,
 		return l->backend->write(l, fd, iov, nr, lasting);
 	n = nr == 1 ? write(fd, iov->iov_base, iov->iov_len) :
 		      writev(fd, iov, nr);
-	if (n > 0)
-		osc_event_count(l, OSC_ACCOUNT_BYTES_OUT, (uint64_t)n);
+	book_write(l, n);
 	return n;
 }
 
@@ -222,10 +239,12 @@ static enum written stream(struct osc_event_loop *l,
 static void begin_linger(struct osc_event_loop *l,
 			 struct osc_event_connection *c)
 {
-	if (l->backend->finish)
+	if (l->backend->finish) {
 		l->backend->finish(l, (int)fd_of(l, c));
-	else
+	} else {
 		shutdown((int)fd_of(l, c), SHUT_WR);
+		osc_event_called(l);
+	}
 	free(c->kept);
 	c->kept = NULL;
 	c->state = OSC_EVENT_LINGERING;
@@ -508,8 +527,10 @@ void osc_event_ready(struct osc_event_loop *l, int fd, unsigned int events)
 		break;
 	case OSC_EVENT_SIGNAL:
 		l->stop_ready = true;
+		l->useful = true;
 		break;
 	case OSC_EVENT_BACKEND:
+		l->useful = true;
 		l->backend->ready(l);
 		break;
 	case OSC_EVENT_FREE:
@@ -565,6 +586,7 @@ void osc_event_begin(struct osc_event_loop *l, int fd)
 	if ((uint32_t)fd >= l->table_size ||
 	    l->backend->watch(l, fd, OSC_EVENT_IN, true)) {
 		close(fd);
+		osc_event_called(l);
 		osc_event_count(l, OSC_ACCOUNT_CLOSES, 1);
 		osc_event_count(l, OSC_ACCOUNT_REFUSED, 1);
 		return;

@@ -140,6 +140,8 @@ struct osc_event_loop {
 	bool listening; /* the listener's events are asked for */
 	bool accept_ready; /* seen in this round */
 	bool stop_ready;
+	bool told; /* the last wait returned events */
+	bool useful; /* and something came of it */
 	uint64_t now_ns; /* when the last wait ended */
 	uint64_t pause_until_ns; /* no accepting before; 0: no pause */
 	uint64_t last_call_ns; /* then idle connections end; 0: not draining */
@@ -190,6 +192,12 @@ void osc_event_deadline(struct osc_event_loop *l,
 			struct osc_event_connection *c);
 void osc_event_end(struct osc_event_loop *l, struct osc_event_connection *c);
 void osc_event_close(struct osc_event_loop *l, struct osc_event_connection *c);
+
+/* A system call that is no read, write or wait. */
+static inline void osc_event_called(const struct osc_event_loop *l)
+{
+	osc_books_add(&l->service.books, OSC_ACCOUNT_CALLS, 1);
+}
 
 static inline void osc_event_count(const struct osc_event_loop *l,
 				   enum osc_account_field field, uint64_t n)

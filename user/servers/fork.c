@@ -16,6 +16,11 @@ struct fork_engine {
 	unsigned int next_slot;
 };
 
+static void called(const struct fork_engine *f)
+{
+	osc_books_add(&f->children.service.books, OSC_ACCOUNT_CALLS, 1);
+}
+
 static int start(void *engine, int fd)
 {
 	struct fork_engine *f = engine;
@@ -25,10 +30,12 @@ static int start(void *engine, int fd)
 		return pid;
 	if (!pid) {
 		close(f->children.server->listeners[0]);
+		called(f);
 		osc_child_serve(&f->children, fd, f->next_slot);
 		_exit(OSC_EXIT_OK);
 	}
 	close(fd);
+	called(f);
 	f->next_slot++;
 	return 0;
 }

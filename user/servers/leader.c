@@ -59,6 +59,9 @@ static bool wait_for_connection(const struct leadership *l, bool pause)
 	};
 
 	poll(pfd, 2, pause ? OSC_SERVER_PAUSE_MS : -1);
+	count(l, OSC_ACCOUNT_CALLS);
+	if (pfd[0].revents)
+		count(l, OSC_ACCOUNT_ACCEPT_WAKES);
 	return pfd[1].revents;
 }
 
@@ -71,6 +74,7 @@ static int next_connection(struct leadership *l)
 		bool stopping = wait_for_connection(l, pause);
 		int fd = osc_listen_accept(l->listener, 0);
 
+		count(l, OSC_ACCOUNT_CALLS);
 		if (fd >= 0)
 			return fd;
 		pause = fd == -EMFILE;

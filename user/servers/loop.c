@@ -28,6 +28,8 @@ int osc_event_waited(struct osc_event_loop *l, const struct timespec *timeout,
 	osc_event_count(l, OSC_ACCOUNT_WAITS, 1);
 	if (!timeout || timeout->tv_sec || timeout->tv_nsec)
 		osc_event_count(l, OSC_ACCOUNT_WAITS_BLOCKED, 1);
+	l->told = events > 0;
+	l->useful = false;
 	if (err)
 		return err == EINTR ? 0 : -err;
 	osc_event_count(l, OSC_ACCOUNT_WAIT_EVENTS, (uint64_t)events);
@@ -42,6 +44,7 @@ void osc_event_close_fd(struct osc_event_loop *l, int fd)
 		l->backend->close(l, fd);
 	else
 		close(fd);
+	osc_event_called(l);
 }
 
 static void run_timers(struct osc_event_loop *l)
@@ -82,12 +85,18 @@ static int update_listener(struct osc_event_loop *l)
 				 want ? OSC_EVENT_IN : OSC_EVENT_NONE, false);
 }
 
+static int accept_one(struct osc_event_loop *l)
+{
+	if (l->backend->accept)
+		return l->backend->accept(l);
+	osc_event_called(l);
+	return osc_listen_accept(l->listener, SOCK_NONBLOCK);
+}
+
 static int accept_all(struct osc_event_loop *l)
 {
 	while (l->open < l->server->max_connections) {
-		int fd = l->backend->accept ?
-				 l->backend->accept(l) :
-				 osc_listen_accept(l->listener, SOCK_NONBLOCK);
+		int fd = accept_one(l);
 
 		if (fd == -EAGAIN)
 			return 0;
@@ -98,9 +107,24 @@ static int accept_all(struct osc_event_loop *l)
 		}
 		if (fd < 0)
 			return fd;
+		l->useful = true;
 		osc_event_begin(l, fd);
 	}
 	return 0;
+}
+
+/* Those whom the last wait told of, unless another loop was first. */
+static int accept_told(struct osc_event_loop *l)
+{
+	uint32_t open = l->open;
+	int ret = accept_all(l);
+
+	if (l->backend->accept)
+		return ret;
+	osc_event_count(l, OSC_ACCOUNT_ACCEPT_WAKES, 1);
+	if (l->open == open)
+		osc_event_count(l, OSC_ACCOUNT_ACCEPT_VAIN, 1);
+	return ret;
 }
 
 /* Takes what is connected by now; closing the listener would reset it. */
@@ -108,8 +132,9 @@ static void begin_drain(struct osc_event_loop *l)
 {
 	struct signalfd_siginfo info;
 
-	while (read(l->signal_fd, &info, sizeof(info)) > 0)
-		;
+	do
+		osc_event_called(l);
+	while (read(l->signal_fd, &info, sizeof(info)) > 0);
 	if (l->last_call_ns)
 		return;
 	atomic_store(&l->draining, true);
@@ -197,7 +222,10 @@ static int run_round(struct osc_event_loop *l)
 	if (l->stop_ready)
 		begin_drain(l);
 	else if (l->accept_ready && l->listener >= 0)
-		ret = accept_all(l);
+		ret = accept_told(l);
+	/* Completions are no readiness: each has brought something. */
+	if (l->told && !l->useful && !l->backend->read)
+		osc_event_count(l, OSC_ACCOUNT_WAITS_USELESS, 1);
 	return ret ? ret : update_listener(l);
 }
 

@@ -48,6 +48,7 @@ static int keep(struct keeper *k, struct osc_thread_connection *c, int op)
 	};
 	int ret;
 
+	count(k, OSC_ACCOUNT_CALLS, 1);
 	pthread_mutex_lock(&t->lock);
 	ret = epoll_ctl(k->epoll_fd, op, c->blocking.fd, &event) ? -errno : 0;
 	if (!ret) {

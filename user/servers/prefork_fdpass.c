@@ -48,6 +48,11 @@ struct fdpass {
 	int wake_fd;
 };
 
+static void called(const struct fdpass *p, uint64_t times)
+{
+	osc_books_add(&p->children.service.books, OSC_ACCOUNT_CALLS, times);
+}
+
 /* --- passing */
 
 union control {
@@ -108,9 +113,11 @@ static void tell_idle(struct fdpass *p, struct cell *cell)
 	static const uint64_t one = 1;
 
 	atomic_store(&cell->busy, false);
+	if (!atomic_exchange(&p->shared->waiting, false))
+		return;
+	called(p, 1);
 	/* Cannot fail: as many as there are children do not reach 2^64. */
-	if (atomic_exchange(&p->shared->waiting, false) &&
-	    write(p->wake_fd, &one, sizeof(one)) < 0)
+	if (write(p->wake_fd, &one, sizeof(one)) < 0)
 		_exit(OSC_EXIT_FAILED);
 }
 
@@ -128,6 +135,8 @@ be_child(struct fdpass *p, int socket, struct cell *cell)
 			_exit(OSC_EXIT_FAILED);
 		osc_child_serve(&p->children, fd, slot);
 		close(fd);
+		/* That, and what it was received by. */
+		called(p, 2);
 		osc_books_add(&p->children.service.books, OSC_ACCOUNT_CLOSES,
 			      1);
 		tell_idle(p, cell);
@@ -215,6 +224,8 @@ static int start(void *engine, int fd)
 		return -EAGAIN;
 	atomic_store(&p->worker[i].cell->busy, true);
 	ret = pass(p->worker[i].socket, fd);
+	/* That, and the close. */
+	called(p, 2);
 	/* It has died, and the connection with it: that is for ended(). */
 	if (ret && ret != -EPIPE && ret != -ECONNRESET) {
 		atomic_store(&p->worker[i].cell->busy, false);

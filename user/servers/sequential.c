@@ -49,6 +49,11 @@ static struct sequential {
 	_Atomic uint64_t last_call_ns, end_ns; /* set before `stopped` */
 } s;
 
+static void count(enum osc_account_field field)
+{
+	osc_books_add(&s.service.books, field, 1);
+}
+
 static void start_ticks(void)
 {
 	static const struct itimerspec ticks = {
@@ -74,7 +79,8 @@ static void close_listener(void)
 
 	while (!others_are_idle() && s.nr_late < s.late_max &&
 	       (fd = osc_listen_accept(s.listener, 0)) >= 0) {
-		osc_books_add(&s.service.books, OSC_ACCOUNT_ACCEPTS, 1);
+		count(OSC_ACCOUNT_ACCEPTS);
+		count(OSC_ACCOUNT_CALLS);
 		s.late[s.nr_late++] = fd;
 	}
 	/* Those for whom there is no descriptor now, later. */
@@ -175,8 +181,10 @@ static bool may_accept(bool lock)
 	struct flock whole = { .l_type = lock ? F_WRLCK : F_UNLCK,
 			       .l_whence = SEEK_SET };
 
-	return s.server->accept_lock < 0 ||
-	       !fcntl(s.server->accept_lock, F_SETLKW, &whole);
+	if (s.server->accept_lock < 0)
+		return true;
+	count(OSC_ACCOUNT_CALLS);
+	return !fcntl(s.server->accept_lock, F_SETLKW, &whole);
 }
 
 /* As osc_listen_accept(); -EAGAIN also where a signal has come. */
@@ -186,8 +194,10 @@ static int accept_next(void)
 
 	if (!may_accept(true))
 		return fd;
-	if (!s.retired)
+	if (!s.retired) {
 		fd = osc_listen_accept(s.listener, 0);
+		count(OSC_ACCOUNT_CALLS);
+	}
 	may_accept(false);
 	return fd;
 }
@@ -195,7 +205,7 @@ static int accept_next(void)
 static void serve(int fd)
 {
 	if (s.server->board && !osc_board_busy(s.server->board, s.index))
-		osc_books_add(&s.service.books, OSC_ACCOUNT_ACCEPT_PAUSES, 1);
+		count(OSC_ACCOUNT_ACCEPT_PAUSES);
 	s.served = (struct osc_blocking){
 		.server = s.server,
 		.hang_up = &s.hang_up,
@@ -208,14 +218,16 @@ static void serve(int fd)
 	osc_blocking_serve(&s.served, &s.service);
 	s.serving = 0;
 	close(fd);
-	osc_books_add(&s.service.books, OSC_ACCOUNT_CLOSES, 1);
+	count(OSC_ACCOUNT_CALLS);
+	count(OSC_ACCOUNT_CLOSES);
 	if (s.server->board)
 		osc_board_idle(s.server->board, s.index);
 }
 
 static void pause_accepting(void)
 {
-	osc_books_add(&s.service.books, OSC_ACCOUNT_ACCEPT_PAUSES, 1);
+	count(OSC_ACCOUNT_ACCEPT_PAUSES);
+	count(OSC_ACCOUNT_CALLS);
 	poll(NULL, 0, OSC_SERVER_PAUSE_MS);
 }
 
@@ -227,7 +239,9 @@ static int serve_all(void)
 		int fd = accept_next();
 
 		if (fd >= 0) {
-			osc_books_add(&s.service.books, OSC_ACCOUNT_ACCEPTS, 1);
+			/* The kernel wakes who is to have it, and no other. */
+			count(OSC_ACCOUNT_ACCEPT_WAKES);
+			count(OSC_ACCOUNT_ACCEPTS);
 			serve(fd);
 		} else if (fd == -EMFILE) {
 			pause_accepting();

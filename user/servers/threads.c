@@ -81,8 +81,11 @@ static void end_one(struct osc_threads *t)
 	static const uint64_t one = 1;
 
 	t->active--;
+	if (!t->waiting_for_end)
+		return;
+	osc_books_add(&t->service.books, OSC_ACCOUNT_CALLS, 1);
 	/* Cannot fail: the count of what has ended does not reach 2^64. */
-	if (t->waiting_for_end && write(t->wake_fd, &one, sizeof(one)) < 0)
+	if (write(t->wake_fd, &one, sizeof(one)) < 0)
 		t->waiting_for_end = true;
 }
 
@@ -104,6 +107,7 @@ void osc_threads_end(struct osc_thread_connection *c,
 
 	pthread_mutex_lock(&t->lock);
 	close(c->blocking.fd);
+	osc_books_add(&service->books, OSC_ACCOUNT_CALLS, 1);
 	osc_books_add(&service->books, OSC_ACCOUNT_CLOSES, 1);
 	remove_connection(t, c);
 	end_one(t);
@@ -163,6 +167,7 @@ int osc_threads_create(struct osc_threads *t, void *(*run)(void *), void *arg)
 	if (!err)
 		osc_books_add(&t->service.books, OSC_ACCOUNT_THREADS_CREATED,
 			      1);
+	osc_books_add(&t->service.books, OSC_ACCOUNT_CALLS, 1);
 	return -err;
 }
 

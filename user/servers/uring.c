@@ -178,6 +178,7 @@ static void close_later(struct osc_event_loop *l, int fd)
 	} else if (d->asked || d->sending) {
 		/* Ends both. */
 		shutdown(fd, SHUT_RDWR);
+		osc_event_called(l);
 	}
 	settle(fd);
 }

@@ -1,0 +1,90 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The system calls that a server books of itself, against those that strace
+# sees. Start and end make calls that are nobody's business and always the same:
+# what strace has beyond the account must not depend on the load.
+
+# run --separate-stderr sets $stderr.
+# shellcheck disable=SC2154
+bats_require_minimum_version 1.5.0
+
+setup()
+{
+	top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd -P)
+	osconcepts=${BUILD:-$top/build}/osconcepts
+	strace -f -c -o /dev/null true 2>/dev/null ||
+		skip "strace is not there or may not trace here; try scripts/deps"
+	# A sanitizer makes calls of its own.
+	! nm "$osconcepts" 2>/dev/null | grep -q __asan_init || skip "a sanitized build"
+	dir=$(mktemp -d /tmp/osc-bats.XXXXXX)
+	cd "$dir" || return
+	mkfifo ready
+}
+
+teardown()
+{
+	[[ -z ${tracer:-} ]] || kill -KILL "$tracer" 2>/dev/null
+	[[ -z ${server:-} ]] || kill -KILL "$server" 2>/dev/null
+	[[ -z ${dir:-} ]] || rm -rf "$dir"
+}
+
+# traced MODEL REQUESTS: serves them, five on a connection; leaves the files
+# trace and account.
+traced()
+{
+	local port
+	strace -f -c -o trace -e trace="$calls" "$osconcepts" serve --model "$1" --port 0 --workers "$workers" \
+		--ready-fd 9 --quiet --json 9>ready >account 3>&- &
+	tracer=$!
+	read -r port <ready
+	server=$(pgrep -P "$tracer")
+	"$osconcepts" load "http://127.0.0.1:$port/" -n "$2" -k 5 -c 2 --json --no-progress >/dev/null || [[ $? == 4 ]]
+	kill -TERM "$server"
+	wait "$tracer"
+	server='' tracer=''
+}
+
+# seen NAME…: how many of these calls strace has.
+seen()
+{
+	awk -v names=" $* " 'index(names, " " $NF " ") { n += $4 } END { print n + 0 }' trace
+}
+
+booked()
+{
+	jq -s ".[-1].account | $1" account
+}
+
+# beyond: all calls that strace has beyond the account.
+beyond()
+{
+	local all
+	all=$(awk '$NF == "total" { print $4 }' trace)
+	echo $((all - $(booked '.reads + .writes + .waits + .calls')))
+}
+
+# What a connection may take; the master that watches a worker makes others.
+calls=read,write,writev,recvfrom,accept4,close,shutdown,epoll_ctl,epoll_pwait2,poll,ppoll,pselect6,io_uring_enter
+workers=1
+
+@test "what a loop or a process books are all calls that its connections cost" {
+	for model in iterative select poll epoll epoll-et uring; do
+		traced "$model" 20
+		few=$(beyond)
+		[[ $(booked '.requests') == 20 ]]
+		traced "$model" 70
+		echo "$model: $few, then $(beyond): $(<trace)"
+		[[ $(beyond) == "$few" ]]
+	done
+}
+
+@test "threads and children book their reads to the unit" {
+	workers=8
+	for model in fork thread pool leader pool-event; do
+		traced "$model" 40
+		echo "$model: $(<account) $(<trace)"
+		[[ $(booked '.reads') == "$(seen recvfrom)" ]]
+		(($(booked '.reads') >= 40 && $(booked '.writes') == 40))
+	done
+}

@@ -110,6 +110,24 @@ nothing_left()
 	grep -q 'close, 2 connections, 50.*s of work, 30.*s of io<' c.html
 }
 
+# The client sends one request at a time and each connection the same number, so
+# that what a process or thread of its own makes of it is known to the unit.
+@test "system calls and bytes per request are those that were made" {
+	run -0 --separate-stderr quick --models thread,epoll --modes keepalive -n 40 -c 2 --json c.json
+	[[ $output == *"CALL/REQ"*"VAIN/WT"* ]]
+	# Per connection: a request each, and the end.
+	run -0 jq -c '.runs[0] | .server | [.reads, .reads_empty, .writes, .waits]' c.json
+	[[ $output == "[42,0,40,0]" ]]
+	run -0 jq -c '.runs[0].calls | [.events_per_wait, .absent.events_per_wait, .empty_per_read]' c.json
+	[[ $output == '[null,"it has no loop that waits for events",0]' ]]
+	run -0 jq -c '[.runs[] | (.server | .reads + .writes + .waits + .calls) / .requests == .calls.system_calls_per_request,
+		(.server | .bytes_in + .bytes_out) / .requests == .calls.bytes_copied_per_request] | all' c.json
+	[[ $output == true ]]
+	run -0 jq -c '[.summary[].calls | .system_calls_per_request.median > 2, (has("absent") | not)] | all' c.json
+	[[ $output == true ]]
+	[[ $(jq '.summary[1].calls.events_per_wait.median >= 1' c.json) == true ]]
+}
+
 @test "all models, and those of a family; each once" {
 	run -0 --separate-stderr quick --models all --modes close --json c.json
 	[[ $(jq -r '(.config.models + .config.left_out) | sort | join(" ")' c.json) == \
@@ -162,8 +180,8 @@ SCRIPT
 			((${#line} <= 80))
 		done
 		[[ $output == *"2/2 (2 suspect)"* ]]
-		# keepalive in each of the two tables
-		[[ $(grep -c '^\(fork\|thread\|epoll\) *keepalive ' <<<"$output") == 6 ]]
+		# keepalive in each of the three tables
+		[[ $(grep -c '^\(fork\|thread\|epoll\) *keepalive ' <<<"$output") == 9 ]]
 	done
 	[[ $output != *"+-"* ]]
 }

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "correlate/calls.h"
 #include "correlate/compare.h"
 #include "correlate/run.h"
 #include "lib/error.h"
@@ -341,6 +342,48 @@ static void a_run_counts_from_before_the_load_to_after_it(void **state)
 	json_decref(audit);
 }
 
+static void ratios_of_calls_are_of_what_was_booked(void **state)
+{
+	const uint64_t booked[OSC_NR_ACCOUNT] = {
+		[OSC_ACCOUNT_REQUESTS] = 10,	 [OSC_ACCOUNT_ACCEPTS] = 4,
+		[OSC_ACCOUNT_BYTES_IN] = 100,	 [OSC_ACCOUNT_BYTES_OUT] = 50,
+		[OSC_ACCOUNT_READS] = 16,	 [OSC_ACCOUNT_READS_EMPTY] = 4,
+		[OSC_ACCOUNT_WRITES] = 10,	 [OSC_ACCOUNT_WAITS] = 8,
+		[OSC_ACCOUNT_WAITS_USELESS] = 2, [OSC_ACCOUNT_CALLS] = 6,
+		[OSC_ACCOUNT_WAIT_EVENTS] = 12,	 [OSC_ACCOUNT_ACCEPT_WAKES] = 5,
+		[OSC_ACCOUNT_ACCEPT_VAIN] = 3,
+	};
+	static const double expected[OSC_NR_CALLS_RATIOS] = {
+		4, 0.25, 1.5, 0.25, 15, 1.25, 0.6,
+	};
+	json_t *o = osc_calls_document(booked);
+
+	(void)state;
+	for (size_t i = 0; i < OSC_NR_CALLS_RATIOS; i++)
+		assert_true(
+			near(number(o, osc_calls_ratios[i].name, NULL, NULL),
+			     expected[i]));
+	assert_int_equal(json_object_size(json_object_get(o, "absent")), 0);
+	json_decref(o);
+}
+
+/* What cannot be told is null and says why, never a zero. */
+static void ratios_of_nothing_are_absent_with_a_reason(void **state)
+{
+	uint64_t booked[OSC_NR_ACCOUNT] = { [OSC_ACCOUNT_ACCEPTS] = 1 };
+	json_t *o = osc_calls_document(booked);
+
+	(void)state;
+	for (size_t i = 0; i < OSC_NR_CALLS_RATIOS; i++) {
+		const char *name = osc_calls_ratios[i].name;
+
+		assert_true(json_is_null(json_object_get(o, name)));
+		assert_true(json_is_string(
+			json_object_get(json_object_get(o, "absent"), name)));
+	}
+	json_decref(o);
+}
+
 static void a_run_without_requests_divides_by_nothing(void **state)
 {
 	json_t *load = a_load("valid"), *audit = json_array();
@@ -412,6 +455,8 @@ int main(void)
 		cmocka_unit_test(a_counter_that_ran_backwards_is_noticed),
 		cmocka_unit_test(samples_are_thinned_between_their_ends),
 		cmocka_unit_test(a_run_counts_from_before_the_load_to_after_it),
+		cmocka_unit_test(ratios_of_calls_are_of_what_was_booked),
+		cmocka_unit_test(ratios_of_nothing_are_absent_with_a_reason),
 		cmocka_unit_test(a_run_without_requests_divides_by_nothing),
 		cmocka_unit_test(a_doubtful_run_says_why),
 		cmocka_unit_test(a_calibration_is_part_of_the_verdict),

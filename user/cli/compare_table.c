@@ -112,6 +112,30 @@ static void count_row(struct osc_table *t, const json_t *row,
 		    1, style);
 }
 
+static const struct osc_column call_columns[] = {
+	{ "model", "MODEL", OSC_COLUMN_TEXT },
+	{ "mode", "MODE", OSC_COLUMN_TEXT },
+	{ "system_calls_per_request", "CALL/REQ", OSC_COLUMN_REAL },
+	{ "bytes_copied_per_request", "BYTE/REQ", OSC_COLUMN_REAL },
+	{ "empty_per_read", "EMPTY/RD", OSC_COLUMN_REAL },
+	{ "events_per_wait", "EV/WAIT", OSC_COLUMN_REAL },
+	{ "useless_per_wait", "VAIN/WT", OSC_COLUMN_REAL },
+	{ "wakes_per_accept", "WOKEN", OSC_COLUMN_REAL },
+};
+
+static void call_row(struct osc_table *t, const json_t *row,
+		     const struct style *style)
+{
+	const json_t *calls = json_object_get(row, "calls");
+
+	names(t, row);
+	for (size_t i = 2; i < sizeof(call_columns) / sizeof(*call_columns);
+	     i++)
+		spread_cell(t, call_columns[i].key,
+			    json_object_get(calls, call_columns[i].key), 1,
+			    style);
+}
+
 static const struct osc_column time_columns[] = {
 	{ "model", "MODEL", OSC_COLUMN_TEXT },
 	{ "mode", "MODE", OSC_COLUMN_TEXT },
@@ -179,6 +203,11 @@ static const struct view views[] = {
 	  "connection",
 	  count_columns, sizeof(count_columns) / sizeof(*count_columns),
 	  count_row },
+	{ "Calls: system calls and bytes copied per request, reads that find "
+	  "nothing,\nevents and vain returns per wait, woken per connection "
+	  "accepted",
+	  call_columns, sizeof(call_columns) / sizeof(*call_columns),
+	  call_row },
 	{ "Time and trust: CPU time per request, rate, latency; runs that are "
 	  "valid,\naudits that hold",
 	  time_columns, sizeof(time_columns) / sizeof(*time_columns),

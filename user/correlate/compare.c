@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "correlate/audit.h"
+#include "correlate/calls.h"
 #include "correlate/stats.h"
 #include "lib/counters.h"
 #include "lib/error.h"
@@ -105,6 +106,22 @@ static json_t *counter_spreads(const struct row *r, const char *group)
 	return o;
 }
 
+static json_t *calls_spreads(const struct row *r)
+{
+	json_t *o = json_object();
+
+	for (size_t i = 0; o && i < OSC_NR_CALLS_RATIOS; i++) {
+		const char *name = osc_calls_ratios[i].name;
+
+		if (json_object_set_new(o, name,
+					spread(r, "calls", name, false))) {
+			json_decref(o);
+			o = NULL;
+		}
+	}
+	return o;
+}
+
 static json_t *latency_spreads(const struct row *r)
 {
 	static const char *const keys[] = { "p50",  "p90", "p99",
@@ -125,14 +142,14 @@ static json_t *latency_spreads(const struct row *r)
 static json_t *row_document(const struct row *r)
 {
 	json_t *o = json_pack(
-		"{s:i, s:i, s:i, s:I, s:o, s:o, s:o, s:o, s:i, s:i, s:o}",
+		"{s:i, s:i, s:i, s:I, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:o}",
 		"runs", (int)r->n, "valid", (int)r->valid, "suspect",
 		(int)r->suspect, "requests", r->requests, "rps",
 		spread(r, NULL, "rps", true), "per_request",
 		counter_spreads(r, "per_request"), "per_connection",
-		counter_spreads(r, "per_connection"), "latency_us",
-		latency_spreads(r), "audits", (int)r->audits, "audits_failed",
-		(int)r->failed, "audit_ok",
+		counter_spreads(r, "per_connection"), "calls", calls_spreads(r),
+		"latency_us", latency_spreads(r), "audits", (int)r->audits,
+		"audits_failed", (int)r->failed, "audit_ok",
 		r->audits ? json_boolean(!r->failed) : json_null());
 
 	for (size_t i = 0; o && i < NR_KEYS; i++) {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "correlate/calls.h"
 #include "correlate/stats.h"
 #include "lib/clock.h"
 #include "lib/counters_output.h"
@@ -190,6 +191,16 @@ static json_t *server_document(const struct osc_run_facts *f)
 	return o;
 }
 
+static json_t *calls_document(const struct osc_run_facts *f)
+{
+	uint64_t booked[OSC_NR_ACCOUNT];
+
+	for (int i = 0; i < OSC_NR_ACCOUNT; i++)
+		booked[i] =
+			f->account_after.value[i] - f->account_before.value[i];
+	return osc_calls_document(booked);
+}
+
 static json_t *samples_document(const struct osc_samples *s)
 {
 	json_t *a = json_array();
@@ -308,7 +319,7 @@ json_t *osc_run_document(const struct osc_run_facts *f, struct osc_error *e)
 
 	osc_counts_since(&f->after, &f->before, &delta);
 	o = json_pack("{s:s, s:s, s:I, s:I, s:s, s:b, s:o, s:o, s:o, s:o, s:o,"
-		      " s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		      " s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		      "model", f->model, "mode", f->mode, "requests",
 		      (json_int_t)requests, "connections", (json_int_t)accepts,
 		      "verdict", verdict, "valid", strcmp(verdict, "invalid"),
@@ -319,8 +330,8 @@ json_t *osc_run_document(const struct osc_run_facts *f, struct osc_error *e)
 		      member(f->load, "service_us"), "latency_histogram",
 		      histogram(f->load), "kernel",
 		      kernel_document(&delta, &f->after), "server",
-		      server_document(f), "per_request",
-		      ratios(&delta, requests), "per_connection",
+		      server_document(f), "calls", calls_document(f),
+		      "per_request", ratios(&delta, requests), "per_connection",
 		      ratios(&delta, accepts), "correlation",
 		      osc_samples_correlation(&f->samples), "samples",
 		      samples_document(&f->samples), "audit",

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * calls.h - what a server's system calls were good for: ratios of the numbers
+ * that it books itself (lib/account.h), which are exact.
+ */
+#ifndef OSC_CORRELATE_CALLS_H
+#define OSC_CORRELATE_CALLS_H
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/account.h"
+
+struct osc_calls_ratio {
+	const char *name;
+	enum osc_account_field of[4]; /* their sum */
+	size_t nr_of;
+	enum osc_account_field by;
+	enum osc_account_field needs; /* null where this or `by` is 0, */
+	const char *absent; /* which then means this */
+};
+
+#define OSC_NR_CALLS_RATIOS 7
+extern const struct osc_calls_ratio osc_calls_ratios[OSC_NR_CALLS_RATIOS];
+
+/*
+ * {name: ratio or null, …, "absent": {name: why it is null}} of what was booked
+ * in between two readings. NULL without memory.
+ */
+json_t *osc_calls_document(const uint64_t booked[OSC_NR_ACCOUNT]);
+
+#endif

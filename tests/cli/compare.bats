@@ -128,6 +128,18 @@ nothing_left()
 	[[ $(jq '.summary[1].calls.events_per_wait.median >= 1' c.json) == true ]]
 }
 
+# Five runs are as few as say anything; counts of loops are steady.
+@test "who wins is said where it is sure, and only from five runs on" {
+	run -0 --separate-stderr quick --models prefork,poll --modes close -r 5 --no-progress --json c.json --html c.html
+	[[ $(xargs -d '\n' <<<"$output" | tr -s ' ') == *"What is sure, close, 2 connections: "*"faults least: "* ]]
+	[[ $(jq -r '[.verdicts[] | select(.metric == "page_faults_minor") | .model, .next] | join(" ")' c.json) == "poll prefork" ]]
+	# Its times mean nothing here.
+	[[ $(jq -c '[.verdicts[].metric] | contains(["rps"])' c.json) == false ]]
+	grep -q '<li>poll faults least: ' c.html
+	run -0 --separate-stderr quick --models prefork,poll --modes close -r 4 --no-progress --json c.json
+	[[ $output == *"cannot be said"* && $(jq -c .verdicts c.json) == "[]" ]]
+}
+
 @test "all models, and those of a family; each once" {
 	run -0 --separate-stderr quick --models all --modes close --json c.json
 	[[ $(jq -r '(.config.models + .config.left_out) | sort | join(" ")' c.json) == \

@@ -356,9 +356,10 @@ static void ratios_of_calls_are_of_what_was_booked(void **state)
 	static const double expected[OSC_NR_CALLS_RATIOS] = {
 		4, 0.25, 1.5, 0.25, 15, 1.25, 0.6,
 	};
-	json_t *o = osc_calls_document(booked);
+	json_t *o = osc_calls_document("epoll", booked);
 
 	(void)state;
+	assert_true(json_is_true(json_object_get(o, "all")));
 	for (size_t i = 0; i < OSC_NR_CALLS_RATIOS; i++)
 		assert_true(
 			near(number(o, osc_calls_ratios[i].name, NULL, NULL),
@@ -371,9 +372,10 @@ static void ratios_of_calls_are_of_what_was_booked(void **state)
 static void ratios_of_nothing_are_absent_with_a_reason(void **state)
 {
 	uint64_t booked[OSC_NR_ACCOUNT] = { [OSC_ACCOUNT_ACCEPTS] = 1 };
-	json_t *o = osc_calls_document(booked);
+	json_t *o = osc_calls_document("pool", booked);
 
 	(void)state;
+	assert_true(json_is_false(json_object_get(o, "all")));
 	for (size_t i = 0; i < OSC_NR_CALLS_RATIOS; i++) {
 		const char *name = osc_calls_ratios[i].name;
 

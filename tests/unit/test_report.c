@@ -258,6 +258,54 @@ static void partial_comparison_says_so(void **state)
 	json_decref(doc);
 }
 
+/* Load by load; what differs between loads is named, and nothing else. */
+static void loads_of_a_matrix_are_told_apart(void **state)
+{
+	json_t *doc = load(), *verdicts = json_object_get(doc, "verdicts");
+	json_t *summary = json_object_get(doc, "summary"), *row;
+	char *page;
+	size_t i;
+	int err;
+
+	(void)state;
+	json_array_foreach(summary, i, row) {
+		json_object_set_new(row, "concurrency",
+				    json_integer(i % 2 ? 1 : 16));
+		json_object_set_new(row, "work_us", json_integer(0));
+		json_object_set_new(row, "io_us", json_integer(1000));
+	}
+	json_object_set_new(json_array_get(verdicts, 0), "concurrency",
+			    json_integer(16));
+	page = render(doc, &err);
+	assert_int_equal(err, 0);
+	check_page(page);
+	assert_non_null(strstr(page,
+			       "<figcaption>keepalive, 16 connections"
+			       "</figcaption>\n<ul><li>epoll switches least: "
+			       "0.1 times per request against 1.5 of fork, the "
+			       "next; it has 2 system calls per request "
+			       "against 6.</li>"));
+	assert_non_null(strstr(page, "1 connection<"));
+	assert_null(strstr(page, "of io"));
+	free(page);
+	json_decref(doc);
+}
+
+static void nothing_sure_is_said_so(void **state)
+{
+	json_t *doc = load();
+	char *page;
+	int err;
+
+	(void)state;
+	json_object_del(doc, "verdicts");
+	page = render(doc, &err);
+	assert_int_equal(err, 0);
+	assert_non_null(strstr(page, "Nothing can be said"));
+	free(page);
+	json_decref(doc);
+}
+
 static void unjudged_checks_are_not_ok(void **state)
 {
 	json_t *doc = load(), *run, *row;
@@ -515,6 +563,8 @@ int main(void)
 		cmocka_unit_test(a_failed_calibration_is_open),
 		cmocka_unit_test(counters_stand_without_a_valid_run),
 		cmocka_unit_test(partial_comparison_says_so),
+		cmocka_unit_test(loads_of_a_matrix_are_told_apart),
+		cmocka_unit_test(nothing_sure_is_said_so),
 		cmocka_unit_test(unjudged_checks_are_not_ok),
 		cmocka_unit_test(empty_document_has_a_page),
 		cmocka_unit_test(other_documents_are_refused),

@@ -11,6 +11,7 @@
 #include "cli/compare.h"
 #include "correlate/audit.h"
 #include "correlate/compare.h"
+#include "correlate/verdict.h"
 #include "lib/clock.h"
 #include "lib/outfile.h"
 #include "lib/output.h"
@@ -207,6 +208,8 @@ static json_t *config_document(const struct osc_compare_settings *s)
 static json_t *document(const struct comparison *c, struct osc_error *e)
 {
 	const char *source = c->session.source;
+	bool emulated = json_is_true(json_object_get(c->platform, "emulated"));
+	json_t *summary = osc_compare_summary(c->runs);
 	time_t now = time(NULL);
 	struct tm utc;
 	char created[32];
@@ -214,13 +217,14 @@ static json_t *document(const struct comparison *c, struct osc_error *e)
 
 	strftime(created, sizeof(created), "%Y-%m-%dT%H:%M:%SZ",
 		 gmtime_r(&now, &utc));
-	o = json_pack("{s:s, s:s, s:O, s:s, s:O, s:b, s:O, s:O, s:o, s:o}",
+	o = json_pack("{s:s, s:s, s:O, s:s, s:O, s:b, s:O, s:O, s:O, s:o, s:o}",
 		      "schema", "osconcepts-compare/1", "created", created,
 		      "platform", c->platform, "source", source, "config",
 		      c->config, "partial", c->partial, "calibration",
-		      c->calibration, "runs", c->runs, "summary",
-		      osc_compare_summary(c->runs), "overall",
+		      c->calibration, "runs", c->runs, "summary", summary,
+		      "verdicts", osc_verdicts(summary, emulated), "overall",
 		      osc_compare_overall(c->runs, c->calibration));
+	json_decref(summary);
 	if (!o)
 		osc_error_set(e, ENOMEM,
 			      "cannot make the document: out of memory");

@@ -3,8 +3,8 @@
  * compare.h - what the files of `osconcepts compare` share: cmd-compare.c
  * (the work and the verdict), compare_options.c, compare_plan.c (the matrix,
  * and what is done of it), compare_session.c (the daemon's other end),
- * compare_table.c (what a person reads) and compare_doubts.c (why not to
- * believe it).
+ * compare_table.c (what a person reads) and compare_doubts.c (what can be said
+ * of it, and why not to believe it).
  */
 #ifndef OSC_CLI_COMPARE_H
 #define OSC_CLI_COMPARE_H
@@ -131,6 +131,9 @@ int osc_compare_print(const json_t *document, FILE *out, struct osc_error *e);
 
 /* A line, broken between words so that it fits; what follows is indented. */
 void osc_compare_fold(const char *text, FILE *out);
+
+/* Which model wins, load by load; where nothing can be said, that. */
+void osc_compare_verdicts(const json_t *verdicts, FILE *out);
 
 /*
  * Why runs are suspect or not valid: each reason once, with the range of its

@@ -2,6 +2,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -181,6 +182,55 @@ int osc_compare_doubts(const json_t *runs, FILE *out)
 				   "Suspect: their times are kept, but may "
 				   "tell of the client or of luck:",
 				   out);
+}
+
+/* "close, 16 connections, 1ms of io:" */
+static void name_load(const json_t *verdict, char *out, size_t size)
+{
+	const char *mode = json_string_value(json_object_get(verdict, "mode"));
+	int n = snprintf(out, size, "%s, ", mode ?: "?");
+
+	osc_compare_scenario(verdict, out + n, size - (size_t)n);
+}
+
+static void print_verdict_text(const json_t *verdict, FILE *out)
+{
+	const json_t *why = json_object_get(verdict, "why"), *reason;
+	const char *text = json_string_value(json_object_get(verdict, "text"));
+	char line[1024];
+	size_t i;
+	int n = snprintf(line, sizeof(line), "  %s", text ?: "?");
+
+	json_array_foreach(why, i, reason) {
+		if ((size_t)n < sizeof(line))
+			n += snprintf(line + n, sizeof(line) - (size_t)n,
+				      "%s%s", i ? ", " : "; it has ",
+				      json_string_value(reason) ?: "?");
+	}
+	osc_compare_fold(line, out);
+}
+
+void osc_compare_verdicts(const json_t *verdicts, FILE *out)
+{
+	char last[OSC_COMPARE_WIDTH] = "";
+	const json_t *verdict;
+	size_t i;
+
+	if (!json_array_size(verdicts))
+		osc_compare_fold("Which model wins cannot be said: their "
+				 "intervals overlap, or the runs are too few "
+				 "(five at the least).",
+				 out);
+	json_array_foreach(verdicts, i, verdict) {
+		char load[OSC_COMPARE_WIDTH];
+
+		name_load(verdict, load, sizeof(load));
+		if (strcmp(load, last))
+			fprintf(out, "What is sure, %s:\n", load);
+		strcpy(last, load);
+		print_verdict_text(verdict, out);
+	}
+	fputc('\n', out);
 }
 
 void osc_compare_fold(const char *text, FILE *out)

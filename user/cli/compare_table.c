@@ -6,6 +6,7 @@
 
 #include "cli/cli.h"
 #include "cli/compare.h"
+#include "correlate/calls.h"
 #include "lib/output.h"
 
 /*
@@ -16,7 +17,12 @@
 static const struct style {
 	int decimals; /* at most */
 	const char *gap; /* before the spread; NULL: no spread */
-} styles[] = { { 6, " " }, { 4, " " }, { 4, "" }, { 3, "" }, { 3, NULL } };
+	const char *mark; /* behind the number */
+} styles[] = { { 6, " ", "" },
+	       { 4, " ", "" },
+	       { 4, "", "" },
+	       { 3, "", "" },
+	       { 3, NULL, "" } };
 #define NR_STYLES (sizeof(styles) / sizeof(*styles))
 
 static void short_number(double v, const struct style *style, char *out,
@@ -58,10 +64,11 @@ static void spread_cell(struct osc_table *t, const char *key,
 		return;
 	short_number(median * scale, style, number, sizeof(number));
 	if (style->gap && median > 0 && percent >= 1)
-		snprintf(text, sizeof(text), "%s%s%s%.0f%%", number, style->gap,
-			 plus_minus(), fmin(percent, 999));
+		snprintf(text, sizeof(text), "%s%s%s%s%.0f%%", number,
+			 style->mark, style->gap, plus_minus(),
+			 fmin(percent, 999));
 	else
-		snprintf(text, sizeof(text), "%s", number);
+		snprintf(text, sizeof(text), "%s%s", number, style->mark);
 	osc_table_text(t, key, text);
 }
 
@@ -127,9 +134,17 @@ static void call_row(struct osc_table *t, const json_t *row,
 		     const struct style *style)
 {
 	const json_t *calls = json_object_get(row, "calls");
+	struct style least = *style;
 
 	names(t, row);
-	for (size_t i = 2; i < sizeof(call_columns) / sizeof(*call_columns);
+	/* The C library makes others: "5.10+". */
+	least.mark = osc_calls_are_all(
+			     json_string_value(json_object_get(row, "model"))) ?
+			     "" :
+			     "+";
+	spread_cell(t, call_columns[2].key,
+		    json_object_get(calls, call_columns[2].key), 1, &least);
+	for (size_t i = 3; i < sizeof(call_columns) / sizeof(*call_columns);
 	     i++)
 		spread_cell(t, call_columns[i].key,
 			    json_object_get(calls, call_columns[i].key), 1,
@@ -438,6 +453,7 @@ int osc_compare_print(const json_t *document, FILE *out, struct osc_error *e)
 
 	if (ret)
 		return ret;
+	osc_compare_verdicts(json_object_get(document, "verdicts"), out);
 	print_notes(document, out);
 	if (osc_compare_doubts(runs, out))
 		return osc_error_set(e, ENOMEM,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "correlate/calls.h"
 
+#include <string.h>
+
 #define NONE_ANSWERED "no request was answered"
 #define NO_LOOP "it has no loop that waits for events"
 #define NOBODY_WAITS "nobody waits for connections: the kernel hands them over"
@@ -62,7 +64,23 @@ static json_t *ratio(const struct osc_calls_ratio *r, const uint64_t *booked)
 	return json_real((double)sum / (double)booked[r->by]);
 }
 
-json_t *osc_calls_document(const uint64_t booked[OSC_NR_ACCOUNT])
+bool osc_calls_are_all(const char *model)
+{
+	static const char *const models[] = {
+		"iterative", "prefork",	      "select",	     "poll",
+		"epoll",     "epoll-et",      "epoll-multi", "epoll-shared",
+		"uring",     "prefork-epoll",
+	};
+
+	for (size_t i = 0; i < sizeof(models) / sizeof(*models); i++) {
+		if (!strcmp(models[i], model))
+			return true;
+	}
+	return false;
+}
+
+json_t *osc_calls_document(const char *model,
+			   const uint64_t booked[OSC_NR_ACCOUNT])
 {
 	json_t *o = json_object(), *absent = json_object();
 	int ret = 0;
@@ -77,6 +95,8 @@ json_t *osc_calls_document(const uint64_t booked[OSC_NR_ACCOUNT])
 		ret |= json_object_set_new(o, r->name, v);
 	}
 	ret |= json_object_set_new(o, "absent", absent);
+	ret |= json_object_set_new(o, "all",
+				   json_boolean(osc_calls_are_all(model)));
 	if (!ret)
 		return o;
 	json_decref(o);

@@ -7,6 +7,7 @@
 #define OSC_CORRELATE_CALLS_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,9 +26,17 @@ struct osc_calls_ratio {
 extern const struct osc_calls_ratio osc_calls_ratios[OSC_NR_CALLS_RATIOS];
 
 /*
+ * Whether the calls that a model books are all that it makes: where it locks,
+ * forks or makes threads, the C library makes others beneath, and they are the
+ * least that there can have been.
+ */
+bool osc_calls_are_all(const char *model);
+
+/*
  * {name: ratio or null, …, "absent": {name: why it is null}} of what was booked
  * in between two readings. NULL without memory.
  */
-json_t *osc_calls_document(const uint64_t booked[OSC_NR_ACCOUNT]);
+json_t *osc_calls_document(const char *model,
+			   const uint64_t booked[OSC_NR_ACCOUNT]);
 
 #endif

@@ -45,6 +45,7 @@ struct row {
 	size_t n, valid, suspect;
 	json_int_t requests;
 	size_t audits, failed;
+	json_int_t lost;
 };
 
 static void gather(struct row *r, const json_t *first, const json_t *runs)
@@ -60,6 +61,8 @@ static void gather(struct row *r, const json_t *first, const json_t *runs)
 		r->suspect += is_suspect(run);
 		r->requests +=
 			json_integer_value(json_object_get(run, "requests"));
+		r->lost += json_integer_value(json_object_get(
+			json_object_get(run, "kernel"), "lost"));
 		osc_audit_count(json_object_get(run, "audit"), &rows, &failed);
 		r->audits += rows;
 		r->failed += failed;
@@ -142,10 +145,10 @@ static json_t *latency_spreads(const struct row *r)
 static json_t *row_document(const struct row *r)
 {
 	json_t *o = json_pack(
-		"{s:i, s:i, s:i, s:I, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:o}",
+		"{s:i, s:i, s:i, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:o}",
 		"runs", (int)r->n, "valid", (int)r->valid, "suspect",
-		(int)r->suspect, "requests", r->requests, "rps",
-		spread(r, NULL, "rps", true), "per_request",
+		(int)r->suspect, "requests", r->requests, "lost", r->lost,
+		"rps", spread(r, NULL, "rps", true), "per_request",
 		counter_spreads(r, "per_request"), "per_connection",
 		counter_spreads(r, "per_connection"), "calls", calls_spreads(r),
 		"latency_us", latency_spreads(r), "audits", (int)r->audits,

@@ -198,7 +198,7 @@ static json_t *calls_document(const struct osc_run_facts *f)
 	for (int i = 0; i < OSC_NR_ACCOUNT; i++)
 		booked[i] =
 			f->account_after.value[i] - f->account_before.value[i];
-	return osc_calls_document(booked);
+	return osc_calls_document(f->model, booked);
 }
 
 static json_t *samples_document(const struct osc_samples *s)

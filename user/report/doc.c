@@ -93,8 +93,7 @@ static void find_varied(struct doc *doc, const json_t *entries)
 	}
 }
 
-/* "close, 256 connections, 100 us of work"; to be freed; NULL without memory. */
-static char *label(const struct doc *doc, const json_t *entry)
+char *doc_load(const struct doc *doc, const json_t *entry)
 {
 	char *text = NULL;
 	size_t size;
@@ -128,7 +127,7 @@ static char *label(const struct doc *doc, const json_t *entry)
 static struct doc_group *find_group(struct doc *doc, const json_t *entry)
 {
 	const char *model = doc_string(entry, "model");
-	char *mode = label(doc, entry);
+	char *mode = doc_load(doc, entry);
 	unsigned int nr_models = 0, index = 0;
 	struct doc_group *group;
 	bool known = false;

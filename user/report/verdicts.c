@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* verdicts.c - which model wins under which load, in words. */
+#include <stdlib.h>
+#include <string.h>
+#include <errno.h>
+
+#include "report/doc.h"
+#include "report/html.h"
+#include "report/sections.h"
+
+static void reasons(FILE *out, const json_t *why)
+{
+	const json_t *reason;
+	size_t i;
+
+	json_array_foreach(why, i, reason) {
+		html_text(out, i ? ", " : "; it has ");
+		html_text(out, json_is_string(reason) ?
+				       json_string_value(reason) :
+				       HTML_MISSING);
+	}
+	html_text(out, ".");
+}
+
+static void verdict_item(FILE *out, const json_t *verdict)
+{
+	html_open(out, "li", NULL);
+	html_text(out, doc_string(verdict, "text"));
+	reasons(out, json_object_get(verdict, "why"));
+	html_close(out, "li");
+}
+
+/* Those of one load, which begin with `first`. */
+static int figure(FILE *out, const struct doc *doc, const json_t *verdicts,
+		  size_t first, const char *load)
+{
+	const json_t *verdict;
+	size_t i;
+	int err = 0;
+
+	html_open(out, "figure", NULL);
+	html_element(out, "figcaption", NULL, load);
+	html_open(out, "ul", NULL);
+	json_array_foreach(verdicts, i, verdict) {
+		char *its = i < first || err ? NULL : doc_load(doc, verdict);
+
+		if (i >= first && !its)
+			err = -ENOMEM;
+		if (its && !strcmp(its, load))
+			verdict_item(out, verdict);
+		free(its);
+	}
+	html_close(out, "ul");
+	html_close(out, "figure");
+	return err;
+}
+
+/* Verdicts of a load stand together. */
+static int figures(FILE *out, const struct doc *doc, const json_t *verdicts)
+{
+	char *last = NULL;
+	const json_t *verdict;
+	size_t i;
+	int err = 0;
+
+	json_array_foreach(verdicts, i, verdict) {
+		char *load = err ? NULL : doc_load(doc, verdict);
+
+		if (!load) {
+			err = -ENOMEM;
+			continue;
+		}
+		if (!last || strcmp(last, load))
+			err = figure(out, doc, verdicts, i, load);
+		free(last);
+		last = load;
+	}
+	free(last);
+	return err;
+}
+
+int section_verdicts(FILE *out, const struct doc *doc)
+{
+	const json_t *verdicts = json_object_get(doc->root, "verdicts");
+	int err;
+
+	html_element(out, "h2", NULL, "What wins, and why");
+	if (!json_array_size(verdicts)) {
+		html_element(out, "p", "note",
+			     "Nothing can be said: no model's interval is "
+			     "apart from those of all others, or the runs are "
+			     "too few (five at the least).");
+		return 0;
+	}
+	html_element(out, "p", "note",
+		     "Only what is sure: the winner's interval touches no "
+		     "other's, and each is of at least five runs. Why: the "
+		     "counters by which it is apart from the next, by the same "
+		     "rule. That goes with the win, and is no proof that it is "
+		     "the cause.");
+	html_open(out, "div", "class", "figures", NULL);
+	err = figures(out, doc, verdicts);
+	html_close(out, "div");
+	return err;
+}

@@ -128,6 +128,22 @@ nothing_left()
 	[[ $(jq '.summary[1].calls.events_per_wait.median >= 1' c.json) == true ]]
 }
 
+@test "memory per idle connection: a process and a thread have a stack each, a loop has none" {
+	run -0 --separate-stderr quick --models iterative,fork,thread,epoll --modes close -c 8 --no-progress --json c.json
+	[[ $output == *"TABLES KiB"* ]]
+	run -0 jq -c '[.runs[].memory | [.connections, .kernel_stacks]]' c.json
+	[[ $output == "[[0,null],[8,16384],[8,16384],[8,0]]" ]]
+	run -0 jq -c '[.runs[].memory | [.pss, .page_tables, .slab] | map(type)] | .[0], .[1]' c.json
+	[[ $(xargs <<<"$output") == "[null,null,null] [number,number,null]" ]]
+	run -0 jq -r '.runs[0].memory.absent.pss, .runs[1].memory.absent.slab' c.json
+	[[ $output == "it takes one connection at a time"*"too few connections"* ]]
+	# A process has page tables of its own.
+	[[ $(jq '.runs[1].memory | .page_tables > 16384 and .pss > 4096' c.json) == true ]]
+	[[ $(jq '.runs[3].memory.page_tables < 4096' c.json) == true ]]
+	# Those that were held are in no count.
+	[[ $(jq -c '[.runs[] | .connections == 40 and (.audit | all(.ok))] | all' c.json) == true ]]
+}
+
 # Five runs are as few as say anything; counts of loops are steady.
 @test "who wins is said where it is sure, and only from five runs on" {
 	run -0 --separate-stderr quick --models prefork,poll --modes close -r 5 --no-progress --json c.json --html c.html
@@ -192,8 +208,8 @@ SCRIPT
 			((${#line} <= 80))
 		done
 		[[ $output == *"2/2 (2 suspect)"* ]]
-		# keepalive in each of the three tables
-		[[ $(grep -c '^\(fork\|thread\|epoll\) *keepalive ' <<<"$output") == 9 ]]
+		# keepalive in each of the four tables
+		[[ $(grep -c '^\(fork\|thread\|epoll\) *keepalive ' <<<"$output") == 12 ]]
 	done
 	[[ $output != *"+-"* ]]
 }

@@ -386,6 +386,62 @@ static void ratios_of_nothing_are_absent_with_a_reason(void **state)
 	json_decref(o);
 }
 
+static struct osc_memory_facts held(uint64_t connections)
+{
+	return (struct osc_memory_facts){
+		.connections = connections,
+		.fresh = { .pss = 1000,
+			   .page_tables = 5000,
+			   .kernel_stacks = 100,
+			   .system_slab = 1 },
+		.before = { .pss = 9000, .system_slab = 100000 },
+		.held = { .pss = 1000 + 300 * connections,
+			  .page_tables = 4000,
+			  .kernel_stacks = 100 + 2 * connections,
+			  .system_slab = 100000 + 7 * connections },
+	};
+}
+
+/* The server's own since it was fresh, the system's since just before. */
+static void memory_is_what_grew_for_each_connection(void **state)
+{
+	struct osc_memory_facts f = held(OSC_MEMORY_SYSTEM_MIN);
+	json_t *o = osc_memory_document(&f);
+
+	(void)state;
+	assert_true(near(number(o, "pss", NULL, NULL), 300));
+	assert_true(near(number(o, "kernel_stacks", NULL, NULL), 2));
+	assert_true(near(number(o, "slab", NULL, NULL), 7));
+	/* Given back, it is nothing, and not less. */
+	assert_true(near(number(o, "page_tables", NULL, NULL), 0));
+	assert_int_equal(json_object_size(json_object_get(o, "absent")), 0);
+	json_decref(o);
+}
+
+static void memory_that_cannot_be_told_is_absent(void **state)
+{
+	struct osc_memory_facts f = held(OSC_MEMORY_SYSTEM_MIN - 1);
+	json_t *o = osc_memory_document(&f);
+
+	(void)state;
+	assert_true(json_is_null(json_object_get(o, "slab")));
+	assert_true(json_is_string(
+		json_object_get(json_object_get(o, "absent"), "slab")));
+	assert_true(near(number(o, "pss", NULL, NULL), 300));
+	json_decref(o);
+	f = (struct osc_memory_facts){ .why = "a reason" };
+	o = osc_memory_document(&f);
+	for (size_t i = 0; i < OSC_NR_MEMORY; i++) {
+		assert_true(
+			json_is_null(json_object_get(o, osc_memory_names[i])));
+		assert_string_equal(json_string_value(json_object_get(
+					    json_object_get(o, "absent"),
+					    osc_memory_names[i])),
+				    "a reason");
+	}
+	json_decref(o);
+}
+
 static void a_run_without_requests_divides_by_nothing(void **state)
 {
 	json_t *load = a_load("valid"), *audit = json_array();
@@ -459,6 +515,8 @@ int main(void)
 		cmocka_unit_test(a_run_counts_from_before_the_load_to_after_it),
 		cmocka_unit_test(ratios_of_calls_are_of_what_was_booked),
 		cmocka_unit_test(ratios_of_nothing_are_absent_with_a_reason),
+		cmocka_unit_test(memory_is_what_grew_for_each_connection),
+		cmocka_unit_test(memory_that_cannot_be_told_is_absent),
 		cmocka_unit_test(a_run_without_requests_divides_by_nothing),
 		cmocka_unit_test(a_doubtful_run_says_why),
 		cmocka_unit_test(a_calibration_is_part_of_the_verdict),

@@ -151,6 +151,28 @@ static void call_row(struct osc_table *t, const json_t *row,
 			    style);
 }
 
+static const struct osc_column memory_columns[] = {
+	{ "model", "MODEL", OSC_COLUMN_TEXT },
+	{ "mode", "MODE", OSC_COLUMN_TEXT },
+	{ "pss", "PSS KiB", OSC_COLUMN_REAL },
+	{ "page_tables", "TABLES KiB", OSC_COLUMN_REAL },
+	{ "kernel_stacks", "STACKS KiB", OSC_COLUMN_REAL },
+	{ "slab", "SLAB KiB*", OSC_COLUMN_REAL },
+};
+
+static void memory_row(struct osc_table *t, const json_t *row,
+		       const struct style *style)
+{
+	const json_t *memory = json_object_get(row, "memory");
+
+	names(t, row);
+	for (size_t i = 2; i < sizeof(memory_columns) / sizeof(*memory_columns);
+	     i++)
+		spread_cell(t, memory_columns[i].key,
+			    json_object_get(memory, memory_columns[i].key),
+			    1.0 / 1024, style);
+}
+
 static const struct osc_column time_columns[] = {
 	{ "model", "MODEL", OSC_COLUMN_TEXT },
 	{ "mode", "MODE", OSC_COLUMN_TEXT },
@@ -223,6 +245,10 @@ static const struct view views[] = {
 	  "accepted",
 	  call_columns, sizeof(call_columns) / sizeof(*call_columns),
 	  call_row },
+	{ "Memory: per connection that is open and idle; its own, page tables, "
+	  "kernel\nstacks, slab (* of the whole system: others' as well)",
+	  memory_columns, sizeof(memory_columns) / sizeof(*memory_columns),
+	  memory_row },
 	{ "Time and trust: CPU time per request, rate, latency; runs that are "
 	  "valid,\naudits that hold",
 	  time_columns, sizeof(time_columns) / sizeof(*time_columns),

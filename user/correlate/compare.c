@@ -5,6 +5,7 @@
 
 #include "correlate/audit.h"
 #include "correlate/calls.h"
+#include "correlate/memory.h"
 #include "correlate/stats.h"
 #include "lib/counters.h"
 #include "lib/error.h"
@@ -125,6 +126,22 @@ static json_t *calls_spreads(const struct row *r)
 	return o;
 }
 
+static json_t *memory_spreads(const struct row *r)
+{
+	json_t *o = json_object();
+
+	for (size_t i = 0; o && i < OSC_NR_MEMORY; i++) {
+		const char *name = osc_memory_names[i];
+
+		if (json_object_set_new(o, name,
+					spread(r, "memory", name, false))) {
+			json_decref(o);
+			o = NULL;
+		}
+	}
+	return o;
+}
+
 static json_t *latency_spreads(const struct row *r)
 {
 	static const char *const keys[] = { "p50",  "p90", "p99",
@@ -145,15 +162,15 @@ static json_t *latency_spreads(const struct row *r)
 static json_t *row_document(const struct row *r)
 {
 	json_t *o = json_pack(
-		"{s:i, s:i, s:i, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:o}",
+		"{s:i, s:i, s:i, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:o}",
 		"runs", (int)r->n, "valid", (int)r->valid, "suspect",
 		(int)r->suspect, "requests", r->requests, "lost", r->lost,
 		"rps", spread(r, NULL, "rps", true), "per_request",
 		counter_spreads(r, "per_request"), "per_connection",
 		counter_spreads(r, "per_connection"), "calls", calls_spreads(r),
-		"latency_us", latency_spreads(r), "audits", (int)r->audits,
-		"audits_failed", (int)r->failed, "audit_ok",
-		r->audits ? json_boolean(!r->failed) : json_null());
+		"memory", memory_spreads(r), "latency_us", latency_spreads(r),
+		"audits", (int)r->audits, "audits_failed", (int)r->failed,
+		"audit_ok", r->audits ? json_boolean(!r->failed) : json_null());
 
 	for (size_t i = 0; o && i < NR_KEYS; i++) {
 		json_t *key = json_object_get(r->run[0], row_keys[i]);

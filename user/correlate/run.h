@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "correlate/memory.h"
 #include "lib/account.h"
 #include "lib/counters.h"
 
@@ -42,6 +43,7 @@ struct osc_run_facts {
 	struct osc_counts before, after;
 	struct osc_account_snapshot account_before, account_after;
 	struct osc_samples samples; /* during the load */
+	struct osc_memory_facts memory;
 };
 
 /* {t_s, requests, connections, bytes_out, counter…}; t_s from start_ns. */

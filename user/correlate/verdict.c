@@ -32,6 +32,9 @@ static const struct metric metrics[] = {
 	  "switches least", " times per request" },
 	{ "page_faults_minor", "per_connection", false, false, true,
 	  "faults least", " times per connection" },
+	{ "pss", "memory", false, false, false,
+	  "takes the least memory of its own",
+	  " bytes of PSS per idle connection" },
 };
 #define NR_METRICS (sizeof(metrics) / sizeof(*metrics))
 

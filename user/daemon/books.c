@@ -45,8 +45,9 @@ static int waited_faults(pid_t pid, struct osc_tree *t)
 	return 0;
 }
 
-static int add_process(pid_t pid, struct osc_tree *t)
+static int add_process(pid_t pid, void *tree)
 {
+	struct osc_tree *t = tree;
 	struct osc_counts c;
 	struct osc_error e;
 	int ret = osc_procfs_process(pid, &c, &e);
@@ -68,8 +69,9 @@ static int add_process(pid_t pid, struct osc_tree *t)
  * Whether a task sleeps. One that could run but has no CPU moves no more than
  * one that sleeps, for the moment; a zombie is still to be waited for.
  */
-static int add_state(pid_t pid, pid_t tid, struct osc_tree *t)
+static int add_state(pid_t pid, pid_t tid, void *tree)
 {
+	struct osc_tree *t = tree;
 	char path[64], *text, *after;
 	int ret;
 
@@ -89,10 +91,11 @@ static int add_state(pid_t pid, pid_t tid, struct osc_tree *t)
 	return 0;
 }
 
-static int add_tree(pid_t pid, int depth, struct osc_tree *t);
+static int walk(pid_t pid, int depth, const struct osc_tree_visitor *v);
 
 /* The children of one thread; those that vanish meanwhile are no error. */
-static int add_children(pid_t pid, pid_t tid, int depth, struct osc_tree *t)
+static int walk_children(pid_t pid, pid_t tid, int depth,
+			 const struct osc_tree_visitor *v)
 {
 	char path[64], *text, *p;
 	int ret;
@@ -109,7 +112,7 @@ static int add_children(pid_t pid, pid_t tid, int depth, struct osc_tree *t)
 		if (end == p)
 			break;
 		p = end;
-		ret = add_tree((pid_t)child, depth + 1, t);
+		ret = walk((pid_t)child, depth + 1, v);
 		if (ret == -ESRCH || ret == -ENOENT)
 			ret = 0;
 	}
@@ -117,12 +120,12 @@ static int add_children(pid_t pid, pid_t tid, int depth, struct osc_tree *t)
 	return ret;
 }
 
-static int add_tree(pid_t pid, int depth, struct osc_tree *t)
+static int walk(pid_t pid, int depth, const struct osc_tree_visitor *v)
 {
 	char path[48];
 	struct dirent *d;
 	DIR *tasks;
-	int ret = depth > DEPTH_MAX ? -ELOOP : add_process(pid, t);
+	int ret = depth > DEPTH_MAX ? -ELOOP : v->process(pid, v->arg);
 
 	if (ret)
 		return ret;
@@ -135,16 +138,22 @@ static int add_tree(pid_t pid, int depth, struct osc_tree *t)
 
 		if (!isdigit((unsigned char)*d->d_name))
 			continue;
-		ret = add_state(pid, tid, t);
+		ret = v->task ? v->task(pid, tid, v->arg) : 0;
 		if (!ret)
-			ret = add_children(pid, tid, depth, t);
+			ret = walk_children(pid, tid, depth, v);
 	}
 	closedir(tasks);
 	return ret;
 }
 
+int osc_tree_walk(pid_t pid, const struct osc_tree_visitor *v)
+{
+	return walk(pid, 0, v);
+}
+
 int osc_tree_read(pid_t pid, struct osc_tree *out, struct osc_error *e)
 {
+	const struct osc_tree_visitor v = { add_process, add_state, out };
 	int ret;
 
 	*out = (struct osc_tree){ 0 };
@@ -153,7 +162,7 @@ int osc_tree_read(pid_t pid, struct osc_tree *out, struct osc_error *e)
 		return osc_error_set(
 			e, ENOTSUP,
 			"this kernel does not tell a process's children (it lacks CONFIG_PROC_CHILDREN): the audit has nothing to compare with");
-	ret = add_tree(pid, 0, out);
+	ret = osc_tree_walk(pid, &v);
 	if (ret)
 		return osc_error_set(e, -ret,
 				     "cannot read /proc of process %d: %s",

@@ -5,6 +5,19 @@
 
 #include "correlate/audit.h"
 
+/* What is done with each process of a tree, and with each of its tasks. */
+struct osc_tree_visitor {
+	int (*process)(pid_t pid, void *arg);
+	int (*task)(pid_t pid, pid_t tid, void *arg); /* or NULL */
+	void *arg;
+};
+
+/*
+ * A process, and then its descendants; those that end meanwhile are passed over.
+ * Whatever a visit returns but 0 ends the walk; -ESRCH when pid is gone.
+ */
+int osc_tree_walk(pid_t pid, const struct osc_tree_visitor *v);
+
 /*
  * Sums what /proc has of a process and its descendants, zombies included.
  * -ESRCH when pid is gone; a tree in motion gives a sum of no one moment.

@@ -7,6 +7,7 @@
  *   load    the client works; samples at an interval
  *   rest    the server comes to rest again: counting for the load ends, and
  *           our counters are compared with /proc to the unit
+ *   hold    connections are open and idle: the memory that they take
  *   stop    SIGTERM; the server ends in order
  *   end     its last task makes its last switch: ours against wait4
  *
@@ -22,23 +23,27 @@
 
 #include "correlate/run.h"
 #include "daemon/books.h"
+#include "daemon/hold.h"
 #include "daemon/loader.h"
 #include "lib/clock.h"
 #include "lib/error.h"
+#include "servers/engine.h"
 
 /* Some 8 MB of a document. */
 #define SAMPLES_MAX 20000
 #define LOOK_NS (20 * OSC_NS_PER_MS)
 #define REST_NS (5 * OSC_NS_PER_S)
+/* A client takes us for hung when a phase is silent for a minute. */
+#define PHASE_NS (40 * OSC_NS_PER_S)
 #define END_NS (5 * OSC_NS_PER_S)
 /* A load for a duration may take that much longer to finish up. */
 #define LOAD_SLACK_NS (60 * OSC_NS_PER_S)
 #define LOAD_REQUESTS_NS (3600 * OSC_NS_PER_S)
 
-enum phase { START, SETTLE, LOAD, REST, STOP, END };
+enum phase { START, SETTLE, LOAD, REST, HOLD, STOP, END };
 
-static const char *const phase_names[] = { "start", "settle", "load",
-					   "rest",  "stop",   "end" };
+static const char *const phase_names[] = { "start", "settle", "load", "rest",
+					   "hold",  "stop",   "end" };
 
 struct osc_run {
 	struct osc_daemon *d;
@@ -47,6 +52,7 @@ struct osc_run {
 	struct osc_ticket ticket;
 	enum phase phase;
 	uint64_t phase_ns; /* when it began */
+	uint64_t progress, progress_ns; /* of the phase, and when it moved */
 	struct osc_hosted *server;
 	struct osc_loader load;
 	struct osc_timer timer;
@@ -54,6 +60,9 @@ struct osc_run {
 	struct osc_system system_from, system_to;
 	struct osc_audit_facts audit;
 	struct osc_run_facts facts;
+	struct osc_hold hold;
+	uint64_t held; /* connections that were opened for it */
+	char not_held[160]; /* why, if so */
 	json_t *load_document;
 };
 
@@ -73,6 +82,7 @@ static void run_free(struct osc_run *r)
 	struct osc_daemon *d = r->d;
 
 	osc_loader_close(&r->load);
+	osc_hold_close(&r->hold);
 	if (r->server)
 		osc_hosted_free(r->server);
 	osc_timer_close(&d->loop, &r->timer);
@@ -104,7 +114,7 @@ static int enter(struct osc_run *r, enum phase phase, uint64_t look_ns,
 		 struct osc_error *e)
 {
 	r->phase = phase;
-	r->phase_ns = osc_clock_ns();
+	r->phase_ns = r->progress_ns = osc_clock_ns();
 	r->looked = (struct osc_counts){ 0 };
 	osc_client_event(r->d, &r->ticket,
 			 json_pack("{s:s, s:i, s:s}", "event", "phase", "run",
@@ -141,6 +151,7 @@ struct look {
 	struct osc_counts counts;
 	struct osc_tree tree;
 	struct osc_account_snapshot account;
+	bool asleep; /* nothing of it moves, whatever is open */
 	bool rested;
 };
 
@@ -158,10 +169,32 @@ static int look_at(struct osc_run *r, struct look *l, struct osc_error *e)
 		ret = read_ours(r, &l->counts, e);
 	if (ret)
 		return ret;
-	l->rested = !l->account.connections_open && !l->tree.awake &&
-		    at_one(&first, &l->counts) && at_one(&first, &r->looked);
+	l->asleep = !l->tree.awake && at_one(&first, &l->counts) &&
+		    at_one(&first, &r->looked);
+	l->rested = l->asleep && !l->account.connections_open;
 	r->looked = l->counts;
 	return 0;
+}
+
+/*
+ * Whether to go on waiting: as long as something moves, since a pool that
+ * shrinks or a fork for each connection takes its time on a busy machine.
+ */
+static bool has_time(struct osc_run *r, uint64_t progress)
+{
+	uint64_t now = osc_clock_ns();
+
+	if (progress != r->progress) {
+		r->progress = progress;
+		r->progress_ns = now;
+	}
+	return now - r->progress_ns < REST_NS && now - r->phase_ns < PHASE_NS;
+}
+
+/* Moves with each task that comes, and with each that ends. */
+static uint64_t tasks_of(const struct look *l)
+{
+	return l->counts.tasks_live + 2 * l->counts.tasks_exited;
 }
 
 static int take_sample(struct osc_run *r, struct osc_error *e)
@@ -219,6 +252,15 @@ static int begin_load(struct osc_run *r, const struct look *l,
 	return ret;
 }
 
+/* Without rights to read it, or on an older kernel, the run goes on. */
+static void read_memory(struct osc_run *r, struct osc_memory *m)
+{
+	struct osc_error e;
+
+	if (osc_memory_read(r->server->child.pid, m, &e) && !*r->not_held)
+		snprintf(r->not_held, sizeof(r->not_held), "%.159s", e.text);
+}
+
 static int settle(struct osc_run *r, struct osc_error *e)
 {
 	struct look l;
@@ -229,9 +271,65 @@ static int settle(struct osc_run *r, struct osc_error *e)
 	/* One that never rests is measured all the same: what it does by
    * itself is little, and the audit will not find it at rest either.
    */
-	if (!l.rested && osc_clock_ns() - r->phase_ns < REST_NS)
+	if (!l.rested && has_time(r, tasks_of(&l)))
 		return 0;
+	read_memory(r, &r->facts.memory.fresh);
 	return begin_load(r, &l, e);
+}
+
+static int begin_stop(struct osc_run *r, struct osc_error *e)
+{
+	int ret = enter(r, STOP, 0, e);
+
+	if (!ret)
+		osc_hosted_stop(r->server);
+	return ret;
+}
+
+/* What has been counted is done with: nothing of this is in the counts. */
+static int begin_hold(struct osc_run *r, struct osc_error *e)
+{
+	const struct osc_engine *engine =
+		osc_engine_find(r->options.server.model);
+	struct osc_error refused;
+
+	read_memory(r, &r->facts.memory.before);
+	if (engine->one_at_a_time)
+		snprintf(r->not_held, sizeof(r->not_held),
+			 "it takes one connection at a time");
+	else if (!*r->not_held &&
+		 osc_hold_open(&r->hold, r->server->options.address,
+			       r->server->port, r->options.connections,
+			       &refused))
+		snprintf(r->not_held, sizeof(r->not_held), "%.159s",
+			 refused.text);
+	return *r->not_held ? begin_stop(r, e) : enter(r, HOLD, LOOK_NS, e);
+}
+
+static int hold(struct osc_run *r, struct osc_error *e)
+{
+	struct osc_memory_facts *m = &r->facts.memory;
+	struct look l;
+	bool held;
+	int ret = look_at(r, &l, e);
+
+	if (ret)
+		return ret;
+	held = l.account.connections_open == r->options.connections;
+	if (!(held && l.asleep) && has_time(r, l.account.connections_open))
+		return 0;
+	if (held) {
+		read_memory(r, &m->held);
+		m->connections = *r->not_held ? 0 : r->options.connections;
+	} else {
+		snprintf(r->not_held, sizeof(r->not_held),
+			 "it took %llu of %llu connections",
+			 (unsigned long long)l.account.connections_open,
+			 (unsigned long long)r->options.connections);
+	}
+	r->held = r->hold.n;
+	osc_hold_close(&r->hold);
+	return begin_stop(r, e);
 }
 
 static int rest(struct osc_run *r, struct osc_error *e)
@@ -241,18 +339,14 @@ static int rest(struct osc_run *r, struct osc_error *e)
 
 	if (ret)
 		return ret;
-	if (!l.rested && osc_clock_ns() - r->phase_ns < REST_NS)
+	if (!l.rested && has_time(r, tasks_of(&l)))
 		return 0;
 	r->audit.rested = l.rested;
 	r->audit.rest = r->facts.after = l.counts;
 	r->audit.rest_tree = l.tree;
 	r->audit.rest_account = r->facts.account_after = l.account;
 	ret = osc_system_read(r->server->counters, &r->system_to, e);
-	if (!ret)
-		ret = enter(r, STOP, 0, e);
-	if (!ret)
-		osc_hosted_stop(r->server);
-	return ret;
+	return ret ? ret : begin_hold(r, e);
 }
 
 static uint64_t number(const json_t *o, const char *key)
@@ -287,6 +381,10 @@ static json_t *conclude(struct osc_run *r, struct osc_error *e)
 	a->module = osc_counters_module(r->server->counters);
 	a->base = r->server->base;
 	a->usage = r->server->child.usage;
+	/* From the rest on there was nobody but those who were held. */
+	if (r->held)
+		a->last_account.value[OSC_ACCOUNT_ACCEPTS] =
+			a->rest_account.value[OSC_ACCOUNT_ACCEPTS];
 	a->decreases = osc_samples_decreases(&r->facts.samples);
 	osc_system_brackets(&r->system_from, &r->system_to, a);
 	read_load(r);
@@ -294,6 +392,7 @@ static json_t *conclude(struct osc_run *r, struct osc_error *e)
 	r->facts.model = r->options.server.model;
 	r->facts.mode = r->options.mode;
 	r->facts.load = r->load_document;
+	r->facts.memory.why = *r->not_held ? r->not_held : NULL;
 	r->facts.audit = audit;
 	document = osc_run_document(&r->facts, e);
 	json_decref(audit);
@@ -330,10 +429,8 @@ static int end(struct osc_run *r, struct osc_error *e)
 static void on_tick(void *arg)
 {
 	static int (*const looks[])(struct osc_run *, struct osc_error *) = {
-		[SETTLE] = settle,
-		[LOAD] = take_sample,
-		[REST] = rest,
-		[END] = end,
+		[SETTLE] = settle, [LOAD] = take_sample, [REST] = rest,
+		[HOLD] = hold,	   [END] = end,
 	};
 	struct osc_run *r = arg;
 	struct osc_error e;

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/hold.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/books.h"
+#include "lib/error.h"
+#include "lib/procfs.h"
+
+#define KIB 1024ull
+
+/* --- connections */
+
+static int open_one(const char *address, unsigned int port)
+{
+	struct sockaddr_in v4 = { .sin_family = AF_INET,
+				  .sin_port = htons((uint16_t)port) };
+	int fd;
+
+	if (inet_pton(AF_INET, address, &v4.sin_addr) != 1)
+		return -EAFNOSUPPORT;
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&v4, sizeof(v4)) &&
+	    errno != EINPROGRESS) {
+		int err = errno;
+
+		close(fd);
+		return -err;
+	}
+	return fd;
+}
+
+int osc_hold_open(struct osc_hold *h, const char *address, unsigned int port,
+		  size_t n, struct osc_error *e)
+{
+	h->n = 0;
+	h->fd = calloc(n, sizeof(*h->fd));
+	if (!h->fd)
+		return osc_error_set(e, ENOMEM, "out of memory");
+	while (h->n < n) {
+		int fd = open_one(address, port);
+
+		if (fd < 0)
+			return osc_error_set(e, -fd,
+					     "connection %zu of %zu: %s",
+					     h->n + 1, n, strerror(-fd));
+		h->fd[h->n++] = fd;
+	}
+	return 0;
+}
+
+void osc_hold_close(struct osc_hold *h)
+{
+	while (h->n)
+		close(h->fd[--h->n]);
+	free(h->fd);
+	h->fd = NULL;
+}
+
+/* --- memory */
+
+/* "KEY:   N kB" at the beginning of a line, in bytes. */
+static int field(const char *text, const char *key, uint64_t *bytes)
+{
+	size_t length = strlen(key);
+	const char *line = text;
+	uint64_t kib;
+
+	while (line && strncmp(line, key, length)) {
+		line = strchr(line, '\n');
+		line = line ? line + 1 : NULL;
+	}
+	if (!line || sscanf(line + length, " %" SCNu64 " kB", &kib) != 1)
+		return -EPROTO;
+	*bytes = kib * KIB;
+	return 0;
+}
+
+static int read_field(const char *path, const char *key, uint64_t *bytes)
+{
+	char *text;
+	int ret = osc_procfs_slurp(path, &text);
+
+	if (ret)
+		return ret;
+	ret = field(text, key, bytes);
+	free(text);
+	return ret;
+}
+
+static int add_process(pid_t pid, void *memory)
+{
+	struct osc_memory *m = memory;
+	uint64_t pss, tables;
+	char path[48];
+	int ret;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)pid);
+	ret = read_field(path, "Pss:", &pss);
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	if (!ret)
+		ret = read_field(path, "VmPTE:", &tables);
+	if (ret)
+		return ret;
+	m->pss += pss;
+	m->page_tables += tables;
+	return 0;
+}
+
+static int add_task(pid_t pid, pid_t tid, void *memory)
+{
+	struct osc_memory *m = memory;
+
+	(void)pid;
+	(void)tid;
+	m->kernel_stacks++;
+	return 0;
+}
+
+/*
+ * The kernel does not say how large a stack is, but what all of them take and
+ * how many tasks there are; a few are kept for the next, and some tasks have
+ * none any more: it is the power of two next to what comes to each.
+ */
+static int stack_bytes(uint64_t *bytes)
+{
+	unsigned long long tasks;
+	uint64_t all, size = KIB;
+	char *text;
+	int ret = read_field("/proc/meminfo", "KernelStack:", &all);
+
+	if (!ret)
+		ret = osc_procfs_slurp("/proc/loadavg", &text);
+	if (ret)
+		return ret;
+	/* "0.42 0.31 0.24 2/134 4711" */
+	if (sscanf(text, "%*f %*f %*f %*u/%llu", &tasks) != 1 || !tasks)
+		ret = -EPROTO;
+	free(text);
+	while (!ret && size + size / 2 < all / tasks)
+		size *= 2;
+	*bytes = size;
+	return ret;
+}
+
+int osc_memory_read(pid_t pid, struct osc_memory *out, struct osc_error *e)
+{
+	const struct osc_tree_visitor v = { add_process, add_task, out };
+	uint64_t stack;
+	int ret;
+
+	*out = (struct osc_memory){ 0 };
+	ret = osc_tree_walk(pid, &v);
+	if (!ret)
+		ret = stack_bytes(&stack);
+	if (!ret)
+		ret = read_field("/proc/meminfo", "Slab:", &out->system_slab);
+	if (ret)
+		return osc_error_set(e, -ret,
+				     "cannot read the memory of process %d: %s",
+				     (int)pid, strerror(-ret));
+	out->kernel_stacks *= stack;
+	return 0;
+}

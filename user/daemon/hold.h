@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * hold.h - connections that are opened and then left alone, and the memory that
+ * a tree of processes has meanwhile.
+ */
+#ifndef OSC_DAEMON_HOLD_H
+#define OSC_DAEMON_HOLD_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "correlate/memory.h"
+
+struct osc_error;
+
+struct osc_hold {
+	int *fd;
+	size_t n;
+};
+
+/*
+ * Opens n, without waiting for any. One that cannot be had is an error; those
+ * before it stay.
+ */
+int osc_hold_open(struct osc_hold *h, const char *address, unsigned int port,
+		  size_t n, struct osc_error *e);
+/* Fine where nothing is open. */
+void osc_hold_close(struct osc_hold *h);
+
+/* A process and its descendants, and the system. */
+int osc_memory_read(pid_t pid, struct osc_memory *out, struct osc_error *e);
+
+#endif

@@ -282,6 +282,22 @@ static int send_rest(int fd, struct osc_sending *s)
 	return 0;
 }
 
+/* Without memory to queue it: what the socket takes now, or an end. */
+static ssize_t write_at_once(struct osc_event_loop *l, int fd,
+			     const struct iovec *iov, int nr)
+{
+	struct msghdr message = { .msg_iov = (struct iovec *)iov,
+				  .msg_iovlen = (size_t)nr };
+	ssize_t n = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	osc_event_count(l, OSC_ACCOUNT_WRITES, 1);
+	if (n > 0)
+		osc_event_count(l, OSC_ACCOUNT_BYTES_OUT, (uint64_t)n);
+	else if (errno == EAGAIN)
+		errno = ENOBUFS; /* nothing would tell of room */
+	return n;
+}
+
 static ssize_t write_later(struct osc_event_loop *l, int fd,
 			   const struct iovec *iov, int nr, bool lasting)
 {
@@ -289,13 +305,12 @@ static ssize_t write_later(struct osc_event_loop *l, int fd,
 	struct osc_sending *s;
 	size_t n;
 
-	(void)l;
 	errno = d->error ? d->error : EAGAIN;
 	if (d->error || d->sending)
 		return -1;
 	s = osc_sendings_take(&u.sendings);
 	if (!s)
-		return -1;
+		return write_at_once(l, fd, iov, nr);
 	n = lasting ? osc_sending_refer(s, iov, nr) : osc_sending_copy(s, iov);
 	if (!send_rest(fd, s))
 		return (ssize_t)n;

@@ -168,9 +168,7 @@ static void on_event(struct osc_loop *loop, struct osc_load_connection *c,
 static int wait_for_events(struct osc_loop *loop, uint64_t now, uint64_t until)
 {
 	struct poller *d = loop->io_data;
-	uint64_t ns = until > now ? until - now : 0;
-	struct timespec ts = { .tv_sec = (time_t)(ns / OSC_NS_PER_S),
-			       .tv_nsec = (long)(ns % OSC_NS_PER_S) };
+	struct timespec ts = osc_loop_time_left(now, until);
 	int n = epoll_pwait2(d->epoll, d->events, EVENTS,
 			     until == UINT64_MAX ? NULL : &ts, NULL);
 

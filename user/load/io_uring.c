@@ -323,9 +323,7 @@ static void reap(struct osc_loop *loop)
 static int wait_completions(struct osc_loop *loop, uint64_t now, uint64_t until)
 {
 	struct ring_data *d = loop->io_data;
-	uint64_t ns = until > now ? until - now : 0;
-	struct timespec ts = { .tv_sec = (time_t)(ns / OSC_NS_PER_S),
-			       .tv_nsec = (long)(ns % OSC_NS_PER_S) };
+	struct timespec ts = osc_loop_time_left(now, until);
 	int ret;
 
 	send_all(loop);

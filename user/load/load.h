@@ -6,10 +6,10 @@
  * In reading order: url, schedule (when requests are due), arrivals (how a
  * person says it), response (the parser), failures, validity (the verdict) are
  * pure; connection (one connection's life), loop (one thread) and its engines
- * io_epoll and io_uring move the bytes; handover and stats bring together what threads counted, usage
- * and host what else befell them; load (threads, start to end), outcome (what it
- * comes to), result (text, JSON) and series (the same by intervals) join them.
- * The room calls user/lib only; the command line calls it.
+ * io_epoll and io_uring move the bytes; handover and stats bring together what
+ * threads counted, usage and host what else befell them; load (threads, start to
+ * end), outcome (what it comes to), result (text, JSON) and series (the same by
+ * intervals) join them. The room calls user/lib only; the command line calls it.
  *
  * Two kinds of latency are always kept. Service time: from sending a request
  * to the end of its answer. Latency: from the moment the request was meant to

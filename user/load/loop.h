@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "lib/clock.h"
 #include "lib/error.h"
 #include "load/handover.h"
 #include "load/load.h"
@@ -207,6 +208,15 @@ void osc_connection_late(struct osc_loop *loop, struct osc_load_connection *c,
 /* At the end of the run. */
 void osc_connection_retire(struct osc_loop *loop,
 			   struct osc_load_connection *c);
+
+/* From now until then, as those who wait want it. */
+static inline struct timespec osc_loop_time_left(uint64_t now, uint64_t until)
+{
+	uint64_t ns = until > now ? until - now : 0;
+
+	return (struct timespec){ .tv_sec = (time_t)(ns / OSC_NS_PER_S),
+				  .tv_nsec = (long)(ns % OSC_NS_PER_S) };
+}
 
 /* loop.c: c may take a request (again); asks for none when it has no room. */
 void osc_loop_offer(struct osc_loop *loop, struct osc_load_connection *c,

@@ -57,6 +57,13 @@ last_line()
 	[[ $output == *"failed   group: s: b"* ]]
 }
 
+@test "what a failed test said stands behind the table, whether before or after its result" {
+	group_is 'echo 1..3; echo "# of a"; echo "ok 1 - a"; echo "# before b"; echo "not ok 2 - b"; echo "# after b"; echo "ok 3 - c"; echo "# of c"'
+	run -1 run_group
+	last_line "2 passed, 1 failed"
+	[[ ${lines[-4]} == "failed   group: b" && ${lines[-3]} == "  | before b" && ${lines[-2]} == "  | after b" ]]
+}
+
 @test "a suite that ends before its plan has failed" {
 	group_is 'echo 1..1; echo "    1..3"; echo "    ok 1 - a"; echo "ok 1 - s"'
 	run -1 run_group

@@ -41,30 +41,33 @@ replaced()
 	has_workers "$2" && ! workers | grep -qx " *$1"
 }
 
+ended_by_time()
+{
+	start "$model" --header-timeout 400ms
+	check slow_head
+	stop
+	(($(booked timeouts) == 1))
+	# Long enough for a busy machine to send a request in time.
+	start "$model" --idle-timeout 1s --write-timeout 300ms
+	check idle
+	check slow_reader
+	# A client must not buy time byte by byte.
+	check drip
+	stop
+	(($(booked timeouts) == 4)) || { echo "$model: $(booked timeouts) timeouts"; return 1; }
+}
+
 @test "slow heads, silent connections and slow readers are ended by time" {
-	for model in $(models many); do
-		start "$model" --header-timeout 400ms
-		check slow_head
-		stop
-		(($(booked timeouts) == 1))
-		# Long enough for a busy machine to send a request in time.
-		start "$model" --idle-timeout 1s --write-timeout 300ms
-		check idle
-		check slow_reader
-		# A client must not buy time byte by byte.
-		check drip
-		stop
-		(($(booked timeouts) == 4)) || { echo "$model: $(booked timeouts) timeouts"; return 1; }
-	done
+	each_at_once ended_by_time many
 }
 
 @test "clients that reset at any moment leave nothing behind" {
 	for model in $(models); do
 		start "$model"
 		if among "$model" "$(models many)"; then
-			check reset 70
+			# A thread or process sleeps to the end for who has gone.
+			check reset 70 1000000
 		else
-			# It sleeps to the end for who has gone.
 			check reset 70 1000
 		fi
 		stop
@@ -86,52 +89,62 @@ replaced()
 	done
 }
 
-@test "after SIGTERM what was asked is answered and nobody new gets in" {
-	for model in $(models many); do
-		# A sleep that is over too soon tells nothing.
-		for sleep_us in 500000 2000000 8000000 32000000; do
-			start "$model" --grace 60s --write-timeout 60s
-			status=0
-			check in_flight "$server" "$sleep_us" || status=$?
-			ended 0
-			((status == 3)) || break
-		done
-		((status == 0))
+answers_what_was_asked()
+{
+	local status sleep_us
+	# A sleep that is over too soon tells nothing.
+	for sleep_us in 500000 2000000 8000000 32000000; do
+		start "$model" --grace 60s --write-timeout 60s
+		status=0
+		check in_flight "$server" "$sleep_us" || status=$?
+		ended 0
+		((status == 3)) || break
 	done
+	((status == 0))
+}
+
+@test "after SIGTERM what was asked is answered and nobody new gets in" {
+	each_at_once answers_what_was_asked many
+}
+
+ends_in_grace()
+{
+	start "$model" --grace 1s
+	hold 3
+	let_go
+	hold 1 /sleep/60000000
+	SECONDS=0
+	stop
+	((SECONDS < 30))
+	[[ $(<"$messages") == *"1 connections cut"*"; try a longer --grace"* ]]
+	let_go
 }
 
 @test "the grace is the longest that a stop takes" {
-	for model in $(models many); do
-		start "$model" --grace 1s
-		hold 3
-		let_go
-		hold 1 /sleep/60000000
-		SECONDS=0
-		stop
-		((SECONDS < 30))
-		[[ $(<"$messages") == *"1 connections cut"*"; try a longer --grace"* ]]
-		let_go
-	done
+	each_at_once ends_in_grace many
+}
+
+ends_at_once()
+{
+	start "$model" --grace 60s
+	hold 1 /sleep/60000000
+	local before=${EPOCHREALTIME/./} apart
+	# The same signal twice, as timeout(1) sends it, is one.
+	kill -TERM "$server" "$server"
+	apart=$((${EPOCHREALTIME/./} - before))
+	eventually refused
+	# Well over OSC_SERVER_SAME_STOP_NS.
+	sleep 1
+	! gone "$server" || ((apart > 50000))
+	SECONDS=0
+	kill -TERM "$server"
+	ended 1
+	((SECONDS < 30))
+	let_go
 }
 
 @test "a second signal, a while later, ends the server at once with exit 1" {
-	for model in $(models many); do
-		start "$model" --grace 60s
-		hold 1 /sleep/60000000
-		local before=${EPOCHREALTIME/./} apart
-		# The same signal twice, as timeout(1) sends it, is one.
-		kill -TERM "$server" "$server"
-		apart=$((${EPOCHREALTIME/./} - before))
-		eventually refused
-		# Well over OSC_SERVER_SAME_STOP_NS.
-		sleep 1
-		! gone "$server" || ((apart > 50000))
-		SECONDS=0
-		kill -TERM "$server"
-		ended 1
-		((SECONDS < 30))
-		let_go
-	done
+	each_at_once ends_at_once many
 }
 
 @test "a killed worker is counted and mended" {

@@ -294,7 +294,8 @@ print({m["model"]: m["family"] for m in json.load(sys.stdin)}[sys.argv[1]])' "$1
 		# A sanitizer has memory of its own, and much for a process or a thread.
 		if [[ ${SAN-} ]]; then
 			bytes=
-			[[ $family != process && $family != thread ]] || count=300
+			count=$((count / 10))
+			[[ $family != process && $family != thread ]] || count=100
 		fi
 		case $model in
 		fork | prefork | prefork-fdpass | thread | pool | leader)

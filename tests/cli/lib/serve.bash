@@ -48,6 +48,41 @@ start()
 	url=http://127.0.0.1:$port
 }
 
+# each_at_once NAME [many]: calls NAME for each of these models, in $model, some
+# at a time, each with servers and files of its own: for what mostly waits.
+each_at_once()
+{
+	local name=$1 model failed=0 i all pids=()
+	read -ra all <<<"$(models "${2-}")"
+	for model in "${all[@]}"; do
+		of_its_own "$name" >"$BATS_TEST_TMPDIR/$model.log" 2>&1 3>&- &
+		pids+=("$!")
+		((${#pids[@]} % at_once)) || wait "${pids[@]}" || true
+	done
+	for i in "${!pids[@]}"; do
+		wait "${pids[i]}" || {
+			failed=1
+			echo "${all[i]}:"
+			tail -n 10 "$BATS_TEST_TMPDIR/${all[i]}.log"
+		}
+	done
+	return "$failed"
+}
+at_once=4
+
+# of_its_own NAME: in a shell of its own, which says what failed and leaves no
+# server behind.
+of_its_own()
+{
+	servers=()
+	BATS_TEST_TMPDIR+=/$model
+	mkdir "$BATS_TEST_TMPDIR"
+	trap - DEBUG
+	trap 'echo "failed: $BASH_COMMAND"; trap - ERR' ERR
+	trap end_servers EXIT
+	"$1"
+}
+
 # The children of the server that live. It is ready before they are: the ports
 # are open, and who connects waits for them.
 workers()

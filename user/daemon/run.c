@@ -303,6 +303,7 @@ static int begin_hold(struct osc_run *r, struct osc_error *e)
 			       &refused))
 		snprintf(r->not_held, sizeof(r->not_held), "%.159s",
 			 refused.text);
+	r->held = r->hold.n;
 	return *r->not_held ? begin_stop(r, e) : enter(r, HOLD, LOOK_NS, e);
 }
 
@@ -327,7 +328,6 @@ static int hold(struct osc_run *r, struct osc_error *e)
 			 (unsigned long long)l.account.connections_open,
 			 (unsigned long long)r->options.connections);
 	}
-	r->held = r->hold.n;
 	osc_hold_close(&r->hold);
 	return begin_stop(r, e);
 }

@@ -228,6 +228,46 @@ static void any_bytes_in_any_pieces_give_the_same_result(void **state)
 	}
 }
 
+static int with_value(const char *value, size_t len)
+{
+	static const char before[] = "GET / HTTP/1.1\r\n" H "X:";
+	struct osc_http_parser p = { 0 };
+	char text[200];
+	size_t n = sizeof(before) - 1;
+
+	memcpy(text, before, n);
+	memcpy(text + n, value, len);
+	memcpy(text + n + len, "\r\n\r\n", 4);
+	return osc_http_parse(&p, text, n + len + 4, &limits);
+}
+
+static void each_byte_of_a_value_is_judged_wherever_it_stands(void **state)
+{
+	char value[30];
+
+	(void)state;
+	for (size_t len = 1; len <= sizeof(value); len++) {
+		for (size_t at = 0; at < len; at++) {
+			for (int byte = 0; byte < 256; byte++) {
+				bool good = byte == '\t' ||
+					    (byte >= ' ' && byte != 0x7f);
+
+				/* That would be the line's end. */
+				if (byte == '\n')
+					continue;
+				memset(value, at % 2 ? 0xe9 : 'v', len);
+				/* After a tab the others count still. */
+				if (at % 3 == 2)
+					value[len / 2] = '\t';
+				value[at] = (char)byte;
+				assert_int_equal(with_value(value, len),
+						 good ? OSC_HTTP_COMPLETE :
+							400);
+			}
+		}
+	}
+}
+
 static void limits_hold_to_the_byte(void **state)
 {
 	char text[300];
@@ -296,6 +336,8 @@ int main(void)
 		cmocka_unit_test(any_cut_gives_the_same_result),
 		cmocka_unit_test(byte_by_byte_gives_the_same_result),
 		cmocka_unit_test(any_bytes_in_any_pieces_give_the_same_result),
+		cmocka_unit_test(
+			each_byte_of_a_value_is_judged_wherever_it_stands),
 		cmocka_unit_test(limits_hold_to_the_byte),
 		cmocka_unit_test(a_connection_persists_as_its_version_says),
 		cmocka_unit_test(only_http_1_1_may_wait_for_100),

@@ -25,6 +25,43 @@ struct text {
 	size_t len;
 };
 
+static bool are_all(const bool of[256], struct text t)
+{
+	for (size_t i = 0; i < t.len; i++) {
+		if (!of[(unsigned char)t.at[i]])
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Whether one of eight bytes is below ' ' or is DEL. The subtractions borrow from
+ * the next byte only where the answer is yes anyway.
+ */
+static bool have_control(const char *eight)
+{
+	const uint64_t ones = UINT64_MAX / 255, high = ones << 7;
+	uint64_t word, del;
+
+	memcpy(&word, eight, sizeof(word));
+	del = word ^ ones * 0x7f;
+	return ((word - ones * ' ') & ~word & high) |
+	       ((del - ones) & ~del & high);
+}
+
+/* Eight at a time, the last ones maybe twice; only a tab needs a second look. */
+static bool is_value(struct text t)
+{
+	size_t i = 0;
+
+	if (t.len < 8)
+		return are_all(value_char, t);
+	while (i + 8 < t.len && !have_control(t.at + i))
+		i += 8;
+	return (i + 8 >= t.len && !have_control(t.at + t.len - 8)) ||
+	       are_all(value_char, t);
+}
+
 static bool text_is(struct text t, const char *word)
 {
 	size_t len = strlen(word);
@@ -64,7 +101,8 @@ static bool take_until(struct text *rest, char end, struct text *out)
 	return true;
 }
 
-static int parse_method(struct osc_http_parser *p, struct text t)
+/* False: it is none that we know. */
+static bool parse_method(struct osc_http_parser *p, struct text t)
 {
 	static const char *const known[] = { "POST",   "PUT",	  "DELETE",
 					     "PATCH",  "OPTIONS", "TRACE",
@@ -72,19 +110,19 @@ static int parse_method(struct osc_http_parser *p, struct text t)
 
 	if (text_is(t, "GET")) {
 		p->method = OSC_HTTP_GET;
-		return 0;
+		return true;
 	}
 	if (text_is(t, "HEAD")) {
 		p->method = OSC_HTTP_HEAD;
-		return 0;
+		return true;
 	}
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if (text_is(t, known[i])) {
 			p->method = OSC_HTTP_NOT_ALLOWED;
-			return 0;
+			return true;
 		}
 	}
-	return 501;
+	return false;
 }
 
 static int parse_version(struct osc_http_parser *p, struct text t)
@@ -118,22 +156,18 @@ static int parse_line(struct osc_http_parser *p, const char *buf,
 		      struct text line)
 {
 	struct text method, target;
+	bool known;
 	int status;
 
-	for (size_t i = 0; i < line.len; i++) {
-		if (!value_char[(unsigned char)line.at[i]])
-			return 400;
-	}
-	if (!take_until(&line, ' ', &method) ||
+	if (!is_value(line) || !take_until(&line, ' ', &method) ||
 	    !take_until(&line, ' ', &target) || !method.len)
 		return 400;
-	for (size_t i = 0; i < method.len; i++) {
-		if (!token_char[(unsigned char)method.at[i]])
-			return 400;
-	}
+	known = parse_method(p, method);
+	if (!known && !are_all(token_char, method))
+		return 400;
 	status = parse_version(p, line);
-	if (!status)
-		status = parse_method(p, method);
+	if (!status && !known)
+		status = 501;
 	if (!status)
 		status = check_target(p, target);
 	p->target = (uint32_t)(target.at - buf);
@@ -230,14 +264,8 @@ static int parse_field(struct osc_http_parser *p, struct text line,
 	if (!take_until(&line, ':', &name) || !name.len)
 		return 400;
 	/* Also refuses a folded line and a blank before the colon. */
-	for (size_t i = 0; i < name.len; i++) {
-		if (!token_char[(unsigned char)name.at[i]])
-			return 400;
-	}
-	for (size_t i = 0; i < line.len; i++) {
-		if (!value_char[(unsigned char)line.at[i]])
-			return 400;
-	}
+	if (!are_all(token_char, name) || !is_value(line))
+		return 400;
 	return parse_known_field(p, name, trim(line), limits);
 }
 

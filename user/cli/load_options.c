@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/mman.h>
 
 #include "cli/cli.h"
 #include "cli/load.h"
@@ -271,25 +272,36 @@ static int read_trace(const char *path, struct osc_load_config *c,
 	return ret;
 }
 
-/* All of a file, for as long as we run; no longer than the most. */
+/*
+ * All of a file, for as long as we run; one byte more than the most tells that it
+ * is too long. Mapped, so that no other command carries room for it.
+ */
 static int read_body(const char *path, struct osc_load_config *c,
 		     struct osc_error *e)
 {
-	static char most[OSC_LOAD_BODIES_MAX + 1];
+	const size_t most = OSC_LOAD_BODIES_MAX + 1;
 	FILE *in = open_input("--body", path, e);
+	char *body;
 	int err = 0;
 
 	if (!in)
 		return -e->err;
+	body = mmap(NULL, most, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (body == MAP_FAILED) {
+		close_input(in);
+		return osc_error_set(e, ENOMEM, "--body: no memory for %s",
+				     path);
+	}
 	errno = 0;
-	c->body_len = fread(most, 1, sizeof(most), in);
+	c->body_len = fread(body, 1, most, in);
 	if (ferror(in))
 		err = errno ? errno : EIO;
 	close_input(in);
 	if (err)
 		return osc_error_set(e, err, "--body: cannot read %s: %s", path,
 				     strerror(err));
-	c->body = most;
+	c->body = body;
 	return 0;
 }
 

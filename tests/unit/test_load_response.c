@@ -119,7 +119,8 @@ static void check_outcome(const struct sample *s, struct osc_response *r,
  * Feeds pieces that end at a, at b and at the end, each in memory of its own
  * size, so that a sanitizer sees a byte too far.
  */
-static void feed_in_pieces(const struct sample *s, size_t a, size_t b)
+static void feed_in_pieces(const struct sample *s, size_t a, size_t b,
+			   struct osc_response_last *last)
 {
 	size_t ends[] = { a, b, strlen(s->text) }, at = 0, total = 0;
 	enum osc_response_result got = OSC_RESPONSE_MORE;
@@ -132,7 +133,7 @@ static void feed_in_pieces(const struct sample *s, size_t a, size_t b)
 
 		assert_non_null(piece);
 		memcpy(piece, s->text + at, n);
-		got = osc_response_feed(&r, piece, n, &used);
+		got = osc_response_feed(&r, last, piece, n, &used);
 		free(piece);
 		total += used;
 		at = ends[i];
@@ -148,8 +149,80 @@ static void outcome_is_the_same_for_any_two_cuts(void **unused)
 
 		for (size_t a = 0; a <= length; a++) {
 			for (size_t b = a; b <= length; b++)
-				feed_in_pieces(&samples[i], a, b);
+				feed_in_pieces(&samples[i], a, b, NULL);
 		}
+	}
+}
+
+static void outcome_is_the_same_after_any_other(void **unused)
+{
+	struct osc_response_last last = { 0 };
+
+	(void)unused;
+	for (size_t i = 0; i < NR_SAMPLES; i++) {
+		for (size_t j = 0; j < NR_SAMPLES; j++) {
+			size_t length = strlen(samples[j].text);
+
+			feed_in_pieces(&samples[i], 0, 0, &last);
+			for (size_t a = 0; a <= length; a++)
+				feed_in_pieces(&samples[j], a, length, &last);
+		}
+	}
+}
+
+/* What it says is taken from the last head: said otherwise, it is believed. */
+static void a_head_is_read_once(void **unused)
+{
+	static const char text[] =
+		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+	struct osc_response_last last = { 0 };
+	struct osc_response r;
+	size_t used;
+
+	(void)unused;
+	for (int i = 0; i < 2; i++) {
+		osc_response_init(&r, false);
+		assert_int_equal(osc_response_feed(&r, &last, text,
+						   sizeof(text) - 1, &used),
+				 DONE);
+		assert_int_equal(used, sizeof(text) - 1);
+		assert_int_equal(r.status, i ? 299 : 200);
+		last.said.status = 299;
+	}
+	/* An answer to HEAD has the same head, and no body. */
+	osc_response_init(&r, true);
+	assert_int_equal(osc_response_feed(&r, &last, text, sizeof(text) - 1,
+					   &used),
+			 DONE);
+	assert_int_equal(used, sizeof(text) - 1 - strlen("hello"));
+	assert_int_equal(r.status, 200);
+}
+
+/* A body that looks like one is none, and the end of a head is not all of it. */
+static void only_a_head_is_a_head(void **unused)
+{
+	static const char text[] =
+		"HTTP/1.1 200 OK\r\nContent-Length: 39\r\n\r\n";
+	const size_t length = sizeof(text) - 1;
+	struct osc_response_last last = { 0 };
+	struct osc_response r;
+	size_t used;
+
+	(void)unused;
+	assert_int_equal(length, 39);
+	for (size_t cut = 0; cut < length; cut++) {
+		osc_response_init(&r, false);
+		osc_response_feed(&r, &last, text, cut, &used);
+		osc_response_feed(&r, &last, text + cut, length - cut, &used);
+		assert_int_equal(osc_response_feed(&r, &last, text, length,
+						   &used),
+				 DONE);
+		assert_int_equal(used, length);
+		assert_int_equal(r.body_bytes, 39);
+		osc_response_init(&r, false);
+		assert_int_equal(osc_response_feed(&r, &last, text + cut,
+						   length - cut, &used),
+				 cut ? BAD : OSC_RESPONSE_MORE);
 	}
 }
 
@@ -167,7 +240,7 @@ static void outcome_is_the_same_byte_by_byte(void **unused)
 		     p++) {
 			size_t used;
 
-			got = osc_response_feed(&r, p, 1, &used);
+			got = osc_response_feed(&r, NULL, p, 1, &used);
 			total += used;
 		}
 		check_outcome(s, &r, got, total);
@@ -186,7 +259,7 @@ static void an_end_in_the_middle_is_truncated(void **unused)
 
 		osc_response_init(&r, false);
 		assert_true(osc_response_untouched(&r));
-		assert_int_equal(osc_response_feed(&r, text, n, &used),
+		assert_int_equal(osc_response_feed(&r, NULL, text, n, &used),
 				 OSC_RESPONSE_MORE);
 		assert_false(osc_response_untouched(&r));
 		assert_int_equal(osc_response_end(&r), BAD);
@@ -203,9 +276,9 @@ static void a_head_without_end_is_refused(void **unused)
 
 	(void)unused;
 	osc_response_init(&r, false);
-	got = osc_response_feed(&r, "HTTP/1.1 200 OK\r\n", 17, &used);
+	got = osc_response_feed(&r, NULL, "HTTP/1.1 200 OK\r\n", 17, &used);
 	for (; got == OSC_RESPONSE_MORE && lines < 20000; lines++)
-		got = osc_response_feed(&r, field, strlen(field), &used);
+		got = osc_response_feed(&r, NULL, field, strlen(field), &used);
 	assert_int_equal(got, BAD);
 	assert_int_equal(r.error, OSC_RESPONSE_HEAD_TOO_LONG);
 }
@@ -220,13 +293,14 @@ static void a_body_of_many_chunks_is_taken(void **unused)
 	(void)unused;
 	osc_response_init(&r, false);
 	got = osc_response_feed(
-		&r, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", 47,
+		&r, NULL,
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", 47,
 		&used);
 	for (int i = 0; i < 50000; i++) {
 		assert_int_equal(got, OSC_RESPONSE_MORE);
-		got = osc_response_feed(&r, "1\r\nx\r\n", 6, &used);
+		got = osc_response_feed(&r, NULL, "1\r\nx\r\n", 6, &used);
 	}
-	got = osc_response_feed(&r, "0\r\n\r\n", 5, &used);
+	got = osc_response_feed(&r, NULL, "0\r\n\r\n", 5, &used);
 	assert_int_equal(got, DONE);
 	assert_int_equal(r.body_bytes, 50000);
 }
@@ -236,6 +310,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(outcome_is_the_same_for_any_two_cuts),
 		cmocka_unit_test(outcome_is_the_same_byte_by_byte),
+		cmocka_unit_test(outcome_is_the_same_after_any_other),
+		cmocka_unit_test(a_head_is_read_once),
+		cmocka_unit_test(only_a_head_is_a_head),
 		cmocka_unit_test(an_end_in_the_middle_is_truncated),
 		cmocka_unit_test(a_head_without_end_is_refused),
 		cmocka_unit_test(a_body_of_many_chunks_is_taken),

@@ -298,7 +298,8 @@ static bool read_answers(struct osc_loop *loop, struct osc_load_connection *c,
 					      OSC_RESPONSE_UNSOLICITED, now);
 			return false;
 		}
-		result = osc_response_feed(&c->response, p, size, &used);
+		result = osc_response_feed(&c->response, &loop->last_head, p,
+					   size, &used);
 		p += used;
 		size -= used;
 		if (result == OSC_RESPONSE_FAILED) {

@@ -146,6 +146,7 @@ struct osc_loop {
 	uint64_t refused_ns; /* since when that is seen; UINT64_MAX: it is 0 */
 	struct osc_error error; /* ours, not the server's: the run fails */
 	struct osc_load_stats *stats; /* since they were last handed over */
+	struct osc_response_last last_head; /* of any of its connections */
 
 	atomic_bool *found; /* of all threads: a connection was made, ever */
 	atomic_bool *stop; /* set by the main thread */

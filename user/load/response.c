@@ -295,18 +295,58 @@ static void feed_body(struct osc_response *r, const char **data,
 		r->state = r->state == CHUNK_DATA ? CHUNK_END : COMPLETE;
 }
 
+/* The carry is empty between two heads. */
+#define SAID_SIZE offsetof(struct osc_response, carry)
+
+/* The bytes of the head, when it is the last one again, and 0 when not. */
+static size_t recall(struct osc_response *r,
+		     const struct osc_response_last *last, const char *data,
+		     size_t size)
+{
+	if (!last->size || size < last->size ||
+	    r->head_only != last->said.head_only ||
+	    memcmp(data, last->head, last->size))
+		return 0;
+	memcpy(r, &last->said, SAID_SIZE);
+	return last->size;
+}
+
+static void remember(struct osc_response_last *last,
+		     const struct osc_response *r, const char *head,
+		     size_t size)
+{
+	if (size > sizeof(last->head))
+		return;
+	memcpy(last->head, head, size);
+	memcpy(&last->said, r, SAID_SIZE);
+	last->size = size;
+}
+
+static bool in_head(const struct osc_response *r)
+{
+	return r->state == STATUS_LINE || r->state == FIELDS;
+}
+
 enum osc_response_result osc_response_feed(struct osc_response *r,
+					   struct osc_response_last *last,
 					   const char *data, size_t size,
 					   size_t *used)
 {
 	const char *p = data, *end = data + size;
+	bool whole = last && osc_response_untouched(r);
 
+	if (whole)
+		p += recall(r, last, data, size);
 	while (p < end && r->state != COMPLETE && !r->error) {
 		if (r->state == BODY_LENGTH || r->state == BODY_TO_END ||
-		    r->state == CHUNK_DATA)
+		    r->state == CHUNK_DATA) {
 			feed_body(r, &p, end);
-		else
-			feed_line(r, &p, end);
+			continue;
+		}
+		whole &= in_head(r);
+		feed_line(r, &p, end);
+		if (whole && !in_head(r) && !r->error)
+			remember(last, r, data, (size_t)(p - data));
 	}
 	*used = (size_t)(p - data);
 	if (r->error)

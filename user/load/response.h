@@ -18,6 +18,8 @@
 #define OSC_RESPONSE_LINE 96
 /* Of a head, with its 1xx predecessors, and of trailers. */
 #define OSC_RESPONSE_HEAD_MAX (64u << 10)
+/* A longer head is not remembered, but read each time. */
+#define OSC_RESPONSE_LAST_MAX 512
 
 enum osc_response_error {
 	OSC_RESPONSE_OK,
@@ -60,8 +62,20 @@ enum osc_response_result {
 	OSC_RESPONSE_FAILED, /* see r->error */
 };
 
-/* *used: bytes that belong to this response. */
+/*
+ * The last head that came in one piece, and what it said. A server's answers have
+ * the same head, byte for byte, until its Date moves: what was read once need not
+ * be read again to be known. Zeroed at first; of one thread.
+ */
+struct osc_response_last {
+	struct osc_response said;
+	size_t size; /* of the head, 0: there is none */
+	char head[OSC_RESPONSE_LAST_MAX];
+};
+
+/* *used: bytes that belong to this response. last may be NULL. */
 enum osc_response_result osc_response_feed(struct osc_response *r,
+					   struct osc_response_last *last,
 					   const char *data, size_t size,
 					   size_t *used);
 

@@ -22,6 +22,7 @@
 
 #include "lib/clock.h"
 #include "lib/error.h"
+#include "lib/ring.h"
 #include "load/load.h"
 #include "load/loop.h"
 #include "load/response.h"
@@ -693,6 +694,89 @@ static void the_open_loop_counts_what_it_could_not_send(void **unused)
 	assert_int_equal(result.validity.verdict, OSC_INVALID);
 }
 
+/* One connection of two requests with long bodies, and what it brought. */
+struct early {
+	struct fake fake;
+	size_t expected;
+	char *got;
+	size_t size;
+};
+
+static void *answer_early(void *arg)
+{
+	struct early *s = arg;
+	int fd = accept(s->fake.listener, NULL, NULL);
+	size_t n = strlen(ANSWER);
+	bool first = true;
+	ssize_t r;
+
+	while (s->size < s->expected &&
+	       (r = recv(fd, s->got + s->size, s->expected - s->size, 0)) > 0) {
+		s->size += (size_t)r;
+		if (first && send(fd, ANSWER, n, MSG_NOSIGNAL) != (ssize_t)n)
+			break;
+		/* Time to ask again before the rest of the first has left. */
+		if (first)
+			sleep_ms(300);
+		first = false;
+	}
+	if (send(fd, ANSWER, n, MSG_NOSIGNAL) < 0)
+		s->size = 0;
+	close(fd);
+	return NULL;
+}
+
+#define EARLY_BODY (8u << 20)
+#define EARLY_HEAD                                  \
+	"POST / HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n" \
+	"Content-Length: %u\r\n\r\n"
+
+static void an_answer_before_its_request_has_left_spoils_nothing(void **unused)
+{
+	static const enum osc_load_engine engines[] = { OSC_LOAD_EPOLL,
+							OSC_LOAD_URING };
+	struct osc_error e = { 0 };
+
+	(void)unused;
+	for (size_t i = 0; i < 2; i++) {
+		struct early s = { 0 };
+		struct osc_load_config c;
+		char head[128];
+		size_t one;
+
+		if (engines[i] == OSC_LOAD_URING && osc_ring_check(&e))
+			continue;
+		listen_at_port(&s.fake);
+		aim(&c, s.fake.port);
+		c.engine = engines[i];
+		c.method = "POST";
+		c.body = memset(malloc(EARLY_BODY), 'b', EARLY_BODY);
+		c.body_len = EARLY_BODY;
+		c.connections = 1;
+		c.requests = 2;
+		one = EARLY_BODY +
+		      (size_t)snprintf(head, sizeof(head), EARLY_HEAD,
+				       (unsigned int)s.fake.port, EARLY_BODY);
+		s.expected = 2 * one;
+		s.got = calloc(1, s.expected);
+		assert_int_equal(pthread_create(&s.fake.thread, NULL,
+						answer_early, &s),
+				 0);
+		load(&c);
+		assert_int_equal(pthread_join(s.fake.thread, NULL), 0);
+		close(s.fake.listener);
+		assert_int_equal(result.stats.requests, 2);
+		assert_int_equal(s.size, s.expected);
+		for (size_t at = 0; at < s.expected; at += one) {
+			assert_memory_equal(s.got + at, head, strlen(head));
+			assert_memory_equal(s.got + at + strlen(head), c.body,
+					    EARLY_BODY);
+		}
+		free(s.got);
+		free((char *)c.body);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -714,6 +798,8 @@ int main(void)
 			failures_of_the_warm_up_are_not_held_against_it),
 		cmocka_unit_test(what_a_stop_leaves_is_counted),
 		cmocka_unit_test(the_open_loop_counts_what_it_could_not_send),
+		cmocka_unit_test(
+			an_answer_before_its_request_has_left_spoils_nothing),
 	};
 
 	return cmocka_run_group_tests_name("load", tests, NULL, NULL);

@@ -173,12 +173,19 @@ static void stamp_sent(struct osc_loop *loop, struct osc_load_connection *c,
 		stamp(loop, c, c->sent++)->sent_ns = now;
 }
 
-/* Of a text that repeats every `period` bytes, the last `left` bytes. */
-static struct iovec tail(char *text, uint32_t period, uint32_t left)
+/*
+ * Of a text of `size` bytes that repeats every `period` bytes, the last `left`
+ * bytes, or what of them comes first: those of requests that were answered
+ * before they had left may be more than the text has.
+ */
+static struct iovec tail(char *text, uint32_t period, uint32_t size,
+			 uint32_t left)
 {
+	uint32_t from = (period - left % period) % period;
+
 	return (struct iovec){
-		.iov_base = text + (period - left % period) % period,
-		.iov_len = left,
+		.iov_base = text + from,
+		.iov_len = left < size - from ? left : size - from,
 	};
 }
 
@@ -192,9 +199,11 @@ unsigned int osc_connection_output(struct osc_loop *loop,
 	if (c->sent < c->inflight)
 		stamp_sent(loop, c, now);
 	if (c->unsent_keep)
-		iov[n++] = tail(t->keep, t->keep_len, c->unsent_keep);
-	if (c->unsent_close)
-		iov[n++] = tail(t->close, t->close_len, c->unsent_close);
+		iov[n++] = tail(t->keep, t->keep_len, t->keep_size,
+				c->unsent_keep);
+	if (c->unsent_close && (!n || iov[0].iov_len == c->unsent_keep))
+		iov[n++] = tail(t->close, t->close_len, t->close_len,
+				c->unsent_close);
 	return n;
 }
 

@@ -170,50 +170,6 @@ static bool send_part(struct osc_loop *loop, struct osc_load_connection *c,
 	return true;
 }
 
-/* Both of two are handed over at once, the second if the first is all sent. */
-static void send_one(struct osc_loop *loop, struct osc_load_connection *c,
-		     uint64_t now)
-{
-	struct ring_data *d = loop->io_data;
-	struct iovec iov[2];
-	unsigned int parts;
-	bool ok = true;
-
-	c->ring.listed = false;
-	if (c->fd < 0)
-		return;
-	parts = osc_connection_output(loop, c, iov, now);
-	c->ring.keep = c->unsent_keep;
-	c->ring.close = c->unsent_close;
-	if (parts == 2 && io_uring_sq_space_left(&d->ring) < 2)
-		ok = io_uring_submit(&d->ring) >= 0;
-	if (ok && c->ring.keep)
-		ok = send_part(loop, c, SEND, &iov[0]);
-	if (ok && parts == 2)
-		d->ring.sq
-			.sqes[(d->ring.sq.sqe_tail - 1) & d->ring.sq.ring_mask]
-			.flags |= IOSQE_IO_LINK;
-	if (ok && c->ring.close)
-		ok = send_part(loop, c, SEND_CLOSE, &iov[parts - 1]);
-	if (ok)
-		osc_connection_wrote(c, (size_t)c->ring.keep + c->ring.close);
-	else
-		osc_connection_broken(loop, c, OSC_LOAD_WRITE, EAGAIN, now);
-}
-
-static void send_all(struct osc_loop *loop)
-{
-	struct ring_data *d = loop->io_data;
-	uint64_t now;
-
-	if (!d->nr_sending)
-		return;
-	now = osc_clock_ns();
-	for (uint32_t i = 0; i < d->nr_sending; i++)
-		send_one(loop, &loop->connections[d->sending[i]], now);
-	d->nr_sending = 0;
-}
-
 static void wait_for_room(struct osc_loop *loop, struct osc_load_connection *c,
 			  uint64_t now)
 {
@@ -228,6 +184,53 @@ static void wait_for_room(struct osc_loop *loop, struct osc_load_connection *c,
 	}
 	io_uring_prep_poll_add(sqe, c->fd, POLLOUT);
 	c->ring.waiting = true;
+}
+
+/* Both of two are handed over at once, the second if the first is all sent. */
+static void send_one(struct osc_loop *loop, struct osc_load_connection *c,
+		     uint64_t now)
+{
+	struct ring_data *d = loop->io_data;
+	struct iovec iov[2];
+	unsigned int parts;
+	bool ok = true;
+
+	c->ring.listed = false;
+	if (c->fd < 0)
+		return;
+	parts = osc_connection_output(loop, c, iov, now);
+	c->ring.keep = c->unsent_keep ? (uint32_t)iov[0].iov_len : 0;
+	c->ring.close = parts > (c->unsent_keep > 0) ? c->unsent_close : 0;
+	if (parts == 2 && io_uring_sq_space_left(&d->ring) < 2)
+		ok = io_uring_submit(&d->ring) >= 0;
+	if (ok && c->ring.keep)
+		ok = send_part(loop, c, SEND, &iov[0]);
+	if (ok && parts == 2)
+		d->ring.sq
+			.sqes[(d->ring.sq.sqe_tail - 1) & d->ring.sq.ring_mask]
+			.flags |= IOSQE_IO_LINK;
+	if (ok && c->ring.close)
+		ok = send_part(loop, c, SEND_CLOSE, &iov[parts - 1]);
+	if (!ok) {
+		osc_connection_broken(loop, c, OSC_LOAD_WRITE, EAGAIN, now);
+		return;
+	}
+	osc_connection_wrote(c, (size_t)c->ring.keep + c->ring.close);
+	if (c->unsent_keep || c->unsent_close)
+		wait_for_room(loop, c, now);
+}
+
+static void send_all(struct osc_loop *loop)
+{
+	struct ring_data *d = loop->io_data;
+	uint64_t now;
+
+	if (!d->nr_sending)
+		return;
+	now = osc_clock_ns();
+	for (uint32_t i = 0; i < d->nr_sending; i++)
+		send_one(loop, &loop->connections[d->sending[i]], now);
+	d->nr_sending = 0;
 }
 
 /* It was not all sent. */

@@ -94,6 +94,7 @@ static int compose_all(struct osc_load *load, struct osc_error *e)
 		memcpy(load->text.keep + i * keep_len, one, keep_len);
 	free(one);
 	load->text.keep_len = (uint32_t)keep_len;
+	load->text.keep_size = (uint32_t)(n * keep_len);
 	load->text.close_len = (uint32_t)close_len;
 	return 0;
 }

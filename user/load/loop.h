@@ -74,6 +74,7 @@ struct osc_load_text {
 	char *keep; /* `pipeline` requests, one after another */
 	char *close; /* one that ends the connection */
 	uint32_t keep_len, close_len; /* of one */
+	uint32_t keep_size; /* of all */
 };
 
 struct osc_loop;
@@ -195,9 +196,10 @@ void osc_connection_ended(struct osc_loop *loop, struct osc_load_connection *c,
 void osc_connection_broken(struct osc_loop *loop, struct osc_load_connection *c,
 			   enum osc_load_phase phase, int code, uint64_t now);
 /*
- * What is to be sent, in iov; the number of its parts, of which only the first
- * is of requests that keep the connection. All of it counts as sent at `now`
- * from here on; what really was goes to osc_connection_wrote().
+ * What is to be sent next, in iov; the number of its parts, of which only the
+ * first is of requests that keep the connection. All that was taken counts as
+ * sent at `now` from here on; what really was goes to osc_connection_wrote().
+ * Whether that was all is seen in c->unsent_*.
  */
 unsigned int osc_connection_output(struct osc_loop *loop,
 				   struct osc_load_connection *c,

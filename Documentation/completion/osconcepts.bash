@@ -18,7 +18,7 @@ declare -gA _osconcepts_options=(
 		--ready-fd --fallback --list --json --quiet --help'
 	[load]='--connections --duration --requests --rate --arrival --trace --sweep
 		--requests-per-connection --pipeline --connect-rate --src --unix --engine --idle --warmup --timeout
-		--threads --cpus --method --body --header --expect-status --slo --json --hdr
+		--threads --cpus --method --body --header --expect-status --slo --weights --json --hdr
 		--series --interval --no-progress --help'
 	[compare]='--models --keepalive --modes --connections --work --io
 		--duration --requests --runs --path --workers --interval --source
@@ -40,7 +40,7 @@ declare -gA _osconcepts_values=(
 	[load]='-c --connections -d --duration -n --requests -r --rate
 		--arrival --trace -k --requests-per-connection -p --pipeline --warmup
 		--timeout -t --threads --cpus -X --method -H --header
-		--expect-status --slo --sweep --connect-rate --src --unix --hdr
+		--expect-status --slo --weights --sweep --connect-rate --src --unix --hdr
 		--body --engine --idle --series --interval'
 	[compare]='--models --keepalive --modes -c --connections --work --io
 		-d --duration -n --requests -r --runs --path --workers --interval --source

@@ -80,7 +80,7 @@ valid()
 	for word in --connections --duration --requests --rate --arrival --trace --requests-per-connection \
 		--pipeline --warmup --timeout --threads --cpus --method --header --expect-status --slo \
 		--connect-rate --src --unix --hdr --sweep --body --engine --idle --series --interval \
-		--json --no-progress; do
+		--json --no-progress --weights; do
 		[[ $output == *"$word"* ]] || { echo "no $word"; return 1; }
 	done
 }
@@ -104,7 +104,10 @@ valid()
 		"http://127.0.0.1/ -n 9 -r 1:2" "http://127.0.0.1/ -n 9 -r 1:0:1s" \
 		"http://127.0.0.1/ -d 1s -r 1:2:1s --sweep 2" "http://127.0.0.1/ -n 1 -X g\$t" \
 		"http://127.0.0.1/ -n 1 -H nothing" "http://127.0.0.1/ -n 1 -H Host:x" \
-		"http://127.0.0.1/ http://127.0.0.1/ -n 1" "http://127.0.0.1/ -n 1 --cpus x" \
+		"http://127.0.0.1/ http://127.0.0.2/ -n 1" "http://127.0.0.1/ x -n 1" \
+		"http://127.0.0.1/ http://127.0.0.1:81/ -n 1" "http://127.0.0.1/ http://127.0.0.1/ -n 1 --weights 1" \
+		"http://127.0.0.1/ -n 1 --weights 0" "http://127.0.0.1/ http://127.0.0.1/ -n 1 --weights 1,x" \
+		"http://127.0.0.1/ http://127.0.0.1/ -n 1 --weights 997,5" "http://127.0.0.1/ -n 1 --cpus x" \
 		"http://127.0.0.1/ --idle 9" "http://127.0.0.1/ -n 9 --idle 9" \
 		"http://127.0.0.1/ -d 1s --idle 9 -k 2" "http://127.0.0.1/ -n 1 --engine select" "--no-such-flag"; do
 		# shellcheck disable=SC2086
@@ -113,6 +116,11 @@ valid()
 	done
 	run -2 "$osconcepts" load https://127.0.0.1/ -n 1
 	[[ $output == *"not https; try http://"* ]]
+	run -2 "$osconcepts" load http://127.0.0.1/ http://localhost/ -n 1
+	[[ $output == *"cannot load 127.0.0.1:80 and localhost:80 at once: "*"; try a load for each"* ]]
+	# shellcheck disable=SC2046
+	run -2 "$osconcepts" load -n 1 $(yes http://127.0.0.1/ | head -n 65)
+	[[ $output == *"there are 64 already"* ]]
 }
 
 @test "requests and connections are those that the server counted, under every model" {
@@ -165,6 +173,41 @@ valid()
 		[[ $(counted accepts) == "$((opened + ${before:-0}))" ]]
 		before=$(counted accepts)
 	done
+	stop
+}
+
+@test "several URLs: each has its share, and a row of its own" {
+	local args
+	start epoll
+	for engine in $(engines); do
+		load "$url/" "$url/nowhere" "$url/bytes/100" -n 1004 -c 8 -t 3 --weights 50,30,20
+		is '.urls | map([.weight, .requests, .errors])' '[[50,502,{}],[30,301,{"status.404":301}],[20,201,{}]]'
+		is '[.requests, .errors, .url]' "[1004,{\"status.404\":301},\"$url/\"]"
+		is '.urls | map(.latency_us.max) | max' "$(jq .latency_us.max "$json")"
+		is '.urls | map(.service_us.max) | max' "$(jq .service_us.max "$json")"
+		valid load "$json"
+		# With the same weight, and what comes in one answer.
+		load "$url/bytes/1000" "$url/bytes/3000" -n 100 -c 4 -k 1
+		is '[(.urls | map(.requests)), .bytes - 50 * 4000 < 30000]' '[[50,50],true]'
+		for args in "-c 4 -r 20000 --arrival burst:7" "-c 4 -r 20000 --warmup 5ms" "-c 1 -p 16" "-c 1 -p 3 -k 10"; do
+			# shellcheck disable=SC2086
+			load "$url/" "$url/nowhere" -n 400 --weights 3,1 $args
+			is '[(.urls | map(.requests) | add) == .requests, .urls[1].errors, .errors]' \
+				'[true,{"status.404":100},{"status.404":100}]'
+		done
+		# A connection each: what is asked does not begin anew with it.
+		load "$url/" "$url/nowhere" --idle 300 -d 300ms -r 1000 --weights 2,1
+		is '.urls | (.[0].requests - 2 * .[1].requests | fabs) <= 2' true
+	done
+	run "$osconcepts" load "$url/" "$url/nowhere" -n 400 --weights 3,1
+	[[ $output == "GET 2 URLs of $url"$'\n'* ]]
+	[[ $output =~ " 300 "[^$'\n']*" 3  $url/"$'\n' && $output =~ " 100 "[^$'\n']*" 1  $url/nowhere"$'\n' ]]
+	run "$osconcepts" load "$url/" "$url/nowhere" -d 100ms -r 1000 --sweep 2 --weights 3,1 --json
+	[[ $(jq -c '.urls | map(.weight)' <<<"$output") == '[3,1]' ]]
+	load "$url/" "$url/nowhere" -n 300 -c 3 --series "$BATS_TEST_TMPDIR/series" --interval 10ms
+	is '.urls | map(.requests)' '[150,150]'
+	load "$url/" -n 10
+	is .urls '[]'
 	stop
 }
 
@@ -378,6 +421,9 @@ peers()
 	load http://a.b/path --unix "$socket" -n 50 -c 4
 	is .requests 50
 	is .errors '{}'
+	# Each with its own host.
+	load http://a.b/path http://b.a/path --unix "$socket" -n 50 -c 4
+	is '.urls | map(.errors)' '[{},{"status.404":25}]'
 	run -1 "$osconcepts" load http://a/ --unix "$BATS_TEST_TMPDIR/none" -n 1
 	[[ $output == *"cannot connect to $BATS_TEST_TMPDIR/none"*ENOENT* ]]
 }

@@ -96,6 +96,8 @@ d["config"]["rate"] = d["config"]["arrival"] = None'
 	refuses 'd["colour"] = 1' ""
 	refuses 'd["client"]["steal"] = 1' client
 	refuses 'd["schema"] = "osconcepts-load/2"' schema
+	refuses 'del d["urls"][1]["weight"]' urls/1
+	refuses 'd["urls"][0]["weight"] = 0' urls/0/weight
 	refuses 'd["requests"] = 0.5' requests
 	refuses 'd["errors"]["read.closed"] = -1' errors/read.closed
 	refuses 'd["histogram"]["slots"][0] = [1]' histogram/slots/0

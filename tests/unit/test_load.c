@@ -40,6 +40,7 @@ struct fake {
 	pthread_t thread;
 	atomic_bool stop;
 	atomic_uint accepts, requests;
+	unsigned int letters[3]; /* requests for /a…, /b… and /c… */
 	/* Faults, in requests since the start; 0: none. */
 	unsigned int stall_at, close_at, cut_at, mute_from;
 	unsigned int close_all; /* every connection, before its answer */
@@ -78,6 +79,16 @@ static bool answer(struct fake *f, int fd)
 	return nth != f->cut_at;
 }
 
+/* A short request is sent at once, and so comes whole. */
+static void count_letters(struct fake *f, const char *text)
+{
+	while ((text = strstr(text, "GET /"))) {
+		text += strlen("GET /");
+		if (*text >= 'a' && *text <= 'c')
+			f->letters[*text - 'a']++;
+	}
+}
+
 /* A request ends with an empty line: "\r\n\r\n" in whatever pieces. */
 static bool serve(struct fake *f, unsigned int place)
 {
@@ -90,6 +101,7 @@ static bool serve(struct fake *f, unsigned int place)
 		return false;
 	text[n] = '\0';
 	closes = strstr(text, "Connection: close");
+	count_letters(f, text);
 	for (ssize_t i = 0; i < n; i++) {
 		if (text[i] == '\r')
 			continue;
@@ -694,6 +706,230 @@ static void the_open_loop_counts_what_it_could_not_send(void **unused)
 	assert_int_equal(result.validity.verdict, OSC_INVALID);
 }
 
+/* Writes down the letter that each request is for, of one client at a time. */
+struct scribe {
+	struct fake fake;
+	unsigned int expected, n;
+	char letters[1024];
+};
+
+/* All requests that lie there whole; returns how many bytes they have. */
+static size_t write_down(struct scribe *s, int fd, char *text, bool *closes)
+{
+	char *at = text, *end;
+
+	while ((end = strstr(at, "\r\n\r\n"))) {
+		char letter = at[strlen("GET /")];
+		const char *what = letter == 'c' ? "HTTP/1.1 404 No\r\n"
+						   "Content-Length: 0\r\n\r\n" :
+						   ANSWER;
+
+		*end = '\0';
+		*closes = strstr(at, "Connection: close");
+		s->letters[s->n++] = letter;
+		at = end + 4;
+		if (send(fd, what, strlen(what), MSG_NOSIGNAL) < 0)
+			break;
+	}
+	return (size_t)(at - text);
+}
+
+static void *run_scribe(void *arg)
+{
+	struct scribe *s = arg;
+
+	while (s->n < s->expected) {
+		int fd = accept(s->fake.listener, NULL, NULL);
+		char text[8192];
+		size_t have = 0, used;
+		bool closes = false;
+		ssize_t r;
+
+		while (!closes && s->n < s->expected &&
+		       (r = recv(fd, text + have, sizeof(text) - 1 - have, 0)) >
+			       0) {
+			have += (size_t)r;
+			text[have] = '\0';
+			used = write_down(s, fd, text, &closes);
+			memmove(text, text + used, have - used);
+			have -= used;
+		}
+		close(fd);
+	}
+	return NULL;
+}
+
+/* Where it is written when three are asked by these weights. */
+static void several_urls(struct osc_load_config *c, struct osc_url urls[3],
+			 uint16_t port)
+{
+	char text[64];
+
+	aim(c, port);
+	for (unsigned int i = 0; i < 3; i++) {
+		/* Of different lengths, so that no offset is right by luck. */
+		snprintf(text, sizeof(text), "http://127.0.0.1:%u/%c%.*s",
+			 (unsigned int)port, 'a' + (int)i, (int)(7 * i),
+			 "????????????????????");
+		assert_int_equal(osc_url_parse(text, &urls[i], NULL), 0);
+	}
+	c->mix = (struct osc_mix){
+		.urls = urls, .n = 3, .weights = { 5, 3, 2 }, .nr_weights = 3
+	};
+	c->url = urls[0];
+}
+
+static void urls_are_asked_in_the_order_of_their_weights(void **unused)
+{
+	static const struct {
+		enum osc_load_engine engine;
+		uint32_t pipeline, per_connection;
+		uint64_t rate;
+	} rows[] = {
+		{ OSC_LOAD_EPOLL, 1, 0, 0 },   { OSC_LOAD_EPOLL, 1, 1, 0 },
+		{ OSC_LOAD_EPOLL, 7, 0, 0 },   { OSC_LOAD_EPOLL, 16, 23, 0 },
+		{ OSC_LOAD_EPOLL, 4, 3, 0 },   { OSC_LOAD_EPOLL, 4, 0, 5000 },
+		{ OSC_LOAD_URING, 1, 0, 0 },   { OSC_LOAD_URING, 1, 1, 0 },
+		{ OSC_LOAD_URING, 16, 23, 0 }, { OSC_LOAD_URING, 4, 3, 5000 },
+	};
+	struct osc_error e = { 0 };
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct scribe s = { .expected = 200 };
+		uint8_t order[OSC_MIX_TURNS];
+		struct osc_load_config c;
+		struct osc_url urls[3];
+
+		if (rows[i].engine == OSC_LOAD_URING && osc_ring_check(&e))
+			continue;
+		listen_at_port(&s.fake);
+		several_urls(&c, urls, s.fake.port);
+		c.engine = rows[i].engine;
+		c.pipeline = rows[i].pipeline;
+		c.requests_per_connection = rows[i].per_connection;
+		c.arrivals.rate = rows[i].rate;
+		c.connections = 1;
+		c.requests = s.expected;
+		assert_int_equal(pthread_create(&s.fake.thread, NULL,
+						run_scribe, &s),
+				 0);
+		load(&c);
+		assert_int_equal(pthread_join(s.fake.thread, NULL), 0);
+		close(s.fake.listener);
+		assert_int_equal(osc_mix_order(&c.mix, order), 10);
+		for (unsigned int n = 0; n < s.expected; n++)
+			assert_int_equal(s.letters[n], order[n % 10] + 'a');
+		osc_load_result_free(&result);
+	}
+}
+
+/* Of all threads and connections, whatever becomes of the last round. */
+static void urls_have_their_share_of_the_requests(void **unused)
+{
+	static const struct {
+		uint32_t threads, per_connection;
+		uint64_t requests, rate, share[3];
+	} rows[] = {
+		{ 1, 0, 1000, 0, { 500, 300, 200 } },
+		{ 3, 0, 1000, 0, { 500, 300, 200 } },
+		{ 3, 0, 1004, 0, { 502, 301, 201 } },
+		{ 3, 1, 500, 0, { 250, 150, 100 } },
+		{ 2, 3, 500, 20000, { 250, 150, 100 } },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fake f = { .answer = "HTTP/1.1 404 No\r\n"
+					    "Content-Length: 0\r\n\r\n" };
+		struct osc_load_config c;
+		struct osc_url urls[3];
+
+		start_fake(&f);
+		several_urls(&c, urls, f.port);
+		c.threads = rows[i].threads;
+		c.requests_per_connection = rows[i].per_connection;
+		c.requests = rows[i].requests;
+		c.arrivals.rate = rows[i].rate;
+		c.slice_ns = 10 * OSC_NS_PER_MS;
+		load(&c);
+		stop_fake(&f);
+		intervals_add_up();
+		assert_int_equal(result.stats.nr_urls, 3);
+		for (unsigned int u = 0; u < 3; u++) {
+			const struct osc_load_url_stats *url =
+				&result.stats.urls[u];
+
+			assert_int_equal(url->requests, rows[i].share[u]);
+			assert_int_equal(url->latency.count, url->requests);
+			assert_int_equal(url->service.count, url->requests);
+			assert_int_equal(osc_failures_total(&url->failures),
+					 url->requests);
+		}
+		osc_load_result_free(&result);
+	}
+}
+
+/* Busy connections keep to the order each by itself. */
+static void answers_are_booked_to_the_url_that_was_asked(void **unused)
+{
+	static const uint32_t per_connection[] = { 0, 7 };
+
+	(void)unused;
+	for (size_t i = 0; i < 2; i++) {
+		struct fake f = { 0 };
+		struct osc_load_config c;
+		struct osc_url urls[3];
+
+		start_fake(&f);
+		several_urls(&c, urls, f.port);
+		c.pipeline = 4;
+		c.requests_per_connection = per_connection[i];
+		c.requests = 2000;
+		load(&c);
+		stop_fake(&f);
+		assert_int_equal(result.stats.requests, 2000);
+		for (unsigned int u = 0; u < 3; u++)
+			assert_int_equal(result.stats.urls[u].requests,
+					 f.letters[u]);
+		/* By some for each of 8 connections, as their last round ends. */
+		assert_true(abs((int)f.letters[0] - 1000) <= 8 * 3);
+		osc_load_result_free(&result);
+	}
+}
+
+/* What broke is of the URL that was on its way, also of those behind it. */
+static void failures_are_of_the_urls_that_failed(void **unused)
+{
+	/* The fourth is never answered, nor are the three sent behind it. */
+	struct fake f = { .close_at = 4 };
+	struct osc_load_config c;
+	struct osc_url urls[3];
+	uint64_t failures[3];
+
+	(void)unused;
+	start_fake(&f);
+	several_urls(&c, urls, f.port);
+	c.connections = 1;
+	c.pipeline = 4;
+	c.requests = 100;
+	load(&c);
+	stop_fake(&f);
+	for (unsigned int u = 0; u < 3; u++)
+		failures[u] =
+			osc_failures_total(&result.stats.urls[u].failures);
+	assert_int_equal(failures[0] + failures[1] + failures[2],
+			 osc_failures_total(&result.stats.failures));
+	assert_true(failures[0] + failures[1] + failures[2] > 0);
+	for (unsigned int u = 0; u < 3; u++) {
+		static const unsigned int share[] = { 50, 30, 20 };
+
+		assert_int_equal(result.stats.urls[u].requests + failures[u],
+				 share[u]);
+	}
+	osc_load_result_free(&result);
+}
+
 /* One connection of two requests with long bodies, and what it brought. */
 struct early {
 	struct fake fake;
@@ -798,6 +1034,10 @@ int main(void)
 			failures_of_the_warm_up_are_not_held_against_it),
 		cmocka_unit_test(what_a_stop_leaves_is_counted),
 		cmocka_unit_test(the_open_loop_counts_what_it_could_not_send),
+		cmocka_unit_test(urls_are_asked_in_the_order_of_their_weights),
+		cmocka_unit_test(urls_have_their_share_of_the_requests),
+		cmocka_unit_test(answers_are_booked_to_the_url_that_was_asked),
+		cmocka_unit_test(failures_are_of_the_urls_that_failed),
 		cmocka_unit_test(
 			an_answer_before_its_request_has_left_spoils_nothing),
 	};

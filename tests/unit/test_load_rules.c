@@ -15,6 +15,7 @@
 #include "lib/error.h"
 #include "load/failures.h"
 #include "load/host.h"
+#include "load/mix.h"
 #include "load/slo.h"
 #include "load/sweep.h"
 #include "load/url.h"
@@ -78,6 +79,84 @@ static void wrong_urls_are_usage_errors(void **unused)
 			fail_msg("'%s' was taken", rows[i]);
 		assert_int_equal(e.exit_code, OSC_EXIT_USAGE);
 		assert_non_null(strstr(e.text, "try "));
+	}
+}
+
+static void urls_have_their_weight_of_the_turns(void **unused)
+{
+	static const struct {
+		unsigned int n;
+		const char *weights, *order;
+	} rows[] = {
+		{ 0, NULL, "a" },
+		{ 1, NULL, "a" },
+		{ 1, "7", "a" },
+		{ 3, NULL, "abc" },
+		{ 2, "3,1", "aaba" },
+		{ 2, "30,10", "aaba" },
+		{ 3, "5,1,1", "aabacaa" },
+		{ 3, "4,4,4", "abc" },
+		{ 3, "2,3,5", "cbacbccabc" },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct osc_mix m = { .n = rows[i].n };
+		uint8_t order[OSC_MIX_TURNS];
+		uint32_t turns;
+
+		if (rows[i].weights)
+			assert_int_equal(osc_mix_parse_weights(rows[i].weights,
+							       &m, NULL),
+					 0);
+		turns = osc_mix_order(&m, order);
+		assert_int_equal(turns, strlen(rows[i].order));
+		for (uint32_t t = 0; t < turns; t++)
+			assert_int_equal(order[t] + 'a', rows[i].order[t]);
+	}
+}
+
+static void weights_that_fit_nothing_are_usage_errors(void **unused)
+{
+	static const struct {
+		unsigned int n;
+		bool any_server;
+		const char *weights, *second, *why; /* NULL: it is right */
+	} rows[] = {
+		{ 2, false, "3,1", "http://A:80/x", NULL },
+		{ 2, false, "3", "http://a/x", "one for each URL" },
+		{ 2, false, "3,1,1", "http://a/x", "one for each URL" },
+		{ 2, false, "999,1", "http://a/x", NULL },
+		{ 2, false, "999,2", "http://a/x", "rounder" },
+		{ 2, false, "1000,1000", "http://a/x", NULL },
+		{ 2, false, "3,1", "http://a:81/x", "one server" },
+		{ 2, false, "3,1", "http://b/x", "one server" },
+		{ 2, true, "3,1", "http://b/x", NULL },
+		{ 2, false, "3,0", "http://a/x", "from 1 to 1000" },
+		{ 2, false, "3,", "http://a/x", "from 1 to 1000" },
+		{ 2, false, "", "http://a/x", "from 1 to 1000" },
+		{ 2, false, "3;1", "http://a/x", "from 1 to 1000" },
+		{ 2, false, "1,11111111111111111", "http://a/x", "try 3,1" },
+	};
+	struct osc_url urls[2];
+	struct osc_error e;
+	int ret;
+
+	(void)unused;
+	assert_int_equal(osc_url_parse("http://a/", &urls[0], NULL), 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct osc_mix m = { .urls = urls, .n = rows[i].n };
+
+		e = (struct osc_error){ 0 };
+		assert_int_equal(osc_url_parse(rows[i].second, &urls[1], NULL),
+				 0);
+		ret = osc_mix_parse_weights(rows[i].weights, &m, &e) ?:
+			      osc_mix_check(&m, rows[i].any_server, &e);
+		assert_int_equal(!ret, !rows[i].why);
+		if (!rows[i].why)
+			continue;
+		assert_int_equal(e.exit_code, OSC_EXIT_USAGE);
+		assert_non_null(strstr(e.text, rows[i].why));
 	}
 }
 
@@ -370,6 +449,8 @@ int main(void)
 		cmocka_unit_test(steps_are_equal_and_end_at_the_top),
 		cmocka_unit_test(the_knee_is_where_power_is_greatest),
 		cmocka_unit_test(wrong_urls_are_usage_errors),
+		cmocka_unit_test(urls_have_their_weight_of_the_turns),
+		cmocka_unit_test(weights_that_fit_nothing_are_usage_errors),
 		cmocka_unit_test(failures_are_counted_by_kind),
 		cmocka_unit_test(no_failure_is_lost_when_kinds_are_many),
 		cmocka_unit_test(every_failure_has_a_hint),

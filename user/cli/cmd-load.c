@@ -210,6 +210,7 @@ static int run_once(struct osc_load_settings *s, int signal_fd)
 	close_series(s);
 	if (ret >= 0)
 		ret = print(&result, s, &e);
+	osc_load_result_free(&result);
 	osc_outfile_abandon(&s->hdr);
 	/* Their reader of a pipe has seen enough. */
 	if (ret == -EPIPE)

@@ -26,6 +26,24 @@ struct osc_load_settings {
 /* Reads them all. Returns -1 to go on, or the exit code: it has been told. */
 int osc_load_options(int argc, char **argv, struct osc_load_settings *s);
 
+/* load_request.c, load_files.c: one option each. */
+
+/* "WHAT 'TEXT': WHY", wrong usage. */
+int osc_load_bad(struct osc_error *e, const char *what, const char *text,
+		 const char *why);
+/* One more of them, in their order. */
+int osc_load_add_url(const char *text, struct osc_load_config *c,
+		     struct osc_error *e);
+int osc_load_parse_method(const char *text, struct osc_load_config *c,
+			  struct osc_error *e);
+int osc_load_parse_header(const char *text, struct osc_load_config *c,
+			  struct osc_error *e);
+/* The text itself, or @FILE. */
+int osc_load_parse_body(const char *text, struct osc_load_config *c,
+			struct osc_error *e);
+int osc_load_read_trace(const char *path, struct osc_load_config *c,
+			struct osc_error *e);
+
 /*
  * Runs it to its end, with progress where that is wanted. Returns 0, the signal
  * that ended it early, or -errno.

@@ -4,8 +4,6 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/mman.h>
 
 #include "cli/cli.h"
 #include "cli/load.h"
@@ -19,7 +17,7 @@
 
 static void usage(FILE *out)
 {
-	fputs("Usage: osconcepts load URL (--duration D | --requests N) [OPTIONS]\n"
+	fputs("Usage: osconcepts load URL... (--duration D | --requests N) [OPTIONS]\n"
 	      "\n"
 	      "Load an HTTP/1.1 server, check each answer, and say how long it took\n"
 	      "and whether that can be trusted.\n"
@@ -58,6 +56,9 @@ static void usage(FILE *out)
 	      "                           back (epoll)\n"
 	      "\n"
 	      "What:\n"
+	      "      --weights N[,N]...   several URLs, of one server, are asked in turn:\n"
+	      "                           with 3,1 the first three times as often as the\n"
+	      "                           second (all the same)\n"
 	      "  -X, --method METHOD      GET, HEAD, POST or any other (GET; with --body\n"
 	      "                           POST)\n"
 	      "      --body TEXT|@FILE    sent with each request; @- is standard input\n"
@@ -103,6 +104,7 @@ enum {
 	OPT_SERIES,
 	OPT_INTERVAL,
 	OPT_NO_PROGRESS,
+	OPT_WEIGHTS,
 };
 
 static const struct option options[] = {
@@ -130,6 +132,7 @@ static const struct option options[] = {
 	{ "sweep", required_argument, NULL, OPT_SWEEP },
 	{ "body", required_argument, NULL, OPT_BODY },
 	{ "slo", required_argument, NULL, OPT_SLO },
+	{ "weights", required_argument, NULL, OPT_WEIGHTS },
 	{ "json", no_argument, NULL, 'j' },
 	{ "series", required_argument, NULL, OPT_SERIES },
 	{ "interval", required_argument, NULL, OPT_INTERVAL },
@@ -137,13 +140,6 @@ static const struct option options[] = {
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
-
-static int bad(struct osc_error *e, const char *what, const char *text,
-	       const char *why)
-{
-	return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL, "%s '%s': %s",
-				  what, text, why);
-}
 
 /* Whole numbers, each a row: where it goes and what it may be. */
 static int parse_number(int opt, const char *text, struct osc_load_config *c,
@@ -210,130 +206,7 @@ static int parse_engine(const char *text, struct osc_load_config *c,
 	else if (!strcmp(text, "uring"))
 		c->engine = OSC_LOAD_URING;
 	else
-		return bad(e, "--engine", text, "try epoll or uring");
-	return 0;
-}
-
-/* A method's letters: "token" of RFC 9110, of which these do. */
-static int parse_method(const char *text, struct osc_load_config *c,
-			struct osc_error *e)
-{
-	if (!*text ||
-	    strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-") != strlen(text))
-		return bad(e, "--method", text, "try GET or POST, in capitals");
-	c->method = text;
-	return 0;
-}
-
-/* "-" is standard input, once. NULL with the error set. */
-static FILE *open_input(const char *option, const char *path,
-			struct osc_error *e)
-{
-	static bool taken;
-	FILE *in;
-
-	if (!strcmp(path, "-")) {
-		if (taken)
-			bad(e, option, path,
-			    "another option has read standard input; try a "
-			    "file");
-		in = taken ? NULL : stdin;
-		taken = true;
-		return in;
-	}
-	in = fopen(path, "re");
-	if (!in)
-		osc_error_set(e, errno, "%s: cannot read %s: %s", option, path,
-			      strerror(errno));
-	return in;
-}
-
-static void close_input(FILE *in)
-{
-	if (in != stdin)
-		fclose(in);
-}
-
-/* Kept for as long as we run. */
-static int read_trace(const char *path, struct osc_load_config *c,
-		      struct osc_error *e)
-{
-	FILE *in;
-	int ret;
-
-	if (c->arrivals.nr_trace)
-		return bad(e, "--trace", path, "there is one already");
-	in = open_input("--trace", path, e);
-	if (!in)
-		return -e->err;
-	ret = osc_arrivals_read_trace(in, in == stdin ? "standard input" : path,
-				      &c->arrivals, e);
-	close_input(in);
-	return ret;
-}
-
-/*
- * All of a file, for as long as we run; one byte more than the most tells that it
- * is too long. Mapped, so that no other command carries room for it.
- */
-static int read_body(const char *path, struct osc_load_config *c,
-		     struct osc_error *e)
-{
-	const size_t most = OSC_LOAD_BODIES_MAX + 1;
-	FILE *in = open_input("--body", path, e);
-	char *body;
-	int err = 0;
-
-	if (!in)
-		return -e->err;
-	body = mmap(NULL, most, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (body == MAP_FAILED) {
-		close_input(in);
-		return osc_error_set(e, ENOMEM, "--body: no memory for %s",
-				     path);
-	}
-	errno = 0;
-	c->body_len = fread(body, 1, most, in);
-	if (ferror(in))
-		err = errno ? errno : EIO;
-	close_input(in);
-	if (err)
-		return osc_error_set(e, err, "--body: cannot read %s: %s", path,
-				     strerror(err));
-	c->body = body;
-	return 0;
-}
-
-static int parse_body(const char *text, struct osc_load_config *c,
-		      struct osc_error *e)
-{
-	if (*text == '@')
-		return read_body(text + 1, c, e);
-	c->body = text;
-	c->body_len = strlen(text);
-	return 0;
-}
-
-static int parse_header(const char *text, struct osc_load_config *c,
-			struct osc_error *e)
-{
-	static const char *const ours[] = {
-		"host:", "connection:", "content-length:", "transfer-encoding:"
-	};
-	const char *colon = strchr(text, ':');
-
-	if (!colon || colon == text || strpbrk(text, "\r\n") ||
-	    memchr(text, ' ', (size_t)(colon - text)))
-		return bad(e, "--header", text, "try 'Name: value'");
-	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
-		if (!strncasecmp(text, ours[i], strlen(ours[i])))
-			return bad(e, "--header", text,
-				   "this field is the load generator's own");
-	}
-	if (c->nr_headers == OSC_LOAD_HEADERS)
-		return bad(e, "--header", text, "there are too many already");
-	c->headers[c->nr_headers++] = text;
+		return osc_load_bad(e, "--engine", text, "try epoll or uring");
 	return 0;
 }
 
@@ -343,7 +216,8 @@ static int parse_slo(const char *text, struct osc_load_config *c,
 	int ret;
 
 	if (c->nr_slos == OSC_SLO_MAX)
-		return bad(e, "--slo", text, "there are too many already");
+		return osc_load_bad(e, "--slo", text,
+				    "there are too many already");
 	ret = osc_slo_parse(text, &c->slos[c->nr_slos], e);
 	if (!ret)
 		c->nr_slos++;
@@ -359,6 +233,8 @@ static int parse_option(int opt, struct osc_load_settings *s,
 	int ret;
 
 	switch (opt) {
+	case 1:
+		return osc_load_add_url(optarg, c, e);
 	case 'd':
 		return osc_parse_duration_ns("--duration", optarg,
 					     OSC_NS_PER_MS, 30 * day,
@@ -374,14 +250,16 @@ static int parse_option(int opt, struct osc_load_settings *s,
 	case 'r':
 		return osc_arrivals_parse_rate(optarg, &c->arrivals, e);
 	case OPT_TRACE:
-		return read_trace(optarg, c, e);
+		return osc_load_read_trace(optarg, c, e);
 	case OPT_CPUS:
 		c->has_cpus = true;
 		return osc_cpus_parse("--cpus", optarg, &c->cpus, e);
 	case 'X':
-		return parse_method(optarg, c, e);
+		return osc_load_parse_method(optarg, c, e);
 	case 'H':
-		return parse_header(optarg, c, e);
+		return osc_load_parse_header(optarg, c, e);
+	case OPT_WEIGHTS:
+		return osc_mix_parse_weights(optarg, &c->mix, e);
 	case OPT_SRC:
 		return osc_sources_parse(optarg, &c->sources, e);
 	case OPT_ENGINE:
@@ -390,7 +268,7 @@ static int parse_option(int opt, struct osc_load_settings *s,
 		c->unix_path = optarg;
 		return 0;
 	case OPT_BODY:
-		return parse_body(optarg, c, e);
+		return osc_load_parse_body(optarg, c, e);
 	case OPT_SWEEP:
 		ret = osc_parse_u64("--sweep", optarg, 2, OSC_SWEEP_STEPS, &n,
 				    e);
@@ -506,13 +384,12 @@ static int check(const struct osc_load_settings *s, struct osc_error *e)
 int osc_load_options(int argc, char **argv, struct osc_load_settings *s)
 {
 	struct osc_error e = { 0 };
-	const char *url = NULL;
 	int opt;
 
 	osc_load_defaults(&s->load);
 	/* It depends on the body. */
 	s->load.method = NULL;
-	/* '-' first: the URL may stand anywhere, and comes as option 1. */
+	/* '-' first: URLs may stand anywhere, and come as option 1. */
 	while ((opt = getopt_long(argc, argv, "-c:d:n:r:k:p:t:X:H:jh", options,
 				  NULL)) != -1) {
 		if (opt == 'h') {
@@ -521,19 +398,15 @@ int osc_load_options(int argc, char **argv, struct osc_load_settings *s)
 		}
 		if (opt == '?')
 			return osc_cli_usage(NAME);
-		if (opt == 1 && url)
-			return osc_cli_unexpected(NAME, optarg);
-		if (opt == 1)
-			url = optarg;
-		else if (parse_option(opt, s, &e))
+		if (parse_option(opt, s, &e))
 			return osc_cli_fail(NAME, &e);
 	}
-	if (!url && optind < argc)
-		url = argv[optind++];
-	if (!url || optind < argc) {
-		fputs(url ? "osconcepts load: one URL at a time\n" :
-			    "osconcepts load: no URL given\n",
-		      stderr);
+	for (; optind < argc; optind++) {
+		if (osc_load_add_url(argv[optind], &s->load, &e))
+			return osc_cli_fail(NAME, &e);
+	}
+	if (!s->load.mix.n) {
+		fputs("osconcepts load: no URL given\n", stderr);
 		return osc_cli_usage(NAME);
 	}
 	if (s->series_path && !s->interval_ns)
@@ -543,7 +416,7 @@ int osc_load_options(int argc, char **argv, struct osc_load_settings *s)
 		s->load.requests = s->load.arrivals.nr_trace;
 	if (!s->load.method)
 		s->load.method = s->load.body ? "POST" : "GET";
-	if (osc_url_parse(url, &s->load.url, &e) || check(s, &e))
+	if (osc_mix_check(&s->load.mix, s->load.unix_path, &e) || check(s, &e))
 		return osc_cli_fail(NAME, &e);
 	return -1;
 }

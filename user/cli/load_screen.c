@@ -160,10 +160,10 @@ static void draw_screen(const struct osc_load_screen *sc,
 			const struct osc_load_result *r, FILE *out)
 {
 	const struct osc_load_config *c = r->config;
-	char open[32], flight[32];
+	char url[OSC_LOAD_URL_TEXT], open[32], flight[32];
 
-	fprintf(out, "%s http://%s%s\n", c->method, c->url.authority,
-		c->url.target);
+	fprintf(out, "%s %s\n", c->method,
+		osc_load_url_text(c, url, sizeof(url)));
 	draw_bar(bars, r, now->to_ns, out);
 	draw_times("now", rate(now), &now->stats.latency, out);
 	draw_times("all", r->rps, &r->stats.latency, out);

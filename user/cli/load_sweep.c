@@ -43,6 +43,7 @@ static int find_top(struct osc_load_settings *s, struct sweep *w, int signal_fd,
 	if (s->load.arrivals.rate)
 		return 0;
 	ret = run_one(s, w, signal_fd, result, e);
+	osc_load_result_free(result);
 	if (ret || w->signal)
 		return ret;
 	w->closed_rps = result->rps;
@@ -67,6 +68,7 @@ static int run_steps(struct osc_load_settings *s, struct sweep *w,
 		ret = run_one(s, w, signal_fd, result, e);
 		if (!ret && !w->signal)
 			osc_sweep_take(&w->steps[w->n++], result);
+		osc_load_result_free(result);
 	}
 	w->knee = osc_sweep_knee(w->steps, w->n);
 	w->capacity = s->load.nr_slos ? osc_sweep_capacity(w->steps, w->n) : -1;
@@ -116,10 +118,10 @@ static void print_text(const struct sweep *w)
 {
 	const struct osc_load_config *c = &w->set->load;
 	struct osc_bars bars = osc_bars_for(stdout);
-	char text[32];
+	char url[OSC_LOAD_URL_TEXT], text[32];
 
-	printf("%s http://%s%s: latency against load\n", c->method,
-	       c->url.authority, c->url.target);
+	printf("%s %s: latency against load\n", c->method,
+	       osc_load_url_text(c, url, sizeof(url)));
 	if (w->closed_rps > 0)
 		printf("  closed loop of %" PRIu32
 		       " connections: %s requests/s\n",
@@ -191,10 +193,10 @@ static json_t *sweep_json(const struct sweep *w)
 		return NULL;
 	}
 	return json_pack(
-		"{s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:b, s:o}", "schema",
+		"{s:s, s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:b, s:o}", "schema",
 		"osconcepts-sweep/1", "authority", c->url.authority, "target",
-		c->url.target, "connections", (json_int_t)c->connections,
-		"closed_rps",
+		c->url.target, "urls", osc_load_urls_json(c), "connections",
+		(json_int_t)c->connections, "closed_rps",
 		w->closed_rps > 0 ? json_real(w->closed_rps) : json_null(),
 		"knee_rate", rate_or_null(w, w->knee), "slo_rate",
 		rate_or_null(w, w->capacity), "partial", (int)(w->signal != 0),

@@ -25,6 +25,19 @@ stamp(struct osc_loop *loop, const struct osc_load_connection *c, uint32_t i)
 	return &loop->stamps[of + (c->head + i) % p];
 }
 
+/* The books of the URL that the i-th of those taken and not answered is of. */
+static struct osc_load_url_stats *url_of(const struct osc_loop *loop,
+					 const struct osc_load_connection *c,
+					 uint32_t i)
+{
+	const struct osc_load_text *t = loop->text;
+	uint32_t back = (c->inflight - 1 - i) % t->nr_turns;
+
+	return &loop->stats->urls[t->turns[(c->turn + t->nr_turns - back) %
+					   t->nr_turns]
+					  .url];
+}
+
 static void expect_by(struct osc_loop *loop, struct osc_load_connection *c,
 		      uint64_t deadline_ns)
 {
@@ -85,6 +98,9 @@ void osc_connection_broken(struct osc_loop *loop, struct osc_load_connection *c,
 				 now);
 	else if (phase == OSC_LOAD_PARSE || loop->config->idle)
 		osc_failures_add(&loop->stats->failures, phase, code, 1, now);
+	for (uint32_t i = 0; loop->stats->urls && i < c->sent; i++)
+		osc_failures_add(&url_of(loop, c, i)->failures, phase, code, 1,
+				 now);
 	loop->stats->missed += count_measured(loop, c);
 	loop->stats->unsent += (uint64_t)c->inflight - c->sent;
 	forget_requests(loop, c);
@@ -173,19 +189,31 @@ static void stamp_sent(struct osc_loop *loop, struct osc_load_connection *c,
 		stamp(loop, c, c->sent++)->sent_ns = now;
 }
 
+/* The last that it will have taken: it says close. */
+static bool is_last(const struct osc_loop *loop,
+		    const struct osc_load_connection *c)
+{
+	return c->taken && c->taken == loop->config->requests_per_connection;
+}
+
 /*
- * Of a text of `size` bytes that repeats every `period` bytes, the last `left`
- * bytes, or what of them comes first: those of requests that were answered
- * before they had left may be more than the text has.
+ * The last `left` bytes before `end`, or what of them comes first: those of
+ * requests that were answered before they had left may be more than there are
+ * before it, and then they come from the rounds that would be.
  */
-static struct iovec tail(char *text, uint32_t period, uint32_t size,
+static struct iovec tail(const struct osc_load_text *t, uint32_t end,
 			 uint32_t left)
 {
-	uint32_t from = (period - left % period) % period;
+	uint32_t from;
 
+	if (left <= end)
+		return (struct iovec){ .iov_base = t->keep + end - left,
+				       .iov_len = left };
+	from = (t->round_size - (left - end) % t->round_size) % t->round_size;
 	return (struct iovec){
-		.iov_base = text + from,
-		.iov_len = left < size - from ? left : size - from,
+		.iov_base = t->keep + from,
+		.iov_len = left < t->keep_size - from ? left :
+							t->keep_size - from,
 	};
 }
 
@@ -194,16 +222,22 @@ unsigned int osc_connection_output(struct osc_loop *loop,
 				   struct iovec iov[2], uint64_t now)
 {
 	const struct osc_load_text *t = loop->text;
+	const struct osc_load_turn *turn = &t->turns[c->turn];
+	uint32_t end = turn->keep_end;
 	unsigned int n = 0;
 
 	if (c->sent < c->inflight)
 		stamp_sent(loop, c, now);
+	if (is_last(loop, c))
+		end -= turn->keep_len;
 	if (c->unsent_keep)
-		iov[n++] = tail(t->keep, t->keep_len, t->keep_size,
-				c->unsent_keep);
+		iov[n++] = tail(t, end, c->unsent_keep);
 	if (c->unsent_close && (!n || iov[0].iov_len == c->unsent_keep))
-		iov[n++] = tail(t->close, t->close_len, t->close_len,
-				c->unsent_close);
+		iov[n++] = (struct iovec){
+			.iov_base = t->close + turn->close_at +
+				    turn->close_len - c->unsent_close,
+			.iov_len = c->unsent_close,
+		};
 	return n;
 }
 
@@ -227,17 +261,38 @@ bool osc_connection_has_room(const struct osc_loop *loop,
 	       (!most || c->taken < most);
 }
 
+/*
+ * What it has yet to send must be neighbours in the prepared text, so it keeps
+ * to the order by itself while it is busy; a free one takes the thread's turn.
+ * Without pipelining that is always so: the thread's requests are as ordered.
+ */
+static void take_turn(struct osc_loop *loop, struct osc_load_connection *c)
+{
+	uint32_t n = loop->text->nr_turns;
+
+	if (c->inflight || c->unsent_keep)
+		c->turn = (uint16_t)((c->turn + 1u) % n);
+	else
+		c->turn = loop->turn;
+	loop->turn = (uint16_t)((loop->turn + 1u) % n);
+}
+
 void osc_connection_take(struct osc_loop *loop, struct osc_load_connection *c,
 			 uint64_t intended_ns)
 {
+	const struct osc_load_turn *turn;
+
+	if (loop->text->nr_turns > 1)
+		take_turn(loop, c);
+	turn = &loop->text->turns[c->turn];
 	stamp(loop, c, c->inflight)->intended_ns = intended_ns;
 	c->inflight++;
 	c->taken++;
 	loop->outstanding++;
-	if (c->taken == loop->config->requests_per_connection)
-		c->unsent_close = loop->text->close_len;
+	if (is_last(loop, c))
+		c->unsent_close = turn->close_len;
 	else
-		c->unsent_keep += loop->text->keep_len;
+		c->unsent_keep += turn->keep_len;
 }
 
 void osc_connection_go(struct osc_loop *loop, struct osc_load_connection *c,
@@ -256,6 +311,24 @@ static bool as_expected(const struct osc_load_config *config, uint16_t status)
 	return status < 400;
 }
 
+/* The same in the books of its URL. */
+static void answered_url(struct osc_loop *loop,
+			 const struct osc_load_connection *c, bool wrong,
+			 uint64_t now)
+{
+	const struct osc_load_stamp *s = stamp(loop, c, 0);
+	struct osc_load_url_stats *url = url_of(loop, c, 0);
+
+	if (s->intended_ns >= loop->measure_ns) {
+		url->requests++;
+		osc_hist_record(&url->latency, now - s->intended_ns);
+		osc_hist_record(&url->service, now - s->sent_ns);
+	}
+	if (wrong)
+		osc_failures_add(&url->failures, OSC_LOAD_STATUS,
+				 c->response.status, 1, now);
+}
+
 /* The oldest request is answered. */
 static void answered(struct osc_loop *loop, struct osc_load_connection *c,
 		     uint64_t now)
@@ -265,6 +338,8 @@ static void answered(struct osc_loop *loop, struct osc_load_connection *c,
 	const struct osc_response *r = &c->response;
 	bool wrong = !as_expected(loop->config, r->status);
 
+	if (stats->urls)
+		answered_url(loop, c, wrong, now);
 	if (s->intended_ns >= loop->measure_ns) {
 		stats->requests++;
 		stats->missed += wrong;

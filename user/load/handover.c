@@ -31,7 +31,7 @@ bool osc_handover_take(struct osc_handover *h,
 
 	if (full) {
 		osc_load_stats_merge(sum, h->other);
-		osc_load_stats_init(h->other);
+		osc_load_stats_clear(h->other);
 		h->seen = h->gauges;
 		atomic_store_explicit(&h->full, false, memory_order_release);
 	}

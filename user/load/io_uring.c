@@ -115,7 +115,7 @@ static void forget(struct osc_loop *loop, struct osc_load_connection *c)
 {
 	(void)loop;
 	shutdown(c->fd, SHUT_RDWR);
-	c->ring.waiting = false;
+	c->waiting = false;
 }
 
 static void ask_to_receive(struct osc_loop *loop, struct osc_load_connection *c,
@@ -151,9 +151,9 @@ static void send_later(struct osc_loop *loop, struct osc_load_connection *c,
 	struct ring_data *d = loop->io_data;
 
 	(void)now;
-	if (c->ring.listed || c->ring.waiting)
+	if (c->sending || c->waiting)
 		return;
-	c->ring.listed = true;
+	c->sending = true;
 	d->sending[d->nr_sending++] = (uint32_t)(c - loop->connections);
 }
 
@@ -175,7 +175,7 @@ static void wait_for_room(struct osc_loop *loop, struct osc_load_connection *c,
 {
 	struct io_uring_sqe *sqe;
 
-	if (c->ring.waiting)
+	if (c->waiting)
 		return;
 	sqe = request(loop, ROOM, c);
 	if (!sqe) {
@@ -183,7 +183,7 @@ static void wait_for_room(struct osc_loop *loop, struct osc_load_connection *c,
 		return;
 	}
 	io_uring_prep_poll_add(sqe, c->fd, POLLOUT);
-	c->ring.waiting = true;
+	c->waiting = true;
 }
 
 /* Both of two are handed over at once, the second if the first is all sent. */
@@ -195,7 +195,7 @@ static void send_one(struct osc_loop *loop, struct osc_load_connection *c,
 	unsigned int parts;
 	bool ok = true;
 
-	c->ring.listed = false;
+	c->sending = false;
 	if (c->fd < 0)
 		return;
 	parts = osc_connection_output(loop, c, iov, now);
@@ -297,7 +297,7 @@ static void on_completion(struct osc_loop *loop, const struct io_uring_cqe *cqe,
 		on_receive(loop, c, cqe, now);
 		break;
 	case ROOM:
-		c->ring.waiting = false;
+		c->waiting = false;
 		send_later(loop, c, now);
 		break;
 	default:

@@ -52,53 +52,6 @@ void osc_load_defaults(struct osc_load_config *config)
 	};
 }
 
-/* One request, the same each time. NULL without memory. */
-static char *compose(const struct osc_load_config *config, bool closes,
-		     size_t *length)
-{
-	char *text = NULL;
-	FILE *out = open_memstream(&text, length);
-
-	if (!out)
-		return NULL;
-	fprintf(out, "%s %s HTTP/1.1\r\nHost: %s\r\n", config->method,
-		config->url.target, config->url.authority);
-	for (unsigned int i = 0; i < config->nr_headers; i++)
-		fprintf(out, "%s\r\n", config->headers[i]);
-	if (config->body)
-		fprintf(out, "Content-Length: %zu\r\n", config->body_len);
-	fprintf(out, "%s\r\n", closes ? "Connection: close\r\n" : "");
-	if (config->body)
-		fwrite(config->body, 1, config->body_len, out);
-	if (fclose(out)) {
-		free(text);
-		return NULL;
-	}
-	return text;
-}
-
-static int compose_all(struct osc_load *load, struct osc_error *e)
-{
-	uint32_t n = load->config->pipeline;
-	size_t keep_len, close_len;
-	char *one = compose(load->config, false, &keep_len);
-
-	load->text.close = compose(load->config, true, &close_len);
-	load->text.keep = one ? calloc(n, keep_len) : NULL;
-	if (!load->text.close || !load->text.keep) {
-		free(one);
-		return osc_error_set(
-			e, ENOMEM, "cannot prepare the request: out of memory");
-	}
-	for (uint32_t i = 0; i < n; i++)
-		memcpy(load->text.keep + i * keep_len, one, keep_len);
-	free(one);
-	load->text.keep_len = (uint32_t)keep_len;
-	load->text.keep_size = (uint32_t)(n * keep_len);
-	load->text.close_len = (uint32_t)close_len;
-	return 0;
-}
-
 /* The soft limit is a default; the hard one is a decision of somebody's. */
 static int raise_descriptors(const struct osc_load_config *c,
 			     struct osc_error *e)
@@ -140,6 +93,20 @@ static uint64_t share(uint64_t all, uint32_t n, uint32_t i)
 	return all / n + (i < all % n);
 }
 
+/* So that the shares of all threads are, together, as the order of one. */
+static uint16_t first_turn(const struct osc_load *load, uint32_t i)
+{
+	const struct osc_load_config *c = load->config;
+	uint64_t before = i;
+
+	if (c->requests)
+		before = c->requests / c->threads * i +
+			 (i < c->requests % c->threads ?
+				  i :
+				  c->requests % c->threads);
+	return (uint16_t)(before % load->text.nr_turns);
+}
+
 static int init_worker(struct osc_load *load, uint32_t i, struct osc_error *e)
 {
 	const struct osc_load_config *c = load->config;
@@ -155,6 +122,7 @@ static int init_worker(struct osc_load *load, uint32_t i, struct osc_error *e)
 	loop->found = &load->found;
 	loop->index = i;
 	loop->nr = (uint32_t)share(c->connections, c->threads, i);
+	loop->turn = first_turn(load, i);
 	loop->budget = c->requests ? share(c->requests, c->threads, i) :
 				     UINT64_MAX;
 	loop->start_ns = load->start_ns;
@@ -225,8 +193,8 @@ static void load_free(struct osc_load *load)
 	if (load->done >= 0)
 		close(load->done);
 	free(load->workers);
-	free(load->text.keep);
-	free(load->text.close);
+	osc_load_text_free(&load->text);
+	osc_load_result_free(&load->result);
 	free(load);
 }
 
@@ -240,6 +208,9 @@ static int start_workers(struct osc_load *load, struct osc_error *e)
 	load->result.config = load->config;
 	load->result.start_ns = load->start_ns;
 	osc_load_stats_init(&load->result.stats);
+	if (!osc_load_stats_add_urls(&load->result.stats, load->config->mix.n))
+		return osc_error_set(e, ENOMEM,
+				     "cannot start the load: out of memory");
 	/* What the host tells is known at the end. */
 	load->result.host = osc_host_between(&unknown, &unknown);
 	osc_host_read(&load->host);
@@ -323,7 +294,7 @@ int osc_load_start(const struct osc_load_config *config, struct osc_load **out,
 	if (!ret)
 		ret = resolve(config, &load->addresses, e);
 	if (!ret)
-		ret = compose_all(load, e);
+		ret = osc_load_text_init(&load->text, config, e);
 	if (!ret)
 		ret = start_workers(load, e);
 	if (ret) {
@@ -372,6 +343,9 @@ void osc_load_collect(struct osc_load *load, struct osc_load_interval *out)
 	out->in_flight = 0;
 	out->cpu_share = -1;
 	osc_load_stats_init(&out->stats);
+	/* URLs have no intervals: they are added to those of the run. */
+	out->stats.urls = load->result.stats.urls;
+	out->stats.nr_urls = load->result.stats.nr_urls;
 	for (uint32_t i = 0; i < load->config->threads; i++) {
 		struct worker *w = &load->workers[i];
 
@@ -381,6 +355,8 @@ void osc_load_collect(struct osc_load *load, struct osc_load_interval *out)
 		out->in_flight += w->loop.handover.seen.in_flight;
 	}
 	load->collected_ns = out->to_ns;
+	out->stats.urls = NULL;
+	out->stats.nr_urls = 0;
 	osc_load_stats_merge(&load->result.stats, &out->stats);
 }
 
@@ -498,6 +474,10 @@ int osc_load_finish(struct osc_load *load, struct osc_load_result *r,
 	osc_load_judge(r, osc_load_end(r));
 	judge_slos(r);
 	ret = check_failed(load, r, e);
+	/* They are the result's now. */
+	load->result.stats.urls = NULL;
+	if (ret)
+		osc_load_result_free(r);
 	load_free(load);
 	return ret;
 }

@@ -3,7 +3,7 @@
  * user/load - an HTTP/1.1 load generator: how fast does a server answer, and
  * may the answer be trusted?
  *
- * In reading order: url, schedule (when requests are due), arrivals (how a
+ * In reading order: url, mix (which of them), schedule (when requests are due), arrivals (how a
  * person says it), response (the parser), failures, validity (the verdict) are
  * pure; connection (one connection's life), loop (one thread) and its engines
  * io_epoll and io_uring move the bytes; handover and stats bring together what
@@ -30,6 +30,7 @@
 #include "lib/hist.h"
 #include "load/failures.h"
 #include "load/host.h"
+#include "load/mix.h"
 #include "load/schedule.h"
 #include "load/slo.h"
 #include "load/source.h"
@@ -42,13 +43,15 @@ struct osc_error;
 #define OSC_LOAD_HEADERS 32
 #define OSC_LOAD_THREADS 256
 #define OSC_LOAD_PIPELINE 1024
+#define OSC_LOAD_URL_TEXT (OSC_URL_HOST + OSC_URL_TARGET + 32)
 /* Of all that a connection may have on its way. */
 #define OSC_LOAD_BODIES_MAX (64u << 20)
 
 enum osc_load_engine { OSC_LOAD_EPOLL, OSC_LOAD_URING };
 
 struct osc_load_config {
-	struct osc_url url;
+	struct osc_url url; /* whose server it is */
+	struct osc_mix mix; /* several, the first of which is that */
 	enum osc_load_engine engine;
 	uint32_t connections;
 	uint32_t threads;
@@ -88,6 +91,13 @@ static inline bool osc_load_is_open(const struct osc_load_config *config)
 /* The configuration of `osconcepts load` without options. */
 void osc_load_defaults(struct osc_load_config *config);
 
+/* Of one of several URLs; see osc_load_stats for the same names. */
+struct osc_load_url_stats {
+	uint64_t requests;
+	struct osc_hist latency, service;
+	struct osc_failures failures; /* of requests that were sent */
+};
+
 /* What one thread counted, or all of them. */
 struct osc_load_stats {
 	uint64_t requests; /* answered while measured, whatever the status */
@@ -106,9 +116,19 @@ struct osc_load_stats {
 	struct osc_hist latency, service, connect, lag;
 	struct osc_hist wrong; /* latency of wrong statuses; in latency, too */
 	struct osc_failures failures;
+	struct osc_load_url_stats *urls; /* NULL: there is one */
+	unsigned int nr_urls;
 };
 
+/* Nothing counted, no URLs. */
 void osc_load_stats_init(struct osc_load_stats *s);
+/* Gives it a place for each of several URLs; false without memory. */
+bool osc_load_stats_add_urls(struct osc_load_stats *s, unsigned int n);
+/* Nothing counted, the same URLs. */
+void osc_load_stats_clear(struct osc_load_stats *s);
+struct osc_load_stats *osc_load_stats_new(unsigned int nr_urls);
+/* NULL is none. */
+void osc_load_stats_free(struct osc_load_stats *s);
 /* What two have counted, of other threads or at other times, adds up. */
 void osc_load_stats_merge(struct osc_load_stats *to,
 			  const struct osc_load_stats *from);
@@ -168,10 +188,18 @@ void osc_load_stop(struct osc_load *load);
 void osc_load_wait(struct osc_load *load);
 /*
  * Waits for the end, and frees the load. An error when there is nothing to
- * tell: no connection could be made.
+ * tell: no connection could be made. Otherwise the result is to be freed.
  */
 int osc_load_finish(struct osc_load *load, struct osc_load_result *result,
 		    struct osc_error *e);
+/* Also one that is all zero, or freed. */
+void osc_load_result_free(struct osc_load_result *result);
+
+/* "http://a/b", or "2 URLs of http://a"; returns buf. */
+char *osc_load_url_text(const struct osc_load_config *config, char *buf,
+			size_t size);
+/* [{url, weight}], empty where there is one; NULL without memory. */
+json_t *osc_load_urls_json(const struct osc_load_config *config);
 
 /* osconcepts-load/1; NULL without memory. */
 json_t *osc_load_json(const struct osc_load_result *r);

@@ -396,9 +396,9 @@ int osc_loop_init(struct osc_loop *loop, struct osc_error *e)
 	loop->connections = calloc(loop->nr, sizeof(*loop->connections));
 	loop->stamps = calloc(stamps, sizeof(*loop->stamps));
 	loop->room = calloc(loop->nr, sizeof(*loop->room));
-	loop->stats = calloc(1, sizeof(*loop->stats));
+	loop->stats = osc_load_stats_new(loop->config->mix.n);
 	if (loop->config->slice_ns)
-		loop->handover.other = calloc(1, sizeof(*loop->stats));
+		loop->handover.other = osc_load_stats_new(loop->config->mix.n);
 	if (!loop->connections || !loop->stamps || !loop->room ||
 	    !loop->stats || (loop->config->slice_ns && !loop->handover.other))
 		return osc_error_set(e, ENOMEM,
@@ -406,9 +406,6 @@ int osc_loop_init(struct osc_loop *loop, struct osc_error *e)
 				     " connections: out of memory; try fewer "
 				     "--connections",
 				     loop->nr);
-	osc_load_stats_init(loop->stats);
-	if (loop->handover.other)
-		osc_load_stats_init(loop->handover.other);
 	for (uint32_t i = 0; i < loop->nr; i++) {
 		loop->connections[i].fd = -1;
 		loop->connections[i].deadline_ns = UINT64_MAX;
@@ -432,6 +429,6 @@ void osc_loop_free(struct osc_loop *loop)
 	free(loop->connections);
 	free(loop->stamps);
 	free(loop->room);
-	free(loop->stats);
-	free(loop->handover.other);
+	osc_load_stats_free(loop->stats);
+	osc_load_stats_free(loop->handover.other);
 }

@@ -15,6 +15,7 @@
 #include "lib/error.h"
 #include "load/handover.h"
 #include "load/load.h"
+#include "load/request.h"
 #include "load/response.h"
 
 enum osc_load_state {
@@ -35,8 +36,6 @@ struct osc_load_stamp {
 struct osc_load_ring_part {
 	uint32_t keep; /* bytes of the last send … */
 	uint32_t close; /* … and of its second half */
-	bool listed; /* to be sent in this round */
-	bool waiting; /* for room in the socket */
 };
 
 struct osc_load_connection {
@@ -46,6 +45,9 @@ struct osc_load_connection {
 	bool used : 1; /* it has brought an answer */
 	bool waits : 1; /* it was told to ask again; opened_ns stays */
 	bool tried : 1; /* an attempt to open it has ended, one way or another */
+	/* The io_uring engine's: */
+	bool sending : 1; /* to be sent in this round */
+	bool waiting : 1; /* for room in the socket */
 	uint8_t failures; /* in a row, without an answer between */
 	uint16_t head; /* the oldest in the ring of stamps */
 	uint16_t inflight; /* taken from the schedule, not answered */
@@ -55,6 +57,7 @@ struct osc_load_connection {
 	uint32_t unsent_keep; /* bytes of requests still to write … */
 	uint32_t unsent_close; /* … and of the last, which says close */
 	struct osc_load_ring_part ring; /* the io_uring engine's */
+	uint16_t turn; /* of the last that was taken */
 	uint64_t deadline_ns;
 	union {
 		uint64_t opened_ns; /* until it is connected */
@@ -68,14 +71,6 @@ _Static_assert(sizeof(struct osc_load_connection) +
 			       2 * sizeof(uint32_t) <=
 		       200,
 	       "a connection must stay small: there may be a million");
-
-/* What is written, prepared once for all. */
-struct osc_load_text {
-	char *keep; /* `pipeline` requests, one after another */
-	char *close; /* one that ends the connection */
-	uint32_t keep_len, close_len; /* of one */
-	uint32_t keep_size; /* of all */
-};
 
 struct osc_loop;
 
@@ -120,6 +115,7 @@ struct osc_loop {
 	uint32_t *room; /* ring of connections that can take a request */
 	uint32_t room_head, nr_room;
 
+	uint16_t turn; /* of the next request */
 	unsigned int address; /* the one in use */
 	bool head_only;
 	bool retired; /* no more requests are taken */

@@ -14,10 +14,27 @@ static json_t *real_or_null(double value)
 	return value < 0 ? json_null() : json_real(value);
 }
 
-static char *url_text(const struct osc_load_config *c, char *buf, size_t size)
+static char *one_url(const struct osc_url *url, char *buf, size_t size)
 {
-	snprintf(buf, size, "http://%s%s", c->url.authority, c->url.target);
+	snprintf(buf, size, "http://%s%s", url->authority, url->target);
 	return buf;
+}
+
+char *osc_load_url_text(const struct osc_load_config *c, char *buf, size_t size)
+{
+	if (c->mix.n < 2)
+		return one_url(&c->url, buf, size);
+	snprintf(buf, size, "%u URLs of http://%s", c->mix.n, c->url.authority);
+	return buf;
+}
+
+static json_t *url_json(const struct osc_load_config *c, unsigned int i)
+{
+	char url[OSC_LOAD_URL_TEXT];
+
+	return json_pack("{s:s, s:I}", "url",
+			 one_url(&c->mix.urls[i], url, sizeof(url)), "weight",
+			 (json_int_t)osc_mix_weight(&c->mix, i));
 }
 
 /* Steals both; NULL without memory. */
@@ -30,6 +47,40 @@ static json_t *updated(json_t *o, json_t *more)
 		return o;
 	json_decref(o);
 	return NULL;
+}
+
+static json_t *url_stats_json(const struct osc_load_url_stats *s)
+{
+	return json_pack("{s:I, s:o, s:o, s:o}", "requests",
+			 (json_int_t)s->requests, "errors",
+			 osc_failures_json(&s->failures), "latency_us",
+			 osc_hist_summary_us(&s->latency), "service_us",
+			 osc_hist_summary_us(&s->service));
+}
+
+/* With what was counted of each, where that is given. */
+static json_t *urls_json(const struct osc_load_config *c,
+			 const struct osc_load_url_stats *stats)
+{
+	json_t *array = json_array();
+	int failed = !array;
+
+	for (unsigned int i = 0; c->mix.n > 1 && i < c->mix.n && !failed; i++) {
+		json_t *row = url_json(c, i);
+
+		if (stats)
+			row = updated(row, url_stats_json(&stats[i]));
+		failed = json_array_append_new(array, row);
+	}
+	if (!failed)
+		return array;
+	json_decref(array);
+	return NULL;
+}
+
+json_t *osc_load_urls_json(const struct osc_load_config *c)
+{
+	return urls_json(c, NULL);
 }
 
 static json_t *config_json(const struct osc_load_config *c)
@@ -84,14 +135,14 @@ json_t *osc_load_json(const struct osc_load_result *r)
 {
 	const struct osc_load_config *c = r->config;
 	const struct osc_load_stats *s = &r->stats;
-	char url[OSC_URL_HOST + OSC_URL_TARGET + 16];
+	char url[OSC_LOAD_URL_TEXT];
 	json_t *o, *more;
 
 	o = json_pack(
 		"{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, "
-		"s:b, s:o}",
+		"s:b, s:o, s:o}",
 		"schema", "osconcepts-load/1", "url",
-		url_text(c, url, sizeof(url)), "mode",
+		one_url(&c->url, url, sizeof(url)), "mode",
 		osc_load_is_open(c) ? "open" :
 		c->idle		    ? "idle" :
 				      "closed",
@@ -102,7 +153,8 @@ json_t *osc_load_json(const struct osc_load_result *r)
 		(json_int_t)s->connections_opened, "bytes",
 		(json_int_t)s->bytes, "duration_s", r->duration_s, "rps",
 		r->rps, "partial", (int)r->partial, "held",
-		c->idle ? json_integer((json_int_t)s->held) : json_null());
+		c->idle ? json_integer((json_int_t)s->held) : json_null(),
+		"urls", urls_json(c, s->urls));
 	more = json_pack(
 		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
 		"s:o, s:o}",
@@ -161,6 +213,44 @@ static void times_text(const struct osc_load_result *r, FILE *out)
 		      out);
 }
 
+static void percentile_text(const struct osc_hist *h, double percent, FILE *out)
+{
+	char text[32];
+
+	fprintf(out, " %9s",
+		h->count ?
+			osc_format_ns((double)osc_hist_percentile(h, percent),
+				      text, sizeof(text)) :
+			"-");
+}
+
+static void urls_text(const struct osc_load_result *r, FILE *out)
+{
+	const struct osc_load_stats *s = &r->stats;
+	const struct osc_load_config *c = r->config;
+	char url[OSC_LOAD_URL_TEXT], count[32];
+
+	if (!s->nr_urls)
+		return;
+	fprintf(out, "\n  %11s %9s %19s %19s %6s  URL\n", "requests", "errors",
+		"latency p50, p99", "service p50, p99", "weight");
+	for (unsigned int i = 0; i < s->nr_urls; i++) {
+		const struct osc_load_url_stats *u = &s->urls[i];
+
+		fprintf(out, "  %11s",
+			osc_format_count(u->requests, count, sizeof(count)));
+		fprintf(out, " %9s",
+			osc_format_count(osc_failures_total(&u->failures),
+					 count, sizeof(count)));
+		percentile_text(&u->latency, 50, out);
+		percentile_text(&u->latency, 99, out);
+		percentile_text(&u->service, 50, out);
+		percentile_text(&u->service, 99, out);
+		fprintf(out, " %6" PRIu32 "  %s\n", osc_mix_weight(&c->mix, i),
+			one_url(&c->mix.urls[i], url, sizeof(url)));
+	}
+}
+
 static void errors_text(const struct osc_load_result *r, FILE *out)
 {
 	const struct osc_failures *f = &r->stats.failures;
@@ -208,10 +298,11 @@ static void head_text(const struct osc_load_result *r, FILE *out)
 {
 	const struct osc_load_config *c = r->config;
 	const struct osc_load_stats *s = &r->stats;
-	char url[OSC_URL_HOST + OSC_URL_TARGET + 16], a[32], b[32];
+	char url[OSC_LOAD_URL_TEXT], a[32], b[32];
 	char arrivals[128];
 
-	fprintf(out, "%s %s\n", c->method, url_text(c, url, sizeof(url)));
+	fprintf(out, "%s %s\n", c->method,
+		osc_load_url_text(c, url, sizeof(url)));
 	fprintf(out, "  %" PRIu32 " connections, ", c->connections);
 	if (osc_load_is_open(c))
 		fprintf(out, "open loop %s",
@@ -242,6 +333,7 @@ void osc_load_text(const struct osc_load_result *r, FILE *out)
 {
 	head_text(r, out);
 	times_text(r, out);
+	urls_text(r, out);
 	errors_text(r, out);
 	slos_text(r, out);
 	fputs(osc_verdict_word(r->validity.verdict), out);

@@ -2,6 +2,9 @@
 # Every command a person types. `make help` lists them.
 
 BUILD	?= build
+# What an object depends on is kept with its path: one name for it, however a
+# person or a script says it.
+override BUILD := $(abspath $(BUILD))
 prefix	?= /usr/local
 bindir	?= $(prefix)/bin
 includedir ?= $(prefix)/include
@@ -44,17 +47,17 @@ obj	= $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 all: $(BUILD)/osconcepts $(if $(daemon_c),$(BUILD)/osconceptsd) ## build the companion: osconcepts and osconceptsd
 
 $(BUILD)/osconcepts: $(call obj,$(cli_c)) $(BUILD)/osc.a
-	@echo "  LD    $@"
+	@echo "  LD    $(@:$(CURDIR)/%=%)"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(OSC_LDLIBS) $(LDLIBS)
 
 $(BUILD)/osconceptsd: $(call obj,$(daemon_c)) $(BUILD)/osc.a
-	@echo "  LD    $@"
+	@echo "  LD    $(@:$(CURDIR)/%=%)"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(OSC_LDLIBS) $(LDLIBS)
 
 # Removed first: ar would keep the objects of deleted sources.
 $(BUILD)/osc.a: $(call obj,$(room_c))
 	@rm -f $@
-	@echo "  AR    $@"
+	@echo "  AR    $(@:$(CURDIR)/%=%)"
 	$(Q)$(AR) rcs $@ $^
 
 $(BUILD)/obj/%.o: %.c
@@ -64,7 +67,7 @@ $(BUILD)/obj/%.o: %.c
 
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/osc.a
 	@mkdir -p $(@D)
-	@echo "  LD    $@"
+	@echo "  LD    $(@:$(CURDIR)/%=%)"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(OSC_LDLIBS) $(LDLIBS)
 
 -include $(patsubst %.o,%.d,$(call obj,$(room_c) $(cli_c) $(daemon_c) $(unit_c)))
@@ -79,7 +82,7 @@ vm-tests: $(vm_bin) $(BUILD)/vm-tests/fuzz-netlink
 
 $(BUILD)/vm-tests/%: $(BUILD)/obj/tests/vm/%.o $(call obj,$(vm_lib))
 	@mkdir -p $(@D)
-	@echo "  LD    $@"
+	@echo "  LD    $(@:$(CURDIR)/%=%)"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lmnl -pthread $(LDLIBS)
 .SECONDARY: $(call obj,$(vm_lib) $(wildcard tests/vm/*.c))
 
@@ -97,12 +100,12 @@ fuzz_c	:= $(wildcard tests/fuzz/netlink/*.c)
 fuzz_spec := $(BUILD)/fuzz/osconcepts_spec.h
 $(BUILD)/vm-tests/fuzz-netlink: $(call obj,$(fuzz_c) $(vm_lib))
 	@mkdir -p $(@D)
-	@echo "  LD    $@"
+	@echo "  LD    $(@:$(CURDIR)/%=%)"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lmnl -pthread $(LDLIBS)
 
 $(fuzz_spec): tests/fuzz/netlink/spec.py Documentation/netlink/specs/osconcepts.yaml
 	@mkdir -p $(@D)
-	@echo "  GEN   $@"
+	@echo "  GEN   $(@:$(CURDIR)/%=%)"
 	$(Q)tests/fuzz/netlink/spec.py Documentation/netlink/specs/osconcepts.yaml >$@
 
 $(call obj,tests/fuzz/netlink/message.c): $(fuzz_spec)
@@ -150,7 +153,7 @@ bench-kmod: all vm-tests modules-all ## count the instructions that the hooks ad
 
 $(BUILD)/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
-	@echo "  LD    $@"
+	@echo "  LD    $(@:$(CURDIR)/%=%)"
 	$(Q)$(CC) $(OSC_CFLAGS) $(CFLAGS) $(CPPFLAGS) -o $@ $<
 
 # One that fails, or is not valid on a busy machine, leaves the other its turn.
@@ -166,7 +169,7 @@ bench-servers: all $(BUILD)/bench/bare ## the servers (BENCH=--help)
 $(BUILD)/bench/profile.so: OSC_CFLAGS += -fPIC -shared
 $(BUILD)/bench/profile.so: tests/bench/profile.c tests/bench/qemu_plugin.h
 	@mkdir -p $(@D)
-	@echo "  LD    $@"
+	@echo "  LD    $(@:$(CURDIR)/%=%)"
 	$(Q)$(CC) $(OSC_CFLAGS) $(CFLAGS) $(CPPFLAGS) -o $@ $<
 
 bench-profile: all $(BUILD)/bench/bare $(BUILD)/bench/mark $(BUILD)/bench/profile.so ## where a request's instructions go (BENCH=--help)

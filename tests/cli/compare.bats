@@ -133,10 +133,13 @@ nothing_left()
 	[[ $output == *"TABLES KiB"* ]]
 	run -0 jq -c '[.runs[].memory | [.connections, .kernel_stacks]]' c.json
 	[[ $output == "[[0,null],[8,16384],[8,16384],[8,0]]" ]]
-	run -0 jq -c '[.runs[].memory | [.pss, .page_tables, .slab] | map(type)] | .[0], .[1]' c.json
-	[[ $(xargs <<<"$output") == "[null,null,null] [number,number,null]" ]]
+	run -0 jq -c '[.runs[].memory | [.pss, .user_stacks, .page_tables, .slab] | map(type)] | .[0], .[1]' c.json
+	[[ $(xargs <<<"$output") == "[null,null,null,null] [number,number,number,null]" ]]
 	run -0 jq -r '.runs[0].memory.absent.pss, .runs[1].memory.absent.slab' c.json
 	[[ $output == "it takes one connection at a time"*"too few connections"* ]]
+	# A thread's stack is a mapping of its own, of which it has touched some.
+	[[ $(jq '.runs[2].memory | .user_stacks >= 4096 and .user_stacks <= .pss' c.json) == true ]]
+	[[ $(jq '.runs[3].memory.user_stacks <= 1024' c.json) == true ]]
 	# A process has page tables of its own.
 	[[ $(jq '.runs[1].memory | .page_tables > 16384 and .pss > 4096' c.json) == true ]]
 	[[ $(jq '.runs[3].memory.page_tables < 4096' c.json) == true ]]

@@ -391,11 +391,13 @@ static struct osc_memory_facts held(uint64_t connections)
 	return (struct osc_memory_facts){
 		.connections = connections,
 		.fresh = { .pss = 1000,
+			   .user_stacks = 500,
 			   .page_tables = 5000,
 			   .kernel_stacks = 100,
 			   .system_slab = 1 },
 		.before = { .pss = 9000, .system_slab = 100000 },
 		.held = { .pss = 1000 + 300 * connections,
+			  .user_stacks = 500 + 200 * connections,
 			  .page_tables = 4000,
 			  .kernel_stacks = 100 + 2 * connections,
 			  .system_slab = 100000 + 7 * connections },
@@ -410,6 +412,7 @@ static void memory_is_what_grew_for_each_connection(void **state)
 
 	(void)state;
 	assert_true(near(number(o, "pss", NULL, NULL), 300));
+	assert_true(near(number(o, "user_stacks", NULL, NULL), 200));
 	assert_true(near(number(o, "kernel_stacks", NULL, NULL), 2));
 	assert_true(near(number(o, "slab", NULL, NULL), 7));
 	/* Given back, it is nothing, and not less. */
@@ -428,6 +431,14 @@ static void memory_that_cannot_be_told_is_absent(void **state)
 	assert_true(json_is_string(
 		json_object_get(json_object_get(o, "absent"), "slab")));
 	assert_true(near(number(o, "pss", NULL, NULL), 300));
+	json_decref(o);
+	f = held(OSC_MEMORY_SYSTEM_MIN);
+	f.fresh.stacks_hidden = true;
+	o = osc_memory_document(&f);
+	assert_true(json_is_null(json_object_get(o, "user_stacks")));
+	assert_true(json_is_string(
+		json_object_get(json_object_get(o, "absent"), "user_stacks")));
+	assert_int_equal(json_object_size(json_object_get(o, "absent")), 1);
 	json_decref(o);
 	f = (struct osc_memory_facts){ .why = "a reason" };
 	o = osc_memory_document(&f);

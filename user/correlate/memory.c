@@ -3,10 +3,11 @@
 
 #include <stddef.h>
 
-enum { PSS, PAGE_TABLES, KERNEL_STACKS, SLAB };
+enum { PSS, USER_STACKS, PAGE_TABLES, KERNEL_STACKS, SLAB };
 
 const char *const osc_memory_names[OSC_NR_MEMORY] = {
 	[PSS] = "pss",
+	[USER_STACKS] = "user_stacks",
 	[PAGE_TABLES] = "page_tables",
 	[KERNEL_STACKS] = "kernel_stacks",
 	[SLAB] = "slab",
@@ -25,6 +26,9 @@ static const char *why_absent(const struct osc_memory_facts *f, int n)
 	if (n == SLAB && f->connections < OSC_MEMORY_SYSTEM_MIN)
 		return "too few connections to be seen in a number of the "
 		       "whole system";
+	if (n == USER_STACKS &&
+	    (f->fresh.stacks_hidden || f->held.stacks_hidden))
+		return "a task ran, or /proc does not show where its stack is";
 	return NULL;
 }
 
@@ -40,6 +44,8 @@ static double value(const struct osc_memory_facts *f, int n)
 	switch (n) {
 	case PSS:
 		return growth(f->fresh.pss, f->held.pss, by);
+	case USER_STACKS:
+		return growth(f->fresh.user_stacks, f->held.user_stacks, by);
 	case PAGE_TABLES:
 		return growth(f->fresh.page_tables, f->held.page_tables, by);
 	case KERNEL_STACKS:

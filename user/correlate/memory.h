@@ -8,11 +8,14 @@
 #define OSC_CORRELATE_MEMORY_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Bytes. Of the processes of a tree, and of the whole system. */
 struct osc_memory {
 	uint64_t pss; /* shared pages in parts */
+	uint64_t user_stacks; /* of pss, what its tasks have their stacks in */
+	bool stacks_hidden; /* it could not be told */
 	uint64_t page_tables;
 	uint64_t kernel_stacks; /* of its tasks */
 	uint64_t system_slab;
@@ -32,12 +35,12 @@ struct osc_memory_facts {
 	struct osc_memory held;
 };
 
-#define OSC_NR_MEMORY 4
+#define OSC_NR_MEMORY 5
 extern const char *const osc_memory_names[OSC_NR_MEMORY];
 
 /*
- * {connections, pss, page_tables, kernel_stacks, slab, absent: {name: why}},
- * bytes per connection or null. NULL without memory.
+ * {connections, pss, user_stacks, page_tables, kernel_stacks, slab,
+ * absent: {name: why}}, bytes per connection or null. NULL without memory.
  */
 json_t *osc_memory_document(const struct osc_memory_facts *f);
 

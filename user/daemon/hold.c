@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "daemon/books.h"
+#include "daemon/stacks.h"
 #include "lib/error.h"
 #include "lib/procfs.h"
 
@@ -171,5 +172,6 @@ int osc_memory_read(pid_t pid, struct osc_memory *out, struct osc_error *e)
 				     "cannot read the memory of process %d: %s",
 				     (int)pid, strerror(-ret));
 	out->kernel_stacks *= stack;
+	out->stacks_hidden = osc_stacks_read(pid, &out->user_stacks);
 	return 0;
 }

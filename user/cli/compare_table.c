@@ -124,10 +124,11 @@ static const struct osc_column call_columns[] = {
 	{ "mode", "MODE", OSC_COLUMN_TEXT },
 	{ "system_calls_per_request", "CALL/REQ", OSC_COLUMN_REAL },
 	{ "bytes_copied_per_request", "BYTE/REQ", OSC_COLUMN_REAL },
-	{ "empty_per_read", "EMPTY/RD", OSC_COLUMN_REAL },
+	{ "empty_per_read", "EAGAIN", OSC_COLUMN_REAL },
 	{ "events_per_wait", "EV/WAIT", OSC_COLUMN_REAL },
 	{ "useless_per_wait", "VAIN/WT", OSC_COLUMN_REAL },
 	{ "wakes_per_accept", "WOKEN", OSC_COLUMN_REAL },
+	{ "vain_per_accept_wake", "IN VAIN", OSC_COLUMN_REAL },
 };
 
 static void call_row(struct osc_table *t, const json_t *row,
@@ -155,8 +156,9 @@ static const struct osc_column memory_columns[] = {
 	{ "model", "MODEL", OSC_COLUMN_TEXT },
 	{ "mode", "MODE", OSC_COLUMN_TEXT },
 	{ "pss", "PSS KiB", OSC_COLUMN_REAL },
+	{ "user_stacks", "USTACK KiB", OSC_COLUMN_REAL },
 	{ "page_tables", "TABLES KiB", OSC_COLUMN_REAL },
-	{ "kernel_stacks", "STACKS KiB", OSC_COLUMN_REAL },
+	{ "kernel_stacks", "KSTACK KiB", OSC_COLUMN_REAL },
 	{ "slab", "SLAB KiB*", OSC_COLUMN_REAL },
 };
 
@@ -240,13 +242,14 @@ static const struct view views[] = {
 	  "connection",
 	  count_columns, sizeof(count_columns) / sizeof(*count_columns),
 	  count_row },
-	{ "Calls: system calls and bytes copied per request, reads that find "
-	  "nothing,\nevents and vain returns per wait, woken per connection "
-	  "accepted",
+	{ "Calls: system calls and bytes copied per request, EAGAIN per read, "
+	  "events and\nvain returns per wait, woken per connection accepted, "
+	  "and of these in vain",
 	  call_columns, sizeof(call_columns) / sizeof(*call_columns),
 	  call_row },
-	{ "Memory: per connection that is open and idle; its own, page tables, "
-	  "kernel\nstacks, slab (* of the whole system: others' as well)",
+	{ "Memory: per connection that is open and idle; its own, of it stacks, "
+	  "page\ntables, kernel stacks, slab (* of the whole system: others' as "
+	  "well)",
 	  memory_columns, sizeof(memory_columns) / sizeof(*memory_columns),
 	  memory_row },
 	{ "Time and trust: CPU time per request, rate, latency; runs that are "

@@ -108,6 +108,9 @@ nothing_left()
 	run -0 jq -c '[.runs[] | select(.io_us > 0) | .latency_us.p50 >= 30000] | all' c.json
 	[[ $output == true ]]
 	grep -q 'close, 2 connections, 50.*s of work, 30.*s of io<' c.html
+	# A picture of each number over the connections, under each of the other loads.
+	[[ $(grep -c '^<desc>A curve for each model .* fork: .* at 1, .* at 2[.] epoll: ' c.html) -ge 40 ]]
+	grep -q '^<h3>close, 50.*s of work</h3>' c.html
 }
 
 # The client sends one request at a time and each connection the same number, so

@@ -411,6 +411,161 @@ static void page_survives_any_value_of_any_key(void **state)
 	json_decref(doc);
 }
 
+#define NARROW "\xe2\x80\xaf"
+#define LEAST "\xe2\x89\xa5 "
+#define MOST "\xe2\x89\xa4 "
+
+static void assert_has(const char *page, const char *text)
+{
+	if (!strstr(page, text))
+		fail_msg("the page lacks '%s'", text);
+}
+
+static size_t count_of(const char *page, const char *text)
+{
+	size_t n = 0;
+
+	for (const char *p = page; (p = strstr(p, text)); p++)
+		n++;
+	return n;
+}
+
+/* Of fork the calls are the least there were; why numbers lack is told once. */
+static void page_shows_calls_and_memory(void **state)
+{
+	static const char *const expected[] = {
+		"<span>" LEAST "6.10</span>",
+		"<span>3.20</span>",
+		LEAST "before system calls: ",
+		"<rect class=\"bar m0 doubt\"",
+		"<li>Events " HTML_MISSING
+		" fork: it has no loop that waits for events</li>",
+		"<li>Slab of the system " HTML_MISSING " fork, epoll: too few ",
+		"data-label=\"Woken in vain\"",
+		"<span>320</span>",
+		"<span>56.4</span>",
+		"<small>KiB per idle connection</small>",
+		"<dt>EAGAIN</dt>",
+	};
+	json_t *doc = load();
+	int err;
+	char *page = render(doc, &err);
+
+	(void)state;
+	assert_non_null(page);
+	for (size_t i = 0; i < sizeof(expected) / sizeof(*expected); i++)
+		assert_has(page, expected[i]);
+	/* Bars, as there is one number of connections. */
+	assert_null(strstr(page, "connections at a time"));
+	free(page);
+	json_decref(doc);
+}
+
+static const int connections[] = { 1, 16, 256 };
+#define NR_STEPS (sizeof(connections) / sizeof(*connections))
+
+static void set_median(json_t *row, const char *group, const char *key,
+		       double value)
+{
+	json_object_set_new(json_object_get(row, group), key,
+			    json_pack("{s:f, s:f, s:f}", "median", value, "low",
+				      value, "high", value));
+}
+
+/* The fixture with each row under three numbers of connections. */
+static json_t *load_matrix(void)
+{
+	json_t *doc = load(), *rows = json_array(), *row, *run;
+	size_t i;
+
+	assert_non_null(rows);
+	json_array_foreach(json_object_get(doc, "summary"), i, row) {
+		for (size_t c = 0; c < NR_STEPS; c++) {
+			json_t *copy = json_deep_copy(row);
+
+			json_object_set_new(copy, "concurrency",
+					    json_integer(connections[c]));
+			set_median(copy, "per_request", "cpu_us",
+				   100.0 * (double)(c + 1));
+			json_array_append_new(rows, copy);
+		}
+	}
+	json_object_set_new(doc, "summary", rows);
+	json_array_foreach(json_object_get(doc, "runs"), i, run)
+		json_object_set_new(run, "concurrency", json_integer(16));
+	return doc;
+}
+
+static void connections_make_curves(void **state)
+{
+	json_t *doc = load_matrix();
+	int err;
+	char *page = render(doc, &err);
+
+	(void)state;
+	assert_non_null(page);
+	check_page(page);
+	assert_has(page, "<h3>close</h3>");
+	assert_has(page, "<h3>keepalive</h3>");
+	assert_has(page, "<title>Requests per CPU second</title>\n"
+			 "<desc>A curve for each model over the number of "
+			 "connections. fork: 10.0" NARROW
+			 "k at 1, 5000 at 16, 3333 at 256. epoll: 10.0" NARROW
+			 "k at 1, 5000 at 16, 3333 at 256.</desc>");
+	/* What is measured stands at the axis, and both ends are within. */
+	assert_has(page, ">256</text>");
+	assert_has(page, ">16</text>");
+	/* Beyond reach of a linear axis. */
+	assert_has(page, "per request, logarithmic");
+	/* The picture, and not bars of each load. */
+	assert_null(strstr(page, "whisker\" x1"));
+	free(page);
+	json_decref(doc);
+}
+
+/* A number that is missing breaks its curve; one with a mark is hollow. */
+static void curves_show_what_is_withheld_or_doubtful(void **state)
+{
+	json_t *doc = load_matrix(), *row;
+	json_t *summary = json_object_get(doc, "summary");
+	size_t hollow, lines;
+	char *page;
+	int err;
+
+	(void)state;
+	page = render(doc, &err);
+	assert_non_null(page);
+	hollow = count_of(page, " doubt\" x=");
+	lines = count_of(page, "<polyline class=\"curve m0\"");
+	free(page);
+	/* fork keepalive at 16: no run was valid, and one task was not seen. */
+	row = json_array_get(summary, 1);
+	json_object_set_new(row, "rps", json_null());
+	json_object_set_new(row, "lost", json_integer(1));
+	page = render(doc, &err);
+	assert_non_null(page);
+	check_page(page);
+	assert_has(page,
+		   "fork: 3076 at 1, " HTML_MISSING " at 16, 3076 at 256.");
+	assert_has(page, "k at 1, " MOST "5000 at 16");
+	assert_has(page, LEAST "and " MOST "before what the kernel counted");
+	/* Two ends alone are no line. */
+	assert_int_equal(count_of(page, "<polyline class=\"curve m0\""),
+			 lines - 1);
+	assert_true(count_of(page, " doubt\" x=") > hollow);
+	free(page);
+	json_decref(doc);
+}
+
+static void curves_survive_any_value_of_any_key(void **state)
+{
+	json_t *doc = load_matrix();
+
+	(void)state;
+	spoil_members(doc, json_array_get(json_object_get(doc, "summary"), 0));
+	json_decref(doc);
+}
+
 static void empty_document_has_a_page(void **state)
 {
 	json_t *doc = json_pack("{s:s}", "schema", "osconcepts-compare/1");
@@ -485,7 +640,6 @@ static void text_is_escaped(void **state)
 	}
 }
 
-#define NARROW "\xe2\x80\xaf"
 #define MICRO "\xc2\xb5s"
 
 static void numbers_read_well(void **state)
@@ -564,6 +718,10 @@ int main(void)
 		cmocka_unit_test(counters_stand_without_a_valid_run),
 		cmocka_unit_test(partial_comparison_says_so),
 		cmocka_unit_test(loads_of_a_matrix_are_told_apart),
+		cmocka_unit_test(page_shows_calls_and_memory),
+		cmocka_unit_test(connections_make_curves),
+		cmocka_unit_test(curves_show_what_is_withheld_or_doubtful),
+		cmocka_unit_test(curves_survive_any_value_of_any_key),
 		cmocka_unit_test(nothing_sure_is_said_so),
 		cmocka_unit_test(unjudged_checks_are_not_ok),
 		cmocka_unit_test(empty_document_has_a_page),

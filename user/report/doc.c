@@ -93,20 +93,8 @@ static void find_varied(struct doc *doc, const json_t *entries)
 	}
 }
 
-char *doc_load(const struct doc *doc, const json_t *entry)
+static void write_load(FILE *out, const double value[DOC_NR_DIMENSIONS])
 {
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-	double value[DOC_NR_DIMENSIONS];
-
-	if (!out)
-		return NULL;
-	for (size_t d = 0; d < DOC_NR_DIMENSIONS; d++)
-		value[d] = doc->varied[d] ?
-				   doc_number(entry, doc_dimensions[d]) :
-				   NAN;
-	fputs(doc_string(entry, "mode"), out);
 	if (!isnan(value[DOC_CONCURRENCY]))
 		fprintf(out, ", %s connection%s",
 			html_count(value[DOC_CONCURRENCY]).text,
@@ -117,17 +105,42 @@ char *doc_load(const struct doc *doc, const json_t *entry)
 	if (value[DOC_IO] > 0)
 		fprintf(out, ", %s of io",
 			html_round(html_microseconds(value[DOC_IO])).text);
+}
+
+/* To be freed; NULL without memory. */
+static char *load_text(const struct doc *doc, const json_t *entry,
+		       bool with_connections)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	double value[DOC_NR_DIMENSIONS];
+
+	if (!out)
+		return NULL;
+	for (size_t d = 0; d < DOC_NR_DIMENSIONS; d++)
+		value[d] = doc->varied[d] && (d != DOC_CONCURRENCY ||
+					      with_connections) ?
+				   doc_number(entry, doc_dimensions[d]) :
+				   NAN;
+	fputs(doc_string(entry, "mode"), out);
+	write_load(out, value);
 	if (!fclose(out))
 		return text;
 	free(text);
 	return NULL;
 }
 
+char *doc_load(const struct doc *doc, const json_t *entry)
+{
+	return load_text(doc, entry, true);
+}
+
 /* NULL without memory. */
 static struct doc_group *find_group(struct doc *doc, const json_t *entry)
 {
 	const char *model = doc_string(entry, "model");
-	char *mode = doc_load(doc, entry);
+	char *mode = doc_load(doc, entry), *rest;
 	unsigned int nr_models = 0, index = 0;
 	struct doc_group *group;
 	bool known = false;
@@ -145,12 +158,16 @@ static struct doc_group *find_group(struct doc *doc, const json_t *entry)
 		if (group->model_index >= nr_models)
 			nr_models = group->model_index + 1;
 	}
-	if (!mode)
+	if (!mode || !(rest = load_text(doc, entry, false))) {
+		free(mode);
 		return NULL;
+	}
 	/* doc_open() made room for one group per summary entry and run */
 	group = &doc->groups[doc->nr_groups++];
 	group->model = model;
 	group->mode = mode;
+	group->rest = rest;
+	group->connections = doc_number(entry, "concurrency");
 	group->model_index = known ? index : nr_models;
 	return group;
 }
@@ -207,6 +224,7 @@ void doc_close(struct doc *doc)
 	for (size_t i = 0; i < doc->nr_groups; i++) {
 		free(doc->groups[i].runs);
 		free(doc->groups[i].mode);
+		free(doc->groups[i].rest);
 	}
 	free(doc->groups);
 	*doc = (struct doc){ 0 };

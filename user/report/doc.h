@@ -30,6 +30,8 @@ struct doc_spread doc_spread(const json_t *object, const char *key);
 struct doc_group {
 	const char *model; /* owned by the document */
 	char *mode; /* and, behind it, what of the load is varied */
+	char *rest; /* the same without the connections */
+	double connections; /* NaN where they are not told */
 	unsigned int model_index; /* which model: its colour */
 	const json_t *summary; /* NULL when there are only runs */
 	const json_t **runs;

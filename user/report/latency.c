@@ -15,7 +15,6 @@
 
 #define HEIGHT 270.0
 #define MOST_NINES 5.0
-#define LABEL_GAP 13.0
 
 struct bucket {
 	double le_us, count;
@@ -160,10 +159,10 @@ static void draw_axes(FILE *out, const struct svg_axis *x,
 		 "percentile: % of requests that took at most this long");
 }
 
-/* Returns where the curve ends, so that its name can stand there. */
+/* And where the curve ends, so that its name can stand there. */
 static int draw_curve(FILE *out, const struct svg_axis *x,
 		      const struct svg_axis *y, const struct distribution *d,
-		      double *end_y)
+		      struct svg_name *name)
 {
 	struct svg_point *points = calloc(2 * d->n, sizeof(*points));
 	double below = 0, last = last_nine(d);
@@ -185,43 +184,18 @@ static int draw_curve(FILE *out, const struct svg_axis *x,
 	}
 	snprintf(class, sizeof(class), "curve m%u", d->group->model_index % 6);
 	svg_polyline(out, class, points, n);
-	*end_y = points[n - 1].y;
+	*name = (struct svg_name){
+		.end = points[n - 1],
+		.text = d->group->model,
+		.colour = d->group->model_index,
+	};
 	free(points);
 	return 0;
 }
 
-/* The name of a curve, at the height where it ends. */
-struct name {
-	double y;
-	const char *text;
-};
-
-static int by_height(const void *a, const void *b)
-{
-	double x = ((const struct name *)a)->y, y = ((const struct name *)b)->y;
-
-	return (x > y) - (x < y);
-}
-
-/* Names pushed apart so that each can be read; they may leave their curve. */
-static void draw_names(FILE *out, struct name *names, size_t n,
-		       const struct svg_axis *x)
-{
-	double room = HEIGHT - 42;
-
-	qsort(names, n, sizeof(*names), by_height);
-	for (size_t i = 1; i < n; i++)
-		names[i].y = fmax(names[i].y, names[i - 1].y + LABEL_GAP);
-	for (size_t i = n; i-- > 0; room = names[i].y - LABEL_GAP)
-		names[i].y = fmin(names[i].y, room);
-	for (size_t i = 0; i < n; i++)
-		svg_label(out, "label", "start", x->to + 5, names[i].y + 4, 9,
-			  names[i].text);
-}
-
 static int draw(FILE *out, const struct distribution *all, size_t n)
 {
-	struct name *names = calloc(n, sizeof(*names));
+	struct svg_name *names = calloc(n, sizeof(*names));
 	struct svg_axis x, y;
 	size_t nr_names = 0;
 	int err = 0;
@@ -237,10 +211,10 @@ static int draw(FILE *out, const struct distribution *all, size_t n)
 	for (size_t i = 0; i < n && !err; i++) {
 		if (!all[i].n)
 			continue;
-		names[nr_names].text = all[i].group->model;
-		err = draw_curve(out, &x, &y, &all[i], &names[nr_names++].y);
+		err = draw_curve(out, &x, &y, &all[i], &names[nr_names]);
+		nr_names += !err;
 	}
-	draw_names(out, names, nr_names, &x);
+	svg_names(out, names, nr_names, x.to + 5, y.from, 9);
 	svg_close(out);
 	free(names);
 	return err;

@@ -8,6 +8,7 @@
 #include "report/doc.h"
 #include "report/html.h"
 #include "report/sections.h"
+#include "report/table.h"
 
 /* "fork, thread and epoll"; each name once. */
 static void list_models(FILE *out, const struct doc *doc)
@@ -176,8 +177,6 @@ int section_head(FILE *out, const struct doc *doc)
 	return 0;
 }
 
-typedef struct html_number number_format(double value);
-
 /* The columns between runs and audit; the order people read them in. */
 static const struct column {
 	const char *heading, *unit;
@@ -206,45 +205,15 @@ static const struct column {
 };
 #define NR_COLUMNS (sizeof(columns) / sizeof(*columns))
 
-/*
- * A narrow window shows each row as a card, each cell with its label. That
- * takes the elements' meaning as a table from them, so the roles say it again.
- */
-static void cell_open(FILE *out, const char *class, const char *label)
-{
-	html_open(out, "td", "role", "cell", "class", class, "data-label",
-		  label, NULL);
-}
-
-static void text_cell(FILE *out, const char *class, const char *label,
-		      const char *text)
-{
-	cell_open(out, class, label);
-	html_element(out, "span", NULL, text);
-	html_close(out, "td");
-}
-
-/* A median, and below it the spread where there is one. */
 static void spread_cell(FILE *out, const json_t *summary,
 			const struct column *column)
 {
 	const json_t *object =
 		column->object ? json_object_get(summary, column->object) :
 				 summary;
-	struct doc_spread s = doc_spread(object, column->key);
 
-	cell_open(out, "n", column->label);
-	html_open(out, "span", NULL);
-	html_text(out, column->format(s.median).text);
-	if (!isnan(s.low) && !isnan(s.high) && s.low < s.high) {
-		html_open(out, "small", NULL);
-		html_text(out, column->format(s.low).text);
-		html_text(out, "\xe2\x80\xa6");
-		html_text(out, column->format(s.high).text);
-		html_close(out, "small");
-	}
-	html_close(out, "span");
-	html_close(out, "td");
+	table_spread_cell(out, column->label, doc_spread(object, column->key),
+			  column->format, "");
 }
 
 static void audit_cell(FILE *out, const json_t *summary)
@@ -253,7 +222,7 @@ static void audit_cell(FILE *out, const json_t *summary)
 	static const char *const classes[] = { NULL, "bad", "good" };
 	int ok = doc_bool(summary, "audit_ok") + 1;
 
-	text_cell(out, classes[ok], "Audit", words[ok]);
+	table_text_cell(out, classes[ok], "Audit", words[ok]);
 }
 
 /* "5" or, where some are not valid, "3 of 5 valid"; below, "1 suspect". */
@@ -265,7 +234,7 @@ static void runs_cell(FILE *out, const struct doc_group *group)
 		valid += doc_run_is_valid(group->runs[i]);
 		suspect += doc_run_is_suspect(group->runs[i]);
 	}
-	cell_open(out, valid < runs || suspect ? "n warn" : "n", "Runs");
+	table_cell_open(out, valid < runs || suspect ? "n warn" : "n", "Runs");
 	html_open(out, "span", NULL);
 	html_text(out, html_count((double)valid).text);
 	if (valid < runs) {
@@ -283,52 +252,16 @@ static void runs_cell(FILE *out, const struct doc_group *group)
 	html_close(out, "td");
 }
 
-static void heading(FILE *out, const char *class, const char *text,
-		    const char *unit)
-{
-	html_open(out, "th", "scope", "col", "role", "columnheader", "class",
-		  class, NULL);
-	html_text(out, text);
-	if (unit)
-		html_element(out, "small", NULL, unit);
-	html_close(out, "th");
-}
-
-static void summary_head(FILE *out)
-{
-	html_open(out, "thead", "role", "rowgroup", NULL);
-	html_open(out, "tr", "role", "row", NULL);
-	heading(out, NULL, "Model", NULL);
-	heading(out, NULL, "Mode", NULL);
-	heading(out, "n", "Runs", NULL);
-	heading(out, "n", "Requests", NULL);
-	for (size_t i = 0; i < NR_COLUMNS; i++)
-		heading(out, "n", columns[i].heading, columns[i].unit);
-	heading(out, NULL, "Audit", NULL);
-	html_close(out, "tr");
-	html_close(out, "thead");
-}
-
-static void summary_row(FILE *out, const struct doc_group *group)
+static void summary_cells(FILE *out, const struct doc_group *group)
 {
 	const json_t *summary = group->summary;
-	char class[16];
 
-	snprintf(class, sizeof(class), "chip m%u", group->model_index % 6);
-	html_open(out, "tr", "role", "row", NULL);
-	html_open(out, "th", "scope", "row", "role", "rowheader", NULL);
-	html_open(out, "span", "class", class, "aria-hidden", "true", NULL);
-	html_close(out, "span");
-	html_text(out, group->model);
-	html_close(out, "th");
-	text_cell(out, NULL, "Mode", group->mode);
 	runs_cell(out, group);
-	text_cell(out, "n", "Requests",
-		  html_count(doc_number(summary, "requests")).text);
+	table_text_cell(out, "n", "Requests",
+			html_count(doc_number(summary, "requests")).text);
 	for (size_t i = 0; i < NR_COLUMNS; i++)
 		spread_cell(out, summary, &columns[i]);
 	audit_cell(out, summary);
-	html_close(out, "tr");
 }
 
 int section_summary(FILE *out, const struct doc *doc)
@@ -340,20 +273,15 @@ int section_summary(FILE *out, const struct doc *doc)
 		"Rates and latencies are made of the valid runs alone, "
 		"suspect ones included. keepalive: many requests on a connection. close: a "
 		"connection for every request.");
-	html_open(out, "div", "class", "scroll cards", "tabindex", "0", "role",
-		  "region", "aria-label", "Summary by mode and model", NULL);
-	html_open(out, "table", "role", "table", NULL);
-	summary_head(out);
-	for (size_t i = 0; i < doc->nr_groups; i++) {
-		if (!doc_mode_begins(doc, i))
-			continue;
-		html_open(out, "tbody", "role", "rowgroup", NULL);
-		for (size_t j = i; j < doc->nr_groups; j++) {
-			if (doc_same_mode(doc, i, j))
-				summary_row(out, &doc->groups[j]);
-		}
-		html_close(out, "tbody");
-	}
-	html_table_close(out);
+	table_open(out, "Summary by mode and model");
+	table_head_open(out);
+	table_heading(out, "n", "Runs", NULL);
+	table_heading(out, "n", "Requests", NULL);
+	for (size_t i = 0; i < NR_COLUMNS; i++)
+		table_heading(out, "n", columns[i].heading, columns[i].unit);
+	table_heading(out, NULL, "Audit", NULL);
+	table_head_close(out);
+	table_rows(out, doc, summary_cells);
+	table_close(out);
 	return 0;
 }

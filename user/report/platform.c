@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* platform.c - on what it was measured, and how to read each counter. */
+/* platform.c - on what it was measured, and how to read each number. */
 #include <string.h>
 
 #include "report/doc.h"
 #include "report/html.h"
+#include "report/metrics.h"
 #include "report/sections.h"
 
 static struct html_number plain(const json_t *value)
@@ -100,11 +101,13 @@ int section_platform(FILE *out, const struct doc *doc)
 int section_meaning(FILE *out, const struct doc *doc)
 {
 	(void)doc; /* the same for every document */
-	html_element(out, "h2", NULL, "How to read each counter");
+	html_element(out, "h2", NULL, "How to read each number");
 	html_open(out, "dl", "class", "meaning", NULL);
-	for (size_t i = 0; i < DOC_NR_COUNTERS; i++) {
-		html_element(out, "dt", NULL, doc_counters[i].label);
-		html_element(out, "dd", NULL, doc_counters[i].meaning);
+	for (size_t i = 0; i < METRIC_NR; i++) {
+		struct metric metric = metric_at(i);
+
+		html_element(out, "dt", NULL, metric.label);
+		html_element(out, "dd", NULL, metric.meaning);
 	}
 	html_close(out, "dl");
 	return 0;

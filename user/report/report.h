@@ -3,7 +3,8 @@
  * user/report - report.html: one page a person looks at, made from compare.json
  * alone. It calls only user/lib; `osconcepts compare --html` calls it. Reading
  * order: report.c (the page as a table of sections), doc.h (safe reading of the
- * document), html.h and svg.h (writing), then one file per group of sections.
+ * document), metrics.h (what is shown of it), html.h, svg.h and table.h (how it
+ * is written), then one file per group of sections.
  *
  * The page stands by itself: no script, no network, no font but the reader's.
  */

@@ -3,6 +3,7 @@
 #include "report/svg.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "report/html.h"
@@ -95,6 +96,41 @@ void svg_polyline(FILE *out, const char *class, const struct svg_point *points,
 		fprintf(out, "%s%.1f,%.1f", i ? " " : "", points[i].x,
 			points[i].y);
 	fputs("\"/>\n", out);
+}
+
+static int by_height(const void *a, const void *b)
+{
+	double x = ((const struct svg_name *)a)->end.y;
+	double y = ((const struct svg_name *)b)->end.y;
+
+	return (x > y) - (x < y);
+}
+
+static void draw_name(FILE *out, const struct svg_name *name, double x,
+		      size_t most)
+{
+	char class[16];
+
+	snprintf(class, sizeof(class), "lead m%u", name->colour % 6);
+	if (x - name->end.x > 6 || fabs(name->y - name->end.y) > 1)
+		svg_line(out, class, name->end.x, name->end.y, x - 1, name->y);
+	svg_label(out, "label", "start", x, name->y + 4, most, name->text);
+}
+
+void svg_names(FILE *out, struct svg_name *names, size_t n, double x,
+	       double bottom, size_t most)
+{
+	double room = bottom;
+
+	qsort(names, n, sizeof(*names), by_height);
+	for (size_t i = 0; i < n; i++)
+		names[i].y = i ? fmax(names[i].end.y,
+				      names[i - 1].y + SVG_NAME_GAP) :
+				 names[i].end.y;
+	for (size_t i = n; i-- > 0; room = names[i].y - SVG_NAME_GAP)
+		names[i].y = fmin(names[i].y, room);
+	for (size_t i = 0; i < n; i++)
+		draw_name(out, &names[i], x, most);
 }
 
 double svg_axis_at(const struct svg_axis *axis, double value)

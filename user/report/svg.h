@@ -35,6 +35,22 @@ void svg_label(FILE *out, const char *class, const char *anchor, double x,
 void svg_polyline(FILE *out, const char *class, const struct svg_point *points,
 		  size_t n);
 
+/* The name of a curve, and where this ends. */
+struct svg_name {
+	struct svg_point end;
+	const char *text;
+	unsigned int colour;
+	double y; /* where it is written: set by svg_names() */
+};
+
+/*
+ * In a column at x, above bottom, pushed apart by SVG_NAME_GAP so that each can
+ * be read; a line leads from the end of the curve to one that had to leave it.
+ */
+#define SVG_NAME_GAP 13.0
+void svg_names(FILE *out, struct svg_name *names, size_t n, double x,
+	       double bottom, size_t most);
+
 /* Maps the values low..high to from..to, linearly or by their logarithm. */
 struct svg_axis {
 	double low, high;

@@ -308,7 +308,8 @@ static void look_at_current(void *unused)
 	struct sched_cpu *s = this_cpu_ptr(&sched_cpu);
 
 	this_cpu_write(osc_current_slot, osc_member_slot(current->tgid));
-	s->exec = current->se.sum_exec_runtime;
+	/* Another CPU may bring it up to date meanwhile: task_sched_runtime(). */
+	s->exec = READ_ONCE(current->se.sum_exec_runtime);
 	s->delay = current->sched_info.run_delay;
 	s->nvcsw = current->nvcsw;
 }

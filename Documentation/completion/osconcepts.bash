@@ -18,8 +18,8 @@ declare -gA _osconcepts_options=(
 		--ready-fd --fallback --list --json --quiet --help'
 	[load]='--connections --duration --requests --rate --arrival --trace --sweep
 		--requests-per-connection --pipeline --connect-rate --src --unix --engine --idle --warmup --timeout
-		--threads --cpus --method --body --header --expect-status --slo --weights --json --hdr
-		--series --interval --no-progress --help'
+		--threads --cpus --method --body --header --cacert --servername --insecure --expect-status
+		--slo --weights --json --hdr --series --interval --no-progress --help'
 	[compare]='--models --keepalive --modes --connections --work --io
 		--duration --requests --runs --path --workers --interval --source
 		--server-cpus --client-cpus --socket --json --resume --html
@@ -41,7 +41,7 @@ declare -gA _osconcepts_values=(
 		--arrival --trace -k --requests-per-connection -p --pipeline --warmup
 		--timeout -t --threads --cpus -X --method -H --header
 		--expect-status --slo --weights --sweep --connect-rate --src --unix --hdr
-		--body --engine --idle --series --interval'
+		--body --engine --idle --series --interval --cacert --servername'
 	[compare]='--models --keepalive --modes -c --connections --work --io
 		-d --duration -n --requests -r --runs --path --workers --interval --source
 		--server-cpus --client-cpus --socket --json --html'
@@ -85,7 +85,7 @@ _osconcepts_value()
 	--keepalive) _osconcepts_words 'yes no yes,no' ;;
 	--arrival) _osconcepts_words 'constant poisson burst:' ;;
 	--group) mapfile -t COMPREPLY < <(compgen -g -- "$cur") ;;
-	-o | --output | --json | --hdr | --series | --trace | --unix | --html | --account | --socket | --osconcepts)
+	-o | --output | --json | --hdr | --series | --trace | --unix | --cacert | --html | --account | --socket | --osconcepts)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		compopt -o filenames 2>/dev/null || true ;;
 	esac

@@ -9,6 +9,8 @@
 bats_require_minimum_version 1.5.0
 # shellcheck source=tests/cli/lib/serve.bash
 source "$BATS_TEST_DIRNAME/lib/serve.bash"
+# shellcheck source=tests/cli/lib/load.bash
+source "$BATS_TEST_DIRNAME/lib/load.bash"
 
 setup()
 {
@@ -16,63 +18,9 @@ setup()
 	engine=epoll
 }
 
-# Who does it all again on the other engine; nothing where the kernel has none.
-engines()
-{
-	echo epoll
-	"$osconcepts" load --engine uring http://127.0.0.1:1/ -n 1 >/dev/null 2>&1 3>&-
-	(($? == 77)) || echo uring
-}
-
 teardown()
 {
 	end_servers
-}
-
-# load ARGUMENTS: its document in $json; $status is 0 or 4.
-load()
-{
-	json=$BATS_TEST_TMPDIR/load.json
-	status=0
-	timeout 100 "$osconcepts" load --engine "$engine" "$@" --json >"$json" 2>"$BATS_TEST_TMPDIR/load.err" || status=$?
-	((status == 0 || status == 4)) || { cat "$BATS_TEST_TMPDIR/load.err"; return 1; }
-}
-
-# faulty_server HOW: see faulty_server.py; sets $url.
-faulty_server()
-{
-	local port=$BATS_TEST_TMPDIR/faulty
-	rm -f "$port"
-	mkfifo "$port"
-	/usr/bin/python3 "$BATS_TEST_DIRNAME/lib/faulty_server.py" "$1" >"$port" 3>&- &
-	servers+=($!)
-	url=http://127.0.0.1:$(head -n 1 "$port")
-}
-
-# is FILTER VALUE: what jq finds in $json.
-is()
-{
-	local got
-	got=$(jq -c "$1" "$json")
-	[[ $got == "$2" ]] || { echo "$1 is $got, not $2"; return 1; }
-}
-
-# valid SCHEMA FILE: each line of it, or all of it, is as the schema says.
-valid()
-{
-	/usr/bin/python3 -c 'import jsonschema' || return 0
-	/usr/bin/python3 - "$BATS_TEST_DIRNAME/../../Documentation/$1.schema.json" "$2" <<-'EOF'
-		import json, sys
-		import jsonschema
-		check = jsonschema.Draft202012Validator(json.load(open(sys.argv[1])))
-		text = open(sys.argv[2]).read()
-		try:
-		    documents = [json.loads(text)]
-		except json.JSONDecodeError:
-		    documents = [json.loads(line) for line in text.splitlines()]
-		for document in documents:
-		    check.validate(document)
-	EOF
 }
 
 @test "--help names every option" {
@@ -80,14 +28,14 @@ valid()
 	for word in --connections --duration --requests --rate --arrival --trace --requests-per-connection \
 		--pipeline --warmup --timeout --threads --cpus --method --header --expect-status --slo \
 		--connect-rate --src --unix --hdr --sweep --body --engine --idle --series --interval \
-		--json --no-progress --weights; do
+		--json --no-progress --weights --cacert --servername --insecure; do
 		[[ $output == *"$word"* ]] || { echo "no $word"; return 1; }
 	done
 }
 
 @test "wrong usage is told, with what would be right, and exits 2" {
 	local args
-	for args in "" "http://127.0.0.1/" "http://127.0.0.1/ -n 1 -d 1" "https://127.0.0.1/ -n 1" \
+	for args in "" "http://127.0.0.1/" "http://127.0.0.1/ -n 1 -d 1" "http://127.0.0.1/ -n 1 --insecure" \
 		"127.0.0.1:80 -n 1" "http://127.0.0.1:0/ -n 1" "http://127.0.0.1/ -n 0" \
 		"http://127.0.0.1/ -n 1 -c 0" "http://127.0.0.1/ -n 1 -r x" \
 		"http://127.0.0.1/ -n 9 -c 2 -t 3" "http://127.0.0.1/ -n 9 --arrival poisson" \
@@ -114,8 +62,8 @@ valid()
 		run -2 "$osconcepts" load $args
 		[[ $output == *osconcepts* ]]
 	done
-	run -2 "$osconcepts" load https://127.0.0.1/ -n 1
-	[[ $output == *"not https; try http://"* ]]
+	run -2 "$osconcepts" load ftp://127.0.0.1/ -n 1
+	[[ $output == *"it does not begin with http:// or https://; try http://"* ]]
 	run -2 "$osconcepts" load http://127.0.0.1/ http://localhost/ -n 1
 	[[ $output == *"cannot load 127.0.0.1:80 and localhost:80 at once: "*"; try a load for each"* ]]
 	# shellcheck disable=SC2046

@@ -26,13 +26,16 @@ static void urls_are_taken_apart(void **unused)
 	static const struct {
 		const char *text, *host, *authority, *target;
 		unsigned int port;
+		bool tls;
 	} rows[] = {
-		{ "http://a", "a", "a", "/", 80 },
-		{ "http://a:8080", "a", "a:8080", "/", 8080 },
-		{ "HTTP://a.b/c/d?e=f#g", "a.b", "a.b", "/c/d?e=f", 80 },
-		{ "http://a?q", "a", "a", "/?q", 80 },
-		{ "http://[::1]:81/x", "::1", "[::1]:81", "/x", 81 },
-		{ "http://[::1]", "::1", "[::1]", "/", 80 },
+		{ "http://a", "a", "a", "/", 80, false },
+		{ "http://a:8080", "a", "a:8080", "/", 8080, false },
+		{ "HTTP://a.b/c/d?e=f#g", "a.b", "a.b", "/c/d?e=f", 80, false },
+		{ "http://a?q", "a", "a", "/?q", 80, false },
+		{ "http://[::1]:81/x", "::1", "[::1]:81", "/x", 81, false },
+		{ "http://[::1]", "::1", "[::1]", "/", 80, false },
+		{ "https://a", "a", "a", "/", 443, true },
+		{ "HTTPS://a:80/x", "a", "a:80", "/x", 80, true },
 	};
 
 	(void)unused;
@@ -44,6 +47,7 @@ static void urls_are_taken_apart(void **unused)
 		assert_string_equal(u.authority, rows[i].authority);
 		assert_string_equal(u.target, rows[i].target);
 		assert_int_equal(u.port, rows[i].port);
+		assert_int_equal(u.tls, rows[i].tls);
 	}
 }
 
@@ -53,7 +57,8 @@ static void wrong_urls_are_usage_errors(void **unused)
 		"",
 		"a",
 		"ftp://a",
-		"https://a",
+		"https://",
+		"httpss://a",
 		"http://",
 		"http:///x",
 		"http://a:",
@@ -132,6 +137,8 @@ static void weights_that_fit_nothing_are_usage_errors(void **unused)
 		{ 2, false, "3,1", "http://a:81/x", "one server" },
 		{ 2, false, "3,1", "http://b/x", "one server" },
 		{ 2, true, "3,1", "http://b/x", NULL },
+		{ 2, false, "3,1", "https://a:80/x", "http and https" },
+		{ 2, true, "3,1", "https://a/x", "http and https" },
 		{ 2, false, "3,0", "http://a/x", "from 1 to 1000" },
 		{ 2, false, "3,", "http://a/x", "from 1 to 1000" },
 		{ 2, false, "", "http://a/x", "from 1 to 1000" },

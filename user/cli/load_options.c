@@ -63,6 +63,11 @@ static void usage(FILE *out)
 	      "                           POST)\n"
 	      "      --body TEXT|@FILE    sent with each request; @- is standard input\n"
 	      "  -H, --header 'NAME: V'   one more field; may be repeated\n"
+	      "      --cacert FILE        https: trust the authorities in it, PEM (those of\n"
+	      "                           this system)\n"
+	      "      --servername NAME    https: ask for it, and want its certificate (the\n"
+	      "                           URL's host)\n"
+	      "      --insecure           https: take any certificate\n"
 	      "      --expect-status N    any other is an error (any below 400)\n"
 	      "      --slo pN=D           that share of all requests must be answered\n"
 	      "                           within D, or the run exits 3: p99=5ms,\n"
@@ -105,6 +110,9 @@ enum {
 	OPT_INTERVAL,
 	OPT_NO_PROGRESS,
 	OPT_WEIGHTS,
+	OPT_CACERT,
+	OPT_INSECURE,
+	OPT_SERVERNAME,
 };
 
 static const struct option options[] = {
@@ -132,6 +140,9 @@ static const struct option options[] = {
 	{ "sweep", required_argument, NULL, OPT_SWEEP },
 	{ "body", required_argument, NULL, OPT_BODY },
 	{ "slo", required_argument, NULL, OPT_SLO },
+	{ "cacert", required_argument, NULL, OPT_CACERT },
+	{ "insecure", no_argument, NULL, OPT_INSECURE },
+	{ "servername", required_argument, NULL, OPT_SERVERNAME },
 	{ "weights", required_argument, NULL, OPT_WEIGHTS },
 	{ "json", no_argument, NULL, 'j' },
 	{ "series", required_argument, NULL, OPT_SERIES },
@@ -258,6 +269,15 @@ static int parse_option(int opt, struct osc_load_settings *s,
 		return osc_load_parse_method(optarg, c, e);
 	case 'H':
 		return osc_load_parse_header(optarg, c, e);
+	case OPT_CACERT:
+		c->tls.authorities = optarg;
+		return 0;
+	case OPT_INSECURE:
+		c->tls.insecure = true;
+		return 0;
+	case OPT_SERVERNAME:
+		c->tls.name = optarg;
+		return 0;
 	case OPT_WEIGHTS:
 		return osc_mix_parse_weights(optarg, &c->mix, e);
 	case OPT_SRC:
@@ -364,6 +384,12 @@ static const char *wrong_places(const struct osc_load_settings *s)
 	if (s->json && is_stdout(s->hdr_path))
 		return "--hdr - and --json both write to standard output; try a "
 		       "file for one of them";
+	if (!c->url.tls &&
+	    (c->tls.authorities || c->tls.insecure || c->tls.name))
+		return "--cacert, --servername and --insecure are for TLS; try "
+		       "an https:// URL";
+	if (c->tls.authorities && c->tls.insecure)
+		return "--insecure takes any certificate; leave out --cacert";
 	if (c->unix_path && c->sources.count)
 		return "--src: a socket of --unix has no addresses; leave one "
 		       "out";

@@ -16,15 +16,6 @@
 #define BACKOFF_NS (10 * OSC_NS_PER_MS)
 #define BACKOFF_DOUBLINGS 6
 
-static struct osc_load_stamp *
-stamp(struct osc_loop *loop, const struct osc_load_connection *c, uint32_t i)
-{
-	uint32_t p = loop->config->pipeline;
-	size_t of = (size_t)(c - loop->connections) * p;
-
-	return &loop->stamps[of + (c->head + i) % p];
-}
-
 /* The books of the URL that the i-th of those taken and not answered is of. */
 static struct osc_load_url_stats *url_of(const struct osc_loop *loop,
 					 const struct osc_load_connection *c,
@@ -38,19 +29,14 @@ static struct osc_load_url_stats *url_of(const struct osc_loop *loop,
 					  .url];
 }
 
-static void expect_by(struct osc_loop *loop, struct osc_load_connection *c,
-		      uint64_t deadline_ns)
-{
-	c->deadline_ns = deadline_ns;
-	osc_loop_expect(loop, deadline_ns);
-}
-
 /* Closes the socket; what was taken and not sent stays. */
 static void close_socket(struct osc_loop *loop, struct osc_load_connection *c)
 {
 	if (c->fd >= 0) {
 		if (loop->io->forget)
 			loop->io->forget(loop, c);
+		if (loop->tls)
+			osc_tls_end(osc_connection_session(loop, c));
 		close(c->fd);
 		c->serial++;
 	}
@@ -73,7 +59,7 @@ static void after_failure(struct osc_loop *loop, struct osc_load_connection *c,
 			  uint64_t now)
 {
 	c->state = OSC_LOAD_BACKOFF;
-	expect_by(loop, c, now + (BACKOFF_NS << c->failures));
+	osc_connection_expect(loop, c, now + (BACKOFF_NS << c->failures));
 	if (c->failures < BACKOFF_DOUBLINGS)
 		c->failures++;
 }
@@ -85,7 +71,8 @@ static uint64_t count_measured(struct osc_loop *loop,
 	uint64_t n = 0;
 
 	for (uint32_t i = 0; i < c->inflight; i++)
-		n += stamp(loop, c, i)->intended_ns >= loop->measure_ns;
+		n += osc_connection_stamp(loop, c, i)->intended_ns >=
+		     loop->measure_ns;
 	return n;
 }
 
@@ -93,6 +80,10 @@ static uint64_t count_measured(struct osc_loop *loop,
 void osc_connection_broken(struct osc_loop *loop, struct osc_load_connection *c,
 			   enum osc_load_phase phase, int code, uint64_t now)
 {
+	if (c->state == OSC_LOAD_HANDSHAKE) {
+		osc_connection_failed(loop, c, phase, code, now);
+		return;
+	}
 	if (c->sent)
 		osc_failures_add(&loop->stats->failures, phase, code, c->sent,
 				 now);
@@ -105,6 +96,18 @@ void osc_connection_broken(struct osc_loop *loop, struct osc_load_connection *c,
 	loop->stats->unsent += (uint64_t)c->inflight - c->sent;
 	forget_requests(loop, c);
 	close_socket(loop, c);
+	after_failure(loop, c, now);
+}
+
+void osc_connection_failed(struct osc_loop *loop, struct osc_load_connection *c,
+			   enum osc_load_phase phase, int code, uint64_t now)
+{
+	if (!loop->connect_error)
+		loop->connect_error = EPROTO;
+	c->waits = false;
+	close_socket(loop, c);
+	osc_loop_tried(loop, c, now);
+	osc_failures_add(&loop->stats->failures, phase, code, 1, now);
 	after_failure(loop, c, now);
 }
 
@@ -132,14 +135,12 @@ void osc_connection_refused(struct osc_loop *loop,
 		/* "localhost" may mean ::1 where nobody listens. */
 		loop->address++;
 		c->state = OSC_LOAD_BACKOFF;
-		expect_by(loop, c, now);
+		osc_connection_expect(loop, c, now);
 		return;
 	}
-	osc_loop_tried(loop, c, now);
-	osc_failures_add(&loop->stats->failures,
-			 err == ETIMEDOUT ? OSC_LOAD_TIMEOUT : OSC_LOAD_CONNECT,
-			 err == ETIMEDOUT ? 1 : err, 1, now);
-	after_failure(loop, c, now);
+	osc_connection_failed(
+		loop, c, err == ETIMEDOUT ? OSC_LOAD_TIMEOUT : OSC_LOAD_CONNECT,
+		err == ETIMEDOUT ? 1 : err, now);
 }
 
 void osc_connection_open(struct osc_loop *loop, struct osc_load_connection *c,
@@ -174,81 +175,7 @@ void osc_connection_open(struct osc_loop *loop, struct osc_load_connection *c,
 		return;
 	}
 	c->state = OSC_LOAD_CONNECTING;
-	expect_by(loop, c, now + loop->config->timeout_ns);
-}
-
-/* All that was taken has begun to leave. */
-static void stamp_sent(struct osc_loop *loop, struct osc_load_connection *c,
-		       uint64_t now)
-{
-	if (!c->sent)
-		expect_by(loop, c, now + loop->config->timeout_ns);
-	loop->stats->attempts += (uint64_t)c->inflight - c->sent;
-	loop->stats->last_sent_ns = now;
-	while (c->sent < c->inflight)
-		stamp(loop, c, c->sent++)->sent_ns = now;
-}
-
-/* The last that it will have taken: it says close. */
-static bool is_last(const struct osc_loop *loop,
-		    const struct osc_load_connection *c)
-{
-	return c->taken && c->taken == loop->config->requests_per_connection;
-}
-
-/*
- * The last `left` bytes before `end`, or what of them comes first: those of
- * requests that were answered before they had left may be more than there are
- * before it, and then they come from the rounds that would be.
- */
-static struct iovec tail(const struct osc_load_text *t, uint32_t end,
-			 uint32_t left)
-{
-	uint32_t from;
-
-	if (left <= end)
-		return (struct iovec){ .iov_base = t->keep + end - left,
-				       .iov_len = left };
-	from = (t->round_size - (left - end) % t->round_size) % t->round_size;
-	return (struct iovec){
-		.iov_base = t->keep + from,
-		.iov_len = left < t->keep_size - from ? left :
-							t->keep_size - from,
-	};
-}
-
-unsigned int osc_connection_output(struct osc_loop *loop,
-				   struct osc_load_connection *c,
-				   struct iovec iov[2], uint64_t now)
-{
-	const struct osc_load_text *t = loop->text;
-	const struct osc_load_turn *turn = &t->turns[c->turn];
-	uint32_t end = turn->keep_end;
-	unsigned int n = 0;
-
-	if (c->sent < c->inflight)
-		stamp_sent(loop, c, now);
-	if (is_last(loop, c))
-		end -= turn->keep_len;
-	if (c->unsent_keep)
-		iov[n++] = tail(t, end, c->unsent_keep);
-	if (c->unsent_close && (!n || iov[0].iov_len == c->unsent_keep))
-		iov[n++] = (struct iovec){
-			.iov_base = t->close + turn->close_at +
-				    turn->close_len - c->unsent_close,
-			.iov_len = c->unsent_close,
-		};
-	return n;
-}
-
-void osc_connection_wrote(struct osc_load_connection *c, size_t size)
-{
-	if (size > c->unsent_keep) {
-		c->unsent_close -= (uint32_t)size - c->unsent_keep;
-		c->unsent_keep = 0;
-	} else {
-		c->unsent_keep -= (uint32_t)size;
-	}
+	osc_connection_expect(loop, c, now + loop->config->timeout_ns);
 }
 
 bool osc_connection_has_room(const struct osc_loop *loop,
@@ -285,11 +212,11 @@ void osc_connection_take(struct osc_loop *loop, struct osc_load_connection *c,
 	if (loop->text->nr_turns > 1)
 		take_turn(loop, c);
 	turn = &loop->text->turns[c->turn];
-	stamp(loop, c, c->inflight)->intended_ns = intended_ns;
+	osc_connection_stamp(loop, c, c->inflight)->intended_ns = intended_ns;
 	c->inflight++;
 	c->taken++;
 	loop->outstanding++;
-	if (is_last(loop, c))
+	if (osc_connection_at_last(loop, c))
 		c->unsent_close = turn->close_len;
 	else
 		c->unsent_keep += turn->keep_len;
@@ -316,7 +243,7 @@ static void answered_url(struct osc_loop *loop,
 			 const struct osc_load_connection *c, bool wrong,
 			 uint64_t now)
 {
-	const struct osc_load_stamp *s = stamp(loop, c, 0);
+	const struct osc_load_stamp *s = osc_connection_stamp(loop, c, 0);
 	struct osc_load_url_stats *url = url_of(loop, c, 0);
 
 	if (s->intended_ns >= loop->measure_ns) {
@@ -333,7 +260,7 @@ static void answered_url(struct osc_loop *loop,
 static void answered(struct osc_loop *loop, struct osc_load_connection *c,
 		     uint64_t now)
 {
-	const struct osc_load_stamp *s = stamp(loop, c, 0);
+	const struct osc_load_stamp *s = osc_connection_stamp(loop, c, 0);
 	struct osc_load_stats *stats = loop->stats;
 	const struct osc_response *r = &c->response;
 	bool wrong = !as_expected(loop->config, r->status);
@@ -368,8 +295,7 @@ static void answered(struct osc_loop *loop, struct osc_load_connection *c,
 	osc_response_init(&c->response, loop->head_only);
 }
 
-/* False when the connection is gone. */
-static bool read_answers(struct osc_loop *loop, struct osc_load_connection *c,
+bool osc_connection_read(struct osc_loop *loop, struct osc_load_connection *c,
 			 const char *p, size_t size, uint64_t now)
 {
 	loop->stats->bytes += size;
@@ -401,7 +327,9 @@ bool osc_connection_received(struct osc_loop *loop,
 			     struct osc_load_connection *c, const char *data,
 			     size_t size, uint64_t now)
 {
-	if (read_answers(loop, c, data, size, now))
+	if (loop->tls)
+		return osc_secure_received(loop, c, data, size, now);
+	if (osc_connection_read(loop, c, data, size, now))
 		osc_loop_offer(loop, c, now);
 	return c->fd >= 0;
 }
@@ -431,12 +359,26 @@ static void close_ended(struct osc_loop *loop, struct osc_load_connection *c,
 void osc_connection_ended(struct osc_loop *loop, struct osc_load_connection *c,
 			  uint64_t now)
 {
+	if (c->state == OSC_LOAD_HANDSHAKE) {
+		osc_connection_failed(loop, c, OSC_LOAD_TLS, OSC_TLS_CLOSED,
+				      now);
+		return;
+	}
 	close_ended(loop, c, now);
 	osc_loop_offer(loop, c, now);
 }
 
 void osc_connection_connected(struct osc_loop *loop,
 			      struct osc_load_connection *c, uint64_t now)
+{
+	if (loop->tls)
+		osc_secure_begin(loop, c, now);
+	else
+		osc_connection_established(loop, c, now);
+}
+
+void osc_connection_established(struct osc_loop *loop,
+				struct osc_load_connection *c, uint64_t now)
 {
 	uint64_t opened_ns = c->opened_ns;
 
@@ -468,6 +410,7 @@ void osc_connection_late(struct osc_loop *loop, struct osc_load_connection *c,
 			osc_loop_offer(loop, c, now);
 		break;
 	case OSC_LOAD_CONNECTING:
+	case OSC_LOAD_HANDSHAKE:
 		osc_connection_refused(loop, c, ETIMEDOUT, now);
 		break;
 	case OSC_LOAD_OPEN:

@@ -7,11 +7,17 @@
 
 #include "lib/clock.h"
 #include "load/response.h"
+#include "load/tls.h"
 
 static const char *const phase_names[OSC_NR_LOAD_PHASES] = {
-	[OSC_LOAD_CONNECT] = "connect", [OSC_LOAD_WRITE] = "write",
-	[OSC_LOAD_READ] = "read",	[OSC_LOAD_TIMEOUT] = "timeout",
-	[OSC_LOAD_PARSE] = "parse",	[OSC_LOAD_STATUS] = "status",
+	[OSC_LOAD_CONNECT] = "connect",
+	[OSC_LOAD_TLS] = "tls",
+	[OSC_LOAD_CERTIFICATE] = "certificate",
+	[OSC_LOAD_WRITE] = "write",
+	[OSC_LOAD_READ] = "read",
+	[OSC_LOAD_TIMEOUT] = "timeout",
+	[OSC_LOAD_PARSE] = "parse",
+	[OSC_LOAD_STATUS] = "status",
 };
 
 #define ANY (-1)
@@ -35,6 +41,14 @@ static const struct hint {
 	{ OSC_LOAD_CONNECT, ENETUNREACH, "no route; check the address" },
 	{ OSC_LOAD_CONNECT, EHOSTUNREACH, "no route; check the address" },
 	{ OSC_LOAD_CONNECT, ANY, "check the address and the server's log" },
+	{ OSC_LOAD_TLS, OSC_TLS_CLOSED,
+	  "the server closed the connection in the handshake; see its log" },
+	{ OSC_LOAD_TLS, OSC_TLS_NO_TLS,
+	  "the server speaks no TLS there; try http:// or another port" },
+	{ OSC_LOAD_TLS, ANY, "see the server's log and openssl s_client" },
+	{ OSC_LOAD_CERTIFICATE, ANY,
+	  "name its authority with --cacert or its name with --servername; "
+	  "--insecure takes any" },
 	{ OSC_LOAD_READ, 0,
 	  "the server closed the connection instead of answering; see its log "
 	  "and its keep-alive limits" },
@@ -97,6 +111,14 @@ uint64_t osc_failures_total(const struct osc_failures *f)
 	return total;
 }
 
+/* "tls.wrong-version-number": a library's words, as one. */
+static char *join_words(char *text)
+{
+	for (char *p = text; *p; p++)
+		*p = *p == ' ' ? '-' : *p;
+	return text;
+}
+
 char *osc_failure_name(const struct osc_failure *f, char *buf, size_t size)
 {
 	const char *phase = phase_names[f->phase], *name = NULL;
@@ -114,6 +136,11 @@ char *osc_failure_name(const struct osc_failure *f, char *buf, size_t size)
 		break;
 	case OSC_LOAD_STATUS:
 		break;
+	case OSC_LOAD_TLS:
+	case OSC_LOAD_CERTIFICATE:
+		name = osc_tls_reason(f->phase == OSC_LOAD_CERTIFICATE,
+				      f->code);
+		break;
 	default:
 		name = strerrorname_np(f->code);
 	}
@@ -121,7 +148,7 @@ char *osc_failure_name(const struct osc_failure *f, char *buf, size_t size)
 		snprintf(buf, size, "%s.%s", phase, name);
 	else
 		snprintf(buf, size, "%s.%d", phase, f->code);
-	return buf;
+	return join_words(buf);
 }
 
 const char *osc_failure_hint(const struct osc_failure *f)

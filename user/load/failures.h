@@ -12,6 +12,8 @@
 
 enum osc_load_phase {
 	OSC_LOAD_CONNECT, /* code is an errno */
+	OSC_LOAD_TLS, /* see osc_tls_reason() */
+	OSC_LOAD_CERTIFICATE, /* likewise */
 	OSC_LOAD_WRITE, /* an errno */
 	OSC_LOAD_READ, /* an errno, or 0: the server closed instead of answering */
 	OSC_LOAD_TIMEOUT, /* 0: no answer in time; 1: no connection in time */

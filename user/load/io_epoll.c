@@ -91,7 +91,7 @@ static void send_now(struct osc_loop *loop, struct osc_load_connection *c,
 		ssize_t n = send_parts(c->fd, iov, parts);
 
 		if (n > 0) {
-			osc_connection_wrote(c, (size_t)n);
+			osc_connection_wrote(loop, c, (size_t)n);
 		} else if (errno == EAGAIN) {
 			return; /* an event says when there is room */
 		} else if (errno != EINTR) {
@@ -158,7 +158,7 @@ static void on_event(struct osc_loop *loop, struct osc_load_connection *c,
 		if (!(events & (EPOLLOUT | EPOLLIN | EPOLLHUP)))
 			return;
 		osc_connection_connected(loop, c, now);
-	} else if (events & EPOLLOUT && (c->unsent_keep || c->unsent_close)) {
+	} else if (events & EPOLLOUT && osc_connection_unsent(loop, c)) {
 		send_now(loop, c, osc_clock_ns());
 	}
 	if (c->fd >= 0 && events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))

@@ -110,10 +110,17 @@ static int connect_to(struct osc_loop *loop, struct osc_load_connection *c,
 	return 0;
 }
 
-/* Ends what is under way: it holds the socket open. */
+/*
+ * Ends what is under way: it holds the socket open. What TLS has packed is freed
+ * with the connection: if it is still to be handed over, then now. Where that
+ * fails the socket is closed before it is tried again, and nothing is read.
+ */
 static void forget(struct osc_loop *loop, struct osc_load_connection *c)
 {
-	(void)loop;
+	struct ring_data *d = loop->io_data;
+
+	if (loop->tls && d->open && io_uring_sq_ready(&d->ring))
+		io_uring_submit(&d->ring);
 	shutdown(c->fd, SHUT_RDWR);
 	c->waiting = false;
 }
@@ -192,15 +199,19 @@ static void send_one(struct osc_loop *loop, struct osc_load_connection *c,
 {
 	struct ring_data *d = loop->io_data;
 	struct iovec iov[2];
-	unsigned int parts;
+	unsigned int parts, first;
 	bool ok = true;
 
 	c->sending = false;
 	if (c->fd < 0)
 		return;
 	parts = osc_connection_output(loop, c, iov, now);
-	c->ring.keep = c->unsent_keep ? (uint32_t)iov[0].iov_len : 0;
-	c->ring.close = parts > (c->unsent_keep > 0) ? c->unsent_close : 0;
+	if (!parts)
+		return;
+	/* Of TLS there is one part, whatever is in it. */
+	first = loop->tls || c->unsent_keep;
+	c->ring.keep = first ? (uint32_t)iov[0].iov_len : 0;
+	c->ring.close = parts > first ? c->unsent_close : 0;
 	if (parts == 2 && io_uring_sq_space_left(&d->ring) < 2)
 		ok = io_uring_submit(&d->ring) >= 0;
 	if (ok && c->ring.keep)
@@ -215,8 +226,8 @@ static void send_one(struct osc_loop *loop, struct osc_load_connection *c,
 		osc_connection_broken(loop, c, OSC_LOAD_WRITE, EAGAIN, now);
 		return;
 	}
-	osc_connection_wrote(c, (size_t)c->ring.keep + c->ring.close);
-	if (c->unsent_keep || c->unsent_close)
+	osc_connection_wrote(loop, c, (size_t)c->ring.keep + c->ring.close);
+	if (osc_connection_unsent(loop, c))
 		wait_for_room(loop, c, now);
 }
 
@@ -244,9 +255,9 @@ static void on_unsent(struct osc_loop *loop, struct osc_load_connection *c,
 		return;
 	}
 	if (op == SEND)
-		c->unsent_keep += c->ring.keep - sent;
+		osc_connection_unwrote(loop, c, c->ring.keep - sent, 0);
 	else
-		c->unsent_close += c->ring.close - sent;
+		osc_connection_unwrote(loop, c, 0, c->ring.close - sent);
 	wait_for_room(loop, c, now);
 }
 

@@ -31,6 +31,7 @@ struct osc_load {
 	const struct osc_load_config *config;
 	struct osc_addresses addresses;
 	struct osc_load_text text;
+	struct osc_tls *tls; /* NULL: plain text */
 	uint64_t start_ns;
 	atomic_bool stop, found;
 	atomic_uint running;
@@ -118,6 +119,7 @@ static int init_worker(struct osc_load *load, uint32_t i, struct osc_error *e)
 	loop->config = c;
 	loop->text = &load->text;
 	loop->addresses = &load->addresses;
+	loop->tls = load->tls;
 	loop->stop = &load->stop;
 	loop->found = &load->found;
 	loop->index = i;
@@ -194,6 +196,7 @@ static void load_free(struct osc_load *load)
 		close(load->done);
 	free(load->workers);
 	osc_load_text_free(&load->text);
+	osc_tls_close(load->tls);
 	osc_load_result_free(&load->result);
 	free(load);
 }
@@ -253,6 +256,18 @@ static int resolve(const struct osc_load_config *config,
 	return osc_sources_check(&config->sources, config->connections, e);
 }
 
+/* Where several URLs differ in the host, with a socket, it is the first one's. */
+static int open_tls(struct osc_load *load, struct osc_error *e)
+{
+	struct osc_tls_config config = load->config->tls;
+
+	if (!load->config->url.tls)
+		return 0;
+	if (!config.name)
+		config.name = load->config->url.host;
+	return osc_tls_open(&config, &load->tls, e);
+}
+
 static int check_engine(const struct osc_load_config *config,
 			struct osc_error *e)
 {
@@ -293,6 +308,8 @@ int osc_load_start(const struct osc_load_config *config, struct osc_load **out,
 				    strerror(errno));
 	if (!ret)
 		ret = resolve(config, &load->addresses, e);
+	if (!ret)
+		ret = open_tls(load, e);
 	if (!ret)
 		ret = osc_load_text_init(&load->text, config, e);
 	if (!ret)

@@ -34,6 +34,7 @@
 #include "load/schedule.h"
 #include "load/slo.h"
 #include "load/source.h"
+#include "load/tls.h"
 #include "load/url.h"
 #include "load/usage.h"
 #include "load/validity.h"
@@ -68,6 +69,7 @@ struct osc_load_config {
 	uint32_t requests_per_connection; /* 0: no limit */
 	uint64_t connect_rate; /* a second, at the start; 0: at once */
 	struct osc_sources sources;
+	struct osc_tls_config tls; /* of an https URL; name NULL: its host */
 	const char *unix_path; /* of a socket in place of host and port */
 	uint64_t timeout_ns; /* to connect, and without an answer */
 	const char *method;

@@ -396,11 +396,16 @@ int osc_loop_init(struct osc_loop *loop, struct osc_error *e)
 	loop->connections = calloc(loop->nr, sizeof(*loop->connections));
 	loop->stamps = calloc(stamps, sizeof(*loop->stamps));
 	loop->room = calloc(loop->nr, sizeof(*loop->room));
+	if (loop->tls) {
+		loop->sessions = calloc(loop->nr, sizeof(*loop->sessions));
+		loop->secure = malloc(OSC_SECURE_BYTES);
+	}
 	loop->stats = osc_load_stats_new(loop->config->mix.n);
 	if (loop->config->slice_ns)
 		loop->handover.other = osc_load_stats_new(loop->config->mix.n);
 	if (!loop->connections || !loop->stamps || !loop->room ||
-	    !loop->stats || (loop->config->slice_ns && !loop->handover.other))
+	    (loop->tls && (!loop->sessions || !loop->secure)) || !loop->stats ||
+	    (loop->config->slice_ns && !loop->handover.other))
 		return osc_error_set(e, ENOMEM,
 				     "cannot set up %" PRIu32
 				     " connections: out of memory; try fewer "
@@ -429,6 +434,10 @@ void osc_loop_free(struct osc_loop *loop)
 	free(loop->connections);
 	free(loop->stamps);
 	free(loop->room);
+	for (uint32_t i = 0; loop->sessions && i < loop->nr; i++)
+		osc_tls_end(&loop->sessions[i]);
+	free(loop->sessions);
+	free(loop->secure);
 	osc_load_stats_free(loop->stats);
 	osc_load_stats_free(loop->handover.other);
 }

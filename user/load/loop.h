@@ -17,11 +17,13 @@
 #include "load/load.h"
 #include "load/request.h"
 #include "load/response.h"
+#include "load/tls.h"
 
 enum osc_load_state {
 	OSC_LOAD_CLOSED,
 	OSC_LOAD_BACKOFF, /* closed; deadline_ns says until when */
 	OSC_LOAD_CONNECTING,
+	OSC_LOAD_HANDSHAKE, /* of TLS */
 	OSC_LOAD_OPEN,
 	OSC_LOAD_ENDING, /* all answered; the server closes */
 };
@@ -103,6 +105,9 @@ struct osc_load_io {
 
 extern const struct osc_load_io osc_load_io_epoll, osc_load_io_uring;
 
+/* What one record of TLS can hold. */
+#define OSC_SECURE_BYTES (16u << 10)
+
 struct osc_loop {
 	const struct osc_load_config *config;
 	const struct osc_load_text *text;
@@ -114,6 +119,10 @@ struct osc_loop {
 	struct osc_load_stamp *stamps; /* nr * pipeline */
 	uint32_t *room; /* ring of connections that can take a request */
 	uint32_t room_head, nr_room;
+
+	struct osc_tls *tls; /* NULL: plain text */
+	struct osc_tls_session *sessions; /* nr */
+	char *secure; /* OSC_SECURE_BYTES, for what TLS has unpacked */
 
 	uint16_t turn; /* of the next request */
 	unsigned int address; /* the one in use */
@@ -195,18 +204,75 @@ void osc_connection_broken(struct osc_loop *loop, struct osc_load_connection *c,
  * What is to be sent next, in iov; the number of its parts, of which only the
  * first is of requests that keep the connection. All that was taken counts as
  * sent at `now` from here on; what really was goes to osc_connection_wrote().
- * Whether that was all is seen in c->unsent_*.
+ * Whether that was all osc_connection_unsent() says.
  */
 unsigned int osc_connection_output(struct osc_loop *loop,
 				   struct osc_load_connection *c,
 				   struct iovec iov[2], uint64_t now);
-void osc_connection_wrote(struct osc_load_connection *c, size_t size);
+void osc_connection_wrote(struct osc_loop *loop, struct osc_load_connection *c,
+			  size_t size);
+/* Of the last that it was told of, in its two parts, so much was not. */
+void osc_connection_unwrote(struct osc_loop *loop,
+			    struct osc_load_connection *c, uint32_t keep,
+			    uint32_t close);
 /* Its deadline has passed. */
 void osc_connection_late(struct osc_loop *loop, struct osc_load_connection *c,
 			 uint64_t now);
 /* At the end of the run. */
 void osc_connection_retire(struct osc_loop *loop,
 			   struct osc_load_connection *c);
+
+/* Within connection.c, output.c and secure.c. */
+
+/* It was not to be had; what was taken stays due. */
+void osc_connection_failed(struct osc_loop *loop, struct osc_load_connection *c,
+			   enum osc_load_phase phase, int code, uint64_t now);
+void osc_connection_established(struct osc_loop *loop,
+				struct osc_load_connection *c, uint64_t now);
+/* Answers came, as text; false when the connection is gone. */
+bool osc_connection_read(struct osc_loop *loop, struct osc_load_connection *c,
+			 const char *p, size_t size, uint64_t now);
+/* It is connected: the handshake begins. */
+void osc_secure_begin(struct osc_loop *loop, struct osc_load_connection *c,
+		      uint64_t now);
+bool osc_secure_received(struct osc_loop *loop, struct osc_load_connection *c,
+			 const char *data, size_t size, uint64_t now);
+
+static inline struct osc_tls_session *
+osc_connection_session(const struct osc_loop *loop,
+		       const struct osc_load_connection *c)
+{
+	return &loop->sessions[c - loop->connections];
+}
+
+static inline bool osc_connection_unsent(const struct osc_loop *loop,
+					 const struct osc_load_connection *c)
+{
+	const struct osc_tls_session *s;
+
+	if (c->unsent_keep || c->unsent_close || !loop->tls)
+		return c->unsent_keep || c->unsent_close;
+	s = osc_connection_session(loop, c);
+	return s->sent < s->size;
+}
+
+/* Of its i-th request that was taken and not answered. */
+static inline struct osc_load_stamp *
+osc_connection_stamp(struct osc_loop *loop, const struct osc_load_connection *c,
+		     uint32_t i)
+{
+	uint32_t p = loop->config->pipeline;
+	size_t of = (size_t)(c - loop->connections) * p;
+
+	return &loop->stamps[of + (c->head + i) % p];
+}
+
+/* The last that it will have taken: it says close. */
+static inline bool osc_connection_at_last(const struct osc_loop *loop,
+					  const struct osc_load_connection *c)
+{
+	return c->taken && c->taken == loop->config->requests_per_connection;
+}
 
 /* From now until then, as those who wait want it. */
 static inline struct timespec osc_loop_time_left(uint64_t now, uint64_t until)
@@ -224,6 +290,15 @@ void osc_loop_offer(struct osc_loop *loop, struct osc_load_connection *c,
 void osc_loop_tried(struct osc_loop *loop, struct osc_load_connection *c,
 		    uint64_t now);
 void osc_loop_expect(struct osc_loop *loop, uint64_t deadline_ns);
+
+static inline void osc_connection_expect(struct osc_loop *loop,
+					 struct osc_load_connection *c,
+					 uint64_t deadline_ns)
+{
+	c->deadline_ns = deadline_ns;
+	osc_loop_expect(loop, deadline_ns);
+}
+
 /* Starts what is due in the open loop: it does not wait for the engine's batch. */
 void osc_loop_dispatch(struct osc_loop *loop);
 

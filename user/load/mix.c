@@ -70,6 +70,33 @@ static uint32_t count_turns(const struct osc_mix *m, uint32_t *divisor)
 	return m->n ? sum / *divisor : 1;
 }
 
+/* All of one server; one connection has TLS or has not, whatever the server. */
+static int check_servers(const struct osc_mix *m, bool any_server,
+			 struct osc_error *e)
+{
+	const struct osc_url *a = &m->urls[0];
+
+	for (unsigned int i = 1; i < m->n; i++) {
+		const struct osc_url *b = &m->urls[i];
+
+		if (a->tls != b->tls)
+			return osc_error_set_exit(
+				e, OSC_EXIT_USAGE, EINVAL,
+				"cannot load http and https at once: all URLs "
+				"must name one server; try a load for each");
+		if (any_server ||
+		    (!strcasecmp(a->host, b->host) && a->port == b->port))
+			continue;
+		return osc_error_set_exit(
+			e, OSC_EXIT_USAGE, EINVAL,
+			"cannot load %s:%u and %s:%u at once: all URLs must "
+			"name one server; try a load for each",
+			a->host, (unsigned int)a->port, b->host,
+			(unsigned int)b->port);
+	}
+	return 0;
+}
+
 int osc_mix_check(const struct osc_mix *m, bool any_server, struct osc_error *e)
 {
 	uint32_t divisor, turns;
@@ -87,19 +114,7 @@ int osc_mix_check(const struct osc_mix *m, bool any_server, struct osc_error *e)
 			"--weights: in lowest terms they add up to %" PRIu32
 			", more than %d; try rounder ones",
 			turns, OSC_MIX_TURNS);
-	for (unsigned int i = 1; i < m->n && !any_server; i++) {
-		const struct osc_url *a = &m->urls[0], *b = &m->urls[i];
-
-		if (!strcasecmp(a->host, b->host) && a->port == b->port)
-			continue;
-		return osc_error_set_exit(
-			e, OSC_EXIT_USAGE, EINVAL,
-			"cannot load %s:%u and %s:%u at once: all URLs must "
-			"name one server; try a load for each",
-			a->host, (unsigned int)a->port, b->host,
-			(unsigned int)b->port);
-	}
-	return 0;
+	return check_servers(m, any_server, e);
 }
 
 /*

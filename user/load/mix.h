@@ -28,8 +28,8 @@ struct osc_mix {
 int osc_mix_parse_weights(const char *text, struct osc_mix *m,
 			  struct osc_error *e);
 /*
- * Whether each URL has its weight and all are of one server. That is said by
- * something else than the URLs where `any_server`.
+ * Whether each URL has its weight and all are of one server. Which one is said
+ * by something else than the URLs where `any_server`, but not whether by TLS.
  */
 int osc_mix_check(const struct osc_mix *m, bool any_server,
 		  struct osc_error *e);

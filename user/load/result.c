@@ -16,7 +16,8 @@ static json_t *real_or_null(double value)
 
 static char *one_url(const struct osc_url *url, char *buf, size_t size)
 {
-	snprintf(buf, size, "http://%s%s", url->authority, url->target);
+	snprintf(buf, size, "http%s://%s%s", url->tls ? "s" : "",
+		 url->authority, url->target);
 	return buf;
 }
 
@@ -24,7 +25,8 @@ char *osc_load_url_text(const struct osc_load_config *c, char *buf, size_t size)
 {
 	if (c->mix.n < 2)
 		return one_url(&c->url, buf, size);
-	snprintf(buf, size, "%u URLs of http://%s", c->mix.n, c->url.authority);
+	snprintf(buf, size, "%u URLs of http%s://%s", c->mix.n,
+		 c->url.tls ? "s" : "", c->url.authority);
 	return buf;
 }
 

@@ -53,7 +53,7 @@ static const char *take_port(const char *p, const char *end,
 	char digits[8];
 	uint64_t port;
 
-	url->port = 80;
+	url->port = url->tls ? 443 : 80;
 	if (p == end)
 		return NULL;
 	if (*p++ != ':')
@@ -87,11 +87,11 @@ int osc_url_parse(const char *text, struct osc_url *url, struct osc_error *e)
 		if ((unsigned char)*p <= ' ' || *p == 0x7f)
 			return bad(e, text, "a blank must be written %20");
 	}
-	if (!strncasecmp(text, "https://", 8))
-		return bad(e, text, "only http is spoken here, not https");
-	if (strncasecmp(text, "http://", 7))
-		return bad(e, text, "it does not begin with http://");
-	p = text + 7;
+	url->tls = !strncasecmp(text, "https://", 8);
+	if (!url->tls && strncasecmp(text, "http://", 7))
+		return bad(e, text,
+			   "it does not begin with http:// or https://");
+	p = text + (url->tls ? 8 : 7);
 	end = p + strcspn(p, "/?#");
 	if (memchr(p, '@', (size_t)(end - p)))
 		return bad(e, text, "a user in it is not supported");

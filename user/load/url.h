@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* url.h - http://host[:port][/path][?query], and the addresses of its host. */
+/* url.h - http[s]://host[:port][/path][?query], and the addresses of its host. */
 #ifndef OSC_LOAD_URL_H
 #define OSC_LOAD_URL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -17,6 +18,7 @@ struct osc_url {
 	char authority[OSC_URL_HOST + 8]; /* for the Host field */
 	char target[OSC_URL_TARGET]; /* path and query, at least "/" */
 	uint16_t port;
+	bool tls; /* https */
 };
 
 int osc_url_parse(const char *text, struct osc_url *url, struct osc_error *e);

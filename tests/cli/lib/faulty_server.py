@@ -7,10 +7,15 @@ reset   the first request is answered by a reset
 cut     the answer is cut off in its body
 silent  nothing is answered
 slow    requests are read a small piece at a time, and answered when whole
+hang-up the connection is closed when the first bytes have come
+half    with TLS, by the certificate and the key that follow: every other
+        connection is closed in the handshake, the rest after an answer
 """
 
+import itertools
 import re
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -51,16 +56,36 @@ def slow(connection):
         data += piece
 
 
+def hang_up(connection):
+    connection.recv(PIECE)
+
+
+class Half:
+    def __init__(self, certificate, key):
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(certificate, key)
+        self.numbers = itertools.count()
+
+    def __call__(self, connection):
+        if next(self.numbers) % 2:
+            hang_up(connection)
+            return
+        with self.context.wrap_socket(connection, server_side=True) as wrapped:
+            wrapped.recv(PIECE)
+            wrapped.sendall(ANSWER)
+
+
 def serve(connection, how):
     with connection:
         try:
             how(connection)
-        except ConnectionError:
+        except (ConnectionError, ssl.SSLError):
             pass
 
 
 def main():
-    how = {"reset": reset, "cut": cut, "silent": silent, "slow": slow}[sys.argv[1]]
+    ways = {"reset": reset, "cut": cut, "silent": silent, "slow": slow, "hang-up": hang_up}
+    how = Half(*sys.argv[2:]) if sys.argv[1] == "half" else ways[sys.argv[1]]
     listener = socket.create_server(("127.0.0.1", 0))
     # Inherited by what is accepted: little fits in, so that senders must wait.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * secure.c - a connection with TLS: its handshake, and what it received. The
+ * handshake belongs to connecting, in time and in failures.
+ */
+#include <errno.h>
+
+#include "load/loop.h"
+
+static void send_what_waits(struct osc_loop *loop,
+			    struct osc_load_connection *c, uint64_t now)
+{
+	if (c->fd >= 0 && osc_connection_unsent(loop, c))
+		loop->io->send(loop, c, now);
+}
+
+static void shake_hands(struct osc_loop *loop, struct osc_load_connection *c,
+			uint64_t now)
+{
+	int code = 0;
+	enum osc_tls_state state =
+		osc_tls_handshake(osc_connection_session(loop, c), &code);
+
+	if (state == OSC_TLS_DONE) {
+		osc_connection_established(loop, c, now);
+		send_what_waits(loop, c, now);
+	} else if (state == OSC_TLS_WAITS) {
+		send_what_waits(loop, c, now);
+	} else {
+		/* The server learns why, where it can be sent at once. */
+		send_what_waits(loop, c, now);
+		if (c->state == OSC_LOAD_HANDSHAKE)
+			osc_connection_failed(loop, c,
+					      state == OSC_TLS_UNTRUSTED ?
+						      OSC_LOAD_CERTIFICATE :
+						      OSC_LOAD_TLS,
+					      code, now);
+	}
+}
+
+void osc_secure_begin(struct osc_loop *loop, struct osc_load_connection *c,
+		      uint64_t now)
+{
+	c->state = OSC_LOAD_HANDSHAKE;
+	if (osc_tls_begin(loop->tls, osc_connection_session(loop, c)))
+		osc_connection_failed(loop, c, OSC_LOAD_CONNECT, ENOMEM, now);
+	else
+		shake_hands(loop, c, now);
+}
+
+/* True: the connection stands, and there is nothing more in what came. */
+static bool read_all(struct osc_loop *loop, struct osc_load_connection *c,
+		     uint64_t now)
+{
+	uint16_t serial = c->serial;
+
+	for (;;) {
+		size_t size = OSC_SECURE_BYTES;
+		int code = 0;
+		enum osc_tls_state state =
+			osc_tls_read(osc_connection_session(loop, c),
+				     loop->secure, &size, &code);
+
+		if (state == OSC_TLS_WAITS)
+			return true;
+		if (state == OSC_TLS_ENDED)
+			osc_connection_ended(loop, c, now);
+		else if (state != OSC_TLS_DONE)
+			osc_connection_broken(loop, c, OSC_LOAD_TLS, code, now);
+		else
+			osc_connection_read(loop, c, loop->secure, size, now);
+		if (c->fd < 0 || c->serial != serial)
+			return false;
+	}
+}
+
+bool osc_secure_received(struct osc_loop *loop, struct osc_load_connection *c,
+			 const char *data, size_t size, uint64_t now)
+{
+	uint16_t serial = c->serial;
+
+	if (osc_tls_feed(osc_connection_session(loop, c), data, size)) {
+		osc_connection_broken(loop, c, OSC_LOAD_READ, ENOMEM, now);
+		return false;
+	}
+	if (c->state == OSC_LOAD_HANDSHAKE)
+		shake_hands(loop, c, now);
+	if (c->fd < 0 || c->serial != serial)
+		return false;
+	if (c->state == OSC_LOAD_HANDSHAKE)
+		return true;
+	if (!read_all(loop, c, now))
+		return false;
+	send_what_waits(loop, c, now);
+	if (c->fd >= 0)
+		osc_loop_offer(loop, c, now);
+	return c->fd >= 0 && c->serial == serial;
+}

@@ -88,23 +88,26 @@ static int raise_descriptors(const struct osc_load_config *c,
 	return 0;
 }
 
-/* An even share: the first `all % n` get one more. */
+/* Even shares, of which the first `all % n` get one more: those before the i-th. */
+static uint64_t shares_before(uint64_t all, uint32_t n, uint32_t i)
+{
+	uint64_t longer = all % n;
+
+	return all / n * i + (i < longer ? i : longer);
+}
+
 static uint64_t share(uint64_t all, uint32_t n, uint32_t i)
 {
-	return all / n + (i < all % n);
+	return shares_before(all, n, i + 1) - shares_before(all, n, i);
 }
 
 /* So that the shares of all threads are, together, as the order of one. */
 static uint16_t first_turn(const struct osc_load *load, uint32_t i)
 {
 	const struct osc_load_config *c = load->config;
-	uint64_t before = i;
+	uint64_t before =
+		c->requests ? shares_before(c->requests, c->threads, i) : i;
 
-	if (c->requests)
-		before = c->requests / c->threads * i +
-			 (i < c->requests % c->threads ?
-				  i :
-				  c->requests % c->threads);
 	return (uint16_t)(before % load->text.nr_turns);
 }
 

@@ -21,21 +21,18 @@ static void shake_hands(struct osc_loop *loop, struct osc_load_connection *c,
 	enum osc_tls_state state =
 		osc_tls_handshake(osc_connection_session(loop, c), &code);
 
-	if (state == OSC_TLS_DONE) {
+	if (state == OSC_TLS_DONE)
 		osc_connection_established(loop, c, now);
-		send_what_waits(loop, c, now);
-	} else if (state == OSC_TLS_WAITS) {
-		send_what_waits(loop, c, now);
-	} else {
-		/* The server learns why, where it can be sent at once. */
-		send_what_waits(loop, c, now);
-		if (c->state == OSC_LOAD_HANDSHAKE)
-			osc_connection_failed(loop, c,
-					      state == OSC_TLS_UNTRUSTED ?
-						      OSC_LOAD_CERTIFICATE :
-						      OSC_LOAD_TLS,
-					      code, now);
-	}
+	/* Of a failure the server learns why, where it can be sent at once. */
+	send_what_waits(loop, c, now);
+	if (state == OSC_TLS_DONE || state == OSC_TLS_WAITS ||
+	    c->state != OSC_LOAD_HANDSHAKE)
+		return;
+	osc_connection_failed(loop, c,
+			      state == OSC_TLS_UNTRUSTED ?
+				      OSC_LOAD_CERTIFICATE :
+				      OSC_LOAD_TLS,
+			      code, now);
 }
 
 void osc_secure_begin(struct osc_loop *loop, struct osc_load_connection *c,

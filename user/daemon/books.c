@@ -125,8 +125,10 @@ static int walk(pid_t pid, int depth, const struct osc_tree_visitor *v)
 	char path[48];
 	struct dirent *d;
 	DIR *tasks;
-	int ret = depth > DEPTH_MAX ? -ELOOP : v->process(pid, v->arg);
+	int ret = depth > DEPTH_MAX ? -ELOOP : 0;
 
+	if (!ret && v->process)
+		ret = v->process(pid, v->arg);
 	if (ret)
 		return ret;
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);

@@ -7,7 +7,7 @@
 
 /* What is done with each process of a tree, and with each of its tasks. */
 struct osc_tree_visitor {
-	int (*process)(pid_t pid, void *arg);
+	int (*process)(pid_t pid, void *arg); /* or NULL */
 	int (*task)(pid_t pid, pid_t tid, void *arg); /* or NULL */
 	void *arg;
 };

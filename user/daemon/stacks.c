@@ -40,13 +40,6 @@ static int append(struct pointers *all, pid_t pid, uint64_t at)
 	return 0;
 }
 
-static int pass_process(pid_t pid, void *pointers)
-{
-	(void)pid;
-	(void)pointers;
-	return 0;
-}
-
 /* "NUMBER ARGUMENT… SP PC"; outside of a system call "-1 SP PC" */
 static int parse_pointer(const char *text, uint64_t *at)
 {
@@ -128,7 +121,7 @@ static int add_process(const struct pointer *p, size_t n, uint64_t *bytes)
 int osc_stacks_read(pid_t pid, uint64_t *bytes)
 {
 	struct pointers all = { 0 };
-	const struct osc_tree_visitor v = { pass_process, add_task, &all };
+	const struct osc_tree_visitor v = { NULL, add_task, &all };
 	int ret = osc_tree_walk(pid, &v);
 
 	*bytes = 0;

@@ -185,22 +185,18 @@ static bool draw_curve(FILE *out, const struct dot *dots, size_t n,
 				svg_axis_at(x, dots[i].connections),
 				svg_axis_at(y, dots[i].spread.median)
 			};
-			room[run++] = *end;
+			room[i] = *end;
+			run++;
 			any = true;
 			continue;
 		}
 		if (run > 1)
-			svg_polyline(out, class, room, run);
+			svg_polyline(out, class, room + i - run, run);
 		run = 0;
 	}
 	for (size_t i = 0; i < n; i++) {
 		if (has(&dots[i]))
-			draw_dot(
-				out, &dots[i],
-				(struct svg_point){
-					svg_axis_at(x, dots[i].connections),
-					svg_axis_at(y, dots[i].spread.median) },
-				y);
+			draw_dot(out, &dots[i], room[i], y);
 	}
 	return any;
 }

@@ -56,13 +56,13 @@ struct doc {
 /* "concurrency", "work_us", "io_us" */
 extern const char *const doc_dimensions[DOC_NR_DIMENSIONS];
 
-/* 0 or -ENOMEM. root must outlive *doc. */
 /*
  * "close, 256 connections, 100 us of work", of an entry of summary, runs or
  * verdicts: to be freed; NULL without memory.
  */
 char *doc_load(const struct doc *doc, const json_t *entry);
 
+/* 0 or -ENOMEM. root must outlive *doc. */
 int doc_open(struct doc *doc, const json_t *root);
 void doc_close(struct doc *doc);
 

@@ -74,10 +74,11 @@ static const struct metric others[METRIC_NR - DOC_NR_COUNTERS] = {
 
 struct metric metric_at(size_t i)
 {
-	const struct doc_counter *counter = &doc_counters[i];
+	const struct doc_counter *counter;
 
 	if (i >= DOC_NR_COUNTERS)
 		return others[i - DOC_NR_COUNTERS];
+	counter = &doc_counters[i];
 	return (struct metric){
 		.group = "per_request",
 		.key = counter->key,

@@ -29,10 +29,11 @@ MANY = 10000
 
 # Events of the kind that the added instructions are divided by.
 EVENTS = {"yield": 2, "pipe": 2, "fault": 1, "callback": 1, "epoll": 2, "request": 1, "fork": 1, "thread": 1}
-ROUNDS = {"request": 100, "fork": 100, "thread": 100}
+ROUNDS = {"request": 100}
 # A request has two lengths, 3,400 instructions apart, which change between
-# batches with nothing attached: the shorter one of several is taken.
-BATCHES = {"request": 16}
+# batches with nothing attached: the shorter one of several is taken. So have
+# tasks, 250 apart, by what the allocators have at hand.
+BATCHES = {"request": 16, "fork": 4, "thread": 4}
 
 
 def say(text):

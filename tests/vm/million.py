@@ -120,12 +120,13 @@ def family_of(pid):
 
 
 class Server:
-    def __init__(self, model, log):
-        self.books = Books("/run/account")
+    def __init__(self, model, log, options=("--max-connections", str(DESCRIPTORS - 1000)), account="/run/account", **how):
+        """how: of subprocess.Popen."""
+        self.books = Books(account)
         self.process = subprocess.Popen(
             [OSCONCEPTS, "serve", "--model", model, "--port", str(PORT), "--backlog", "65535", "--account",
-             self.books.path, "--idle-timeout", "1440m", "--max-connections", str(DESCRIPTORS - 1000), "--quiet"],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+             self.books.path, "--idle-timeout", "1440m", "--quiet", *options],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, **how)
         self._wait()
 
     def _wait(self):
@@ -254,8 +255,10 @@ def step(model, server, number, before, args, log):
 
 
 def run(model, args, log):
-    done = {(row["model"], row["connections"]) for row in rows_of(args.rows)}
-    steps = [number for number in args.connections if (model, number) not in done]
+    kernel = os.uname().release
+    done = {row["connections"] for row in rows_of(args.rows)
+            if (row["model"], row["kernel"], row["rate"]) == (model, kernel, args.rate)}
+    steps = [number for number in args.connections if number not in done]
     if not steps:
         say(f"{model}: all steps are there")
         return

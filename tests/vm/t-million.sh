@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # 20,000 connections held, requests trickling over them, by what `make million`
-# measures a million with; and that an interrupted run goes on where it was.
+# measures a million with; that an interrupted run goes on where it was; and which
+# limit stops a model.
 
 source scripts/test.d/tap.sh
 source tests/vm/lib/module.sh
@@ -48,4 +49,19 @@ holds "epoll's loops are woken from epoll, the rings are not" \
 million 1000,20000
 [[ $(wc -l <"$dir/rows") == 4 && $(<"$dir/said") == *"all steps are there"* ]]
 tap_result $? "what is there is not measured again"
+
+# limits: its rows in $dir/limits, what it said in $dir/said
+limits()
+{
+	tests/vm/limits.py --models thread --only RLIMIT_NOFILE,vm.max_map_count --rows "$dir/limits" --log "$dir/log" \
+		2>"$dir/said"
+}
+
+limits
+jq -s -e 'map({(.limit): .takes}) | add | .RLIMIT_NOFILE == 1 and .["vm.max_map_count"] == 2' "$dir/limits" >/dev/null ||
+	{ sed 's/^/# /' "$dir/limits" "$dir/said" "$dir/log"; false; }
+tap_result $? "a connection of a thread takes a descriptor, and two mappings: its stack and the page before it"
+limits
+[[ $(wc -l <"$dir/limits") == 2 && $(<"$dir/said") == *"all limits are there"* ]]
+tap_result $? "limits that are there are not measured again"
 tap_done

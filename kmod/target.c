@@ -102,6 +102,20 @@ struct osc_target *osc_target_of_slot(u16 slot)
 					 lockdep_is_held(&osc_targets_lock));
 }
 
+/**
+ * osc_targets_take() - take in what the hooks have handed over to any target
+ *
+ * Context: under osc_targets_lock.
+ */
+void osc_targets_take(void)
+{
+	struct osc_target *target;
+	unsigned long id;
+
+	xa_for_each(&osc_targets, id, target)
+		osc_tasks_take(target);
+}
+
 /* Dumps look at it without the lock. */
 static void next_generation(void)
 {

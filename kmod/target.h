@@ -166,6 +166,7 @@ unsigned int osc_target_generation(void);
 void osc_target_unbind(const struct net *net, u32 portid);
 bool osc_target_update(struct osc_target *target);
 void osc_target_kick(bool refill);
+void osc_targets_take(void);
 
 int osc_target_init(void);
 void osc_target_exit(void);

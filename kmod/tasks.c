@@ -63,11 +63,16 @@ static bool is_older(const struct osc_record *record,
 	return !record->born && record->task->start_boottime < target->since_ns;
 }
 
-/*
- * Takes in what the hooks have handed over. A task may be there already: found
- * by the search for the first members and seen at its birth or end as well.
+/**
+ * osc_tasks_take() - take in what the hooks have handed over
+ * @target: it was handed to
+ *
+ * A task may be there already: found by the search for the first members and seen
+ * at its birth or end as well.
+ *
+ * Context: under the lock of target.c.
  */
-static void take_fresh(struct osc_target *target)
+void osc_tasks_take(struct osc_target *target)
 {
 	struct osc_record *record, *next, *known;
 	struct llist_node *list;
@@ -103,7 +108,7 @@ static struct osc_record *take_leave(struct osc_record *record)
 	struct task_struct *task = record->task;
 	u64 fields[OSC_NR_FIELDS];
 
-	take_fresh(record->target);
+	osc_tasks_take(record->target);
 	record = find_record(task);
 	if (record) {
 		osc_task_fields(task, fields);
@@ -162,14 +167,14 @@ bool osc_tasks_sweep(struct osc_target *target)
 	bool exiting = false;
 	LIST_HEAD(final);
 
-	take_fresh(target);
+	osc_tasks_take(target);
 	list_for_each_entry_safe(record, next, &target->tasks, of_target) {
 		if (osc_task_is_final(record->task))
 			list_move(&record->of_target, &final);
 		else if (READ_ONCE(record->task->flags) & PF_EXITING)
 			exiting = true;
 	}
-	take_fresh(target);
+	osc_tasks_take(target);
 	list_for_each_entry_safe(record, next, &final, of_target) {
 		osc_task_fields(record->task, fields);
 		fold(target, record, fields);

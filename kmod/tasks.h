@@ -16,6 +16,7 @@ struct task_struct;
 
 int osc_tasks_add(struct osc_target *target, struct task_struct *task,
 		  bool born);
+void osc_tasks_take(struct osc_target *target);
 void osc_tasks_find_workers(struct osc_target *target);
 bool osc_tasks_sweep(struct osc_target *target);
 void osc_tasks_read(struct osc_target *target, struct osc_counts *counts);

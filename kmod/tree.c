@@ -128,6 +128,9 @@ static void on_exit(OSC_EXIT_PROBE_ARGS)
 	preempt_enable_notrace();
 }
 
+/* Execs by which a process leaves its target: so many, and so many recorded. */
+static atomic_t leaves_begun, leaves_done;
+
 /*
  * A process that starts a program with raised rights is no longer its user's
  * to watch: it leaves the target with what it has done so far. The exec has
@@ -145,6 +148,9 @@ static void on_exec(void *data, struct task_struct *task, pid_t old_pid,
 	target = target_of(task);
 	if (target && !target->privileged &&
 	    !osc_owner_may_watch_current(target->owner)) {
+		atomic_inc(&leaves_begun);
+		/* Pairs with the one in enter_process(): then it may be added. */
+		smp_mb__after_atomic();
 		osc_member_set(task->tgid, 0);
 		raw_cpu_write(osc_current_slot, 0);
 		r = osc_record_take();
@@ -157,6 +163,7 @@ static void on_exec(void *data, struct task_struct *task, pid_t old_pid,
 			WRITE_ONCE(target->sealed, true);
 			atomic64_inc(&target->lost);
 		}
+		atomic_inc_return_release(&leaves_done);
 		mark_dirty(target);
 		osc_target_kick(true);
 	}
@@ -232,6 +239,26 @@ void osc_tree_detach(void)
 	tracepoint_synchronize_unregister();
 }
 
+/*
+ * What a process did in a target that it has just left is there to be taken in
+ * before it is recorded elsewhere. The exec hook does not sleep: it is waited for.
+ */
+static void take_leaves(void)
+{
+	static int taken;
+	int done;
+
+	for (;;) {
+		done = atomic_read_acquire(&leaves_done);
+		if (done == atomic_read(&leaves_begun))
+			break;
+		cpu_relax();
+	}
+	if (done != taken)
+		osc_targets_take();
+	taken = done;
+}
+
 /* A dead process' number may be another's already. */
 static int check_process(const struct osc_target *target,
 			 struct task_struct *leader)
@@ -273,6 +300,7 @@ static int enter_process(struct osc_target *target, struct task_struct *leader)
 		/* It may have had children meanwhile. */
 		return -ESTALE;
 	}
+	take_leaves();
 	for_each_thread(leader, thread) {
 		ret = osc_tasks_add(target, thread, false);
 		if (ret)

@@ -277,6 +277,92 @@ static void test_changes_target(struct nl *nl)
 		  "what has left a target counts in another it is added to");
 }
 
+/* A target of nobody's, and a process born into it. */
+struct family {
+	uint32_t target;
+	pid_t child;
+};
+
+/* Nobody's process, a target; its child raises its rights at once. */
+static void family_run(int from, const int until[2])
+{
+	struct family family = { 0 };
+	struct target target;
+	struct riser riser;
+	struct nl nl;
+	char byte;
+
+	/* Its end is ours. */
+	close(until[1]);
+	become_nobody();
+	nl_open(&nl);
+	if (nl_target_add(&nl, getpid(), 0, &target))
+		_exit(1);
+	family.target = target.id;
+	riser_start(&riser);
+	family.child = riser.pid;
+	if (write(riser.to, "x", 1) != 1 ||
+	    write(from, &family, sizeof(family)) != sizeof(family))
+		_exit(1);
+	if (read(until[0], &byte, 1) < 0)
+		_exit(1);
+	riser_end(&riser);
+	_exit(0);
+}
+
+/* As soon as it is no member of the other target. */
+static bool add_risen(struct nl *nl, pid_t pid, struct target *target)
+{
+	for (int i = 0; i < 100000; i++) {
+		int rc = nl_target_add(nl, pid, 0, target);
+
+		if (rc != -EBUSY)
+			return !rc;
+	}
+	return false;
+}
+
+/* Whether what it did in the first target before it left is there. */
+static bool leaves_its_past(struct nl *nl)
+{
+	struct target first, second;
+	struct family family;
+	int from[2], until[2];
+	pid_t pid;
+	bool good;
+
+	if (pipe2(from, O_CLOEXEC) || pipe2(until, O_CLOEXEC))
+		tap_bail("pipe");
+	fflush(stdout);
+	pid = fork();
+	if (!pid)
+		family_run(from[1], until);
+	if (pid < 0 ||
+	    read(from[0], &family, sizeof(family)) != sizeof(family) ||
+	    !add_risen(nl, family.child, &second) ||
+	    nl_target_get(nl, family.target, &first))
+		tap_bail("a family of nobody's");
+	good = first.tasks_live == 1 && first.tasks_exited == 1 && !first.lost;
+	close(until[1]);
+	waitpid(pid, NULL, 0);
+	nl_target_del(nl, second.id, NULL);
+	nl_target_del(nl, first.id, NULL);
+	close(from[0]);
+	close(from[1]);
+	close(until[0]);
+	return good;
+}
+
+static void test_leaves_its_past(struct nl *nl)
+{
+	unsigned int good = 0;
+
+	for (int i = 0; i < CHANGES; i++)
+		good += leaves_its_past(nl);
+	tap_equal(good, CHANGES,
+		  "one that is added elsewhere leaves behind what it did");
+}
+
 int main(int argc, char **argv)
 {
 	struct nl nl;
@@ -293,6 +379,7 @@ int main(int argc, char **argv)
 		  "nor does it come in as a child of its user's process");
 	test_privilege_keeps_sight(&nl);
 	test_changes_target(&nl);
+	test_leaves_its_past(&nl);
 	unlink(setuid_program);
 	nl_close(&nl);
 	return tap_done();

@@ -91,7 +91,7 @@ $(BUILD)/vm-tests/%: $(BUILD)/obj/tests/vm/%.o $(call obj,$(vm_lib))
 # The table of oracles has its workloads in files of their own.
 exact_c	:= $(wildcard tests/vm/exact/*.c)
 $(BUILD)/vm-tests/t-oracles: $(call obj,$(exact_c))
-$(BUILD)/vm-tests/t-oracles: LDLIBS += -luring
+$(BUILD)/vm-tests/t-oracles $(BUILD)/vm-tests/t-worker: LDLIBS += -luring
 
 -include $(patsubst %.o,%.d,$(call obj,$(exact_c)))
 

@@ -155,7 +155,8 @@ int osc_tasks_add(struct osc_target *target, struct task_struct *task,
  *
  * A worker's end is reported by a record of its own, handed over before it was
  * final: so what was handed over is taken in once more, and recognised by the
- * record that is still there, before any is dropped.
+ * record that is still there, before any is dropped. A worker may also be later
+ * than all the others of its process: it is looked for before that.
  *
  * Context: under the lock of target.c.
  * Return: true while tasks are on their way out.
@@ -174,6 +175,8 @@ bool osc_tasks_sweep(struct osc_target *target)
 		else if (READ_ONCE(record->task->flags) & PF_EXITING)
 			exiting = true;
 	}
+	list_for_each_entry(record, &final, of_target)
+		osc_tree_add_survivors(target, record->task);
 	osc_tasks_take(target);
 	list_for_each_entry_safe(record, next, &final, of_target) {
 		osc_task_fields(record->task, fields);

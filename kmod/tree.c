@@ -446,3 +446,36 @@ void osc_tree_add_workers(struct osc_target *target, struct task_struct *task)
 out:
 	rcu_read_unlock();
 }
+
+/**
+ * osc_tree_add_survivors() - record those who end after their leader, unseen
+ * @target: it belongs to
+ * @task: final; does nothing unless its leader is
+ *
+ * A process waits for its workers before it ends, but only until they have let
+ * go of its io_uring: they have yet to end themselves, and to be reported by the
+ * exit hook. Without them the last record of a target would seem to be the last
+ * task. On 6.1 they have given up the flag that tells them by then, so whoever is
+ * not recorded is taken for one. The list has few: but for the leader, tasks leave
+ * it before they are final.
+ *
+ * Context: under the lock of target.c.
+ */
+void osc_tree_add_survivors(struct osc_target *target, struct task_struct *task)
+{
+	struct task_struct *thread;
+
+	rcu_read_lock();
+	/* While there is anybody, the leader is, and comes first. */
+	thread = list_first_or_null_rcu(&task->signal->thread_head,
+					struct task_struct, thread_node);
+	if (!thread || !osc_task_is_final(thread) || target_of(task) != target)
+		goto out;
+	for_each_thread(task, thread) {
+		if (!osc_task_is_final(thread) &&
+		    osc_tasks_add(target, thread, true))
+			break;
+	}
+out:
+	rcu_read_unlock();
+}

@@ -16,5 +16,7 @@ int osc_tree_attach(void);
 void osc_tree_detach(void);
 int osc_tree_enter(struct osc_target *target, struct task_struct *root);
 void osc_tree_add_workers(struct osc_target *target, struct task_struct *task);
+void osc_tree_add_survivors(struct osc_target *target,
+			    struct task_struct *task);
 
 #endif /* OSC_TREE_H */

@@ -46,6 +46,11 @@ MODULE_PARM_DESC(totals, "Count switches of the whole system (default: Y)");
  * @delay: its sched_info.run_delay then, likewise
  * @nvcsw: as @switched_in, likewise
  * @involuntary: as last read, under totals_lock
+ * @cut: a task that came to be a target's amid its slice, which for the whole
+ *	system goes on: of the one that began at @cut_exec it holds
+ * @cut_exec: @exec after the cut
+ * @whole_exec: @exec before it
+ * @whole_delay: @delay before it
  */
 struct sched_cpu {
 	u64 voluntary;
@@ -55,6 +60,10 @@ struct sched_cpu {
 	u64 delay;
 	unsigned long nvcsw;
 	u64 involuntary;
+	const struct task_struct *cut;
+	u64 cut_exec;
+	u64 whole_exec;
+	u64 whole_delay;
 };
 
 DEFINE_PER_CPU(u32, osc_current_slot);
@@ -106,7 +115,27 @@ static __always_inline void book_slice_of(unsigned long slot, u64 wait,
 	osc_histogram_add(&h[1], slice);
 }
 
-static __always_inline void book_slice(const struct sched_cpu *s,
+/* Whether what of the slice is the target's is not all of it. */
+static __always_inline bool is_cut(const struct sched_cpu *s,
+				   const struct task_struct *task)
+{
+	return unlikely(s->cut == task) && s->cut_exec == s->exec;
+}
+
+/* For the whole system. */
+static __always_inline void book_whole(struct sched_cpu *s,
+				       const struct task_struct *task, u64 wait,
+				       u64 slice)
+{
+	if (is_cut(s, task)) {
+		wait = task->sched_info.run_delay - s->whole_delay;
+		slice = task->se.sum_exec_runtime - s->whole_exec;
+		s->cut = NULL;
+	}
+	book_slice_of(0, wait, slice);
+}
+
+static __always_inline void book_slice(struct sched_cpu *s,
 				       const struct task_struct *task,
 				       unsigned long slot)
 {
@@ -117,7 +146,7 @@ static __always_inline void book_slice(const struct sched_cpu *s,
 	wait = task->sched_info.run_delay - s->delay;
 	slice = task->se.sum_exec_runtime - s->exec;
 	if (static_branch_unlikely(&osc_timing_all)) {
-		book_slice_of(0, wait, slice);
+		book_whole(s, task, wait, slice);
 		if (!slot)
 			return;
 	}
@@ -147,7 +176,7 @@ static __always_inline bool is_more_timed(void)
 }
 
 /* A timed task is being switched out. */
-static void leave(const struct sched_cpu *s, const struct task_struct *task,
+static void leave(struct sched_cpu *s, const struct task_struct *task,
 		  unsigned long slot)
 {
 	book_slice(s, task, slot);
@@ -312,6 +341,7 @@ static void look_at_current(void *unused)
 	s->exec = READ_ONCE(current->se.sum_exec_runtime);
 	s->delay = current->sched_info.run_delay;
 	s->nvcsw = current->nvcsw;
+	s->cut = NULL;
 }
 
 /* Whether its next switch is voluntary can be told from here on. */
@@ -320,12 +350,18 @@ static void look_at_kind(void *unused)
 	this_cpu_write(sched_cpu.nvcsw, current->nvcsw);
 }
 
+static bool is_system_timed(void)
+{
+	return static_branch_unlikely(&osc_timing_on[OSC_TIMING_SCHED]) &&
+	       READ_ONCE(osc_histograms[OSC_TIMING_SCHED][0]);
+}
+
 /* Its slice is being timed already, and must not be cut. */
 static bool is_slice_timed(unsigned int slot)
 {
 	return static_branch_unlikely(&osc_timing_on[OSC_TIMING_SCHED]) &&
 	       slot == this_cpu_read(osc_current_slot) &&
-	       (slot || READ_ONCE(osc_histograms[OSC_TIMING_SCHED][0]));
+	       (slot || is_system_timed());
 }
 
 /* The same when one more kind of timing follows the tasks. */
@@ -337,14 +373,30 @@ static void follow_current(void *unused)
 		look_at_current(unused);
 }
 
+/* Its slice is the target's from here on; what the whole system has goes on. */
+static void cut_slice(struct sched_cpu *s)
+{
+	bool again = is_cut(s, current);
+	u64 exec = s->exec, delay = s->delay;
+
+	look_at_current(NULL);
+	if (!is_system_timed())
+		return;
+	if (!again) {
+		s->whole_exec = exec;
+		s->whole_delay = delay;
+	}
+	s->cut = current;
+	s->cut_exec = s->exec;
+}
+
 /* And where only the slot may be another one than before. */
 static void look_at_slot(void *unused)
 {
 	unsigned int slot = osc_member_slot(current->tgid);
 
 	if (slot && slot != this_cpu_read(osc_current_slot))
-		look_at_current(unused);
-	/* What the whole system has of the slice goes on. */
+		cut_slice(this_cpu_ptr(&sched_cpu));
 	this_cpu_write(osc_current_slot, slot);
 }
 

@@ -513,6 +513,42 @@ static void test_slice_goes_on(void)
 	set_all(OFF);
 }
 
+/* A slice in which a task becomes a target's is all the system's. */
+static void test_slice_of_system(void)
+{
+	static const work_step steps[] = { spin };
+	struct books before, after;
+	struct target t;
+	struct work work;
+	uint64_t sum;
+
+	set_all(OFF);
+	if (nl_timing_set(&nl, "sched", ALL))
+		tap_bail("sched cannot be timed");
+	work_start(&work, steps, 1);
+	if (books_read(work.pid, &before))
+		tap_bail("/proc/PID");
+	sum = read_histogram(0, "time_slice")->sum;
+	work_release(&work);
+	while (!atomic_load(&work.shared->value[0]))
+		usleep(1000);
+	usleep(200000);
+	watch_add(&nl, work.pid, 0, &t);
+	atomic_store(&work.shared->stop, 1);
+	work_settle(&work);
+	if (books_read(work.pid, &after))
+		tap_bail("/proc/PID");
+	sum = read_histogram(0, "time_slice")->sum - sum;
+	watch_get(&nl, &t);
+	tap_ok(sum >= after.value[OSCONCEPTS_A_COUNTERS_CPU_NS] -
+			       before.value[OSCONCEPTS_A_COUNTERS_CPU_NS],
+	       "all: a slice that a target was added in is not cut");
+	tap_ok(value(&t, OSCONCEPTS_A_COUNTERS_CPU_NS) < sum,
+	       "all: of the target it is what came after that");
+	finish(&work, &t);
+	set_all(OFF);
+}
+
 /* Two processes that do all there is to time, until killed. */
 static pid_t start_storm(void)
 {
@@ -667,6 +703,7 @@ int main(void)
 	test_dump();
 	test_switching();
 	test_slice_goes_on();
+	test_slice_of_system();
 	test_storm();
 	test_sleeping_fault();
 	nl_close(&nl);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/numbers.h"
 #include "cli/wait.h"
 #include "lib/clock.h"
 #include "lib/cpus.h"
@@ -271,71 +272,33 @@ static int parse_ready_fd(const char *text, struct osc_server_config *c,
 	return 0;
 }
 
-static int parse_number(int opt, const char *text, struct osc_server_config *c,
-			struct osc_error *e)
-{
-	uint64_t n = 0;
-	int ret;
+#define SERVE_NUMBER(opt, name, kind, min, max, member) \
+	OSC_NUMBER(opt, name, kind, min, max, struct osc_server_config, member)
+#define DAY (86400 * OSC_NS_PER_S)
 
-	switch (opt) {
-	case 'p':
-		ret = osc_parse_u64("--port", text, 0, 65535, &n, e);
-		c->port = (uint16_t)n;
-		return ret;
-	case 'w':
-		ret = osc_parse_u64("--workers", text, 1, 1 << 20, &n, e);
-		c->workers = (unsigned int)n;
-		return ret;
-	case OPT_MAX_CONNECTIONS:
-		ret = osc_parse_u64("--max-connections", text, 1, 1 << 24, &n,
-				    e);
-		c->max_connections = (unsigned int)n;
-		return ret;
-	case OPT_MIN_SPARE:
-		ret = osc_parse_u64("--min-spare", text, 1, 1 << 16, &n, e);
-		c->spare_min = (unsigned int)n;
-		return ret;
-	case OPT_MAX_SPARE:
-		ret = osc_parse_u64("--max-spare", text, 1, 1 << 16, &n, e);
-		c->spare_max = (unsigned int)n;
-		return ret;
-	case OPT_BACKLOG:
-		ret = osc_parse_u64("--backlog", text, 1, 1 << 20, &n, e);
-		c->backlog = (int)n;
-		return ret;
-	case OPT_MAX_HEADER:
-		ret = osc_parse_size("--max-header", text, 64, OSC_SERVER_INPUT,
-				     &n, e);
-		c->limits.head_bytes = (uint32_t)n;
-		if (c->limits.line_bytes > n)
-			c->limits.line_bytes = (uint32_t)n;
-		return ret;
-	default:
-		return osc_parse_size("--max-body", text, 0, 1ull << 40,
-				      &c->limits.body_bytes, e);
-	}
-}
-
-static int parse_time(int opt, const char *text, struct osc_server_config *c,
-		      struct osc_error *e)
-{
-	static const uint64_t min = OSC_NS_PER_MS, max = 86400 * OSC_NS_PER_S;
-
-	switch (opt) {
-	case OPT_HEADER_TIMEOUT:
-		return osc_parse_duration_ns("--header-timeout", text, min, max,
-					     &c->header_timeout_ns, e);
-	case OPT_IDLE_TIMEOUT:
-		return osc_parse_duration_ns("--idle-timeout", text, min, max,
-					     &c->idle_timeout_ns, e);
-	case OPT_WRITE_TIMEOUT:
-		return osc_parse_duration_ns("--write-timeout", text, min, max,
-					     &c->write_timeout_ns, e);
-	default:
-		return osc_parse_duration_ns("--grace", text, 0, max,
-					     &c->grace_ns, e);
-	}
-}
+static const struct osc_number_option numbers[] = {
+	SERVE_NUMBER('p', "--port", WHOLE, 0, 65535, port),
+	SERVE_NUMBER('w', "--workers", WHOLE, 1, 1 << 20, workers),
+	SERVE_NUMBER(OPT_MAX_CONNECTIONS, "--max-connections", WHOLE, 1,
+		     1 << 24, max_connections),
+	SERVE_NUMBER(OPT_MIN_SPARE, "--min-spare", WHOLE, 1, 1 << 16,
+		     spare_min),
+	SERVE_NUMBER(OPT_MAX_SPARE, "--max-spare", WHOLE, 1, 1 << 16,
+		     spare_max),
+	SERVE_NUMBER(OPT_BACKLOG, "--backlog", WHOLE, 1, 1 << 20, backlog),
+	SERVE_NUMBER(OPT_MAX_HEADER, "--max-header", BYTES, 64,
+		     OSC_SERVER_INPUT, limits.head_bytes),
+	SERVE_NUMBER(OPT_MAX_BODY, "--max-body", BYTES, 0, 1ull << 40,
+		     limits.body_bytes),
+	SERVE_NUMBER(OPT_HEADER_TIMEOUT, "--header-timeout", NS, OSC_NS_PER_MS,
+		     DAY, header_timeout_ns),
+	SERVE_NUMBER(OPT_IDLE_TIMEOUT, "--idle-timeout", NS, OSC_NS_PER_MS, DAY,
+		     idle_timeout_ns),
+	SERVE_NUMBER(OPT_WRITE_TIMEOUT, "--write-timeout", NS, OSC_NS_PER_MS,
+		     DAY, write_timeout_ns),
+	SERVE_NUMBER(OPT_GRACE, "--grace", NS, 0, DAY, grace_ns),
+	{ .name = NULL },
+};
 
 static int parse_option(int opt, struct osc_server_config *c,
 			struct osc_error *e)
@@ -362,22 +325,19 @@ static int parse_option(int opt, struct osc_server_config *c,
 	case OPT_CPUS:
 		c->has_cpus = true;
 		return osc_cpus_parse("--cpus", optarg, &c->cpus, e);
-	case OPT_HEADER_TIMEOUT:
-	case OPT_IDLE_TIMEOUT:
-	case OPT_WRITE_TIMEOUT:
-	case OPT_GRACE:
-		return parse_time(opt, optarg, c, e);
 	default:
-		return parse_number(opt, optarg, c, e);
+		return osc_number_parse(numbers, opt, optarg, c, e);
 	}
 }
 
-static int check(const struct osc_server_config *c, struct osc_error *e)
+static int check(struct osc_server_config *c, struct osc_error *e)
 {
 	if (!c->engine)
 		return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
 					  "no --model given; try --model epoll "
 					  "or 'osconcepts serve --list'");
+	if (c->limits.line_bytes > c->limits.head_bytes)
+		c->limits.line_bytes = c->limits.head_bytes;
 	if (c->workers > c->engine->workers_max)
 		return osc_error_set_exit(e, OSC_EXIT_USAGE, ERANGE,
 					  "--workers %u: %s takes up to %u",

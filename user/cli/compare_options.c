@@ -7,6 +7,7 @@
 
 #include "cli/cli.h"
 #include "cli/compare.h"
+#include "cli/numbers.h"
 #include "correlate/stats.h"
 #include "lib/clock.h"
 #include "lib/cpus.h"
@@ -273,6 +274,21 @@ static int take_cpus(const char *what, const char *text, char *out, size_t size,
 	return ret;
 }
 
+#define COMPARE_NUMBER(opt, name, kind, min, max, member)                  \
+	OSC_NUMBER(opt, name, kind, min, max, struct osc_compare_settings, \
+		   member)
+
+static const struct osc_number_option numbers[] = {
+	COMPARE_NUMBER('d', "--duration", NS, OSC_NS_PER_S / 10,
+		       86400 * OSC_NS_PER_S, duration_ns),
+	COMPARE_NUMBER('n', "--requests", WHOLE, 1, 1000000000000, requests),
+	COMPARE_NUMBER('r', "--runs", WHOLE, 1, OSC_SPREAD_MAX, runs),
+	COMPARE_NUMBER(WORKERS, "--workers", WHOLE, 1, 4096, workers),
+	COMPARE_NUMBER(INTERVAL, "--interval", NS, OSC_NS_PER_S / 100,
+		       3600 * OSC_NS_PER_S, interval_ns),
+	{ .name = NULL },
+};
+
 static int take_option(int c, struct osc_compare_settings *s,
 		       struct osc_error *e)
 {
@@ -294,25 +310,6 @@ static int take_option(int c, struct osc_compare_settings *s,
 	case IO:
 		return take_numbers("--io", optarg, true,
 				    OSC_ROUTE_SLEEP_MAX_US, &s->io_us, e);
-	case 'd':
-		return osc_parse_duration_ns("--duration", optarg,
-					     OSC_NS_PER_S / 10,
-					     86400 * OSC_NS_PER_S,
-					     &s->duration_ns, e);
-	case 'n':
-		return osc_parse_u64("--requests", optarg, 1, 1000000000000,
-				     &s->requests, e);
-	case 'r':
-		return osc_parse_u64("--runs", optarg, 1, OSC_SPREAD_MAX,
-				     &s->runs, e);
-	case WORKERS:
-		return osc_parse_u64("--workers", optarg, 1, 4096, &s->workers,
-				     e);
-	case INTERVAL:
-		return osc_parse_duration_ns("--interval", optarg,
-					     OSC_NS_PER_S / 100,
-					     3600 * OSC_NS_PER_S,
-					     &s->interval_ns, e);
 	case SOURCE:
 		return osc_counters_kind_parse(optarg, &s->source, e);
 	case SERVER_CPUS:
@@ -336,9 +333,11 @@ static int take_option(int c, struct osc_compare_settings *s,
 	case HTML:
 		s->html = optarg;
 		return 0;
-	default: /* NO_PROGRESS */
+	case NO_PROGRESS:
 		s->progress = false;
 		return 0;
+	default:
+		return osc_number_parse(numbers, c, optarg, s, e);
 	}
 }
 

@@ -7,9 +7,9 @@
 
 #include "cli/cli.h"
 #include "cli/load.h"
+#include "cli/numbers.h"
 #include "lib/clock.h"
 #include "lib/cpus.h"
-#include "lib/parse.h"
 #include "load/arrivals.h"
 #include "load/sweep.h"
 
@@ -152,62 +152,33 @@ static const struct option options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-/* Whole numbers, each a row: where it goes and what it may be. */
-static int parse_number(int opt, const char *text, struct osc_load_config *c,
-			struct osc_error *e)
-{
-	static const struct {
-		int opt;
-		const char *name;
-		uint64_t min, max;
-	} rows[] = {
-		{ 'c', "--connections", 1, 1 << 24 },
-		{ 'n', "--requests", 1, 1ull << 53 },
-		{ 'k', "--requests-per-connection", 1, 1 << 30 },
-		{ 'p', "--pipeline", 1, OSC_LOAD_PIPELINE },
-		{ 't', "--threads", 1, OSC_LOAD_THREADS },
-		{ OPT_IDLE, "--idle", 1, 1 << 24 },
-		{ OPT_CONNECT_RATE, "--connect-rate", 1, 10000000 },
-		{ OPT_EXPECT_STATUS, "--expect-status", 200, 599 },
-	};
-	size_t i = 0;
-	uint64_t n;
-	int ret;
+#define LOAD_NUMBER(opt, name, kind, min, max, member) \
+	OSC_NUMBER(opt, name, kind, min, max, struct osc_load_settings, member)
+#define DAY (86400 * OSC_NS_PER_S)
 
-	while (rows[i].opt != opt)
-		i++;
-	ret = osc_parse_u64(rows[i].name, text, rows[i].min, rows[i].max, &n,
-			    e);
-	if (ret)
-		return ret;
-	switch (opt) {
-	case 'c':
-		c->connections = (uint32_t)n;
-		break;
-	case 'n':
-		c->requests = n;
-		break;
-	case 'k':
-		c->requests_per_connection = (uint32_t)n;
-		break;
-	case 'p':
-		c->pipeline = (uint32_t)n;
-		break;
-	case OPT_IDLE:
-		c->idle = true;
-		c->connections = (uint32_t)n;
-		break;
-	case OPT_CONNECT_RATE:
-		c->connect_rate = n;
-		break;
-	case 't':
-		c->threads = (uint32_t)n;
-		break;
-	default:
-		c->expect_status = (uint16_t)n;
-	}
-	return 0;
-}
+static const struct osc_number_option numbers[] = {
+	LOAD_NUMBER('c', "--connections", WHOLE, 1, 1 << 24, load.connections),
+	LOAD_NUMBER(OPT_IDLE, "--idle", WHOLE, 1, 1 << 24, load.connections),
+	LOAD_NUMBER('n', "--requests", WHOLE, 1, 1ull << 53, load.requests),
+	LOAD_NUMBER('k', "--requests-per-connection", WHOLE, 1, 1 << 30,
+		    load.requests_per_connection),
+	LOAD_NUMBER('p', "--pipeline", WHOLE, 1, OSC_LOAD_PIPELINE,
+		    load.pipeline),
+	LOAD_NUMBER('t', "--threads", WHOLE, 1, OSC_LOAD_THREADS, load.threads),
+	LOAD_NUMBER(OPT_CONNECT_RATE, "--connect-rate", WHOLE, 1, 10000000,
+		    load.connect_rate),
+	LOAD_NUMBER(OPT_EXPECT_STATUS, "--expect-status", WHOLE, 200, 599,
+		    load.expect_status),
+	LOAD_NUMBER(OPT_SWEEP, "--sweep", WHOLE, 2, OSC_SWEEP_STEPS, sweep),
+	LOAD_NUMBER('d', "--duration", NS, OSC_NS_PER_MS, 30 * DAY,
+		    load.duration_ns),
+	LOAD_NUMBER(OPT_WARMUP, "--warmup", NS, 0, DAY, load.warmup_ns),
+	LOAD_NUMBER(OPT_TIMEOUT, "--timeout", NS, OSC_NS_PER_MS, DAY,
+		    load.timeout_ns),
+	LOAD_NUMBER(OPT_INTERVAL, "--interval", NS, 10 * OSC_NS_PER_MS,
+		    3600 * OSC_NS_PER_S, interval_ns),
+	{ .name = NULL },
+};
 
 static int parse_engine(const char *text, struct osc_load_config *c,
 			struct osc_error *e)
@@ -238,24 +209,11 @@ static int parse_slo(const char *text, struct osc_load_config *c,
 static int parse_option(int opt, struct osc_load_settings *s,
 			struct osc_error *e)
 {
-	static const uint64_t day = 86400 * OSC_NS_PER_S;
 	struct osc_load_config *c = &s->load;
-	uint64_t n = 0;
-	int ret;
 
 	switch (opt) {
 	case 1:
 		return osc_load_add_url(optarg, c, e);
-	case 'd':
-		return osc_parse_duration_ns("--duration", optarg,
-					     OSC_NS_PER_MS, 30 * day,
-					     &c->duration_ns, e);
-	case OPT_WARMUP:
-		return osc_parse_duration_ns("--warmup", optarg, 0, day,
-					     &c->warmup_ns, e);
-	case OPT_TIMEOUT:
-		return osc_parse_duration_ns("--timeout", optarg, OSC_NS_PER_MS,
-					     day, &c->timeout_ns, e);
 	case OPT_ARRIVAL:
 		return osc_arrivals_parse_kind(optarg, &c->arrivals, e);
 	case 'r':
@@ -289,11 +247,6 @@ static int parse_option(int opt, struct osc_load_settings *s,
 		return 0;
 	case OPT_BODY:
 		return osc_load_parse_body(optarg, c, e);
-	case OPT_SWEEP:
-		ret = osc_parse_u64("--sweep", optarg, 2, OSC_SWEEP_STEPS, &n,
-				    e);
-		s->sweep = (unsigned int)n;
-		return ret;
 	case OPT_HDR:
 		s->hdr_path = optarg;
 		return 0;
@@ -305,17 +258,14 @@ static int parse_option(int opt, struct osc_load_settings *s,
 	case OPT_SERIES:
 		s->series_path = optarg;
 		return 0;
-	case OPT_INTERVAL:
-		return osc_parse_duration_ns("--interval", optarg,
-					     10 * OSC_NS_PER_MS,
-					     3600 * OSC_NS_PER_S,
-					     &s->interval_ns, e);
 	case OPT_NO_PROGRESS:
 		s->no_progress = true;
 		return 0;
-	default:
-		return parse_number(opt, optarg, c, e);
+	case OPT_IDLE:
+		c->idle = true;
+		break;
 	}
+	return osc_number_parse(numbers, opt, optarg, s, e);
 }
 
 static bool is_stdout(const char *path)

@@ -356,51 +356,50 @@ int nl_totals_get(struct nl *nl, struct totals *out)
 		      take_totals, out);
 }
 
-struct dump {
-	mnl_cb_t take;
-	char *out;
-	size_t size;
-	int max, count;
-};
-
 static int take_one(const struct nlmsghdr *nlh, void *data)
 {
-	struct dump *dump = data;
+	struct nl_list *list = data;
 
-	if (dump->count < dump->max)
-		dump->take(nlh, dump->out + dump->size * (size_t)dump->count);
-	dump->count++;
+	if (list->count < list->max)
+		list->take(nlh, (char *)list->out +
+					list->size * (size_t)list->count);
+	list->count++;
 	return MNL_CB_OK;
 }
 
-static int ask_dump(struct nl *nl, uint8_t cmd, struct dump *dump)
+int nl_ask_dump(struct nl *nl, struct nlmsghdr *nlh, struct nl_list *list)
+{
+	int rc = nl_ask(nl, nlh, take_one, list);
+
+	return rc ? rc : list->count;
+}
+
+static int dump_all(struct nl *nl, uint8_t cmd, struct nl_list *list)
 {
 	char buf[128];
-	int rc = nl_ask(nl, nl_request(nl, buf, cmd, NLM_F_DUMP), take_one,
-			dump);
 
-	return rc ? rc : dump->count;
+	return nl_ask_dump(nl, nl_request(nl, buf, cmd, NLM_F_DUMP), list);
 }
 
 int nl_targets(struct nl *nl, struct target *out, int max)
 {
-	struct dump dump = { take_target, (char *)out, sizeof(*out), max, 0 };
+	struct nl_list list = { take_target, out, sizeof(*out), max, 0 };
 
-	return ask_dump(nl, OSCONCEPTS_CMD_TARGET_GET, &dump);
+	return dump_all(nl, OSCONCEPTS_CMD_TARGET_GET, &list);
 }
 
 int nl_sources(struct nl *nl, struct source *out, int max)
 {
-	struct dump dump = { take_source, (char *)out, sizeof(*out), max, 0 };
+	struct nl_list list = { take_source, out, sizeof(*out), max, 0 };
 
-	return ask_dump(nl, OSCONCEPTS_CMD_SOURCE_GET, &dump);
+	return dump_all(nl, OSCONCEPTS_CMD_SOURCE_GET, &list);
 }
 
 int nl_totals_by_cpu(struct nl *nl, struct totals *out, int max)
 {
-	struct dump dump = { take_totals, (char *)out, sizeof(*out), max, 0 };
+	struct nl_list list = { take_totals, out, sizeof(*out), max, 0 };
 
-	return ask_dump(nl, OSCONCEPTS_CMD_TOTALS_GET, &dump);
+	return dump_all(nl, OSCONCEPTS_CMD_TOTALS_GET, &list);
 }
 
 int nl_subscribe(struct nl *nl)

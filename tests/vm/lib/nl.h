@@ -78,6 +78,17 @@ struct nlmsghdr *nl_request(struct nl *nl, char *buf, uint8_t cmd,
 /* Send it; each answer is given to cb(nlh, data). 0 or -errno. */
 int nl_ask(struct nl *nl, struct nlmsghdr *nlh, mnl_cb_t cb, void *data);
 
+/* The entries of a dump, each written by take(nlh, entry). */
+struct nl_list {
+	mnl_cb_t take;
+	void *out;
+	size_t size; /* of an entry */
+	int max, count;
+};
+
+/* Send a request for a dump: the number of entries there are or -errno. */
+int nl_ask_dump(struct nl *nl, struct nlmsghdr *nlh, struct nl_list *list);
+
 /* The value of a counter, or 0 when absent. */
 uint64_t counter(const struct counts *counts, int attribute);
 

@@ -66,6 +66,16 @@ int nl_timing_get(struct nl *nl, const char *name, struct timing *out)
 	return nl_ask(nl, nlh, take_timing, out);
 }
 
+int nl_timings(struct nl *nl, struct timing *out, int max)
+{
+	struct nl_list list = { take_timing, out, sizeof(*out), max, 0 };
+	char buf[256];
+	struct nlmsghdr *nlh =
+		nl_request(nl, buf, OSCONCEPTS_CMD_TIMING_GET, NLM_F_DUMP);
+
+	return nl_ask_dump(nl, nlh, &list);
+}
+
 static void take_slots(const struct nlattr *attr, unsigned int first,
 		       struct histogram *out)
 {
@@ -80,8 +90,9 @@ static void take_slots(const struct nlattr *attr, unsigned int first,
 	}
 }
 
-static int take_histogram(const struct nlmsghdr *nlh, struct histogram *out)
+static int take_histogram(const struct nlmsghdr *nlh, void *data)
 {
+	struct histogram *out = data;
 	const struct nlattr *attr;
 	unsigned int first = 0;
 
@@ -116,25 +127,9 @@ static int take_histogram(const struct nlmsghdr *nlh, struct histogram *out)
 	return MNL_CB_OK;
 }
 
-struct list {
-	struct histogram *at;
-	int count, max;
-};
-
-static int take_next(const struct nlmsghdr *nlh, void *data)
-{
-	struct list *list = data;
-
-	if (list->count < list->max)
-		take_histogram(nlh, &list->at[list->count]);
-	list->count++;
-	return MNL_CB_OK;
-}
-
 int nl_histogram_get(struct nl *nl, uint32_t target, const char *name,
 		     struct histogram *out)
 {
-	struct list list = { .at = out, .max = 1 };
 	char buf[256];
 	struct nlmsghdr *nlh =
 		nl_request(nl, buf, OSCONCEPTS_CMD_HISTOGRAM_GET, 0);
@@ -142,20 +137,18 @@ int nl_histogram_get(struct nl *nl, uint32_t target, const char *name,
 	if (target)
 		mnl_attr_put_u32(nlh, OSCONCEPTS_A_HISTOGRAM_TARGET, target);
 	mnl_attr_put_strz(nlh, OSCONCEPTS_A_HISTOGRAM_NAME, name);
-	return nl_ask(nl, nlh, take_next, &list);
+	return nl_ask(nl, nlh, take_histogram, out);
 }
 
 int nl_histograms(struct nl *nl, int64_t only, struct histogram *out, int max)
 {
-	struct list list = { .at = out, .max = max };
+	struct nl_list list = { take_histogram, out, sizeof(*out), max, 0 };
 	char buf[256];
 	struct nlmsghdr *nlh =
 		nl_request(nl, buf, OSCONCEPTS_CMD_HISTOGRAM_GET, NLM_F_DUMP);
-	int rc;
 
 	if (only >= 0)
 		mnl_attr_put_u32(nlh, OSCONCEPTS_A_HISTOGRAM_TARGET,
 				 (uint32_t)only);
-	rc = nl_ask(nl, nlh, take_next, &list);
-	return rc ? rc : list.count;
+	return nl_ask_dump(nl, nlh, &list);
 }

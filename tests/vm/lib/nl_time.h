@@ -29,7 +29,9 @@ int nl_timing_get(struct nl *nl, const char *name, struct timing *out);
 int nl_histogram_get(struct nl *nl, uint32_t target, const char *name,
 		     struct histogram *out);
 
-/* A dump, of one target when only is not negative: the number or -errno. */
+/* Dumps: up to max entries to out; the number there are or -errno. */
+int nl_timings(struct nl *nl, struct timing *out, int max);
+/* Of one target when only is not negative. */
 int nl_histograms(struct nl *nl, int64_t only, struct histogram *out, int max);
 
 #endif

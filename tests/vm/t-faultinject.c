@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Each allocation of loading, of every netlink command, of reading
- * /proc/osconcepts and of a watched fork fails once: the operation then fails
- * cleanly or does without, and it works again afterwards. Needs a kernel with
- * fault injection (scripts/kernel debug), which also looks for what leaks.
+ * Each allocation of loading, without timings and with all of them, of every
+ * netlink command, of reading /proc/osconcepts and of a watched fork fails
+ * once: the operation then fails cleanly or does without, and it works again
+ * afterwards. Needs a kernel with fault injection (scripts/kernel debug), which
+ * also looks for what leaks.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,6 +36,7 @@ struct state {
 	struct nl nl;
 	pid_t watched, victim;
 	struct target fixed, added;
+	const char *argument; /* of the operation */
 };
 
 /* run() is what fails: 0 or -errno. */
@@ -43,6 +45,8 @@ struct operation {
 	void (*prepare)(struct state *state);
 	int (*run)(struct state *state);
 	void (*clean)(struct state *state, int rc);
+	const char *argument; /* the timing, or the module's parameters */
+	int also; /* -errno for want of what was done without, or 0 */
 };
 
 /* --- the injection */
@@ -121,6 +125,7 @@ static void fail_each(const struct operation *op, struct state *state)
 	unsigned int n, failures = 0, left;
 	int rc, odd = 0;
 
+	state->argument = op->argument;
 	for (n = 1; n < ALLOCATIONS_MAX; n += step) {
 		if (op->prepare)
 			op->prepare(state);
@@ -133,7 +138,8 @@ static void fail_each(const struct operation *op, struct state *state)
 		if (left)
 			break;
 		failures += rc < 0;
-		if (rc < 0 && rc != -ENOMEM && rc != -ENOBUFS && !odd) {
+		if (rc < 0 && rc != -ENOMEM && rc != -ENOBUFS &&
+		    rc != op->also && !odd) {
 			tap_note("%s: allocation %u fails with %s", op->name, n,
 				 strerror(-rc));
 			odd = rc;
@@ -175,8 +181,22 @@ static bool bounds(const char *function, uint64_t *start, uint64_t *end)
 	return *start && *end != UINT64_MAX;
 }
 
+/* Timed faults hold the module, which need not be there. */
+static void switch_timings_off(void)
+{
+	int fd = open("/sys/module/osconcepts/parameters/time",
+		      O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (write(fd, "\n", 1) != 1)
+		tap_bail("the timings cannot be switched off");
+	close(fd);
+}
+
 static int unload(void)
 {
+	switch_timings_off();
 	for (int i = 0; i < 100; i++) {
 		if (!syscall(SYS_delete_module, "osconcepts", O_NONBLOCK))
 			return 0;
@@ -192,10 +212,9 @@ static int load(struct state *state)
 	int fd = open(getenv("OSC_MODULE"), O_RDONLY | O_CLOEXEC);
 	int rc = 0;
 
-	(void)state;
 	if (fd < 0)
 		return -errno;
-	if (syscall(SYS_finit_module, fd, "", 0))
+	if (syscall(SYS_finit_module, fd, state->argument, 0))
 		rc = -errno;
 	close(fd);
 	return rc;
@@ -213,10 +232,12 @@ static void unload_loaded(struct state *state, int rc)
 /* The loader itself allocates hundreds of times, which is not ours to test. */
 static void test_load(struct state *state)
 {
-	static const struct operation op = {
-		.name = "load",
-		.run = load,
-		.clean = unload_loaded,
+	/* A source that lacks memory is missing, and so are its timings. */
+	static const struct operation ops[] = {
+		{ "load", NULL, load, unload_loaded, "", 0 },
+		{ "load, all timed", NULL, load, unload_loaded,
+		  "time=sched=all,off_cpu=all,fault=all,epoll=all,epoll_return=all",
+		  -EOPNOTSUPP },
 	};
 	uint64_t start, end;
 
@@ -231,9 +252,11 @@ static void test_load(struct state *state)
 	if (!bounds("sysfs_slab_add", &start, &end))
 		tap_bail("sysfs_slab_add in /proc/kallsyms");
 	where("reject", start, end);
-	fail_each(&op, state);
+	for (size_t i = 0; i < sizeof(ops) / sizeof(*ops); i++)
+		fail_each(&ops[i], state);
 	where("require", 0, UINT64_MAX);
 	where("reject", 0, 0);
+	state->argument = "";
 	if (load(state))
 		tap_bail("the module cannot be loaded again");
 }
@@ -257,9 +280,16 @@ static void disconnect(struct state *state, int rc)
 	nl_close(&state->nl);
 }
 
-static int negative(int rc)
+static void reconnect(struct state *state)
 {
-	return rc < 0 ? rc : 0;
+	nl_close(&state->nl);
+	connect_family(state);
+}
+
+/* A dump that has nothing to return would pass without having been tried. */
+static int some(int count)
+{
+	return count > 0 ? 0 : count ? count : -ENODATA;
 }
 
 static int get_source(struct state *state)
@@ -273,7 +303,7 @@ static int dump_sources(struct state *state)
 {
 	struct source sources[8];
 
-	return negative(nl_sources(&state->nl, sources, 8));
+	return some(nl_sources(&state->nl, sources, 8));
 }
 
 static int get_totals(struct state *state)
@@ -287,7 +317,7 @@ static int dump_totals(struct state *state)
 {
 	struct totals totals[8];
 
-	return negative(nl_totals_by_cpu(&state->nl, totals, 8));
+	return some(nl_totals_by_cpu(&state->nl, totals, 8));
 }
 
 static int get_target(struct state *state)
@@ -301,7 +331,7 @@ static int dump_targets(struct state *state)
 {
 	struct target targets[8];
 
-	return negative(nl_targets(&state->nl, targets, 8));
+	return some(nl_targets(&state->nl, targets, 8));
 }
 
 static int add_target(struct state *state)
@@ -315,8 +345,8 @@ static void del_added(struct state *state, int rc)
 	struct target targets[8], gone;
 	int count;
 
-	disconnect(state, rc);
-	connect_family(state);
+	(void)rc;
+	reconnect(state);
 	count = nl_targets(&state->nl, targets, 8);
 	if (count < 1 || count > 2)
 		tap_bail("a target too many or too few");
@@ -343,30 +373,62 @@ static int del_target(struct state *state)
 
 static int set_timing(struct state *state)
 {
-	return nl_timing_set(&state->nl, "sched", OSCONCEPTS_TIMING_LEVEL_ALL);
+	return nl_timing_set(&state->nl, state->argument,
+			     OSCONCEPTS_TIMING_LEVEL_ALL);
 }
 
 static void reset_timing(struct state *state, int rc)
 {
-	disconnect(state, rc);
-	connect_family(state);
-	if (nl_timing_set(&state->nl, "sched", OSCONCEPTS_TIMING_LEVEL_OFF))
-		tap_bail("the timing cannot be turned off");
+	(void)rc;
+	reconnect(state);
+	if (nl_timing_set(&state->nl, state->argument,
+			  OSCONCEPTS_TIMING_LEVEL_OFF))
+		tap_bail("the timing cannot be switched off");
 	nl_close(&state->nl);
+}
+
+static void connect_and_time(struct state *state)
+{
+	connect_family(state);
+	if (set_timing(state))
+		tap_bail("the timing cannot be switched on");
+}
+
+/* In this order: a target is then freed with its histograms. */
+static void del_timed(struct state *state, int rc)
+{
+	del_added(state, rc);
+	connect_family(state);
+	reset_timing(state, rc);
 }
 
 static int get_timing(struct state *state)
 {
 	struct timing timing;
 
-	return nl_timing_get(&state->nl, "sched", &timing);
+	return nl_timing_get(&state->nl, state->argument, &timing);
+}
+
+static int dump_timings(struct state *state)
+{
+	struct timing timings[8];
+
+	return some(nl_timings(&state->nl, timings, 8));
+}
+
+static int get_histogram(struct state *state)
+{
+	static struct histogram histogram;
+
+	return nl_histogram_get(&state->nl, state->fixed.id, "run_queue_wait",
+				&histogram);
 }
 
 static int dump_histograms(struct state *state)
 {
 	static struct histogram histograms[64];
 
-	return negative(nl_histograms(&state->nl, -1, histograms, 64));
+	return some(nl_histograms(&state->nl, -1, histograms, 64));
 }
 
 /* --- /proc and the hooks */
@@ -406,19 +468,40 @@ static int fork_watched(struct state *state)
 	return 0;
 }
 
+/* An operation that leaves nothing behind, and one on a timing that is off. */
+#define ASK(name, run, argument)                                   \
+	{                                                          \
+		name, connect_family, run, disconnect, argument, 0 \
+	}
+#define SET(timing)                                                \
+	{                                                          \
+		"timing-set, " timing, connect_family, set_timing, \
+			reset_timing, timing, 0                    \
+	}
+
 static const struct operation operations[] = {
-	{ "source-get", connect_family, get_source, disconnect },
-	{ "source-get, dump", connect_family, dump_sources, disconnect },
-	{ "totals-get", connect_family, get_totals, disconnect },
-	{ "totals-get, dump", connect_family, dump_totals, disconnect },
-	{ "target-get", connect_family, get_target, disconnect },
-	{ "target-get, dump", connect_family, dump_targets, disconnect },
-	{ "target-add", connect_family, add_target, del_added },
-	{ "target-del", connect_and_add, del_target, del_added },
-	{ "timing-set", connect_family, set_timing, reset_timing },
-	{ "timing-get", connect_family, get_timing, disconnect },
-	{ "histogram-get, dump", connect_family, dump_histograms, disconnect },
-	{ "read /proc/osconcepts", NULL, read_proc, NULL },
+	ASK("source-get", get_source, NULL),
+	ASK("source-get, dump", dump_sources, NULL),
+	ASK("totals-get", get_totals, NULL),
+	ASK("totals-get, dump", dump_totals, NULL),
+	ASK("target-get", get_target, NULL),
+	ASK("target-get, dump", dump_targets, NULL),
+	{ "target-add", connect_family, add_target, del_added, NULL, 0 },
+	{ "target-add, timed", connect_and_time, add_target, del_timed, "sched",
+	  0 },
+	{ "target-del", connect_and_add, del_target, del_added, NULL, 0 },
+	SET("sched"),
+	SET("off_cpu"),
+	SET("fault"),
+	SET("epoll"),
+	SET("epoll_return"),
+	ASK("timing-get", get_timing, "sched"),
+	ASK("timing-get, dump", dump_timings, NULL),
+	{ "histogram-get", connect_and_time, get_histogram, reset_timing,
+	  "sched", 0 },
+	{ "histogram-get, dump", connect_and_time, dump_histograms,
+	  reset_timing, "sched", 0 },
+	{ "read /proc/osconcepts", NULL, read_proc, NULL, NULL, 0 },
 };
 
 static const struct operation watched_fork = {

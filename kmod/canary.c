@@ -39,8 +39,9 @@ static int register_anchor(void)
 	anchor_ops.func = anchor_func;
 	anchor_ops.flags = FTRACE_OPS_FL_PERMANENT;
 	ret = ftrace_set_filter(&anchor_ops, name, strlen(name), 1);
+	/* The function is ours and there: it was not found for want of memory. */
 	if (ret)
-		return ret;
+		return ret == -EINVAL ? -ENOMEM : ret;
 	ret = register_ftrace_function(&anchor_ops);
 	if (ret)
 		ftrace_free_filter(&anchor_ops);

@@ -122,11 +122,27 @@ static __always_inline bool is_cut(const struct sched_cpu *s,
 	return unlikely(s->cut == task) && s->cut_exec == s->exec;
 }
 
-/* For the whole system. */
-static __always_inline void book_whole(struct sched_cpu *s,
-				       const struct task_struct *task, u64 wait,
-				       u64 slice)
+static __always_inline u64 wait_of(const struct sched_cpu *s,
+				   const struct task_struct *task)
 {
+	return task->sched_info.run_delay - s->delay;
+}
+
+static __always_inline u64 slice_of(const struct sched_cpu *s,
+				    const struct task_struct *task)
+{
+	return task->se.sum_exec_runtime - s->exec;
+}
+
+/* For the whole system, and for the target; apart, so as to cost those nothing. */
+static noinline notrace void book_slice_all(struct sched_cpu *s,
+					    const struct task_struct *task,
+					    unsigned long slot)
+{
+	u64 wait = wait_of(s, task), slice = slice_of(s, task);
+
+	if (slot)
+		book_slice_of(slot, wait, slice);
 	if (is_cut(s, task)) {
 		wait = task->sched_info.run_delay - s->whole_delay;
 		slice = task->se.sum_exec_runtime - s->whole_exec;
@@ -139,18 +155,12 @@ static __always_inline void book_slice(struct sched_cpu *s,
 				       const struct task_struct *task,
 				       unsigned long slot)
 {
-	u64 wait, slice;
-
 	if (!static_branch_likely(&osc_timing_on[OSC_TIMING_SCHED]))
 		return;
-	wait = task->sched_info.run_delay - s->delay;
-	slice = task->se.sum_exec_runtime - s->exec;
-	if (static_branch_unlikely(&osc_timing_all)) {
-		book_whole(s, task, wait, slice);
-		if (!slot)
-			return;
-	}
-	book_slice_of(slot, wait, slice);
+	if (static_branch_unlikely(&osc_timing_all))
+		book_slice_all(s, task, slot);
+	else
+		book_slice_of(slot, wait_of(s, task), slice_of(s, task));
 }
 
 static __always_inline void begin_slice(struct sched_cpu *s,
@@ -229,6 +239,20 @@ time_more(void *data, unsigned long preempt, const struct task_struct *prev,
 		arrive(s, next, slot);
 }
 
+/* Slices alone are timed, and all of them. */
+static noinline notrace __attribute__((__noipa__)) void
+time_all(void *data, unsigned long preempt, const struct task_struct *prev,
+	 const struct task_struct *next, unsigned long slot)
+{
+	struct sched_cpu *s = raw_cpu_ptr(&sched_cpu);
+
+	if (is_timed(prev, slot))
+		book_slice(s, prev, slot);
+	slot = enter(next);
+	if (is_timed(next, slot))
+		begin_slice(s, next);
+}
+
 /* Somebody is interested in the task that leaves, or in all. */
 static noinline notrace __attribute__((__noipa__)) void
 time_left(void *data, unsigned long preempt, const struct task_struct *prev,
@@ -240,11 +264,15 @@ time_left(void *data, unsigned long preempt, const struct task_struct *prev,
 		time_more(data, preempt, prev, next, slot);
 		return;
 	}
+	if (static_branch_unlikely(&osc_timing_all)) {
+		time_all(data, preempt, prev, next, slot);
+		return;
+	}
 	s = raw_cpu_ptr(&sched_cpu);
-	if (likely(slot) || !is_idle_task(prev))
-		book_slice(s, prev, slot);
+	if (static_branch_likely(&osc_timing_on[OSC_TIMING_SCHED]))
+		book_slice_of(slot, wait_of(s, prev), slice_of(s, prev));
 	slot = enter(next);
-	if (is_timed(next, slot))
+	if (slot)
 		begin_slice(s, next);
 }
 

@@ -263,6 +263,9 @@ static int fault_time_attach(bool all)
 	ret = osc_hook_attach_direct(&fault_hook);
 	if (!ret)
 		return 0;
+	/* Each kernel has the function: ftrace lacked memory to note that. */
+	if (ret == -EINVAL)
+		ret = -ENOMEM;
 	static_branch_disable(&osc_timing_on[OSC_TIMING_FAULT]);
 	osc_current_unfollow();
 	synchronize_rcu();

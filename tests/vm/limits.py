@@ -70,19 +70,24 @@ class Held:
             self.selector.unregister(sock)
             self.answered.discard(sock)
 
+    def _turns(self, timeout_s):
+        """Whether anything has happened."""
+        ready = self.selector.select(timeout_s)
+        for key, events in ready:
+            self._turn(key.fileobj, events)
+        return bool(ready)
+
     def count(self):
         """Of those answered and open, once they have not become more for a while:
         a server that lacks something refuses the others one now and then."""
         most, since = 0, time.monotonic()
         while len(self.answered) < len(self.sockets) and time.monotonic() - since < QUIET_S:
-            for key, events in self.selector.select(QUIET_S):
-                self._turn(key.fileobj, events)
+            self._turns(QUIET_S)
             if len(self.answered) > most:
                 most, since = len(self.answered), time.monotonic()
         # Some of them may have been closed since.
-        while ready := self.selector.select(1):
-            for key, events in ready:
-                self._turn(key.fileobj, events)
+        while self._turns(1):
+            pass
         return len(self.answered)
 
     def close(self):
@@ -105,11 +110,14 @@ class Sysctl:
         with open(self.path, "w", encoding="ascii") as file:
             file.write(str(value))
 
+    def for_room(self, room):
+        return self.in_use() + room
+
     @contextlib.contextmanager
     def leave(self, room):
         """For Server()."""
         before = self.default()
-        self.write(self.in_use() + room)
+        self.write(self.for_room(room))
         try:
             yield {}
         finally:
@@ -119,19 +127,10 @@ class Sysctl:
 class PidMax(Sysctl):
     """Numbers are free below the limit as above it: those in use are looked for."""
 
-    @contextlib.contextmanager
-    def leave(self, room):
-        before = self.default()
-        used = set()
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            with contextlib.suppress(FileNotFoundError):
-                used |= set(map(int, os.listdir(f"/proc/{pid}/task")))
+    def for_room(self, room):
+        used = self.in_use()
         free = [number for number in range(RESERVED_PIDS, RESERVED_PIDS + len(used) + room + 1) if number not in used]
-        self.write(free[room])
-        try:
-            yield {}
-        finally:
-            self.write(before)
+        return free[room]
 
 
 class Rlimit:
@@ -150,6 +149,7 @@ class Rlimit:
 
 class Workers:
     name = "--workers"
+
     def default(self, model):
         """Each model has its own, and tells it."""
         command = [million.OSCONCEPTS, "serve", "--model", model, "--port", "0", "--json", "--quiet"]
@@ -176,13 +176,22 @@ def tasks():
     return settled(lambda: int(read_text("/proc/loadavg").split()[3].split("/")[1]))
 
 
+def numbers():
+    """Of all tasks."""
+    used = set()
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(FileNotFoundError):
+            used |= set(map(int, os.listdir(f"/proc/{pid}/task")))
+    return used
+
+
 def maps():
     """Those of who sets it, which is ourselves: a server has fewer."""
     return len(read_text("/proc/self/maps").splitlines())
 
 
 LIMITS = (Workers(), Rlimit("RLIMIT_NOFILE"), Rlimit("RLIMIT_NPROC"), Sysctl("kernel.threads-max", tasks),
-          PidMax("kernel.pid_max", None), Sysctl("vm.max_map_count", maps))
+          PidMax("kernel.pid_max", numbers), Sysctl("vm.max_map_count", maps))
 
 
 def alive():
@@ -209,16 +218,14 @@ def hold(model, tried, log, workers=None, **how):
     os.chown(place, USER, USER)
     try:
         server = Server(model, log, options, place + "/account", user=USER, group=USER, extra_groups=[], **how)
+        try:
+            with contextlib.closing(Held(tried)) as held:
+                return held.count()
+        finally:
+            server.end()
     except Failed:
-        end_all()
-        shutil.rmtree(place)
         return 0
-    held = Held(tried)
-    try:
-        return held.count()
     finally:
-        held.close()
-        server.end()
         end_all()
         shutil.rmtree(place)
 

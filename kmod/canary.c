@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/compiler.h>
-#include <linux/ftrace.h>
 #include <linux/kprobes.h>
 #include <linux/mutex.h>
 #include <linux/string.h>
@@ -29,19 +28,35 @@ static notrace void anchor_func(unsigned long ip, unsigned long parent,
 
 static struct ftrace_ops anchor_ops;
 
+/**
+ * osc_ftrace_prepare() - make ops ready to be registered for one function
+ * @ops: not registered; state of an earlier registration is forgotten
+ * @func: called at each entry, or NULL for a direct call
+ * @function: its name
+ *
+ * Context: may sleep. ftrace_free_filter() undoes it.
+ * Return: 0; -EINVAL when there is no such function, or no memory to look.
+ */
+int osc_ftrace_prepare(struct ftrace_ops *ops, ftrace_func_t func,
+		       const char *function)
+{
+	char name[KSYM_NAME_LEN];
+
+	memset(ops, 0, sizeof(*ops));
+	ops->func = func;
+	strscpy(name, function, sizeof(name));
+	return ftrace_set_filter(ops, name, strlen(name), 1);
+}
+
 static int register_anchor(void)
 {
-	char name[] = "osc_ftrace_anchor";
 	int ret;
 
-	/* One that was registered before points to the filter it had. */
-	memset(&anchor_ops, 0, sizeof(anchor_ops));
-	anchor_ops.func = anchor_func;
-	anchor_ops.flags = FTRACE_OPS_FL_PERMANENT;
-	ret = ftrace_set_filter(&anchor_ops, name, strlen(name), 1);
+	ret = osc_ftrace_prepare(&anchor_ops, anchor_func, "osc_ftrace_anchor");
 	/* The function is ours and there: it was not found for want of memory. */
 	if (ret)
 		return ret == -EINVAL ? -ENOMEM : ret;
+	anchor_ops.flags |= FTRACE_OPS_FL_PERMANENT;
 	ret = register_ftrace_function(&anchor_ops);
 	if (ret)
 		ftrace_free_filter(&anchor_ops);

@@ -8,6 +8,11 @@
 #ifndef OSC_CANARY_H
 #define OSC_CANARY_H
 
+#include <linux/ftrace.h>
+
+int osc_ftrace_prepare(struct ftrace_ops *ops, ftrace_func_t func,
+		       const char *function);
+
 int osc_anchor_attach(void);
 void osc_anchor_detach(void);
 const char *osc_ftrace_silencer(void);

@@ -6,17 +6,6 @@
 #include "hook.h"
 #include "tracepoint.h"
 
-/* An ops that has been registered once keeps state of the old registration. */
-static int prepare_ops(struct osc_hook *hook, ftrace_func_t func)
-{
-	char name[KSYM_NAME_LEN];
-
-	memset(&hook->ops, 0, sizeof(hook->ops));
-	hook->ops.func = func;
-	strscpy(name, hook->function, sizeof(name));
-	return ftrace_set_filter(&hook->ops, name, strlen(name), 1);
-}
-
 /**
  * osc_direct_obstacle() - why direct calls are not used here
  *
@@ -41,7 +30,7 @@ static int attach_direct(struct osc_hook *hook)
 
 	if (osc_direct_obstacle())
 		return -EOPNOTSUPP;
-	ret = prepare_ops(hook, NULL);
+	ret = osc_ftrace_prepare(&hook->ops, NULL, hook->function);
 	if (ret)
 		return ret;
 	ret = osc_register_direct(&hook->ops, (unsigned long)hook->direct);
@@ -54,7 +43,7 @@ static int attach_ftrace(struct osc_hook *hook)
 {
 	int ret;
 
-	ret = prepare_ops(hook, hook->ops_func);
+	ret = osc_ftrace_prepare(&hook->ops, hook->ops_func, hook->function);
 	if (ret)
 		return ret;
 	ret = register_ftrace_function(&hook->ops);

@@ -96,12 +96,7 @@ static void draw(FILE *out, const struct doc *doc, const struct metric *metric,
 void bars_figure(FILE *out, const struct doc *doc, const struct metric *metric,
 		 double most)
 {
-	html_open(out, "figure", NULL);
-	html_open(out, "figcaption", NULL);
-	html_text(out, metric->label);
-	html_text(out, " ");
-	html_element(out, "small", NULL, metric->unit);
-	html_close(out, "figcaption");
+	html_open_figure(out, metric->label, metric->unit);
 	draw(out, doc, metric, most);
 	html_close(out, "figure");
 }

@@ -304,20 +304,14 @@ int curves_figure(FILE *out, const struct doc *doc, size_t first,
 		  const struct metric *metric)
 {
 	struct dots d;
+	char unit[64];
 	int err = gather(&d, doc, first, metric);
 
 	if (err || !(d.high > 0))
 		goto out;
-	html_open(out, "figure", NULL);
-	html_open(out, "figcaption", NULL);
-	html_text(out, metric->label);
-	html_text(out, " ");
-	html_open(out, "small", NULL);
-	html_text(out, metric->unit);
-	if (values_axis(&d, HEIGHT).log)
-		html_text(out, ", logarithmic");
-	html_close(out, "small");
-	html_close(out, "figcaption");
+	snprintf(unit, sizeof(unit), "%s%s", metric->unit,
+		 values_axis(&d, HEIGHT).log ? ", logarithmic" : "");
+	html_open_figure(out, metric->label, unit);
 	err = draw(out, &d, metric);
 	html_close(out, "figure");
 out:

@@ -127,6 +127,16 @@ void html_element(FILE *out, const char *tag, const char *class,
 	html_close(out, tag);
 }
 
+void html_open_figure(FILE *out, const char *caption, const char *detail)
+{
+	html_open(out, "figure", NULL);
+	html_open(out, "figcaption", NULL);
+	html_text(out, caption);
+	html_text(out, " ");
+	html_element(out, "small", NULL, detail);
+	html_close(out, "figcaption");
+}
+
 void html_column(FILE *out, const char *class, const char *text)
 {
 	html_open(out, "th", "scope", "col", "class", class, NULL);

@@ -33,6 +33,9 @@ void html_cell(FILE *out, const char *text);
 void html_prose_cell(FILE *out, const char *text); /* wide enough to read */
 void html_number_cell(FILE *out, const char *text);
 
+/* A figure with a caption, and in small what its numbers are; html_close() it. */
+void html_open_figure(FILE *out, const char *caption, const char *detail);
+
 /* A table that scrolls by itself when the window is narrow; label is its name. */
 void html_table_open(FILE *out, const char *label);
 void html_table_close(FILE *out);

@@ -250,11 +250,7 @@ static int figure(FILE *out, const char *mode, const struct distribution *all,
 
 	for (size_t i = 0; i < n; i++)
 		total += all[i].total;
-	html_open(out, "figure", NULL);
-	html_open(out, "figcaption", NULL);
-	html_text(out, mode);
-	html_element(out, "small", NULL, " latency of a request");
-	html_close(out, "figcaption");
+	html_open_figure(out, mode, "latency of a request");
 	if (total > 0)
 		err = draw(out, all, n);
 	else

@@ -223,11 +223,7 @@ static int figure(FILE *out, const struct doc_group *group)
 		find_peak(&strips[n], group);
 		n += strips[n].peak > 0; /* a flat zero shows nothing */
 	}
-	html_open(out, "figure", NULL);
-	html_open(out, "figcaption", NULL);
-	html_text(out, group->model);
-	html_element(out, "small", NULL, group->mode);
-	html_close(out, "figcaption");
+	html_open_figure(out, group->model, group->mode);
 	if (n)
 		err = draw(out, group, strips, n);
 	else

@@ -205,11 +205,14 @@ static void stop_fake(struct fake *f)
 
 static void aim(struct osc_load_config *c, uint16_t port)
 {
-	char url[64];
+	static struct osc_url url;
+	char text[64];
 
 	osc_load_defaults(c);
-	snprintf(url, sizeof(url), "http://127.0.0.1:%u/", (unsigned int)port);
-	assert_int_equal(osc_url_parse(url, &c->url, NULL), 0);
+	snprintf(text, sizeof(text), "http://127.0.0.1:%u/",
+		 (unsigned int)port);
+	assert_int_equal(osc_url_parse(text, &url, NULL), 0);
+	c->mix = (struct osc_mix){ .urls = &url, .n = 1 };
 	c->connections = 8;
 }
 
@@ -776,7 +779,6 @@ static void several_urls(struct osc_load_config *c, struct osc_url urls[3],
 	c->mix = (struct osc_mix){
 		.urls = urls, .n = 3, .weights = { 5, 3, 2 }, .nr_weights = 3
 	};
-	c->url = urls[0];
 }
 
 static void urls_are_asked_in_the_order_of_their_weights(void **unused)

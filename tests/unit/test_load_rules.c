@@ -93,15 +93,10 @@ static void urls_have_their_weight_of_the_turns(void **unused)
 		unsigned int n;
 		const char *weights, *order;
 	} rows[] = {
-		{ 0, NULL, "a" },
-		{ 1, NULL, "a" },
-		{ 1, "7", "a" },
-		{ 3, NULL, "abc" },
-		{ 2, "3,1", "aaba" },
-		{ 2, "30,10", "aaba" },
-		{ 3, "5,1,1", "aabacaa" },
-		{ 3, "4,4,4", "abc" },
-		{ 3, "2,3,5", "cbacbccabc" },
+		{ 1, NULL, "a" },	{ 1, "7", "a" },
+		{ 3, NULL, "abc" },	{ 2, "3,1", "aaba" },
+		{ 2, "30,10", "aaba" }, { 3, "5,1,1", "aabacaa" },
+		{ 3, "4,4,4", "abc" },	{ 3, "2,3,5", "cbacbccabc" },
 	};
 
 	(void)unused;

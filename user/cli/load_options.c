@@ -334,7 +334,7 @@ static const char *wrong_places(const struct osc_load_settings *s)
 	if (s->json && is_stdout(s->hdr_path))
 		return "--hdr - and --json both write to standard output; try a "
 		       "file for one of them";
-	if (!c->url.tls &&
+	if (!osc_load_server(c)->tls &&
 	    (c->tls.authorities || c->tls.insecure || c->tls.name))
 		return "--cacert, --servername and --insecure are for TLS; try "
 		       "an https:// URL";

@@ -14,7 +14,7 @@ int osc_load_bad(struct osc_error *e, const char *what, const char *text,
 				  what, text, why);
 }
 
-/* They live as long as we run; the first is the server's. */
+/* They live as long as we run. */
 int osc_load_add_url(const char *text, struct osc_load_config *c,
 		     struct osc_error *e)
 {
@@ -27,8 +27,6 @@ int osc_load_add_url(const char *text, struct osc_load_config *c,
 	ret = osc_url_parse(text, &urls[c->mix.n], e);
 	if (ret)
 		return ret;
-	if (!c->mix.n)
-		c->url = urls[0];
 	c->mix.urls = urls;
 	c->mix.n++;
 	return 0;

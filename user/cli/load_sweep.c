@@ -194,9 +194,10 @@ static json_t *sweep_json(const struct sweep *w)
 	}
 	return json_pack(
 		"{s:s, s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:b, s:o}", "schema",
-		"osconcepts-sweep/1", "authority", c->url.authority, "target",
-		c->url.target, "urls", osc_load_urls_json(c), "connections",
-		(json_int_t)c->connections, "closed_rps",
+		"osconcepts-sweep/1", "authority",
+		osc_load_server(c)->authority, "target",
+		osc_load_server(c)->target, "urls", osc_load_urls_json(c),
+		"connections", (json_int_t)c->connections, "closed_rps",
 		w->closed_rps > 0 ? json_real(w->closed_rps) : json_null(),
 		"knee_rate", rate_or_null(w, w->knee), "slo_rate",
 		rate_or_null(w, w->capacity), "partial", (int)(w->signal != 0),

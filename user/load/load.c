@@ -245,7 +245,7 @@ static int resolve(const struct osc_load_config *config,
 
 	if (config->unix_path)
 		return osc_url_unix(config->unix_path, out, e);
-	ret = osc_url_resolve(&config->url, out, e);
+	ret = osc_url_resolve(osc_load_server(config), out, e);
 	if (ret || !config->sources.count)
 		return ret;
 	for (unsigned int i = 0; i < out->n; i++) {
@@ -254,7 +254,7 @@ static int resolve(const struct osc_load_config *config,
 				e, OSC_EXIT_USAGE, EAFNOSUPPORT,
 				"--src: %s is no IPv4 address; try that of "
 				"the server",
-				config->url.host);
+				osc_load_server(config)->host);
 	}
 	return osc_sources_check(&config->sources, config->connections, e);
 }
@@ -262,12 +262,13 @@ static int resolve(const struct osc_load_config *config,
 /* Where several URLs differ in the host, with a socket, it is the first one's. */
 static int open_tls(struct osc_load *load, struct osc_error *e)
 {
+	const struct osc_url *server = osc_load_server(load->config);
 	struct osc_tls_config config = load->config->tls;
 
-	if (!load->config->url.tls)
+	if (!server->tls)
 		return 0;
 	if (!config.name)
-		config.name = load->config->url.host;
+		config.name = server->host;
 	return osc_tls_open(&config, &load->tls, e);
 }
 
@@ -449,8 +450,9 @@ static int check_failed(const struct osc_load *load,
 				     "cannot connect to %s: %s; %s",
 				     load->config->unix_path, name, hint);
 	return osc_error_set(e, ENOTCONN, "cannot connect to %s:%u: %s; %s",
-			     load->config->url.host,
-			     (unsigned int)load->config->url.port, name, hint);
+			     osc_load_server(load->config)->host,
+			     (unsigned int)osc_load_server(load->config)->port,
+			     name, hint);
 }
 
 /* Of a socket in the file system there are no ports. */

@@ -51,8 +51,7 @@ struct osc_error;
 enum osc_load_engine { OSC_LOAD_EPOLL, OSC_LOAD_URING };
 
 struct osc_load_config {
-	struct osc_url url; /* whose server it is */
-	struct osc_mix mix; /* several, the first of which is that */
+	struct osc_mix mix; /* of one or several URLs of one server */
 	enum osc_load_engine engine;
 	uint32_t connections;
 	uint32_t threads;
@@ -90,7 +89,14 @@ static inline bool osc_load_is_open(const struct osc_load_config *config)
 	return osc_arrivals_any(&config->arrivals);
 }
 
-/* The configuration of `osconcepts load` without options. */
+/* The server, as its first URL names it. */
+static inline const struct osc_url *
+osc_load_server(const struct osc_load_config *config)
+{
+	return &config->mix.urls[0];
+}
+
+/* The configuration of `osconcepts load` without options, and without a URL. */
 void osc_load_defaults(struct osc_load_config *config);
 
 /* Of one of several URLs; see osc_load_stats for the same names. */

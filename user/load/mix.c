@@ -57,7 +57,7 @@ static uint32_t common_divisor(uint32_t a, uint32_t b)
 	return a;
 }
 
-/* In lowest terms; of one URL, or of none, it is 1. */
+/* In lowest terms: of one URL it is 1. */
 static uint32_t count_turns(const struct osc_mix *m, uint32_t *divisor)
 {
 	uint32_t sum = 0;
@@ -67,7 +67,7 @@ static uint32_t count_turns(const struct osc_mix *m, uint32_t *divisor)
 		sum += osc_mix_weight(m, i);
 		*divisor = common_divisor(*divisor, osc_mix_weight(m, i));
 	}
-	return m->n ? sum / *divisor : 1;
+	return sum / *divisor;
 }
 
 /* All of one server; one connection has TLS or has not, whatever the server. */
@@ -126,8 +126,7 @@ uint32_t osc_mix_order(const struct osc_mix *m, uint8_t order[OSC_MIX_TURNS])
 	int64_t have[OSC_MIX_URLS] = { 0 };
 	uint32_t divisor, turns = count_turns(m, &divisor);
 
-	order[0] = 0;
-	for (uint32_t t = 0; t < turns && m->n; t++) {
+	for (uint32_t t = 0; t < turns; t++) {
 		unsigned int most = 0;
 
 		for (unsigned int i = 0; i < m->n; i++) {

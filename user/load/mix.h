@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * mix.h - several URLs of one server, asked in turn by their weights: which and
+ * mix.h - one or several URLs of one server, asked in turn by their weights: which and
  * in what order. Pure.
  */
 #ifndef OSC_LOAD_MIX_H
@@ -19,7 +19,7 @@ struct osc_error;
 
 struct osc_mix {
 	const struct osc_url *urls;
-	unsigned int n; /* 0: there is one, and it is elsewhere */
+	unsigned int n; /* at least 1 */
 	uint32_t weights[OSC_MIX_URLS];
 	unsigned int nr_weights; /* 0: all the same */
 };

@@ -11,17 +11,11 @@
 /* Of all that is prepared, far below what its 32-bit offsets reach. */
 #define TEXT_MAX (256u << 20)
 
-static const struct osc_url *url_of(const struct osc_load_config *c,
-				    uint32_t url)
-{
-	return c->mix.n ? &c->mix.urls[url] : &c->url;
-}
-
 static void put_request(FILE *out, const struct osc_load_config *c,
 			uint32_t url, bool closes)
 {
 	fprintf(out, "%s %s HTTP/1.1\r\nHost: %s\r\n", c->method,
-		url_of(c, url)->target, url_of(c, url)->authority);
+		c->mix.urls[url].target, c->mix.urls[url].authority);
 	for (unsigned int i = 0; i < c->nr_headers; i++)
 		fprintf(out, "%s\r\n", c->headers[i]);
 	if (c->body)
@@ -75,7 +69,7 @@ static int put_keeps(FILE *out, struct osc_load_text *t,
 static int put_closes(FILE *out, struct osc_load_text *t,
 		      const struct osc_load_config *c, struct osc_error *e)
 {
-	for (uint32_t url = 0; url == 0 || url < c->mix.n; url++) {
+	for (uint32_t url = 0; url < c->mix.n; url++) {
 		uint32_t at, len = append(out, c, url, true, &at);
 
 		if (at + len > TEXT_MAX)

@@ -23,10 +23,12 @@ static char *one_url(const struct osc_url *url, char *buf, size_t size)
 
 char *osc_load_url_text(const struct osc_load_config *c, char *buf, size_t size)
 {
+	const struct osc_url *server = osc_load_server(c);
+
 	if (c->mix.n < 2)
-		return one_url(&c->url, buf, size);
+		return one_url(server, buf, size);
 	snprintf(buf, size, "%u URLs of http%s://%s", c->mix.n,
-		 c->url.tls ? "s" : "", c->url.authority);
+		 server->tls ? "s" : "", server->authority);
 	return buf;
 }
 
@@ -144,7 +146,7 @@ json_t *osc_load_json(const struct osc_load_result *r)
 		"{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, "
 		"s:b, s:o, s:o}",
 		"schema", "osconcepts-load/1", "url",
-		one_url(&c->url, url, sizeof(url)), "mode",
+		one_url(osc_load_server(c), url, sizeof(url)), "mode",
 		osc_load_is_open(c) ? "open" :
 		c->idle		    ? "idle" :
 				      "closed",

@@ -395,7 +395,7 @@ static struct osc_memory_facts held(uint64_t connections)
 			   .page_tables = 5000,
 			   .kernel_stacks = 100,
 			   .system_slab = 1 },
-		.before = { .pss = 9000, .system_slab = 100000 },
+		.slab_before = 100000,
 		.held = { .pss = 1000 + 300 * connections,
 			  .user_stacks = 500 + 200 * connections,
 			  .page_tables = 4000,

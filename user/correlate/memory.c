@@ -52,7 +52,7 @@ static double value(const struct osc_memory_facts *f, int n)
 		return growth(f->fresh.kernel_stacks, f->held.kernel_stacks,
 			      by);
 	default:
-		return growth(f->before.system_slab, f->held.system_slab, by);
+		return growth(f->slab_before, f->held.system_slab, by);
 	}
 }
 

@@ -31,7 +31,7 @@ struct osc_memory_facts {
 	uint64_t connections; /* that were held; 0: see why */
 	const char *why; /* that they were not */
 	struct osc_memory fresh; /* before the load */
-	struct osc_memory before; /* rested after the load */
+	uint64_t slab_before; /* the system's, rested after the load */
 	struct osc_memory held;
 };
 

@@ -155,6 +155,16 @@ static int stack_bytes(uint64_t *bytes)
 	return ret;
 }
 
+int osc_slab_read(uint64_t *bytes, struct osc_error *e)
+{
+	int ret = read_field("/proc/meminfo", "Slab:", bytes);
+
+	return ret ? osc_error_set(e, -ret,
+				   "cannot read the memory of the system: %s",
+				   strerror(-ret)) :
+		     0;
+}
+
 int osc_memory_read(pid_t pid, struct osc_memory *out, struct osc_error *e)
 {
 	const struct osc_tree_visitor v = { add_process, add_task, out };
@@ -165,13 +175,11 @@ int osc_memory_read(pid_t pid, struct osc_memory *out, struct osc_error *e)
 	ret = osc_tree_walk(pid, &v);
 	if (!ret)
 		ret = stack_bytes(&stack);
-	if (!ret)
-		ret = read_field("/proc/meminfo", "Slab:", &out->system_slab);
 	if (ret)
 		return osc_error_set(e, -ret,
 				     "cannot read the memory of process %d: %s",
 				     (int)pid, strerror(-ret));
 	out->kernel_stacks *= stack;
 	out->stacks_hidden = osc_stacks_read(pid, &out->user_stacks);
-	return 0;
+	return osc_slab_read(&out->system_slab, e);
 }

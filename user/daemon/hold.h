@@ -27,6 +27,7 @@ int osc_hold_open(struct osc_hold *h, const char *address, unsigned int port,
 /* Fine where nothing is open. */
 void osc_hold_close(struct osc_hold *h);
 
+int osc_slab_read(uint64_t *bytes, struct osc_error *e);
 /* A process and its descendants, and the system. */
 int osc_memory_read(pid_t pid, struct osc_memory *out, struct osc_error *e);
 

@@ -253,12 +253,18 @@ static int begin_load(struct osc_run *r, const struct look *l,
 }
 
 /* Without rights to read it, or on an older kernel, the run goes on. */
+static void not_held(struct osc_run *r, const struct osc_error *why)
+{
+	if (!*r->not_held)
+		snprintf(r->not_held, sizeof(r->not_held), "%.159s", why->text);
+}
+
 static void read_memory(struct osc_run *r, struct osc_memory *m)
 {
 	struct osc_error e;
 
-	if (osc_memory_read(r->server->child.pid, m, &e) && !*r->not_held)
-		snprintf(r->not_held, sizeof(r->not_held), "%.159s", e.text);
+	if (osc_memory_read(r->server->child.pid, m, &e))
+		not_held(r, &e);
 }
 
 static int settle(struct osc_run *r, struct osc_error *e)
@@ -293,16 +299,15 @@ static int begin_hold(struct osc_run *r, struct osc_error *e)
 		osc_engine_find(r->options.server.model);
 	struct osc_error refused;
 
-	read_memory(r, &r->facts.memory.before);
 	if (engine->one_at_a_time)
 		snprintf(r->not_held, sizeof(r->not_held),
 			 "it takes one connection at a time");
 	else if (!*r->not_held &&
-		 osc_hold_open(&r->hold, r->server->options.address,
-			       r->server->port, r->options.connections,
-			       &refused))
-		snprintf(r->not_held, sizeof(r->not_held), "%.159s",
-			 refused.text);
+		 (osc_slab_read(&r->facts.memory.slab_before, &refused) ||
+		  osc_hold_open(&r->hold, r->server->options.address,
+				r->server->port, r->options.connections,
+				&refused)))
+		not_held(r, &refused);
 	r->held = r->hold.n;
 	return *r->not_held ? begin_stop(r, e) : enter(r, HOLD, LOOK_NS, e);
 }

@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import signal
 import statistics
 import subprocess
@@ -109,6 +110,17 @@ def wait_until_it_costs(process, work, base):
     raise RuntimeError("no difference seen: it costs nothing, or has not attached")
 
 
+def end_tool(process):
+    """What it said of itself, on its standard error."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGINT)
+    try:
+        return process.communicate(timeout=60)[1]
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        return process.communicate()[1]
+
+
 @contextlib.contextmanager
 def tool(work, *command):
     """Another tool, running in the background until it is interrupted."""
@@ -119,14 +131,10 @@ def tool(work, *command):
         wait_until_it_costs(process, work, base)
         yield
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGINT)
-        try:
-            process.wait(60)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        process.stderr.close()
+        said = end_tool(process)
+    # Who drops events, as perf does where it is not fast enough, has no cost to compare.
+    if match := re.search(r".*\b(lost|failed)\b.*", said):
+        raise RuntimeError(match[0].strip())
 
 
 class Case:

@@ -8,6 +8,8 @@
 # run --separate-stderr sets $stderr.
 # shellcheck disable=SC2154
 bats_require_minimum_version 1.5.0
+# shellcheck source=tests/cli/lib/wait.bash
+source "$BATS_TEST_DIRNAME/lib/wait.bash"
 
 setup()
 {
@@ -26,17 +28,6 @@ teardown()
 {
 	[[ -z ${daemon:-} ]] || kill -KILL "$daemon" 2>/dev/null
 	rm -rf "$dir"
-}
-
-wait_until()
-{
-	local end=$((SECONDS + 60))
-	while ((SECONDS <= end)); do
-		"$@" && return
-		sleep 0.05
-	done
-	echo "never: $*"
-	return 1
 }
 
 # quick [OPTION…]: few and short runs
@@ -60,7 +51,7 @@ stand_in()
 	chmod +x "$dir/osconcepts"
 	"$build/osconceptsd" --counters procfs --socket "$sock" --osconcepts "$dir/osconcepts" 2>"$dir/log" 3>&- &
 	daemon=$!
-	wait_until test -S "$sock"
+	eventually test -S "$sock"
 }
 
 # Nothing that serves or loads in our directory's name, or as a child of ours.
@@ -359,7 +350,7 @@ SCRIPT
 	run -1 --separate-stderr timed --socket "$sock" --models thread --modes keepalive -d 20 --json c.json
 	[[ $stderr == *"the thread server was killed by signal 9"* ]]
 	[[ ! -e c.json && ! -e /proc/$(<server) ]]
-	wait_until nothing_left "$daemon"
+	eventually nothing_left "$daemon"
 	# And the daemon goes on.
 	run -1 --separate-stderr timed --socket "$sock" --models fork --modes keepalive -d 20
 	[[ $stderr == *"the fork server was killed"* ]]
@@ -381,14 +372,14 @@ SCRIPT
 		echo "$how: $stderr"
 		[[ $stderr == *"load generator"*"${how#*:}"* || $stderr == *"${how#*:}"*"load generator"* ]]
 	done
-	wait_until nothing_left "$daemon"
+	eventually nothing_left "$daemon"
 }
 
 @test "Ctrl-C ends the run under way and keeps those before it" {
 	# The command itself, not a shell that runs a function.
 	"$osconcepts" "${options[@]}" --models epoll --modes keepalive -r 50 -d 300ms --json c.json >table 2>err 3>&- &
 	pid=$!
-	wait_until grep -q '^\[2/50\]' err
+	eventually grep -q '^\[2/50\]' err
 	kill -INT "$pid"
 	status=0
 	wait "$pid" || status=$?
@@ -398,19 +389,19 @@ SCRIPT
 	[[ $(jq '.partial' c.json) == true ]]
 	runs=$(jq '.runs | length' c.json)
 	((runs >= 2 && runs < 50))
-	wait_until nothing_left "$pid"
+	eventually nothing_left "$pid"
 }
 
 @test "a command that is killed leaves nothing running" {
 	"$osconcepts" "${options[@]}" --models epoll --modes keepalive -d 30 --json c.json 2>err 3>&- &
 	pid=$!
 	child() { own=$(pgrep -P "$pid" osconceptsd) && pgrep -P "$own" >pids && (($(wc -l <pids) == 2)); }
-	wait_until child
+	eventually child
 	kill -KILL "$pid"
 	wait "$pid" || true
 	for p in $own $(<pids); do
 		gone() { [[ ! -e /proc/$p ]]; }
-		wait_until gone
+		eventually gone
 	done
 }
 
@@ -421,7 +412,7 @@ SCRIPT
 	"$osconcepts" "${options[@]}" --models epoll --modes keepalive -d 300 --interval 100ms 2>err 3>&- &
 	pid=$!
 	child() { own=$(pgrep -P "$pid" osconceptsd) && pgrep -P "$own" >pids && (($(wc -l <pids) == 2)); }
-	wait_until child
+	eventually child
 	kill -STOP "$own"
 	status=0
 	wait "$pid" || status=$?
@@ -429,7 +420,7 @@ SCRIPT
 	[[ $status -eq 1 && $(<err) == *"osconceptsd has said nothing for 60 s; see"* ]]
 	for p in $own $(<pids); do
 		gone() { [[ ! -e /proc/$p ]]; }
-		wait_until gone
+		eventually gone
 	done
 }
 
@@ -441,13 +432,13 @@ SCRIPT
 	first=$!
 	client() { /usr/bin/python3 "$top/tests/cli/lib/control_client.py" "$sock" "$@"; }
 	busy() { [[ $(client ask '{"op": "list"}' | jq .run) != null ]]; }
-	wait_until busy
+	eventually busy
 	run -1 --separate-stderr quick --socket "$sock" --models fork --modes close
 	[[ $stderr == *"is under way"* ]]
 	# One that goes away gives its place free.
 	kill -KILL "$first"
 	wait "$first" || true
 	idle() { ! busy; }
-	wait_until idle
+	eventually idle
 	run -0 quick --socket "$sock" --models fork --modes close
 }

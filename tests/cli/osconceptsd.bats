@@ -7,6 +7,8 @@
 # shellcheck disable=SC2154
 
 bats_require_minimum_version 1.5.0
+# shellcheck source=tests/cli/lib/wait.bash
+source "$BATS_TEST_DIRNAME/lib/wait.bash"
 
 setup()
 {
@@ -27,25 +29,13 @@ teardown()
 	rm -rf "$dir"
 }
 
-# wait_until COMMAND…: up to a minute, for a busy machine
-wait_until()
-{
-	local end=$((SECONDS + 60))
-	while ((SECONDS <= end)); do
-		"$@" && return
-		sleep 0.05
-	done
-	echo "never: $*"
-	return 1
-}
-
 # start_daemon [OPTION…]: sets $daemon
 start_daemon()
 {
 	"$build/osconceptsd" --socket "$sock" "$@" 2>"$dir/log" 3>&- &
 	daemon=$!
 	daemons+=("$daemon")
-	wait_until test -S "$sock"
+	eventually test -S "$sock"
 }
 
 client()
@@ -149,7 +139,7 @@ refuses()
 	run -0 client crowd 32
 	[[ $output == *"too many clients"* ]]
 	welcome() { [[ $(ask '{"op": "hello"}' | jq .ok) == true ]]; }
-	wait_until welcome
+	eventually welcome
 }
 
 @test "a server is started, listed, sampled and stopped" {
@@ -174,7 +164,7 @@ refuses()
 	url=$(jq -r .url <<<"$output")
 	client events '{"op": "follow", "id": 5, "server": 1, "interval_s": 0.2, "count": 12}' >"$dir/seen" 3>&- &
 	follower=$!
-	wait_until grep -q sample "$dir/seen"
+	eventually grep -q sample "$dir/seen"
 	# Unevenly, for as long as it lasts.
 	for ((n = 1; ; n = n % 4 + 1)); do
 		for ((i = 0; i < n; i++)); do curl -sS -o /dev/null "$url/"; done
@@ -189,7 +179,7 @@ refuses()
 	# Its time is the server's, and a second one would not be heard.
 	client events '{"op": "follow", "server": 1, "interval_s": 60, "count": 9}' >"$dir/seen" 3>&- &
 	follower=$!
-	wait_until grep -q sample "$dir/seen"
+	eventually grep -q sample "$dir/seen"
 	refuses "followed already" '{"op": "follow", "server": 1}'
 	run -0 ask '{"op": "stop", "server": 1}'
 	wait "$follower"
@@ -214,7 +204,7 @@ refuses()
 	start_daemon
 	run -0 ask '{"op": "start", "model": "thread"}'
 	kill -KILL "$(jq .pid <<<"$output")"
-	wait_until grep -q "killed by signal 9" "$dir/log"
+	eventually grep -q "killed by signal 9" "$dir/log"
 	run -0 ask '{"op": "list"}'
 	[[ $(jq '.servers | length' <<<"$output") == 0 ]]
 }
@@ -251,12 +241,12 @@ refuses()
 	kill -KILL "$daemon"
 	wait "$daemon" || true
 	[[ -S $sock ]]
-	wait_until ends "$pid"
+	eventually ends "$pid"
 	refused() { ! curl -sS -o /dev/null "$url" 2>/dev/null; }
-	wait_until refused
+	eventually refused
 	start_daemon
 	answered() { ask '{"op": "hello"}' 2>/dev/null | grep -q true; }
-	wait_until answered
+	eventually answered
 }
 
 @test "the socket of a living daemon is not taken" {

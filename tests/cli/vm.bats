@@ -7,6 +7,10 @@
 # Commands for the guest expand there.
 # shellcheck disable=SC2016
 bats_require_minimum_version 1.5.0
+# shellcheck source=tests/cli/lib/wait.bash
+source "$BATS_TEST_DIRNAME/lib/wait.bash"
+# Far longer than a guest takes to start when nobody disturbs it.
+patience_s=120
 
 setup()
 {
@@ -24,29 +28,16 @@ need_guest()
 	"$kernel" image 6.1 >/dev/null || skip "no 6.1 kernel"
 }
 
-# wait_until COMMAND…: far longer than a guest takes to start when nobody
-# disturbs it
-wait_until()
-{
-	local end=$((SECONDS + 120))
-	while ((SECONDS <= end)); do
-		"$@" && return
-		sleep 0.05
-	done
-	echo "never: $*" >&2
-	return 1
-}
-
 # The QEMU of the run whose process is $1, once it is there.
 qemu_of()
 {
-	wait_until pgrep -P "$1" qemu
+	eventually pgrep -P "$1" qemu
 }
 
 # wait_for FILE TEXT
 wait_for()
 {
-	wait_until grep -qs "$2" "$1"
+	eventually grep -qs "$2" "$1"
 }
 
 ended()
@@ -56,7 +47,7 @@ ended()
 
 gone()
 {
-	wait_until ended "$1"
+	eventually ended "$1"
 }
 
 @test "wrong usage is told and exits 2" {

@@ -4,6 +4,9 @@
 # What the serve*.bats files share: a server that is ready when start returns,
 # and ended, whatever happens, when the test is over.
 
+# shellcheck source=tests/cli/lib/wait.bash
+source "$BATS_TEST_DIRNAME/lib/wait.bash"
+
 osconcepts=${BUILD:-$BATS_TEST_DIRNAME/../../build}/osconcepts
 client=$BATS_TEST_DIRNAME/lib/http_client.py
 
@@ -24,8 +27,6 @@ among()
 
 # What start runs the server under.
 start_as=()
-# How long anything may take, on however busy a machine.
-patience_s=60
 
 # start MODEL [OPTIONS]: sets $server (a pid) and $port. What it prints is in
 # $end and $messages.
@@ -171,18 +172,6 @@ check()
 	timeout 200 /usr/bin/python3 "$client" "$name" "$port" "$@" || status=$?
 	((status == 0)) || { echo "model ${model-}"; cat "$messages"; }
 	return "$status"
-}
-
-# Until CMD succeeds.
-eventually()
-{
-	local end=$((SECONDS + patience_s))
-	while ((SECONDS <= end)); do
-		"$@" && return
-		sleep 0.05
-	done
-	echo "never: $*"
-	return 1
 }
 
 end_servers()

@@ -256,6 +256,20 @@ static void load(const struct osc_load_config *c)
 		fail_msg("%s", e.text);
 }
 
+/* A fake server, and a load aimed at it. */
+static void attend(struct fake *f, struct osc_load_config *c)
+{
+	start_fake(f);
+	aim(c, f->port);
+}
+
+/* After which the server is not needed any more. */
+static void load_all(struct fake *f, const struct osc_load_config *c)
+{
+	load(c);
+	stop_fake(f);
+}
+
 static uint64_t failed(enum osc_load_phase phase, int code)
 {
 	const struct osc_failures *f = &result.stats.failures;
@@ -304,16 +318,14 @@ static void counts_are_those_of_the_server(void **unused)
 		struct fake f = { 0 };
 		struct osc_load_config c;
 
-		start_fake(&f);
-		aim(&c, f.port);
+		attend(&f, &c);
 		c.threads = rows[i].threads;
 		c.pipeline = rows[i].pipeline;
 		c.requests_per_connection = rows[i].per_connection;
 		c.requests = rows[i].requests;
 		c.arrivals.rate = rows[i].rate;
 		c.slice_ns = 10 * OSC_NS_PER_MS;
-		load(&c);
-		stop_fake(&f);
+		load_all(&f, &c);
 		assert_int_equal(osc_failures_total(&result.stats.failures), 0);
 		assert_int_equal(result.stats.requests, c.requests);
 		assert_int_equal(result.stats.latency.count, c.requests);
@@ -338,13 +350,11 @@ static void nothing_is_lost_between_intervals(void **unused)
 		struct fake f = { .close_at = 500 };
 		struct osc_load_config c;
 
-		start_fake(&f);
-		aim(&c, f.port);
+		attend(&f, &c);
 		c.threads = 2;
 		c.requests = 3000;
 		c.slice_ns = slices[i];
-		load(&c);
-		stop_fake(&f);
+		load_all(&f, &c);
 		assert_int_equal(result.stats.requests, 2999);
 		assert_int_equal(failed(OSC_LOAD_READ, 0), 1);
 		assert_int_equal(atomic_load(&f.requests), 3000);
@@ -363,13 +373,11 @@ static void a_stall_is_felt_by_all_that_were_due(void **unused)
 	uint64_t waited = 0, slow = 0;
 
 	(void)unused;
-	start_fake(&f);
-	aim(&c, f.port);
+	attend(&f, &c);
 	c.connections = 1;
 	c.arrivals.rate = 500;
 	c.requests = 1000;
-	load(&c);
-	stop_fake(&f);
+	load_all(&f, &c);
 	for (unsigned int i = 0; i < OSC_HIST_NR; i++) {
 		if (osc_hist_lower(i, OSC_HIST_SUB_BITS) < 200000000)
 			continue;
@@ -388,11 +396,9 @@ static void early_closes_are_errors_of_reading(void **unused)
 	struct osc_load_config c;
 
 	(void)unused;
-	start_fake(&f);
-	aim(&c, f.port);
+	attend(&f, &c);
 	c.requests = 200;
-	load(&c);
-	stop_fake(&f);
+	load_all(&f, &c);
 	assert_int_equal(failed(OSC_LOAD_READ, 0), 1);
 	assert_int_equal(result.stats.requests, 199);
 	assert_int_equal(atomic_load(&f.requests), 200);
@@ -404,11 +410,9 @@ static void cut_answers_are_errors_of_parsing(void **unused)
 	struct osc_load_config c;
 
 	(void)unused;
-	start_fake(&f);
-	aim(&c, f.port);
+	attend(&f, &c);
 	c.requests = 200;
-	load(&c);
-	stop_fake(&f);
+	load_all(&f, &c);
 	assert_int_equal(failed(OSC_LOAD_PARSE, OSC_RESPONSE_TRUNCATED), 1);
 	assert_int_equal(result.stats.requests, 199);
 }
@@ -419,11 +423,9 @@ static void answers_nobody_asked_for_are_errors(void **unused)
 	struct osc_load_config c;
 
 	(void)unused;
-	start_fake(&f);
-	aim(&c, f.port);
+	attend(&f, &c);
 	c.requests = 8;
-	load(&c);
-	stop_fake(&f);
+	load_all(&f, &c);
 	assert_true(osc_failures_total(&result.stats.failures) > 0);
 	assert_int_equal(result.validity.verdict, OSC_INVALID);
 }
@@ -434,12 +436,10 @@ static void silence_ends_at_the_timeout(void **unused)
 	struct osc_load_config c;
 
 	(void)unused;
-	start_fake(&f);
-	aim(&c, f.port);
+	attend(&f, &c);
 	c.requests = 100;
 	c.timeout_ns = 100 * OSC_NS_PER_MS;
-	load(&c);
-	stop_fake(&f);
+	load_all(&f, &c);
 	assert_int_equal(failed(OSC_LOAD_TIMEOUT, 0), 11);
 	assert_int_equal(result.stats.requests, 89);
 	assert_int_equal(atomic_load(&f.requests), 100);
@@ -452,11 +452,9 @@ static void a_server_that_only_closes_is_not_hammered(void **unused)
 	struct osc_load_config c;
 
 	(void)unused;
-	start_fake(&f);
-	aim(&c, f.port);
+	attend(&f, &c);
 	c.duration_ns = 500 * OSC_NS_PER_MS;
-	load(&c);
-	stop_fake(&f);
+	load_all(&f, &c);
 	/* 10, 30, 70, 150, 310 ms: six times each, if it is that quick. */
 	assert_in_range(atomic_load(&f.accepts), 8, 6 * 8);
 	assert_int_equal(result.stats.requests, 0);
@@ -615,8 +613,7 @@ static void wrong_answers_are_not_served_in_time(void **unused)
 	struct osc_load_config c;
 
 	(void)unused;
-	start_fake(&f);
-	aim(&c, f.port);
+	attend(&f, &c);
 	c.requests = 200;
 	ask_for(&c, "p1=3600s");
 	load(&c);
@@ -626,8 +623,7 @@ static void wrong_answers_are_not_served_in_time(void **unused)
 	assert_int_equal(result.slo_ns[0], UINT64_MAX);
 	assert_false(result.slos_met);
 	c.expect_status = 404;
-	load(&c);
-	stop_fake(&f);
+	load_all(&f, &c);
 	assert_int_equal(result.stats.missed, 0);
 	assert_true(result.slos_met);
 }
@@ -645,16 +641,14 @@ static void failures_of_the_warm_up_are_not_held_against_it(void **unused)
 		struct fake f = { .close_at = rows[i].close_at };
 		struct osc_load_config c;
 
-		start_fake(&f);
-		aim(&c, f.port);
+		attend(&f, &c);
 		/* In their order, one at a time. */
 		c.connections = 1;
 		c.arrivals.rate = 100;
 		c.requests = 60;
 		c.warmup_ns = 400 * OSC_NS_PER_MS;
 		ask_for(&c, "max=3600s");
-		load(&c);
-		stop_fake(&f);
+		load_all(&f, &c);
 		assert_int_equal(osc_failures_total(&result.stats.failures), 1);
 		assert_int_equal(result.stats.missed, rows[i].missed);
 		assert_int_equal(result.stats.requests, 20 - rows[i].missed);
@@ -670,8 +664,7 @@ static void what_a_stop_leaves_is_counted(void **unused)
 	struct osc_load *l;
 
 	(void)unused;
-	start_fake(&f);
-	aim(&c, f.port);
+	attend(&f, &c);
 	c.requests = 100;
 	c.threads = 2;
 	c.slice_ns = 10 * OSC_NS_PER_MS;
@@ -694,14 +687,12 @@ static void the_open_loop_counts_what_it_could_not_send(void **unused)
 	struct osc_load_config c;
 
 	(void)unused;
-	start_fake(&f);
-	aim(&c, f.port);
+	attend(&f, &c);
 	c.connections = 1;
 	c.arrivals.rate = 1000;
 	c.duration_ns = 200 * OSC_NS_PER_MS;
 	c.timeout_ns = 300 * OSC_NS_PER_MS;
-	load(&c);
-	stop_fake(&f);
+	load_all(&f, &c);
 	/* 200 were due: one waits for ever, the others never had their turn. */
 	assert_int_equal(result.stats.attempts + result.stats.unsent, 200);
 	assert_int_equal(result.stats.attempts, 1);
@@ -854,8 +845,7 @@ static void urls_have_their_share_of_the_requests(void **unused)
 		c.requests = rows[i].requests;
 		c.arrivals.rate = rows[i].rate;
 		c.slice_ns = 10 * OSC_NS_PER_MS;
-		load(&c);
-		stop_fake(&f);
+		load_all(&f, &c);
 		intervals_add_up();
 		assert_int_equal(result.stats.nr_urls, 3);
 		for (unsigned int u = 0; u < 3; u++) {
@@ -888,8 +878,7 @@ static void answers_are_booked_to_the_url_that_was_asked(void **unused)
 		c.pipeline = 4;
 		c.requests_per_connection = per_connection[i];
 		c.requests = 2000;
-		load(&c);
-		stop_fake(&f);
+		load_all(&f, &c);
 		assert_int_equal(result.stats.requests, 2000);
 		for (unsigned int u = 0; u < 3; u++)
 			assert_int_equal(result.stats.urls[u].requests,
@@ -915,8 +904,7 @@ static void failures_are_of_the_urls_that_failed(void **unused)
 	c.connections = 1;
 	c.pipeline = 4;
 	c.requests = 100;
-	load(&c);
-	stop_fake(&f);
+	load_all(&f, &c);
 	for (unsigned int u = 0; u < 3; u++)
 		failures[u] =
 			osc_failures_total(&result.stats.urls[u].failures);

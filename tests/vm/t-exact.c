@@ -15,12 +15,12 @@
 
 #include "lib/nl.h"
 #include "lib/pages.h"
+#include "lib/pingpong.h"
 #include "lib/tap.h"
 #include "lib/work.h"
 
 #define EPOLL_ROUNDS 20000
 #define LATE_ROUNDS 1000
-#define PINGPONG_ROUNDS 2000
 #define TOUCHED_PAGES 1000
 #define COLD_PAGES 300
 /* Far more than fit, and few enough for any bucket of the table. */
@@ -124,43 +124,10 @@ static void write_few(struct work_shared *shared)
 			tap_bail("an eventfd cannot be written");
 }
 
-static int ping[2], pong[2];
-
-static void *answer(void *arg)
-{
-	char byte;
-
-	while (read(ping[0], &byte, 1) == 1 && write(pong[1], &byte, 1) == 1)
-		;
-	return arg;
-}
-
-static void start_pingpong(struct work_shared *shared)
-{
-	if (pipe(ping) || pipe(pong))
-		tap_bail("pipe");
-	/* The same priority: neither preempts the other, each blocks once a
-	 * round.
-	 */
-	work_thread(answer, shared, WORK_PRIORITY);
-}
-
 /* Has usage read once more, with the other thread at rest too. */
 static void look_again(struct work_shared *shared)
 {
 	(void)shared;
-}
-
-static void play_pingpong(struct work_shared *shared)
-{
-	char byte = 'p';
-
-	(void)shared;
-	for (int i = 0; i < PINGPONG_ROUNDS; i++) {
-		if (write(ping[1], &byte, 1) != 1 ||
-		    read(pong[0], &byte, 1) != 1)
-			tap_bail("ping-pong");
-	}
 }
 
 static char *pages;
@@ -334,8 +301,8 @@ static void test_epoll_registered_before(void)
 
 static void test_pingpong(void)
 {
-	static const work_step steps[] = { start_pingpong, look_again,
-					   play_pingpong };
+	static const work_step steps[] = { pingpong_start, look_again,
+					   pingpong_play };
 	/* Each side blocks once a round; and once at the gate. */
 	const uint64_t blocks = 2 * PINGPONG_ROUNDS + 1;
 	struct trial t;

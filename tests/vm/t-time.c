@@ -22,6 +22,7 @@
 #include "lib/nl_time.h"
 #include "lib/nobody.h"
 #include "lib/pages.h"
+#include "lib/pingpong.h"
 #include "lib/tap.h"
 #include "lib/watch.h"
 #include "lib/work.h"
@@ -30,7 +31,6 @@
 #define TARGETS OSCONCEPTS_TIMING_LEVEL_TARGETS
 #define ALL OSCONCEPTS_TIMING_LEVEL_ALL
 
-#define ROUNDS 1000
 #define PAGES 500
 #define EVENTS 2000
 #define STOLEN 100
@@ -82,36 +82,6 @@ static uint64_t switches(const struct target *t)
 }
 
 /* --- steps, run by the worker */
-
-static int ping[2], pong[2];
-
-static void *answer(void *arg)
-{
-	char byte;
-
-	while (read(ping[0], &byte, 1) == 1 && write(pong[1], &byte, 1) == 1)
-		;
-	return arg;
-}
-
-static void start_pingpong(struct work_shared *shared)
-{
-	if (pipe(ping) || pipe(pong))
-		tap_bail("pipe");
-	work_thread(answer, shared, WORK_PRIORITY);
-}
-
-static void play_pingpong(struct work_shared *shared)
-{
-	char byte = 'p';
-
-	(void)shared;
-	for (int i = 0; i < ROUNDS; i++) {
-		if (write(ping[1], &byte, 1) != 1 ||
-		    read(pong[0], &byte, 1) != 1)
-			tap_bail("ping-pong");
-	}
-}
 
 static void touch_pages(struct work_shared *shared)
 {
@@ -264,7 +234,7 @@ static void finish(struct work *work, struct target *target)
 /* Two tasks switch back and forth; both were there and asleep when added. */
 static void test_switches(void)
 {
-	static const work_step steps[] = { start_pingpong, play_pingpong };
+	static const work_step steps[] = { pingpong_start, pingpong_play };
 	struct target t;
 	struct work work;
 	uint64_t voluntary, involuntary;
@@ -277,8 +247,9 @@ static void test_switches(void)
 	voluntary = value(&t, OSCONCEPTS_A_COUNTERS_CONTEXT_SWITCHES_VOLUNTARY);
 	involuntary =
 		value(&t, OSCONCEPTS_A_COUNTERS_CONTEXT_SWITCHES_INVOLUNTARY);
-	tap_between(2 * ROUNDS, voluntary,
-		    work_switches_are_blocks() ? 2 * ROUNDS + 2 : UINT64_MAX,
+	tap_between(2 * PINGPONG_ROUNDS, voluntary,
+		    work_switches_are_blocks() ? 2 * PINGPONG_ROUNDS + 2 :
+						 UINT64_MAX,
 		    "ping-pong: two switches a round");
 	tap_equal(read_histogram(t.id, "time_slice")->count, switches(&t),
 		  "time_slice: one for each switch");
@@ -388,7 +359,7 @@ static void test_useless(void)
 /* The whole system's slices are at least those of its targets. */
 static void test_all(void)
 {
-	static const work_step steps[] = { start_pingpong, play_pingpong };
+	static const work_step steps[] = { pingpong_start, pingpong_play };
 	uint64_t of_target;
 	struct target t;
 	struct work work;
@@ -399,7 +370,7 @@ static void test_all(void)
 	watch_add(&nl, work.pid, 0, &t);
 	work_next(&work);
 	of_target = read_histogram(t.id, "time_slice")->count;
-	tap_ok(of_target >= 2 * ROUNDS, "all: the target's slices");
+	tap_ok(of_target >= 2 * PINGPONG_ROUNDS, "all: the target's slices");
 	tap_ok(read_histogram(0, "time_slice")->count >= of_target,
 	       "all: the system's slices include the target's");
 	tap_ok(read_histogram(0, "off_cpu_voluntary")->sum <

@@ -248,15 +248,13 @@ static void signal_all(const struct master *m, int signo)
 	}
 }
 
-/* The next signal of the master's, 0 when `until` comes first. */
+/*
+ * The next signal of the master's, 0 when `until` comes first. A wait may also end
+ * for no signal at all, as after a stop and a SIGCONT, or when the kernel has work
+ * to do in this task's name: that is not the end of the time.
+ */
 static int next_signal(uint64_t until)
 {
-	uint64_t now = osc_clock_ns();
-	uint64_t left = until > now ? until - now : 0;
-	struct timespec timeout = {
-		.tv_sec = (time_t)(left / OSC_NS_PER_S),
-		.tv_nsec = (long)(left % OSC_NS_PER_S),
-	};
 	sigset_t set;
 	int signo;
 
@@ -266,7 +264,17 @@ static int next_signal(uint64_t until)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, OSC_BOARD_ASK);
-	signo = sigtimedwait(&set, NULL, until == UINT64_MAX ? NULL : &timeout);
+	do {
+		uint64_t now = osc_clock_ns();
+		uint64_t left = until > now ? until - now : 0;
+		struct timespec timeout = {
+			.tv_sec = (time_t)(left / OSC_NS_PER_S),
+			.tv_nsec = (long)(left % OSC_NS_PER_S),
+		};
+
+		signo = sigtimedwait(&set, NULL,
+				     until == UINT64_MAX ? NULL : &timeout);
+	} while (signo < 0 && errno == EINTR);
 	return signo > 0 ? signo : 0;
 }
 

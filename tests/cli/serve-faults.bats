@@ -287,6 +287,48 @@ start_one()
 	done
 }
 
+@test "SIGTERM at --max-connections: who was connected is served" {
+	for model in $(models many); do
+		start_one "$model" --max-connections 4
+		check stopped_full "$server"
+		ended 0
+		(($(booked requests) == 20 && $(booked accepts) == 20 && $(booked closes) == 20))
+		[[ $(tail -n 1 "$end") == *'"cut":0'* ]]
+	done
+}
+
+@test "who waits at --max-connections and is not served within the grace is cut, and said" {
+	for model in $(models many); do
+		start_one "$model" --max-connections 2 --grace 1s
+		hold 8 /sleep/60000000 2
+		eventually has_counted accepts 2
+		stop
+		[[ $(<"$messages") == *"8 connections cut"* ]]
+		let_go
+	done
+}
+
+@test "a stop goes on as it was when the server is stopped and continued meanwhile" {
+	start epoll --grace 60s
+	curl -sS -m 50 -o /dev/null "$url/sleep/3000000" 3>&- &
+	local client=$!
+	eventually has_counted accepts 1
+	kill -TERM "$server"
+	eventually refused
+	kill -STOP "$server"
+	kill -CONT "$server"
+	wait "$client"
+	ended 0
+}
+
+@test "no more connections are accepted at once than --max-connections" {
+	for model in epoll uring; do
+		start_one "$model" --max-connections 4 --workers 1
+		check backlog_waits "$server"
+		stop
+	done
+}
+
 @test "no memory left: who cannot be served is told, the others are, and there is room again" {
 	local told meanwhile
 	[[ -z ${SAN-} ]] || skip "the allocator of a sanitizer does not fail"

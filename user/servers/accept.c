@@ -34,24 +34,70 @@ void osc_accept_refuse(struct osc_service *service, int fd)
 	osc_books_add(&service->books, OSC_ACCOUNT_CLOSES, 1);
 }
 
+static int accept_one(struct osc_acceptor *a)
+{
+	count(a, OSC_ACCOUNT_CALLS);
+	return osc_listen_accept(a->listener, 0);
+}
+
+/* 0, or -EMFILE where it had to be refused. */
+static int start(struct osc_acceptor *a, int fd)
+{
+	count(a, OSC_ACCOUNT_ACCEPTS);
+	if (!a->start(a->engine, fd))
+		return 0;
+	osc_accept_refuse(a->service, fd);
+	return -EMFILE;
+}
+
 /* 0: the backlog is empty or the limit is reached; -EMFILE: pause. */
 static int accept_all(struct osc_acceptor *a)
 {
-	while (a->active(a->engine) < a->limit) {
-		int fd = osc_listen_accept(a->listener, 0);
+	int ret = 0;
 
-		count(a, OSC_ACCOUNT_CALLS);
+	while (!ret && a->active(a->engine) < a->limit) {
+		int fd = accept_one(a);
+
 		if (fd == -EAGAIN)
 			return 0;
-		if (fd < 0)
-			return fd;
-		count(a, OSC_ACCOUNT_ACCEPTS);
-		if (a->start(a->engine, fd)) {
-			osc_accept_refuse(a->service, fd);
-			return -EMFILE;
-		}
+		ret = fd < 0 ? fd : start(a, fd);
 	}
-	return 0;
+	return ret;
+}
+
+static void accept_late(struct osc_acceptor *a)
+{
+	int fd;
+
+	if (a->listener < 0)
+		return;
+	while ((fd = accept_one(a)) >= 0)
+		osc_accepted_put(&a->late, fd);
+	/* For some there is no descriptor yet. */
+	if (fd == -EMFILE)
+		return;
+	close(a->listener);
+	a->listener = -1;
+}
+
+bool osc_acceptor_finish(struct osc_acceptor *a)
+{
+	accept_late(a);
+	while (osc_accepted_left(&a->late) && a->active(a->engine) < a->limit)
+		(void)start(a, osc_accepted_take(&a->late));
+	return osc_accepted_left(&a->late) || a->listener >= 0;
+}
+
+void osc_acceptor_leave(struct osc_acceptor *a)
+{
+	if (a->listener >= 0) {
+		close(a->listener);
+		count(a, OSC_ACCOUNT_CALLS);
+	}
+	while (osc_accepted_left(&a->late)) {
+		close(osc_accepted_take(&a->late));
+		count(a, OSC_ACCOUNT_CALLS);
+	}
 }
 
 static void wait_for_work(struct osc_acceptor *a, bool accepting,
@@ -86,8 +132,11 @@ int osc_acceptor_run(struct osc_acceptor *a, struct osc_error *e)
 {
 	uint64_t pause_until = 0;
 	bool was_full = false;
-	int ret = 0;
+	int ret = osc_accepted_open(&a->late, (size_t)sysconf(_SC_OPEN_MAX));
 
+	if (ret)
+		return osc_error_set(e, -ret, "cannot set up a listener: %s",
+				     strerror(-ret));
 	while (!*a->stop) {
 		bool full = a->active(a->engine) >= a->limit;
 
@@ -106,13 +155,11 @@ int osc_acceptor_run(struct osc_acceptor *a, struct osc_error *e)
 				      OSC_SERVER_PAUSE_MS * OSC_NS_PER_MS;
 		} else if (ret) {
 			close(a->listener);
+			a->listener = -1;
 			return osc_error_set(e, -ret,
 					     "cannot accept connections: %s",
 					     strerror(-ret));
 		}
 	}
-	/* Closing the listener would reset those who are connected already. */
-	accept_all(a);
-	close(a->listener);
 	return 0;
 }

@@ -8,6 +8,7 @@
 
 #include <signal.h>
 
+#include "servers/accepted.h"
 #include "servers/server.h"
 
 struct osc_acceptor {
@@ -26,13 +27,21 @@ struct osc_acceptor {
 	int (*start)(void *engine, int fd);
 	/* After each wait: sees to the connections that have ended. */
 	void (*tend)(void *engine);
+	struct osc_accepted late; /* were there at the stop, and wait for room */
 };
 
-/*
- * Runs until *stop, then takes what has been connected by then and closes the
- * listener. Fails only when the listener is broken.
- */
+/* Runs until *stop. Fails when the listener is broken, or without memory. */
 int osc_acceptor_run(struct osc_acceptor *a, struct osc_error *e);
+
+/*
+ * From the stop on, whenever a connection may have ended: takes all that were
+ * connected by then, closes the listener, which would reset them, and starts as
+ * many as there is room for. False: none is left to be started.
+ */
+bool osc_acceptor_finish(struct osc_acceptor *a);
+
+/* In a child: closes the listener, and the connections that are not its own. */
+void osc_acceptor_leave(struct osc_acceptor *a);
 
 /*
  * No process or thread to be had for it: says so, rather than let the client

@@ -135,11 +135,6 @@ void osc_child_serve(struct osc_children *c, int fd, unsigned int slot)
 	served = NULL;
 }
 
-bool osc_child_is_stopped(void)
-{
-	return atomic_load(&draining);
-}
-
 static void count_end(const struct osc_children *c, int status)
 {
 	osc_books_add(&c->service.books,
@@ -198,37 +193,67 @@ static void kill_all(struct osc_children *c)
 		sigwaitinfo(&child, NULL);
 }
 
-void osc_children_drain(struct osc_children *c,
+/* Until a child has ended or is idle, or it is time. */
+static void wait_for_child(int wake_fd, uint64_t now, uint64_t until)
+{
+	struct pollfd pfd = { .fd = wake_fd, .events = POLLIN };
+	struct timespec timeout = {
+		.tv_sec = (time_t)((until - now) / OSC_NS_PER_S),
+		.tv_nsec = (long)((until - now) % OSC_NS_PER_S),
+	};
+	sigset_t waiting;
+	uint64_t told;
+
+	osc_children_waiting_mask(&waiting);
+	if (ppoll(&pfd, 1, &timeout, &waiting) > 0)
+		(void)!read(wake_fd, &told, sizeof(told));
+}
+
+/* Takes those that have ended, and has others take their place. */
+static bool goes_on(struct osc_children *c, struct osc_acceptor *a,
+		    void (**done)(void *engine))
+{
+	bool late;
+
+	osc_children_reap(c);
+	late = osc_acceptor_finish(a);
+	if (!late && *done) {
+		(*done)(c->engine);
+		*done = NULL;
+	}
+	return late || c->active;
+}
+
+void osc_children_drain(struct osc_children *c, struct osc_acceptor *a,
+			void (*done)(void *engine),
 			struct osc_server_report *report)
 {
 	uint64_t now = osc_clock_ns();
 	uint64_t last_call = now + OSC_SERVER_LAST_CALL_NS;
 	uint64_t end = now + c->server->config->grace_ns;
 	uint64_t same_until = now + OSC_SERVER_SAME_STOP_NS;
-	sigset_t waiting;
 
-	osc_children_waiting_mask(&waiting);
+	/* For children that are forked from now on. */
+	atomic_store(&draining, true);
 	signal_all(c, SIGTERM);
-	for (osc_children_reap(c); c->active; osc_children_reap(c)) {
-		uint64_t until = last_call && last_call < end ? last_call : end;
-		struct timespec timeout;
-
+	while (goes_on(c, a, &done)) {
 		now = osc_clock_ns();
 		if (now < same_until)
 			stopped_again = 0;
 		if (stopped_again || now >= end) {
 			report->forced = stopped_again;
-			report->cut = c->active;
+			report->cut = c->active +
+				      (unsigned int)osc_accepted_left(&a->late);
 			kill_all(c);
 			return;
 		}
 		if (last_call && now >= last_call) {
+			atomic_store(&hang_up, true);
 			signal_all(c, SIGHUP);
 			last_call = 0;
 			continue;
 		}
-		timeout.tv_sec = (time_t)((until - now) / OSC_NS_PER_S);
-		timeout.tv_nsec = (long)((until - now) % OSC_NS_PER_S);
-		ppoll(NULL, 0, &timeout, &waiting);
+		wait_for_child(a->wake_fd, now,
+			       last_call && last_call < end ? last_call : end);
 	}
 }

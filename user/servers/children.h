@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "servers/accept.h"
 #include "servers/server.h"
 
 struct osc_error;
@@ -48,8 +49,6 @@ pid_t osc_children_fork(struct osc_children *c);
 
 /* In a child: serves a connection; its books are the slot's. Closes nothing. */
 void osc_child_serve(struct osc_children *c, int fd, unsigned int slot);
-/* In a child: it was told to stop. */
-bool osc_child_is_stopped(void);
 
 /* Takes those that have ended; counts them. */
 void osc_children_reap(struct osc_children *c);
@@ -57,8 +56,13 @@ void osc_children_reap(struct osc_children *c);
 /* The signals to wait with: those of the end, and of children, come through. */
 void osc_children_waiting_mask(sigset_t *mask);
 
-/* Ends them: SIGTERM, then SIGHUP for the idle, and at the end SIGKILL. */
-void osc_children_drain(struct osc_children *c,
+/*
+ * Ends them: SIGTERM, then SIGHUP for the idle, and at the end SIGKILL; those of
+ * the acceptor's that came late are served meanwhile. `done`: there are no more
+ * of these. NULL: nobody has to be told.
+ */
+void osc_children_drain(struct osc_children *c, struct osc_acceptor *a,
+			void (*done)(void *engine),
 			struct osc_server_report *report);
 
 #endif

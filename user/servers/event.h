@@ -17,6 +17,7 @@
 #include <sys/uio.h>
 #include <time.h>
 
+#include "servers/accepted.h"
 #include "servers/exchange.h"
 #include "servers/server.h"
 #include "servers/timers.h"
@@ -146,6 +147,7 @@ struct osc_event_loop {
 	uint64_t pause_until_ns; /* no accepting before; 0: no pause */
 	uint64_t last_call_ns; /* then idle connections end; 0: not draining */
 	uint64_t end_ns; /* then all do */
+	struct osc_accepted late; /* were there at the stop, and wait for room */
 	struct osc_event_connection *table; /* by descriptor */
 	uint32_t table_size;
 	uint32_t open; /* connections */

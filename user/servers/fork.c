@@ -13,6 +13,7 @@
 
 struct fork_engine {
 	struct osc_children children;
+	struct osc_acceptor acceptor;
 	unsigned int next_slot;
 };
 
@@ -29,8 +30,7 @@ static int start(void *engine, int fd)
 	if (pid < 0)
 		return pid;
 	if (!pid) {
-		close(f->children.server->listeners[0]);
-		called(f);
+		osc_acceptor_leave(&f->acceptor);
 		osc_child_serve(&f->children, fd, f->next_slot);
 		_exit(OSC_EXIT_OK);
 	}
@@ -64,26 +64,27 @@ int osc_engine_fork(struct osc_server *server, unsigned int index,
 {
 	struct fork_engine f = {
 		.children = { .engine = &f, .ended = ended },
+		.acceptor = {
+			.server = server,
+			.service = &f.children.service,
+			.listener = server->listeners[0],
+			.wake_fd = -1,
+			.limit = server->workers,
+			.stop = &osc_children_stopped,
+			.engine = &f,
+			.active = active,
+			.start = start,
+			.tend = tend,
+		},
 	};
-	struct osc_acceptor a = {
-		.server = server,
-		.service = &f.children.service,
-		.listener = server->listeners[0],
-		.wake_fd = -1,
-		.limit = server->workers,
-		.stop = &osc_children_stopped,
-		.engine = &f,
-		.active = active,
-		.start = start,
-		.tend = tend,
-	};
+	struct osc_acceptor *a = &f.acceptor;
 	int ret = osc_children_set_up(&f.children, server, index, e);
 
 	if (ret)
 		return ret;
-	osc_children_waiting_mask(&a.waiting_mask);
-	ret = osc_acceptor_run(&a, e);
-	osc_children_drain(&f.children, report);
+	osc_children_waiting_mask(&a->waiting_mask);
+	ret = osc_acceptor_run(a, e);
+	osc_children_drain(&f.children, a, NULL, report);
 	osc_children_destroy(&f.children);
 	return ret;
 }

@@ -173,6 +173,17 @@ static void wait_for_stop(struct leadership *l)
 		close(l->stop_fd);
 }
 
+/* Those for whom no thread was free within the grace are cut, as others are. */
+static void cut_backlog(struct leadership *l)
+{
+	pthread_mutex_lock(&l->lead);
+	while (l->listener >= 0 && osc_listen_accept(l->listener, 0) >= 0) {
+		count(l, OSC_ACCOUNT_CALLS);
+		count(l, OSC_ACCOUNT_ACCEPTS);
+	}
+	pthread_mutex_unlock(&l->lead);
+}
+
 int osc_engine_leader(struct osc_server *server, unsigned int index,
 		      struct osc_server_report *report, struct osc_error *e)
 {
@@ -190,7 +201,8 @@ int osc_engine_leader(struct osc_server *server, unsigned int index,
 		return osc_error_set(e, -ret, "cannot set up threads: %s",
 				     strerror(-ret));
 	wait_for_stop(&l);
-	osc_threads_drain(&l.threads);
+	osc_threads_drain(&l.threads, NULL);
+	cut_backlog(&l);
 	return l.error ? osc_error_set(e, -l.error,
 				       "cannot accept connections: %s",
 				       strerror(-l.error)) :

@@ -127,7 +127,40 @@ static int accept_told(struct osc_event_loop *l)
 	return ret;
 }
 
-/* Takes what is connected by now; closing the listener would reset it. */
+/*
+ * Takes all that is connected by now, even where there is no room to serve it yet:
+ * closing the listener would reset it.
+ */
+static void accept_late(struct osc_event_loop *l)
+{
+	int fd;
+
+	while ((fd = accept_one(l)) >= 0)
+		osc_accepted_put(&l->late, fd);
+	/* For some there is no descriptor yet. Else it has nothing more to give. */
+	if (fd == -EMFILE) {
+		l->pause_until_ns =
+			l->now_ns + OSC_SERVER_PAUSE_MS * OSC_NS_PER_MS;
+		return;
+	}
+	osc_event_close_fd(l, l->listener);
+	l->table[l->listener].state = OSC_EVENT_FREE;
+	l->listener = -1;
+	l->listening = false;
+}
+
+/* Each has a while to say what it wants, as those before the stop had. */
+static void begin_late(struct osc_event_loop *l)
+{
+	uint64_t last_call = l->now_ns + OSC_SERVER_LAST_CALL_NS;
+
+	while (osc_accepted_left(&l->late) &&
+	       l->open < l->server->max_connections) {
+		osc_event_begin(l, osc_accepted_take(&l->late));
+		l->last_call_ns = last_call < l->end_ns ? last_call : l->end_ns;
+	}
+}
+
 static void begin_drain(struct osc_event_loop *l)
 {
 	struct signalfd_siginfo info;
@@ -140,12 +173,7 @@ static void begin_drain(struct osc_event_loop *l)
 	atomic_store(&l->draining, true);
 	l->last_call_ns = l->now_ns + OSC_SERVER_LAST_CALL_NS;
 	l->end_ns = l->now_ns + l->config->grace_ns;
-	/* A broken listener has nothing more to give. */
-	(void)accept_all(l);
-	osc_event_close_fd(l, l->listener);
-	l->table[l->listener].state = OSC_EVENT_FREE;
-	l->listener = -1;
-	l->listening = false;
+	accept_late(l);
 }
 
 /* A request that has come in time is answered; whoever is silent is closed. */
@@ -221,8 +249,11 @@ static int run_round(struct osc_event_loop *l)
 		close_idle(l);
 	if (l->stop_ready)
 		begin_drain(l);
+	else if (l->accept_ready && l->listener >= 0 && l->end_ns)
+		accept_late(l);
 	else if (l->accept_ready && l->listener >= 0)
 		ret = accept_told(l);
+	begin_late(l);
 	/* Completions are no readiness: each has brought something. */
 	if (l->told && !l->useful && !l->backend->read)
 		osc_event_count(l, OSC_ACCOUNT_WAITS_USELESS, 1);
@@ -258,6 +289,9 @@ static int set_up(struct osc_event_loop *l)
 			return -ENOMEM;
 	}
 	ret = osc_timers_init(&l->timers, l->table_size);
+	if (!ret)
+		ret = osc_accepted_open(&l->late,
+					(size_t)sysconf(_SC_OPEN_MAX));
 	if (ret)
 		return ret;
 	ret = l->backend->open(l);
@@ -296,6 +330,13 @@ static void go_home(unsigned int rank)
 	(void)sched_setaffinity(0, sizeof(home), &home);
 }
 
+/* Somebody is there who has not been answered, and there is time to. */
+static bool has_work(const struct osc_event_loop *l)
+{
+	return (l->open || osc_accepted_left(&l->late) || l->listener >= 0) &&
+	       l->now_ns < l->end_ns;
+}
+
 /* The process ends with the loop: what it holds is not given back apart. */
 int osc_engine_event(struct osc_server *server, unsigned int index,
 		     struct osc_server_report *report, struct osc_error *e)
@@ -320,8 +361,10 @@ int osc_engine_event(struct osc_server *server, unsigned int index,
 				     "cannot set up the event loop: %s",
 				     strerror(-ret));
 	l->now_ns = osc_clock_ns();
-	while (!ret && (!l->end_ns || (l->open && l->now_ns < l->end_ns)))
+	while (!ret && (!l->end_ns || has_work(l)))
 		ret = run_round(l);
+	/* They were accepted, and are cut as those that are open. */
+	osc_event_count(l, OSC_ACCOUNT_ACCEPTS, osc_accepted_left(&l->late));
 	if (ret)
 		return osc_error_set(e, -ret, "the event loop failed: %s",
 				     strerror(-ret));

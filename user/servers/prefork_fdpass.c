@@ -40,6 +40,7 @@ struct shared {
 
 struct fdpass {
 	struct osc_children children;
+	struct osc_acceptor acceptor;
 	struct shared *shared;
 	struct worker *worker; /* as children.pid */
 	struct cell **spare; /* nobody's cells */
@@ -157,7 +158,7 @@ static int add_child(struct fdpass *p)
 		return -errno;
 	pid = osc_children_fork(&p->children);
 	if (!pid) {
-		close(p->children.server->listeners[0]);
+		osc_acceptor_leave(&p->acceptor);
 		for (unsigned int i = 0; i < index; i++)
 			close(p->worker[i].socket);
 		close(ends[0]);
@@ -254,6 +255,15 @@ static void ended(void *engine, unsigned int index)
 	*w = p->worker[p->children.active];
 }
 
+/* What was passed is served; then there is nothing more. */
+static void pass_no_more(void *engine)
+{
+	const struct fdpass *p = engine;
+
+	for (unsigned int i = 0; i < p->children.active; i++)
+		shutdown(p->worker[i].socket, SHUT_WR);
+}
+
 /* Given back by the end of the process. */
 static int set_up(struct fdpass *p, unsigned int workers)
 {
@@ -279,18 +289,21 @@ int osc_engine_prefork_fdpass(struct osc_server *server, unsigned int index,
 			      struct osc_server_report *report,
 			      struct osc_error *e)
 {
-	struct fdpass p = { .children = { .engine = &p, .ended = ended } };
-	struct osc_acceptor a = {
-		.server = server,
-		.service = &p.children.service,
-		.listener = server->listeners[0],
-		.limit = server->workers,
-		.stop = &osc_children_stopped,
-		.engine = &p,
-		.active = active,
-		.start = start,
-		.tend = tend,
+	struct fdpass p = {
+		.children = { .engine = &p, .ended = ended },
+		.acceptor = {
+			.server = server,
+			.service = &p.children.service,
+			.listener = server->listeners[0],
+			.limit = server->workers,
+			.stop = &osc_children_stopped,
+			.engine = &p,
+			.active = active,
+			.start = start,
+			.tend = tend,
+		},
 	};
+	struct osc_acceptor *a = &p.acceptor;
 	int ret = set_up(&p, server->workers);
 
 	if (ret)
@@ -301,13 +314,10 @@ int osc_engine_prefork_fdpass(struct osc_server *server, unsigned int index,
 	ret = osc_children_set_up(&p.children, server, index, e);
 	if (ret)
 		return ret;
-	a.wake_fd = p.wake_fd;
-	osc_children_waiting_mask(&a.waiting_mask);
-	ret = osc_acceptor_run(&a, e);
-	/* What was passed is served; then there is nothing more. */
-	for (unsigned int i = 0; i < p.children.active; i++)
-		shutdown(p.worker[i].socket, SHUT_WR);
-	osc_children_drain(&p.children, report);
+	a->wake_fd = p.wake_fd;
+	osc_children_waiting_mask(&a->waiting_mask);
+	ret = osc_acceptor_run(a, e);
+	osc_children_drain(&p.children, a, pass_no_more, report);
 	osc_children_destroy(&p.children);
 	return ret;
 }

@@ -18,7 +18,7 @@
 
 #include "lib/clock.h"
 #include "lib/error.h"
-#include "lib/reserve.h"
+#include "servers/accepted.h"
 #include "servers/blocking.h"
 #include "servers/board.h"
 #include "servers/engine.h"
@@ -38,8 +38,7 @@ static struct sequential {
 	timer_t ticker;
 	struct osc_blocking served;
 	/* What the handler has taken from the backlog, to be served in turn. */
-	int *late;
-	size_t nr_late, late_max;
+	struct osc_accepted late;
 	/* For the handlers. */
 	volatile sig_atomic_t serving;
 	volatile sig_atomic_t stopped;
@@ -77,11 +76,11 @@ static void close_listener(void)
 {
 	int fd = 0;
 
-	while (!others_are_idle() && s.nr_late < s.late_max &&
+	while (!others_are_idle() &&
 	       (fd = osc_listen_accept(s.listener, 0)) >= 0) {
 		count(OSC_ACCOUNT_ACCEPTS);
 		count(OSC_ACCOUNT_CALLS);
-		s.late[s.nr_late++] = fd;
+		osc_accepted_put(&s.late, fd);
 	}
 	/* Those for whom there is no descriptor now, later. */
 	if (fd == -EMFILE)
@@ -151,12 +150,11 @@ static int set_up(struct osc_server *server, unsigned int index)
 	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL,
 				  .sigev_signo = SIGALRM };
 	sigset_t ours;
-	int flags;
+	int flags, ret;
 
-	s.late_max = (size_t)server->config->backlog + 1;
-	s.late = osc_reserve(s.late_max * sizeof(*s.late));
-	if (!s.late)
-		return -ENOMEM;
+	ret = osc_accepted_open(&s.late, (size_t)sysconf(_SC_OPEN_MAX));
+	if (ret)
+		return ret;
 	s.server = server;
 	s.index = index;
 	s.listener = osc_server_listener(server, index);
@@ -267,7 +265,7 @@ int osc_engine_sequential(struct osc_server *server, unsigned int index,
 	if (ret)
 		return osc_error_set(e, -ret, "cannot accept connections: %s",
 				     strerror(-ret));
-	for (size_t i = 0; i < s.nr_late; i++)
-		serve(s.late[i]);
+	while (osc_accepted_left(&s.late))
+		serve(osc_accepted_take(&s.late));
 	return 0;
 }

@@ -186,7 +186,14 @@ static void wake_idle(struct osc_threads *t)
 	pthread_mutex_unlock(&t->lock);
 }
 
-void osc_threads_drain(struct osc_threads *t)
+static bool goes_on(struct osc_threads *t, struct osc_acceptor *a)
+{
+	bool late = a && osc_acceptor_finish(a);
+
+	return osc_threads_active(t, 0) || late;
+}
+
+void osc_threads_drain(struct osc_threads *t, struct osc_acceptor *a)
 {
 	uint64_t now = osc_clock_ns();
 	uint64_t last_call = now + OSC_SERVER_LAST_CALL_NS;
@@ -195,12 +202,12 @@ void osc_threads_drain(struct osc_threads *t)
 	uint64_t ended;
 
 	atomic_store(&t->draining, true);
-	while (osc_threads_active(t, 0)) {
+	while (goes_on(t, a)) {
 		uint64_t until = last_call && last_call < end ? last_call : end;
 
 		now = osc_clock_ns();
 		if (now >= end)
-			return;
+			break;
 		if (last_call && now >= last_call) {
 			wake_idle(t);
 			last_call = 0;
@@ -209,8 +216,12 @@ void osc_threads_drain(struct osc_threads *t)
 		if (poll(&pfd, 1, (int)((until - now) / OSC_NS_PER_MS) + 1) >
 			    0 &&
 		    read(t->wake_fd, &ended, sizeof(ended)) < 0)
-			return;
+			break;
 	}
+	/* They were accepted, and are cut as those that are open. */
+	if (a)
+		osc_books_add(&t->service.books, OSC_ACCOUNT_ACCEPTS,
+			      osc_accepted_left(&a->late));
 }
 
 static int set_up_threads(struct osc_threads *t)
@@ -282,6 +293,6 @@ int osc_threads_run(struct osc_threads *t, int listener, unsigned int limit,
 	t->limit = limit;
 	osc_threads_waiting_mask(&a.waiting_mask);
 	ret = osc_acceptor_run(&a, e);
-	osc_threads_drain(t);
+	osc_threads_drain(t, &a);
 	return ret;
 }

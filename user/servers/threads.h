@@ -85,8 +85,11 @@ unsigned int osc_threads_active(struct osc_threads *t, unsigned int limit);
 /* The signals to wait with: SIGTERM comes through. */
 void osc_threads_waiting_mask(sigset_t *mask);
 
-/* Until nothing is held, or the grace is over. */
-void osc_threads_drain(struct osc_threads *t);
+/*
+ * Until nothing is held, or the grace is over; those of the acceptor's (NULL:
+ * there is none) that came late are served meanwhile.
+ */
+void osc_threads_drain(struct osc_threads *t, struct osc_acceptor *a);
 
 /*
  * From accepting to the end, for an engine whose first thread accepts: start(t,

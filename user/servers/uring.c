@@ -22,6 +22,7 @@
 #include "lib/iov.h"
 #include "lib/reserve.h"
 #include "lib/ring.h"
+#include "servers/accepted.h"
 #include "servers/event.h"
 #include "servers/listen.h"
 #include "servers/uring_buffers.h"
@@ -71,6 +72,7 @@ static struct {
 	struct osc_accepted accepted;
 	int accept_error;
 	bool accepting; /* wanted */
+	bool multishot; /* asked for as many as come */
 } u = { .sendings.most = BUFFERS };
 
 static uint64_t name_of(enum operation op, int fd)
@@ -88,12 +90,14 @@ static struct io_uring_sqe *request(enum operation op, int fd)
 static int ask(enum operation op, int fd)
 {
 	struct io_uring_sqe *sqe = request(op, fd);
+	const int flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
 
 	if (!sqe)
 		return -EAGAIN;
-	if (op == ACCEPT) {
-		io_uring_prep_multishot_accept(sqe, fd, NULL, NULL,
-					       SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (op == ACCEPT && u.multishot) {
+		io_uring_prep_multishot_accept(sqe, fd, NULL, NULL, flags);
+	} else if (op == ACCEPT) {
+		io_uring_prep_accept(sqe, fd, NULL, NULL, flags);
 	} else if (op == POLL) {
 		io_uring_prep_poll_multishot(sqe, fd, POLLIN);
 	} else {
@@ -117,15 +121,32 @@ static int stop(enum operation op, int fd)
 	return 0;
 }
 
-static int listen_or_not(int fd, bool want)
+/*
+ * As many as may wait in the backlog come at once. Where there is no room for them
+ * all, one at a time is asked for, so that the others wait there.
+ */
+static bool fits_backlog(const struct osc_event_loop *l)
 {
-	const struct descriptor *d = &u.table[fd];
+	return l->open + osc_accepted_left(&u.accepted) +
+		       (size_t)l->config->backlog <
+	       l->server->max_connections;
+}
+
+static int ask_accept(const struct osc_event_loop *l)
+{
+	u.multishot = fits_backlog(l);
+	return ask(ACCEPT, l->listener);
+}
+
+static int listen_or_not(const struct osc_event_loop *l, bool want)
+{
+	const struct descriptor *d = &u.table[l->listener];
 
 	u.accepting = want;
 	if (want && !d->asked)
-		return ask(ACCEPT, fd);
+		return ask_accept(l);
 	if (!want && d->asked && !d->stopping)
-		return stop(ACCEPT, fd);
+		return stop(ACCEPT, l->listener);
 	return 0;
 }
 
@@ -135,7 +156,7 @@ static int watch(struct osc_event_loop *l, int fd,
 	(void)anew; /* connections only are */
 	switch (l->table[fd].state) {
 	case OSC_EVENT_LISTENER:
-		return listen_or_not(fd, interest & OSC_EVENT_IN);
+		return listen_or_not(l, interest & OSC_EVENT_IN);
 	case OSC_EVENT_SIGNAL:
 		return ask(POLL, fd);
 	default:
@@ -173,7 +194,7 @@ static void close_later(struct osc_event_loop *l, int fd)
 	d->ahead = NULL;
 	d->closing = true;
 	if (l->table[fd].state == OSC_EVENT_LISTENER) {
-		(void)listen_or_not(fd, false);
+		(void)listen_or_not(l, false);
 		io_uring_submit(&u.ring);
 	} else if (d->asked || d->sending) {
 		/* Ends both. */
@@ -375,7 +396,7 @@ static void on_accept(struct osc_event_loop *l, int fd,
 	if (!(cqe->flags & IORING_CQE_F_MORE))
 		d->asked = d->stopping = false;
 	if (cqe->res >= 0)
-		osc_accepted_put(&u.accepted, cqe->res);
+		osc_accepted_put(d->closing ? &l->late : &u.accepted, cqe->res);
 	else if (cqe->res != -ECANCELED)
 		u.accept_error = osc_listen_error(-cqe->res);
 	if (u.accept_error == -EAGAIN)
@@ -384,9 +405,9 @@ static void on_accept(struct osc_event_loop *l, int fd,
 		settle(fd);
 		return;
 	}
-	/* Where it has run out, the loop pauses and asks again. */
-	if (!d->asked && u.accepting && !u.accept_error)
-		u.accept_error = ask(ACCEPT, fd);
+	if (d->asked && !d->stopping && u.multishot && !fits_backlog(l))
+		u.accept_error = stop(ACCEPT, fd);
+	/* It takes those that have come, and asks for more. */
 	osc_event_ready(l, fd, OSC_EVENT_IN);
 }
 
@@ -396,11 +417,11 @@ static void reap(struct osc_event_loop *l);
 static int accept_last(struct osc_event_loop *l)
 {
 	if (u.accepting) {
-		(void)listen_or_not(l->listener, false);
+		(void)listen_or_not(l, false);
 		io_uring_submit_and_get_events(&u.ring);
 		reap(l);
 	}
-	return osc_accepted_any(&u.accepted) ?
+	return osc_accepted_left(&u.accepted) ?
 		       osc_accepted_take(&u.accepted) :
 		       osc_listen_accept(l->listener, SOCK_NONBLOCK);
 }
@@ -409,11 +430,14 @@ static int accept_next(struct osc_event_loop *l)
 {
 	int error = u.accept_error;
 
-	if (osc_accepted_any(&u.accepted))
+	if (osc_accepted_left(&u.accepted))
 		return osc_accepted_take(&u.accepted);
 	if (atomic_load_explicit(&l->draining, memory_order_relaxed))
 		return accept_last(l);
 	u.accept_error = 0;
+	/* Where descriptors have run out, the loop pauses first. */
+	if (!error && u.accepting && !u.table[l->listener].asked)
+		error = ask_accept(l);
 	return error ? error : -EAGAIN;
 }
 
@@ -455,7 +479,7 @@ static int wait_completions(struct osc_event_loop *l,
 {
 	static const struct timespec at_once;
 	/* Of these no completion will tell again. */
-	bool queued = osc_accepted_any(&u.accepted) && l->listener >= 0 &&
+	bool queued = osc_accepted_left(&u.accepted) && l->listener >= 0 &&
 		      l->listening && l->open < l->server->max_connections;
 	int ret;
 

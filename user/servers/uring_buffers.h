@@ -1,38 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * uring_buffers.h - what uring.c keeps between the kernel, which completes, and
- * the loop, which asks: connections accepted early, input that came early, and
- * output until it is sent, which outlasts the loop's buffer.
+ * the loop, which asks: input that came early, and output until it is sent, which
+ * outlasts the loop's buffer.
  */
 #ifndef OSC_SERVERS_URING_BUFFERS_H
 #define OSC_SERVERS_URING_BUFFERS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
 #include "servers/response.h"
-
-/*
- * Descriptors of connections that the kernel has accepted before the loop asks
- * for one. There is room: of a process's descriptors each is there once.
- */
-struct osc_accepted {
-	int *fd;
-	size_t first, last, room;
-};
-
-/* Given back by the end of the process. Returns 0 or -errno. */
-int osc_accepted_open(struct osc_accepted *a, size_t room);
-void osc_accepted_put(struct osc_accepted *a, int fd);
-/* There is one. */
-int osc_accepted_take(struct osc_accepted *a);
-
-static inline bool osc_accepted_any(const struct osc_accepted *a)
-{
-	return a->first < a->last;
-}
 
 /* Input that came while the loop waited for something else of the connection. */
 struct osc_ahead {

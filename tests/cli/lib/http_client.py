@@ -616,9 +616,39 @@ def waiting(port, count, victim=None):
         s.close()
 
 
+def stopped_full(port, pid, room="4", more="16"):
+    """At the stop all room is taken and more are connected: all are answered."""
+    many = [connect(port) for _ in range(int(room) + int(more))]
+    for i, s in enumerate(many):
+        s.sendall(request("/sleep/500000" if i < int(room) else "/"))
+    os.kill(int(pid), signal.SIGTERM)
+    for s in many:
+        expect(b"200 OK" in read_all(s), "a connection was dropped")
+        s.close()
+
+
+def backlog_waits(port, pid, room="4"):
+    """No more descriptors are open than there is room for, however many come at once."""
+    worker, = workers_of(int(pid))
+
+    def descriptors():
+        return len(os.listdir(f"/proc/{worker}/fd"))
+
+    before = descriptors()
+    os.kill(worker, signal.SIGSTOP)
+    many = [connect(port) for _ in range(40)]
+    for s in many:
+        s.sendall(request("/sleep/300000"))
+    os.kill(worker, signal.SIGCONT)
+    for s in many:
+        expect(b"200 OK" in read_all_or_one(s), "a connection was dropped")
+        expect(descriptors() - before <= int(room), f"{descriptors() - before} descriptors more")
+        s.close()
+
+
 CHECKS = [pieces, deep_pipeline, statuses, big_refusal, expect_continue, half_close, reset,
           slow_head, idle, slow_reader, drip, idle_many, under_load, in_flight, turns, working,
-          short_of_memory, clock_jumps, held, waiting]
+          short_of_memory, clock_jumps, held, waiting, stopped_full, backlog_waits]
 
 
 def main():

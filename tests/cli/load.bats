@@ -57,7 +57,7 @@ teardown()
 		"http://127.0.0.1/ -n 1 --weights 0" "http://127.0.0.1/ http://127.0.0.1/ -n 1 --weights 1,x" \
 		"http://127.0.0.1/ http://127.0.0.1/ -n 1 --weights 997,5" "http://127.0.0.1/ -n 1 --cpus x" \
 		"http://127.0.0.1/ --idle 9" "http://127.0.0.1/ -n 9 --idle 9" \
-		"http://127.0.0.1/ -d 1s --idle 9 -k 2" "http://127.0.0.1/ -n 1 --engine select" "--no-such-flag"; do
+		"http://127.0.0.1/ -d 1s --idle 9 -k 2" "http://127.0.0.1/ -d 1s -c 9 --idle 9" "http://127.0.0.1/ -n 1 --engine select" "--no-such-flag"; do
 		# shellcheck disable=SC2086
 		run -2 "$osconcepts" load $args
 		[[ $output == *osconcepts* ]]
@@ -414,6 +414,9 @@ peers()
 	# Those before the time is over; then the first few.
 	load "$url/" --trace - -d 150ms -c 1 <"$trace"
 	is '.requests + .unsent' 4
+	# One that ends before the time does is over then.
+	load "$url/" --trace "$trace" -d 1h -c 1
+	is '[.requests, .duration_s >= 0.3, .duration_s < 100]' '[6,true,true]'
 	load "$url/" --trace "$trace" -n 2 -c 1
 	is .requests 2
 	run "$osconcepts" load "$url/" --trace "$trace" -c 1
@@ -444,8 +447,42 @@ peers()
 	load "$url/" -d 300ms -c 2 -r 200 --warmup 200ms
 	is '.requests + .warmup_requests' 100
 	is '.warmup_requests' 40
+	# So are its wrong answers.
+	load "$url/nowhere" -d 300ms -c 2 -r 200 --warmup 200ms
+	is '[.requests, .warmup_requests, .errors]' '[60,40,{"status.404":60}]'
 	stop
-	[[ $(booked requests) == 100 ]]
+	[[ $(booked requests) == 200 ]]
+}
+
+@test "a client that was stopped for a while says so itself" {
+	start epoll
+	for engine in $(engines); do
+		json=$BATS_TEST_TMPDIR/stopped.json
+		"$osconcepts" load --engine "$engine" "$url/" -n 400 -c 2 -r 200 --json >"$json" 3>&- &
+		local loader=$! before
+		before=$(counted requests)
+		eventually has_counted requests $((before + 50))
+		kill -STOP "$loader"
+		sleep 0.5
+		kill -CONT "$loader"
+		status=0
+		wait "$loader" || status=$?
+		((status == 4))
+		is '.requests' 400
+		# 100 of the 400 were due meanwhile, each of which was so late.
+		is '.lag_us | .p99 > 400000 and .p90 > 200000' true
+		is '.lag_us.p99 > 0.9 * .latency_us.p99' true
+		is '.validity | [.verdict, (.why | any(test("the client itself sent")))]' '["invalid",true]'
+	done
+	stop
+}
+
+@test "who says that it will close the connection, and does not, is told of" {
+	faulty_server keep
+	for engine in $(engines); do
+		load "$url/" -n 4 -c 2 --timeout 100ms
+		is '[.requests, .errors]' '[4,{"timeout.close":2}]'
+	done
 }
 
 @test "a server stopped for a while shows in latency, and not in service time" {

@@ -42,7 +42,7 @@ for m in json.loads(sys.argv[1]): assert m["model"] and m["family"] and m["works
 		"--model epoll --workers 9999" "--model fork --idle-timeout never" \
 		"--model fork --ready-fd 77" "--model fork --address localhost" "--model fork extra" \
 		"--model fork --cpus x" "--model prefork --accept none" "--model fork --accept serialised" \
-		"--model prefork --min-spare 5 --max-spare 4" "--model iterative --workers 2" "--model select --max-connections 1000" "--no-such-flag"; do
+		"--model prefork --min-spare 5 --max-spare 4" "--model epoll --max-spare 9" "--model iterative --workers 2" "--model select --max-connections 1000" "--no-such-flag"; do
 		# shellcheck disable=SC2086
 		run -2 "$osconcepts" serve $args
 		[[ $output == *osconcepts* ]]

@@ -440,7 +440,7 @@ static void silence_ends_at_the_timeout(void **unused)
 	c.requests = 100;
 	c.timeout_ns = 100 * OSC_NS_PER_MS;
 	load_all(&f, &c);
-	assert_int_equal(failed(OSC_LOAD_TIMEOUT, 0), 11);
+	assert_int_equal(failed(OSC_LOAD_TIMEOUT, OSC_TIMEOUT_RESPONSE), 11);
 	assert_int_equal(result.stats.requests, 89);
 	assert_int_equal(atomic_load(&f.requests), 100);
 }
@@ -597,7 +597,7 @@ static void a_full_backlog_is_waited_for(void **unused)
 	close(f.listener);
 	unlink(path);
 	rmdir(dir);
-	assert_true(failed(OSC_LOAD_TIMEOUT, 1) > 0);
+	assert_true(failed(OSC_LOAD_TIMEOUT, OSC_TIMEOUT_CONNECT) > 0);
 }
 
 static void ask_for(struct osc_load_config *c, const char *slo)

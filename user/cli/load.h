@@ -13,6 +13,7 @@
 struct osc_load_settings {
 	struct osc_load_config load;
 	bool json, no_progress;
+	bool has_connections; /* they were asked for, and not by --idle */
 	bool screen; /* progress is shown */
 	unsigned int sweep; /* steps; 0: one run */
 	const char *hdr_path; /* NULL: none */

@@ -264,6 +264,9 @@ static int parse_option(int opt, struct osc_load_settings *s,
 	case OPT_IDLE:
 		c->idle = true;
 		break;
+	case 'c':
+		s->has_connections = true;
+		break;
 	}
 	return osc_number_parse(numbers, opt, optarg, s, e);
 }
@@ -304,6 +307,9 @@ static const char *wrong_amounts(const struct osc_load_settings *s)
 			c->warmup_ns))
 		return "--idle: connections are held for a --duration; leave out "
 		       "--requests, --sweep, --requests-per-connection, --warmup";
+	if (c->idle && s->has_connections)
+		return "--idle says how many connections; leave out "
+		       "--connections";
 	if (c->threads > c->connections)
 		return "--threads: a thread needs a connection; try more "
 		       "--connections";

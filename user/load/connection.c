@@ -140,7 +140,7 @@ void osc_connection_refused(struct osc_loop *loop,
 	}
 	osc_connection_failed(
 		loop, c, err == ETIMEDOUT ? OSC_LOAD_TIMEOUT : OSC_LOAD_CONNECT,
-		err == ETIMEDOUT ? 1 : err, now);
+		err == ETIMEDOUT ? OSC_TIMEOUT_CONNECT : err, now);
 }
 
 void osc_connection_open(struct osc_loop *loop, struct osc_load_connection *c,
@@ -246,14 +246,22 @@ static void answered_url(struct osc_loop *loop,
 	const struct osc_load_stamp *s = osc_connection_stamp(loop, c, 0);
 	struct osc_load_url_stats *url = url_of(loop, c, 0);
 
-	if (s->intended_ns >= loop->measure_ns) {
-		url->requests++;
-		osc_hist_record(&url->latency, now - s->intended_ns);
-		osc_hist_record(&url->service, now - s->sent_ns);
-	}
+	if (s->intended_ns < loop->measure_ns)
+		return;
+	url->requests++;
+	osc_hist_record(&url->latency, now - s->intended_ns);
+	osc_hist_record(&url->service, now - s->sent_ns);
 	if (wrong)
 		osc_failures_add(&url->failures, OSC_LOAD_STATUS,
 				 c->response.status, 1, now);
+}
+
+static void answered_wrong(struct osc_load_stats *stats, uint16_t status,
+			   uint64_t latency_ns, uint64_t now)
+{
+	stats->missed++;
+	osc_hist_record(&stats->wrong, latency_ns);
+	osc_failures_add(&stats->failures, OSC_LOAD_STATUS, status, 1, now);
 }
 
 /* The oldest request is answered. */
@@ -269,18 +277,15 @@ static void answered(struct osc_loop *loop, struct osc_load_connection *c,
 		answered_url(loop, c, wrong, now);
 	if (s->intended_ns >= loop->measure_ns) {
 		stats->requests++;
-		stats->missed += wrong;
 		osc_hist_record(&stats->latency, now - s->intended_ns);
-		if (wrong)
-			osc_hist_record(&stats->wrong, now - s->intended_ns);
 		osc_hist_record(&stats->service, now - s->sent_ns);
+		if (wrong)
+			answered_wrong(stats, r->status, now - s->intended_ns,
+				       now);
 	} else {
 		stats->warmup_requests++;
 	}
 	stats->body_bytes += r->body_bytes;
-	if (wrong)
-		osc_failures_add(&stats->failures, OSC_LOAD_STATUS, r->status,
-				 1, now);
 	stats->last_answer_ns = loop->last_success_ns = now;
 	c->head = (uint16_t)((c->head + 1u) % loop->config->pipeline);
 	c->inflight--;
@@ -416,10 +421,13 @@ void osc_connection_late(struct osc_loop *loop, struct osc_load_connection *c,
 	case OSC_LOAD_OPEN:
 	case OSC_LOAD_ENDING:
 		if (c->inflight) {
-			osc_connection_broken(loop, c, OSC_LOAD_TIMEOUT, 0,
-					      now);
+			osc_connection_broken(loop, c, OSC_LOAD_TIMEOUT,
+					      OSC_TIMEOUT_RESPONSE, now);
 		} else if (c->state == OSC_LOAD_ENDING) {
 			/* It promised to close and does not: then we do. */
+			osc_failures_add(&loop->stats->failures,
+					 OSC_LOAD_TIMEOUT, OSC_TIMEOUT_CLOSE, 1,
+					 now);
 			forget_requests(loop, c);
 			close_socket(loop, c);
 			osc_loop_offer(loop, c, now);

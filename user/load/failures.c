@@ -20,6 +20,12 @@ static const char *const phase_names[OSC_NR_LOAD_PHASES] = {
 	[OSC_LOAD_STATUS] = "status",
 };
 
+static const char *const timeout_names[OSC_NR_TIMEOUTS] = {
+	[OSC_TIMEOUT_RESPONSE] = "response",
+	[OSC_TIMEOUT_CONNECT] = "connect",
+	[OSC_TIMEOUT_CLOSE] = "close",
+};
+
 #define ANY (-1)
 
 /* The first row that fits; adding a hint is a row. */
@@ -57,8 +63,11 @@ static const struct hint {
 	  "many" },
 	{ OSC_LOAD_READ, ANY, "see the server's log" },
 	{ OSC_LOAD_WRITE, ANY, "the server closed early; see its log" },
-	{ OSC_LOAD_TIMEOUT, 1,
+	{ OSC_LOAD_TIMEOUT, OSC_TIMEOUT_CONNECT,
 	  "no connection within --timeout; the server's backlog may be full" },
+	{ OSC_LOAD_TIMEOUT, OSC_TIMEOUT_CLOSE,
+	  "the server said that it would close the connection, and does not; "
+	  "try it without --requests-per-connection" },
 	{ OSC_LOAD_TIMEOUT, ANY,
 	  "no answer within --timeout; the server is stuck or overloaded" },
 	{ OSC_LOAD_PARSE, OSC_RESPONSE_TRUNCATED,
@@ -129,7 +138,7 @@ char *osc_failure_name(const struct osc_failure *f, char *buf, size_t size)
 			(enum osc_response_error)f->code);
 		break;
 	case OSC_LOAD_TIMEOUT:
-		name = f->code ? "connect" : "response";
+		name = timeout_names[f->code];
 		break;
 	case OSC_LOAD_READ:
 		name = f->code ? strerrorname_np(f->code) : "closed";

@@ -16,10 +16,17 @@ enum osc_load_phase {
 	OSC_LOAD_CERTIFICATE, /* likewise */
 	OSC_LOAD_WRITE, /* an errno */
 	OSC_LOAD_READ, /* an errno, or 0: the server closed instead of answering */
-	OSC_LOAD_TIMEOUT, /* 0: no answer in time; 1: no connection in time */
+	OSC_LOAD_TIMEOUT, /* enum osc_load_timeout: what did not come in time */
 	OSC_LOAD_PARSE, /* enum osc_response_error */
 	OSC_LOAD_STATUS, /* the status */
 	OSC_NR_LOAD_PHASES,
+};
+
+enum osc_load_timeout {
+	OSC_TIMEOUT_RESPONSE,
+	OSC_TIMEOUT_CONNECT,
+	OSC_TIMEOUT_CLOSE, /* that the server had promised */
+	OSC_NR_TIMEOUTS,
 };
 
 /* More kinds than that do not happen; the last row would take the rest. */

@@ -172,8 +172,11 @@ static int wait_for_events(struct osc_loop *loop, uint64_t now, uint64_t until)
 	int n = epoll_pwait2(d->epoll, d->events, EVENTS,
 			     until == UINT64_MAX ? NULL : &ts, NULL);
 
-	if (n < 0)
-		return errno == EINTR ? 0 : -errno;
+	int err = n < 0 ? errno : 0;
+
+	osc_loop_woke(loop, until);
+	if (err)
+		return err == EINTR ? 0 : -err;
 	for (int i = 0; i < n; i++) {
 		uint32_t of = d->events[i].data.u32;
 

@@ -344,6 +344,7 @@ static int wait_completions(struct osc_loop *loop, uint64_t now, uint64_t until)
 	ret = osc_ring_wait(&d->ring, until == UINT64_MAX ? NULL : &ts);
 	if (ret && ret != -EINTR)
 		return ret;
+	osc_loop_woke(loop, until);
 	reap(loop);
 	osc_loop_dispatch(loop);
 	return 0;

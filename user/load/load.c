@@ -441,6 +441,8 @@ static int check_failed(const struct osc_load *load,
 	}
 	if (s->connections_opened || r->partial)
 		return 0;
+	if (!s->failures.n)
+		hint = "try a longer --duration";
 	if (s->failures.n) {
 		osc_failure_name(&s->failures.rows[0], name, sizeof(name));
 		hint = osc_failure_hint(&s->failures.rows[0]);

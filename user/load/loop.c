@@ -113,7 +113,37 @@ void osc_loop_offer(struct osc_loop *loop, struct osc_load_connection *c,
 		osc_connection_go(loop, c, now);
 }
 
-/* As far as connections have room. */
+void osc_loop_woke(struct osc_loop *loop, uint64_t until)
+{
+	uint64_t now;
+
+	if (!osc_load_is_open(loop->config) || !loop->nr_room)
+		return;
+	now = osc_clock_ns();
+	if (now > until && now > loop->schedule.next_ns)
+		loop->late_until_ns = now;
+}
+
+/*
+ * So late is a request by our own doing: since it was due, while the thread did
+ * not run; and from when there was a connection for it. What it waited for that
+ * beyond the thread's absence is the server's.
+ */
+static uint64_t lag_of(const struct osc_loop *loop, uint64_t intended,
+		       uint64_t now)
+{
+	uint64_t could = intended, absent = 0;
+
+	if (could < loop->late_until_ns) {
+		absent = loop->late_until_ns - could;
+		could = loop->late_until_ns;
+	}
+	if (could < loop->room_since_ns)
+		could = loop->room_since_ns;
+	return absent + (now > could ? now - could : 0);
+}
+
+/* As far as connections have room. Each is sent a while after the one before. */
 static void dispatch(struct osc_loop *loop, uint64_t now)
 {
 	struct osc_schedule *s = &loop->schedule;
@@ -121,18 +151,17 @@ static void dispatch(struct osc_loop *loop, uint64_t now)
 	while (loop->nr_room && s->next_ns <= now &&
 	       s->next_ns < loop->end_ns && may_take(loop, now)) {
 		struct osc_load_connection *c = pop_room(loop);
-		uint64_t intended, could;
+		uint64_t intended;
 
 		if (!osc_connection_has_room(loop, c))
 			continue;
 		intended = osc_schedule_take(s);
-		could = intended > loop->room_since_ns ? intended :
-							 loop->room_since_ns;
 		if (intended >= loop->measure_ns)
 			osc_hist_record(&loop->stats->lag,
-					now > could ? now - could : 0);
+					lag_of(loop, intended, now));
 		take(loop, c, intended);
 		osc_connection_go(loop, c, now);
+		now = osc_clock_ns();
 		if (osc_connection_has_room(loop, c))
 			push_room(loop, c, now);
 	}

@@ -137,6 +137,7 @@ struct osc_loop {
 	uint32_t opened; /* which the first so many are not */
 	uint32_t untried; /* connections that no attempt has ended of */
 	uint64_t room_since_ns; /* when the queue last ceased to be empty */
+	uint64_t late_until_ns; /* what was due before has waited for the thread */
 
 	uint64_t start_ns, measure_ns, end_ns; /* end UINT64_MAX: none */
 	uint64_t last_success_ns;
@@ -299,6 +300,11 @@ static inline void osc_connection_expect(struct osc_loop *loop,
 	osc_loop_expect(loop, deadline_ns);
 }
 
+/*
+ * By the engine, as soon as its wait has ended: it was to end at `until`, and what
+ * has come due since then with room for it could have been sent.
+ */
+void osc_loop_woke(struct osc_loop *loop, uint64_t until);
 /* Starts what is due in the open loop: it does not wait for the engine's batch. */
 void osc_loop_dispatch(struct osc_loop *loop);
 

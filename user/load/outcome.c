@@ -28,6 +28,19 @@ static void max_u64(uint64_t *to, uint64_t value)
 		*to = value;
 }
 
+/* Of a trace that is shorter than the time there is the end. */
+static uint64_t end_of_duration(const struct osc_load_result *r)
+{
+	const struct osc_load_config *c = r->config;
+	const struct osc_arrivals *a = &c->arrivals;
+	uint64_t end = r->measure_ns + c->duration_ns, last;
+
+	if (!a->nr_trace || c->idle)
+		return end;
+	last = r->start_ns + osc_arrivals_span_ns(a, a->nr_trace);
+	return last < end ? last : end;
+}
+
 uint64_t osc_load_end(const struct osc_load_result *r)
 {
 	const struct osc_load_config *c = r->config;
@@ -36,7 +49,7 @@ uint64_t osc_load_end(const struct osc_load_result *r)
 	if (r->partial)
 		end = osc_clock_ns();
 	else if (!c->requests)
-		end = r->measure_ns + c->duration_ns;
+		end = end_of_duration(r);
 	else if (osc_load_is_open(c))
 		end = r->start_ns +
 		      osc_arrivals_span_ns(&c->arrivals, c->requests);

@@ -7,6 +7,7 @@ reset   the first request is answered by a reset
 cut     the answer is cut off in its body
 silent  nothing is answered
 slow    requests are read a small piece at a time, and answered when whole
+keep    it is said to be closed with each answer, and is not
 hang-up the connection is closed when the first bytes have come
 half    with TLS, by the certificate and the key that follow: every other
         connection is closed in the handshake, the rest after an answer
@@ -56,6 +57,11 @@ def slow(connection):
         data += piece
 
 
+def keep(connection):
+    while connection.recv(PIECE):
+        connection.sendall(ANSWER.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+
+
 def hang_up(connection):
     connection.recv(PIECE)
 
@@ -84,7 +90,8 @@ def serve(connection, how):
 
 
 def main():
-    ways = {"reset": reset, "cut": cut, "silent": silent, "slow": slow, "hang-up": hang_up}
+    ways = {"reset": reset, "cut": cut, "silent": silent, "slow": slow, "keep": keep,
+            "hang-up": hang_up}
     how = Half(*sys.argv[2:]) if sys.argv[1] == "half" else ways[sys.argv[1]]
     listener = socket.create_server(("127.0.0.1", 0))
     # Inherited by what is accepted: little fits in, so that senders must wait.

@@ -24,6 +24,7 @@
 
 static bool quiet;
 static bool fall_back;
+static bool has_spare;
 static bool json;
 
 static void usage(FILE *out)
@@ -325,6 +326,10 @@ static int parse_option(int opt, struct osc_server_config *c,
 	case OPT_CPUS:
 		c->has_cpus = true;
 		return osc_cpus_parse("--cpus", optarg, &c->cpus, e);
+	case OPT_MIN_SPARE:
+	case OPT_MAX_SPARE:
+		has_spare = true;
+		__attribute__((fallthrough));
 	default:
 		return osc_number_parse(numbers, opt, optarg, c, e);
 	}
@@ -343,6 +348,11 @@ static int check(struct osc_server_config *c, struct osc_error *e)
 					  "--workers %u: %s takes up to %u",
 					  c->workers, c->engine->name,
 					  c->engine->workers_max);
+	if (has_spare && !c->engine->grows)
+		return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
+					  "--min-spare and --max-spare: only "
+					  "prefork has spare workers, not %s",
+					  c->engine->name);
 	if (c->spare_min > c->spare_max)
 		return osc_error_set_exit(e, OSC_EXIT_USAGE, ERANGE,
 					  "--min-spare %u is more than "

@@ -118,11 +118,15 @@ int osc_parse_size(const char *what, const char *text, uint64_t min,
 {
 	uint64_t v = 0;
 
-	if (scaled(text, sizes, &v) || v < min || v > max)
+	if (scaled(text, sizes, &v))
 		return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
-					  "%s '%s': not a size from %" PRIu64
-					  " to %" PRIu64
-					  " bytes; try 64k or 1M",
+					  "%s '%s': not a size; try 4096, 64k "
+					  "or 1M",
+					  what, text);
+	if (v < min || v > max)
+		return osc_error_set_exit(e, OSC_EXIT_USAGE, ERANGE,
+					  "%s '%s': must lie between %" PRIu64
+					  " and %" PRIu64 " bytes",
 					  what, text, min, max);
 	*out_bytes = v;
 	return 0;

@@ -298,3 +298,14 @@ int osc_json_print_line(json_t *document, FILE *out, struct osc_error *e)
 {
 	return print(document, out, JSON_COMPACT | JSON_REAL_PRECISION(9), e);
 }
+
+json_t *osc_json_updated(json_t *o, json_t *more)
+{
+	int failed = !o || !more || json_object_update(o, more);
+
+	json_decref(more);
+	if (!failed)
+		return o;
+	json_decref(o);
+	return NULL;
+}

@@ -60,6 +60,9 @@ int osc_json_print(json_t *document, FILE *out, struct osc_error *e);
 /* The same on one line, for streams (NDJSON). */
 int osc_json_print_line(json_t *document, FILE *out, struct osc_error *e);
 
+/* An object with the members of another. Steals both; NULL without memory. */
+json_t *osc_json_updated(json_t *o, json_t *more);
+
 /*
  * A JSON string of a name that may be no UTF-8, as a process may call itself:
  * what cannot be told becomes '?'.

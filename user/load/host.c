@@ -197,7 +197,7 @@ uint64_t osc_host_ports_waiting(const struct sockaddr_storage *server)
 	return n;
 }
 
-static json_t *count(uint64_t n)
+json_t *osc_host_count_json(uint64_t n)
 {
 	return n == OSC_HOST_UNKNOWN ? json_null() :
 				       json_integer((json_int_t)n);
@@ -205,11 +205,12 @@ static json_t *count(uint64_t n)
 
 json_t *osc_host_json(const struct osc_host *h)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}",
-			 "system_listen_overflows", count(h->listen_overflows),
-			 "system_listen_drops", count(h->listen_drops),
-			 "system_segments_sent", count(h->segments_sent),
-			 "system_retransmits", count(h->retransmits),
-			 "local_ports", count(h->ports), "ports_waiting",
-			 count(h->ports_waiting));
+	return json_pack(
+		"{s:o, s:o, s:o, s:o, s:o, s:o}", "system_listen_overflows",
+		osc_host_count_json(h->listen_overflows), "system_listen_drops",
+		osc_host_count_json(h->listen_drops), "system_segments_sent",
+		osc_host_count_json(h->segments_sent), "system_retransmits",
+		osc_host_count_json(h->retransmits), "local_ports",
+		osc_host_count_json(h->ports), "ports_waiting",
+		osc_host_count_json(h->ports_waiting));
 }

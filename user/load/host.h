@@ -47,6 +47,8 @@ uint64_t osc_host_ports(void);
 /* Closed by us first, so that each holds its port for a minute. */
 uint64_t osc_host_ports_waiting(const struct sockaddr_storage *server);
 
+/* null where it is OSC_HOST_UNKNOWN. */
+json_t *osc_host_count_json(uint64_t n);
 /* {system_listen_drops, …}; NULL without memory. */
 json_t *osc_host_json(const struct osc_host *h);
 

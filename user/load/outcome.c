@@ -22,12 +22,6 @@ static double rate_kept(const struct osc_load_result *r)
 	return kept;
 }
 
-static void max_u64(uint64_t *to, uint64_t value)
-{
-	if (value > *to)
-		*to = value;
-}
-
 /* Of a trace that is shorter than the time there is the end. */
 static uint64_t end_of_duration(const struct osc_load_result *r)
 {
@@ -53,8 +47,7 @@ uint64_t osc_load_end(const struct osc_load_result *r)
 	else if (osc_load_is_open(c))
 		end = r->start_ns +
 		      osc_arrivals_span_ns(&c->arrivals, c->requests);
-	max_u64(&end, r->stats.last_answer_ns);
-	return end;
+	return end > r->stats.last_answer_ns ? end : r->stats.last_answer_ns;
 }
 
 /* Negative: unknown. */

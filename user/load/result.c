@@ -41,18 +41,6 @@ static json_t *url_json(const struct osc_load_config *c, unsigned int i)
 			 (json_int_t)osc_mix_weight(&c->mix, i));
 }
 
-/* Steals both; NULL without memory. */
-static json_t *updated(json_t *o, json_t *more)
-{
-	int failed = !o || !more || json_object_update(o, more);
-
-	json_decref(more);
-	if (!failed)
-		return o;
-	json_decref(o);
-	return NULL;
-}
-
 static json_t *url_stats_json(const struct osc_load_url_stats *s)
 {
 	return json_pack("{s:I, s:o, s:o, s:o}", "requests",
@@ -73,7 +61,7 @@ static json_t *urls_json(const struct osc_load_config *c,
 		json_t *row = url_json(c, i);
 
 		if (stats)
-			row = updated(row, url_stats_json(&stats[i]));
+			row = osc_json_updated(row, url_stats_json(&stats[i]));
 		failed = json_array_append_new(array, row);
 	}
 	if (!failed)
@@ -101,7 +89,7 @@ static json_t *config_json(const struct osc_load_config *c)
 			      (double)c->warmup_ns / OSC_NS_PER_S, "method",
 			      c->method, "body_bytes", (json_int_t)c->body_len);
 
-	return updated(o, osc_arrivals_json(&c->arrivals));
+	return osc_json_updated(o, osc_arrivals_json(&c->arrivals));
 }
 
 static json_t *client_json(const struct osc_load_result *r)
@@ -174,7 +162,7 @@ json_t *osc_load_json(const struct osc_load_result *r)
 		osc_host_json(&r->host), "config", config_json(c), "validity",
 		osc_validity_json(&r->validity), "slos", slos_json(r),
 		"platform", osc_platform());
-	return updated(o, more);
+	return osc_json_updated(o, more);
 }
 
 static void hist_row(FILE *out, const char *name, const struct osc_hist *h)

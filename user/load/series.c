@@ -53,12 +53,6 @@ void osc_series_begin(struct osc_series *s, FILE *out, uint64_t interval_ns,
 	osc_host_read(&s->before);
 }
 
-static json_t *count_or_null(uint64_t n)
-{
-	return n == OSC_HOST_UNKNOWN ? json_null() :
-				       json_integer((json_int_t)n);
-}
-
 static json_t *counts_json(const struct osc_load_interval *i, uint64_t start_ns)
 {
 	const struct osc_load_stats *s = &i->stats;
@@ -91,24 +85,17 @@ static json_t *times_json(const struct osc_load_interval *i, bool open_loop,
 		"client_cpu_share",
 		i->cpu_share < 0 ? json_null() : json_real(i->cpu_share),
 		"late_threads", (json_int_t)i->late_threads,
-		"system_listen_drops", count_or_null(host->listen_drops),
-		"system_retransmits", count_or_null(host->retransmits));
+		"system_listen_drops", osc_host_count_json(host->listen_drops),
+		"system_retransmits", osc_host_count_json(host->retransmits));
 }
 
 json_t *osc_load_interval_json(const struct osc_load_interval *i,
 			       const struct osc_load_result *so_far,
 			       const struct osc_host *host)
 {
-	json_t *o = counts_json(i, so_far->start_ns);
-	json_t *more = times_json(i, osc_load_is_open(so_far->config), host);
-
-	if (o && more && !json_object_update(o, more)) {
-		json_decref(more);
-		return o;
-	}
-	json_decref(o);
-	json_decref(more);
-	return NULL;
+	return osc_json_updated(counts_json(i, so_far->start_ns),
+				times_json(i, osc_load_is_open(so_far->config),
+					   host));
 }
 
 static int write_interval(struct osc_series *s,

@@ -304,6 +304,7 @@ start_one()
 		eventually has_counted accepts 2
 		stop
 		[[ $(<"$messages") == *"8 connections cut"* ]]
+		(($(booked accepts) == 8 && $(booked closes) == 8))
 		let_go
 	done
 }

@@ -224,6 +224,17 @@ static bool goes_on(struct osc_children *c, struct osc_acceptor *a,
 	return late || c->active;
 }
 
+/* They were accepted, and end with us. */
+static unsigned int count_late(const struct osc_children *c,
+			       const struct osc_acceptor *a)
+{
+	size_t n = osc_accepted_left(&a->late);
+
+	osc_books_add(&c->service.books, OSC_ACCOUNT_ACCEPTS, n);
+	osc_books_add(&c->service.books, OSC_ACCOUNT_CLOSES, n);
+	return (unsigned int)n;
+}
+
 void osc_children_drain(struct osc_children *c, struct osc_acceptor *a,
 			void (*done)(void *engine),
 			struct osc_server_report *report)
@@ -242,8 +253,7 @@ void osc_children_drain(struct osc_children *c, struct osc_acceptor *a,
 			stopped_again = 0;
 		if (stopped_again || now >= end) {
 			report->forced = stopped_again;
-			report->cut = c->active +
-				      (unsigned int)osc_accepted_left(&a->late);
+			report->cut = c->active + count_late(c, a);
 			kill_all(c);
 			return;
 		}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "correlate/calls.h"
 
-#include <string.h>
+#include "servers/engine.h"
 
 #define NONE_ANSWERED "no request was answered"
 #define NO_LOOP "it has no loop that waits for events"
@@ -66,17 +66,9 @@ static json_t *ratio(const struct osc_calls_ratio *r, const uint64_t *booked)
 
 bool osc_calls_are_all(const char *model)
 {
-	static const char *const models[] = {
-		"iterative", "prefork",	      "select",	     "poll",
-		"epoll",     "epoll-et",      "epoll-multi", "epoll-shared",
-		"uring",     "prefork-epoll",
-	};
+	const struct osc_engine *engine = osc_engine_find(model);
 
-	for (size_t i = 0; i < sizeof(models) / sizeof(*models); i++) {
-		if (!strcmp(models[i], model))
-			return true;
-	}
-	return false;
+	return engine && engine->books_all_calls;
 }
 
 json_t *osc_calls_document(const char *model,

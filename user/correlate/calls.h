@@ -26,9 +26,8 @@ struct osc_calls_ratio {
 extern const struct osc_calls_ratio osc_calls_ratios[OSC_NR_CALLS_RATIOS];
 
 /*
- * Whether the calls that a model books are all that it makes: where it locks,
- * forks or makes threads, the C library makes others beneath, and they are the
- * least that there can have been.
+ * Whether the calls that a model books are all that it makes, and not the least
+ * that there can have been.
  */
 bool osc_calls_are_all(const char *model);
 

@@ -27,6 +27,7 @@ const struct osc_engine osc_engines[] = {
 		.workers_max = 1,
 		.supervised = true,
 		.one_at_a_time = true,
+		.books_all_calls = true,
 		.run = osc_engine_sequential,
 	},
 	{
@@ -51,6 +52,7 @@ const struct osc_engine osc_engines[] = {
 		.supervised = true,
 		.process_each = true,
 		.grows = true,
+		.books_all_calls = true,
 		.run = osc_engine_sequential,
 	},
 	{
@@ -108,6 +110,7 @@ const struct osc_engine osc_engines[] = {
 		.descriptors_max = OSC_ENGINE_SELECT_FDS,
 		.listener_each = true,
 		.backend = &osc_event_select,
+		.books_all_calls = true,
 		.run = osc_engine_event,
 	},
 	{
@@ -120,6 +123,7 @@ const struct osc_engine osc_engines[] = {
 		.workers_default = 1,
 		.listener_each = true,
 		.backend = &osc_event_poll,
+		.books_all_calls = true,
 		.run = osc_engine_event,
 	},
 	{
@@ -131,6 +135,7 @@ const struct osc_engine osc_engines[] = {
 		.workers_default = 1,
 		.listener_each = true,
 		.backend = &osc_event_epoll,
+		.books_all_calls = true,
 		.run = osc_engine_event,
 	},
 	{
@@ -142,6 +147,7 @@ const struct osc_engine osc_engines[] = {
 		.workers_default = 1,
 		.listener_each = true,
 		.backend = &osc_event_epoll_et,
+		.books_all_calls = true,
 		.run = osc_engine_event,
 	},
 	{
@@ -153,6 +159,7 @@ const struct osc_engine osc_engines[] = {
 		.listener_each = true,
 		.at_home = true,
 		.backend = &osc_event_epoll,
+		.books_all_calls = true,
 		.run = osc_engine_event,
 	},
 	{
@@ -162,6 +169,7 @@ const struct osc_engine osc_engines[] = {
 		.summary = "a loop per CPU, one listener (EPOLLEXCLUSIVE)",
 		.works_like = "lighttpd with several workers",
 		.backend = &osc_event_epoll_shared,
+		.books_all_calls = true,
 		.run = osc_engine_event,
 	},
 	{
@@ -175,6 +183,7 @@ const struct osc_engine osc_engines[] = {
 		.check = osc_ring_check,
 		.fallback = "epoll-multi",
 		.backend = &osc_event_uring,
+		.books_all_calls = true,
 		.run = osc_engine_event,
 	},
 	{
@@ -197,6 +206,7 @@ const struct osc_engine osc_engines[] = {
 			"a worker per CPU, one listener, connections by edges",
 		.works_like = "nginx as it comes",
 		.backend = &osc_event_prefork_epoll,
+		.books_all_calls = true,
 		.run = osc_engine_event,
 	},
 	{ .name = NULL },

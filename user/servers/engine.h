@@ -43,6 +43,11 @@ struct osc_engine {
 	/* Each of them stays on a CPU of its own. */
 	bool at_home;
 	/*
+	 * It books all the system calls that it makes. Where it locks, forks or
+	 * makes threads, the C library makes others beneath.
+	 */
+	bool books_all_calls;
+	/*
 	 * Whether this kernel has what it needs; NULL: all have. And who works
 	 * most like it where not. Returns 0, or -errno with the reason in e.
 	 */

@@ -174,7 +174,9 @@ static int open_series(struct osc_load_settings *s, struct osc_error *e)
 				 stdout;
 	if (s->series_file)
 		return 0;
-	return osc_error_set(e, errno, "--series: cannot write %s: %s",
+	return osc_error_set(e, errno,
+			     "--series: cannot write %s: %s; try another file, "
+			     "or - for standard output",
 			     s->series_path, strerror(errno));
 }
 

@@ -27,8 +27,10 @@ static FILE *open_input(const char *option, const char *path,
 	}
 	in = fopen(path, "re");
 	if (!in)
-		osc_error_set(e, errno, "%s: cannot read %s: %s", option, path,
-			      strerror(errno));
+		osc_error_set(e, errno,
+			      "%s: cannot read %s: %s; try another file, or - "
+			      "for standard input",
+			      option, path, strerror(errno));
 	return in;
 }
 
@@ -83,8 +85,10 @@ static int read_body(const char *path, struct osc_load_config *c,
 		err = errno ? errno : EIO;
 	close_input(in);
 	if (err)
-		return osc_error_set(e, err, "--body: cannot read %s: %s", path,
-				     strerror(err));
+		return osc_error_set(e, err,
+				     "--body: cannot read %s: %s; try another "
+				     "file",
+				     path, strerror(err));
 	c->body = body;
 	return 0;
 }

@@ -16,7 +16,7 @@ static int parse_weight(const char *text, size_t len, struct osc_mix *m,
 	uint64_t n;
 	int ret;
 
-	if (len >= sizeof(digits) || m->nr_weights == OSC_MIX_URLS)
+	if (!len || len >= sizeof(digits) || m->nr_weights == OSC_MIX_URLS)
 		return osc_error_set_exit(
 			e, OSC_EXIT_USAGE, EINVAL,
 			"--weights '%s': it is no list of at most %d numbers "

@@ -287,26 +287,31 @@ start_one()
 	done
 }
 
+stopped_at_the_limit()
+{
+	start_one "$model" --max-connections 4
+	check stopped_full "$server"
+	ended 0
+	(($(booked requests) == 20 && $(booked accepts) == 20 && $(booked closes) == 20))
+	[[ $(tail -n 1 "$end") == *'"cut":0'* ]]
+}
+
 @test "SIGTERM at --max-connections: who was connected is served" {
-	for model in $(models many); do
-		start_one "$model" --max-connections 4
-		check stopped_full "$server"
-		ended 0
-		(($(booked requests) == 20 && $(booked accepts) == 20 && $(booked closes) == 20))
-		[[ $(tail -n 1 "$end") == *'"cut":0'* ]]
-	done
+	each_at_once stopped_at_the_limit many
+}
+
+cut_at_the_limit()
+{
+	start_one "$model" --max-connections 2 --grace 1s
+	hold 8 /sleep/60000000 2
+	stop
+	[[ $(<"$messages") == *"8 connections cut"* ]]
+	(($(booked accepts) == 8 && $(booked closes) == 8))
+	let_go
 }
 
 @test "who waits at --max-connections and is not served within the grace is cut, and said" {
-	for model in $(models many); do
-		start_one "$model" --max-connections 2 --grace 1s
-		hold 8 /sleep/60000000 2
-		eventually has_counted accepts 2
-		stop
-		[[ $(<"$messages") == *"8 connections cut"* ]]
-		(($(booked accepts) == 8 && $(booked closes) == 8))
-		let_go
-	done
+	each_at_once cut_at_the_limit many
 }
 
 @test "a stop goes on as it was when the server is stopped and continued meanwhile" {

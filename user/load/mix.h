@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * mix.h - one or several URLs of one server, asked in turn by their weights: which and
- * in what order. Pure.
+ * mix.h - one or several URLs of one server, asked in turn by their weights: which
+ * and in what order. Pure.
  */
 #ifndef OSC_LOAD_MIX_H
 #define OSC_LOAD_MIX_H

@@ -128,6 +128,15 @@ static void wait_for_work(struct osc_acceptor *a, bool accepting,
 		count(a, OSC_ACCOUNT_ACCEPT_WAKES);
 }
 
+/* Then there is nothing to finish. */
+static int give_up(struct osc_acceptor *a, const char *what, int ret,
+		   struct osc_error *e)
+{
+	close(a->listener);
+	a->listener = -1;
+	return osc_error_set(e, -ret, "cannot %s: %s", what, strerror(-ret));
+}
+
 int osc_acceptor_run(struct osc_acceptor *a, struct osc_error *e)
 {
 	uint64_t pause_until = 0;
@@ -135,8 +144,7 @@ int osc_acceptor_run(struct osc_acceptor *a, struct osc_error *e)
 	int ret = osc_accepted_open(&a->late, (size_t)sysconf(_SC_OPEN_MAX));
 
 	if (ret)
-		return osc_error_set(e, -ret, "cannot set up a listener: %s",
-				     strerror(-ret));
+		return give_up(a, "set up a listener", ret, e);
 	while (!*a->stop) {
 		bool full = a->active(a->engine) >= a->limit;
 
@@ -154,11 +162,7 @@ int osc_acceptor_run(struct osc_acceptor *a, struct osc_error *e)
 			pause_until = osc_clock_ns() +
 				      OSC_SERVER_PAUSE_MS * OSC_NS_PER_MS;
 		} else if (ret) {
-			close(a->listener);
-			a->listener = -1;
-			return osc_error_set(e, -ret,
-					     "cannot accept connections: %s",
-					     strerror(-ret));
+			return give_up(a, "accept connections", ret, e);
 		}
 	}
 	return 0;

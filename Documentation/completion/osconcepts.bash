@@ -16,10 +16,11 @@ declare -gA _osconcepts_options=(
 		--max-spare --accept --max-connections --backlog --cpus --header-timeout --idle-timeout
 		--write-timeout --grace --max-header --max-body --account
 		--ready-fd --fallback --list --json --quiet --help'
-	[load]='--connections --duration --requests --rate --arrival --trace --sweep
-		--requests-per-connection --pipeline --connect-rate --src --unix --engine --idle --warmup --timeout
+	[load]='--connections --duration --requests --closed --rate --open --arrival --trace --sweep
+		--requests-per-connection --pipeline --connect-rate --ramp --src --unix --engine --idle --warmup --timeout
 		--threads --cpus --method --body --header --cacert --servername --insecure --expect-status
 		--slo --weights --json --hdr --series --interval --no-progress --help'
+	[sweep]='--sweep --duration --rate --connections --slo --json --help'
 	[compare]='--models --keepalive --modes --connections --work --io
 		--duration --requests --runs --path --workers --interval --source
 		--server-cpus --client-cpus --socket --json --resume --html
@@ -37,16 +38,18 @@ declare -gA _osconcepts_values=(
 		--min-spare --max-spare --accept --max-connections --backlog --cpus --header-timeout
 		--idle-timeout --write-timeout --grace --max-header
 		--max-body --account --ready-fd'
-	[load]='-c --connections -d --duration -n --requests -r --rate
+	[load]='-c --connections -d --duration -n --requests -r --rate --open
 		--arrival --trace -k --requests-per-connection -p --pipeline --warmup
 		--timeout -t --threads --cpus -X --method -H --header
-		--expect-status --slo --weights --sweep --connect-rate --src --unix --hdr
+		--expect-status --slo --weights --sweep --connect-rate --ramp --src --unix --hdr
 		--body --engine --idle --series --interval --cacert --servername'
 	[compare]='--models --keepalive --modes -c --connections --work --io
 		-d --duration -n --requests -r --runs --path --workers --interval --source
 		--server-cpus --client-cpus --socket --json --html'
 	[osconceptsd]='--socket --group --counters --osconcepts --client-fd'
 )
+
+_osconcepts_values[sweep]=${_osconcepts_values[load]}
 
 _osconcepts_timings='sched off_cpu fault epoll epoll_return'
 
@@ -110,7 +113,7 @@ _osconcepts_argument()
 		*=*) cur=${cur#=} _osconcepts_words 'off targets all' ;;
 		*) _osconcepts_words "$_osconcepts_timings" ;;
 		esac ;;
-	load)
+	load | sweep)
 		_osconcepts_words 'http://127.0.0.1:8080/' ;;
 	esac
 }
@@ -144,7 +147,7 @@ _osconcepts()
 	if [[ ${COMP_WORDS[0]##*/} != osconceptsd ]]; then
 		if ((COMP_CWORD == 1)); then
 			_osconcepts_words 'stat watch monitor targets sources
-				hist timings serve load compare --help --version'
+				hist timings serve load sweep compare --help --version'
 			return
 		fi
 		command=${COMP_WORDS[1]}

@@ -25,9 +25,9 @@ teardown()
 
 @test "--help names every option" {
 	run -0 "$osconcepts" load --help
-	for word in --connections --duration --requests --rate --arrival --trace --requests-per-connection \
+	for word in --connections --duration --requests --closed --rate --open --arrival --trace --requests-per-connection \
 		--pipeline --warmup --timeout --threads --cpus --method --header --expect-status --slo \
-		--connect-rate --src --unix --hdr --sweep --body --engine --idle --series --interval \
+		--connect-rate --ramp --src --unix --hdr --sweep --body --engine --idle --series --interval \
 		--json --no-progress --weights --cacert --servername --insecure; do
 		[[ $output == *"$word"* ]] || { echo "no $word"; return 1; }
 	done
@@ -44,7 +44,10 @@ teardown()
 		"http://127.0.0.1/ -n 9 --src 127.0.0.2-x" "http://127.0.0.1/ -n 9 --src ::1" \
 		"http://127.0.0.1/ -n 9 --src 127.0.0.9-127.0.0.2" "http://[::1]/ -n 9 --src 127.0.0.2" \
 		"http://127.0.0.1/ -n 9 --src 127.0.0.2 --unix x" "http://127.0.0.1/ -n 9 --unix " \
-		"http://127.0.0.1/ -n 9 --connect-rate 0" "http://127.0.0.1/ -n 9 --sweep 3" \
+		"http://127.0.0.1/ -n 9 --connect-rate 0" "http://127.0.0.1/ -n 9 --ramp 0" \
+		"http://127.0.0.1/ -n 9 --ramp 1s --connect-rate 9" "http://127.0.0.1/ -n 9 --closed --open 9" \
+		"http://127.0.0.1/ -n 9 --closed --arrival poisson" "http://127.0.0.1/ -d 1s --closed --idle 9" \
+		"http://127.0.0.1/ -d 1s --closed --sweep 3" "http://127.0.0.1/ -n 9 --sweep 3" \
 		"http://127.0.0.1/ -d 1s --sweep 1" "http://127.0.0.1/ -d 1s --sweep 3 --hdr x" \
 		"http://127.0.0.1/ -n 9 --slo p99=fast" "http://127.0.0.1/ -n 9 --slo =1ms" \
 		"http://127.0.0.1/ -n 9 -r 9 --arrival often" \
@@ -294,6 +297,25 @@ peers()
 	run "$osconcepts" load "$url/" -d 100ms -c 4 --sweep 2
 	[[ $output == *"closed loop of 4 connections: "* && $output == *asked* && $output == *Knee:* ]]
 	run -1 "$osconcepts" load http://127.0.0.1:1/ -d 100ms --sweep 2
+	[[ $output == "osconcepts load: "* ]]
+	stop
+}
+
+@test "sweep: ten steps unless it is told otherwise, and nothing that is of one run" {
+	start epoll
+	run "$osconcepts" sweep "$url/" -d 50ms -r 1000 --json
+	valid load-sweep <(echo "$output")
+	[[ $(jq -c '[.steps[].rate]' <<<"$output") == '[100,200,300,400,500,600,700,800,900,1000]' ]]
+	run "$osconcepts" sweep "$url/" -r 1000 --sweep 2 -j
+	# Without a duration each step takes its time.
+	[[ $(jq -c '[.steps[] | .requests > .rate]' <<<"$output") == '[true,true]' ]]
+	for args in "" "-n 1" "--closed" "--trace /dev/null" "--idle 9" "--hdr x" "--series x" "--sweep 1"; do
+		# shellcheck disable=SC2086
+		run -2 "$osconcepts" sweep ${args:+"$url/"} $args
+		[[ $output == "osconcepts sweep: "* ]] || { echo "$args: $output"; return 1; }
+	done
+	run -1 "$osconcepts" sweep http://127.0.0.1:1/ -d 100ms
+	[[ $output == "osconcepts sweep: "* ]]
 	stop
 }
 
@@ -324,6 +346,28 @@ peers()
 	is '.requests > 0' true
 	load "$url/" -n 100 -c 20 --connect-rate 1000 -r 100000
 	is .requests 100
+	stop
+}
+
+@test "--ramp: connections come evenly within the time, however few" {
+	start epoll
+	# One in 100 ms: none but the first is there before that.
+	load "$url/" -d 250ms -c 100 --ramp 10s
+	is '.connections_opened >= 1 and .connections_opened <= 3' true
+	# Half a connection in a second.
+	load "$url/" -d 200ms -c 2 --ramp 4s
+	is .connections_opened 1
+	load "$url/" -d 200ms -c 200 -t 2 --ramp 100ms
+	is .connections_opened 200
+	stop
+}
+
+@test "--closed and --open: the loop by its name" {
+	start epoll
+	load "$url/" -n 50 --closed
+	is '[.mode, .requests]' '["closed",50]'
+	load "$url/" -n 50 --open 1000:2000:1s
+	is '[.mode, .requests, .config.rate, .config.ramp.from]' '["open",50,2000,1000]'
 	stop
 }
 

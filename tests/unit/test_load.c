@@ -538,7 +538,7 @@ a_thread_does_not_give_up_a_server_that_others_reached(void **unused)
 	aim(&c, 1);
 	c.unix_path = path;
 	c.threads = c.connections = 2;
-	c.connect_rate = 1;
+	c.openings.rate = 1;
 	c.requests = 20;
 	c.timeout_ns = 60 * OSC_NS_PER_S;
 	c.slice_ns = 10 * OSC_NS_PER_MS;

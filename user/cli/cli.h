@@ -43,6 +43,7 @@ int osc_cli_finish(const char *command, int code);
 
 int cmd_serve(int argc, char **argv);
 int cmd_load(int argc, char **argv);
+int cmd_sweep(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
 int cmd_stat(int argc, char **argv);
 int cmd_watch(int argc, char **argv);

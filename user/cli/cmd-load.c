@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* osconcepts load - the load generator: how fast, and can it be trusted? */
+/*
+ * osconcepts load - the load generator: how fast, and can it be trusted?
+ * osconcepts sweep - the same, step by step, to the knee.
+ */
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -16,7 +19,6 @@
 #include "lib/signals.h"
 #include "load/hdr.h"
 
-#define NAME OSC_LOAD_NAME
 /* What two dense histograms take. */
 #define HDR_RESERVE (128 << 10)
 /* The screen is drawn that often, or more. */
@@ -218,22 +220,28 @@ static int run_once(struct osc_load_settings *s, int signal_fd)
 	if (ret == -EPIPE)
 		return code;
 	if (ret)
-		return osc_cli_fail(NAME, &e);
+		return osc_cli_fail(s->name, &e);
 	if (s->series_error.err)
-		return osc_cli_fail(NAME, &s->series_error);
-	return osc_cli_finish(NAME, code);
+		return osc_cli_fail(s->name, &s->series_error);
+	return osc_cli_finish(s->name, code);
 }
 
-static int run(struct osc_load_settings *s)
+static int run(int argc, char **argv, bool is_sweep)
 {
+	static struct osc_load_settings settings, *s = &settings;
 	struct osc_error e = { 0 };
 	int signal_fd, code;
+
+	s->is_sweep = is_sweep;
+	code = osc_load_options(argc, argv, s);
+	if (code >= 0)
+		return code;
 
 	s->screen = !s->no_progress && isatty(STDERR_FILENO) &&
 		    !getenv("NO_COLOR");
 	signal_fd = osc_signals_open(&e);
 	if (signal_fd < 0)
-		return osc_cli_fail(NAME, &e);
+		return osc_cli_fail(s->name, &e);
 	code = s->sweep ? osc_load_sweep(s, signal_fd) : run_once(s, signal_fd);
 	close(signal_fd);
 	return code;
@@ -241,8 +249,10 @@ static int run(struct osc_load_settings *s)
 
 int cmd_load(int argc, char **argv)
 {
-	static struct osc_load_settings s;
-	int code = osc_load_options(argc, argv, &s);
+	return run(argc, argv, false);
+}
 
-	return code < 0 ? run(&s) : code;
+int cmd_sweep(int argc, char **argv)
+{
+	return run(argc, argv, true);
 }

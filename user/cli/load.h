@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* load.h - osconcepts load: one run, or a sweep of them. */
+/* load.h - osconcepts load and sweep: one run, or a sweep of them. */
 #ifndef OSC_CLI_LOAD_H
 #define OSC_CLI_LOAD_H
 
@@ -8,10 +8,11 @@
 #include "load/load.h"
 #include "load/series.h"
 
-#define OSC_LOAD_NAME "load"
-
 struct osc_load_settings {
+	const char *name; /* the command's */
 	struct osc_load_config load;
+	bool is_sweep; /* the command; it may be load --sweep as well */
+	bool closed; /* it was asked for */
 	bool json, no_progress;
 	bool has_connections; /* they were asked for, and not by --idle */
 	bool screen; /* progress is shown */
@@ -24,7 +25,7 @@ struct osc_load_settings {
 	struct osc_error series_error;
 };
 
-/* Reads them all. Returns -1 to go on, or the exit code: it has been told. */
+/* Reads them all; is_sweep is set before. Returns -1 to go on, or the exit code: it has been told. */
 int osc_load_options(int argc, char **argv, struct osc_load_settings *s);
 
 /* load_request.c, load_files.c: one option each. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The options of `osconcepts load`. */
+/* The options of `osconcepts load` and `osconcepts sweep`. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -13,9 +13,39 @@
 #include "load/arrivals.h"
 #include "load/sweep.h"
 
-#define NAME OSC_LOAD_NAME
+/* What `osconcepts sweep` does, unless it is told otherwise. */
+#define SWEEP_STEPS 10
+#define SWEEP_STEP_NS (2 * OSC_NS_PER_S)
 
-static void usage(FILE *out)
+static void sweep_usage(FILE *out)
+{
+	fputs("Usage: osconcepts sweep URL... [OPTIONS]\n"
+	      "\n"
+	      "Load an HTTP/1.1 server more and more, and find the knee: where latency\n"
+	      "begins to grow faster than the load. As 'load --sweep'.\n"
+	      "\n"
+	      "Options:\n"
+	      "      --sweep N            so many steps (10)\n"
+	      "  -d, --duration D         of each step (2s)\n"
+	      "  -r, --rate R             up to so many requests a second (what the\n"
+	      "                           closed loop makes)\n"
+	      "  -c, --connections N      at once (64)\n"
+	      "      --slo pN=D           the greatest load at which that share is answered\n"
+	      "                           within D, too: p99=5ms; may be repeated\n"
+	      "  -j, --json               the result as JSON on standard output\n"
+	      "  -h, --help               show this help\n"
+	      "\n"
+	      "Others are those of 'osconcepts load', but for --requests, --trace, --idle,\n"
+	      "--hdr and --series.\n"
+	      "\n"
+	      "Exit status: 0 ok, 1 failed, 2 usage, 3 no step is within an --slo, 4 no\n"
+	      "step can be trusted, 130 or 143 stopped by Ctrl-C or SIGTERM (the result\n"
+	      "is partial).\n"
+	      "See osconcepts-sweep(1) and osconcepts-load(1).\n",
+	      out);
+}
+
+static void load_usage(FILE *out)
 {
 	fputs("Usage: osconcepts load URL... (--duration D | --requests N) [OPTIONS]\n"
 	      "\n"
@@ -26,10 +56,12 @@ static void usage(FILE *out)
 	      "  -c, --connections N      at once (64)\n"
 	      "  -d, --duration D         for so long: 10s, 500ms, 2m\n"
 	      "  -n, --requests N         exactly so many\n"
+	      "      --closed             each connection waits for its answer, then asks\n"
+	      "                           again; so it is without the options below\n"
 	      "  -r, --rate R             open loop: R requests a second are due,\n"
-	      "                           whatever the server does; without it each\n"
-	      "                           connection waits for its answer\n"
+	      "                           whatever the server does\n"
 	      "      --rate A:B:60s       from A to B a second within that time, then B\n"
+	      "      --open R             another name of --rate\n"
 	      "      --arrival KIND       of the open loop: constant, poisson, or\n"
 	      "                           burst:N, N at once and then a pause (constant)\n"
 	      "      --trace FILE         open loop: due when its lines say, in seconds\n"
@@ -45,6 +77,7 @@ static void usage(FILE *out)
 	      "                           trickle over all in turn\n"
 	      "      --connect-rate R     open so many connections a second at the start\n"
 	      "                           (all at once)\n"
+	      "      --ramp D             open them evenly within that time\n"
 	      "      --src A[-B]          from these IPv4 addresses, in turn:\n"
 	      "                           127.0.0.2-127.0.0.40\n"
 	      "      --unix PATH          to that socket; the URL gives Host and path\n"
@@ -102,6 +135,8 @@ enum {
 	OPT_SWEEP,
 	OPT_HDR,
 	OPT_CONNECT_RATE,
+	OPT_RAMP,
+	OPT_CLOSED,
 	OPT_SRC,
 	OPT_UNIX,
 	OPT_ENGINE,
@@ -119,7 +154,9 @@ static const struct option options[] = {
 	{ "connections", required_argument, NULL, 'c' },
 	{ "duration", required_argument, NULL, 'd' },
 	{ "requests", required_argument, NULL, 'n' },
+	{ "closed", no_argument, NULL, OPT_CLOSED },
 	{ "rate", required_argument, NULL, 'r' },
+	{ "open", required_argument, NULL, 'r' },
 	{ "arrival", required_argument, NULL, OPT_ARRIVAL },
 	{ "trace", required_argument, NULL, OPT_TRACE },
 	{ "requests-per-connection", required_argument, NULL, 'k' },
@@ -132,6 +169,7 @@ static const struct option options[] = {
 	{ "header", required_argument, NULL, 'H' },
 	{ "expect-status", required_argument, NULL, OPT_EXPECT_STATUS },
 	{ "connect-rate", required_argument, NULL, OPT_CONNECT_RATE },
+	{ "ramp", required_argument, NULL, OPT_RAMP },
 	{ "src", required_argument, NULL, OPT_SRC },
 	{ "unix", required_argument, NULL, OPT_UNIX },
 	{ "idle", required_argument, NULL, OPT_IDLE },
@@ -166,13 +204,15 @@ static const struct osc_number_option numbers[] = {
 		    load.pipeline),
 	LOAD_NUMBER('t', "--threads", WHOLE, 1, OSC_LOAD_THREADS, load.threads),
 	LOAD_NUMBER(OPT_CONNECT_RATE, "--connect-rate", WHOLE, 1, 10000000,
-		    load.connect_rate),
+		    load.openings.rate),
 	LOAD_NUMBER(OPT_EXPECT_STATUS, "--expect-status", WHOLE, 200, 599,
 		    load.expect_status),
 	LOAD_NUMBER(OPT_SWEEP, "--sweep", WHOLE, 2, OSC_SWEEP_STEPS, sweep),
 	LOAD_NUMBER('d', "--duration", NS, OSC_NS_PER_MS, 30 * DAY,
 		    load.duration_ns),
 	LOAD_NUMBER(OPT_WARMUP, "--warmup", NS, 0, DAY, load.warmup_ns),
+	LOAD_NUMBER(OPT_RAMP, "--ramp", NS, OSC_NS_PER_MS, DAY,
+		    load.openings.within_ns),
 	LOAD_NUMBER(OPT_TIMEOUT, "--timeout", NS, OSC_NS_PER_MS, DAY,
 		    load.timeout_ns),
 	LOAD_NUMBER(OPT_INTERVAL, "--interval", NS, 10 * OSC_NS_PER_MS,
@@ -258,6 +298,9 @@ static int parse_option(int opt, struct osc_load_settings *s,
 	case OPT_SERIES:
 		s->series_path = optarg;
 		return 0;
+	case OPT_CLOSED:
+		s->closed = true;
+		return 0;
 	case OPT_NO_PROGRESS:
 		s->no_progress = true;
 		return 0;
@@ -282,6 +325,12 @@ static const char *wrong_arrivals(const struct osc_load_settings *s)
 	const struct osc_load_config *c = &s->load;
 	const struct osc_arrivals *a = &c->arrivals;
 
+	if (s->closed && osc_load_is_open(c))
+		return "--closed: connections wait for their answers; leave out "
+		       "--rate, --open and --trace";
+	if (s->closed && (c->idle || s->sweep))
+		return "--closed: --idle and --sweep are no closed loop; leave "
+		       "one out";
 	if (a->nr_trace && (a->rate || a->kind != OSC_ARRIVAL_CONSTANT))
 		return "--trace says when requests are due; leave out --rate "
 		       "and --arrival";
@@ -310,6 +359,9 @@ static const char *wrong_amounts(const struct osc_load_settings *s)
 	if (c->idle && s->has_connections)
 		return "--idle says how many connections; leave out "
 		       "--connections";
+	if (c->openings.within_ns && c->openings.rate)
+		return "--ramp and --connect-rate both say when connections are "
+		       "opened; leave one out";
 	if (c->threads > c->connections)
 		return "--threads: a thread needs a connection; try more "
 		       "--connections";
@@ -363,42 +415,57 @@ static int check(const struct osc_load_settings *s, struct osc_error *e)
 	return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL, "%s", why);
 }
 
+/* What depends on other options. */
+static void complete(struct osc_load_settings *s)
+{
+	struct osc_load_config *c = &s->load;
+
+	if (s->series_path && !s->interval_ns)
+		s->interval_ns = OSC_NS_PER_S;
+	if (s->is_sweep && !c->duration_ns && !c->requests)
+		c->duration_ns = SWEEP_STEP_NS;
+	/* A trace says itself how many there are. */
+	if (!c->duration_ns && !c->requests)
+		c->requests = c->arrivals.nr_trace;
+	if (!c->method)
+		c->method = c->body ? "POST" : "GET";
+}
+
 int osc_load_options(int argc, char **argv, struct osc_load_settings *s)
 {
 	struct osc_error e = { 0 };
 	int opt;
 
 	osc_load_defaults(&s->load);
+	s->name = argv[0];
+	if (s->is_sweep)
+		s->sweep = SWEEP_STEPS;
 	/* It depends on the body. */
 	s->load.method = NULL;
 	/* '-' first: URLs may stand anywhere, and come as option 1. */
 	while ((opt = getopt_long(argc, argv, "-c:d:n:r:k:p:t:X:H:jh", options,
 				  NULL)) != -1) {
 		if (opt == 'h') {
-			usage(stdout);
-			return osc_cli_finish(NAME, OSC_EXIT_OK);
+			(s->is_sweep ? sweep_usage : load_usage)(stdout);
+			return osc_cli_finish(s->name, OSC_EXIT_OK);
 		}
 		if (opt == '?')
-			return osc_cli_usage(NAME);
+			return osc_cli_usage(s->name);
 		if (parse_option(opt, s, &e))
-			return osc_cli_fail(NAME, &e);
+			return osc_cli_fail(s->name, &e);
 	}
 	for (; optind < argc; optind++) {
 		if (osc_load_add_url(argv[optind], &s->load, &e))
-			return osc_cli_fail(NAME, &e);
+			return osc_cli_fail(s->name, &e);
 	}
 	if (!s->load.mix.n) {
-		fputs("osconcepts load: no URL given\n", stderr);
-		return osc_cli_usage(NAME);
+		fprintf(stderr, "osconcepts %s: no URL given\n", s->name);
+		return osc_cli_usage(s->name);
 	}
-	if (s->series_path && !s->interval_ns)
-		s->interval_ns = OSC_NS_PER_S;
-	/* A trace says itself how many there are. */
-	if (!s->load.duration_ns && !s->load.requests)
-		s->load.requests = s->load.arrivals.nr_trace;
-	if (!s->load.method)
-		s->load.method = s->load.body ? "POST" : "GET";
+	complete(s);
 	if (osc_mix_check(&s->load.mix, s->load.unix_path, &e) || check(s, &e))
-		return osc_cli_fail(NAME, &e);
+		return osc_cli_fail(s->name, &e);
+	if (s->load.openings.within_ns)
+		s->load.openings.rate = s->load.connections;
 	return -1;
 }

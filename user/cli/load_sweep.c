@@ -11,7 +11,6 @@
 #include "lib/output.h"
 #include "load/sweep.h"
 
-#define NAME OSC_LOAD_NAME
 /* "  123,456/s  123,456/s    291 us   7.93 ms  SUSPECT  |" before each bar. */
 #define LABEL 54
 
@@ -225,12 +224,12 @@ int osc_load_sweep(struct osc_load_settings *s, int signal_fd)
 	w.set = s;
 	ret = run_steps(s, &w, signal_fd, &result, &e);
 	if (ret)
-		return osc_cli_fail(NAME, &e);
+		return osc_cli_fail(s->name, &e);
 	if (s->json)
 		ret = osc_json_print(sweep_json(&w), stdout, &e);
 	else
 		print_text(&w);
 	if (ret && ret != -EPIPE)
-		return osc_cli_fail(NAME, &e);
-	return osc_cli_finish(NAME, exit_code(&w));
+		return osc_cli_fail(s->name, &e);
+	return osc_cli_finish(s->name, exit_code(&w));
 }

@@ -11,6 +11,7 @@
 static const struct osc_command commands[] = {
 	{ "serve", "serve HTTP under one concurrency model", cmd_serve },
 	{ "load", "load a server, and say if the result holds", cmd_load },
+	{ "sweep", "load a server more and more: find the knee", cmd_sweep },
 	{ "compare", "measure server models against each other", cmd_compare },
 	{ "stat", "count a command, a process tree or the system", cmd_stat },
 	{ "watch", "show rates as they change", cmd_watch },

@@ -116,7 +116,6 @@ static int init_worker(struct osc_load *load, uint32_t i, struct osc_error *e)
 	const struct osc_load_config *c = load->config;
 	struct worker *w = &load->workers[i];
 	struct osc_loop *loop = &w->loop;
-	struct osc_arrivals openings = { .rate = c->connect_rate };
 
 	w->load = load;
 	loop->config = c;
@@ -148,8 +147,8 @@ static int init_worker(struct osc_load *load, uint32_t i, struct osc_error *e)
 				  loop->start_ns);
 	else
 		loop->schedule.next_ns = UINT64_MAX;
-	if (c->connect_rate)
-		osc_schedule_init(&loop->openings, &openings, i, c->threads,
+	if (osc_arrivals_any(&c->openings))
+		osc_schedule_init(&loop->openings, &c->openings, i, c->threads,
 				  loop->start_ns);
 	return osc_loop_init(loop, e);
 }

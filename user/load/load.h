@@ -66,7 +66,8 @@ struct osc_load_config {
 	uint64_t warmup_ns; /* made but not measured */
 	struct osc_arrivals arrivals; /* none: closed loop */
 	uint32_t requests_per_connection; /* 0: no limit */
-	uint64_t connect_rate; /* a second, at the start; 0: at once */
+	struct osc_arrivals
+		openings; /* of connections, at the start; none: at once */
 	struct osc_sources sources;
 	struct osc_tls_config tls; /* of an https URL; name NULL: its host */
 	const char *unix_path; /* of a socket in place of host and port */

@@ -290,18 +290,18 @@ static void publish(struct osc_loop *loop, uint64_t now)
  */
 static void begin(struct osc_loop *loop, uint64_t now)
 {
+	bool paced = osc_arrivals_any(&loop->config->openings);
 	bool early = loop->config->idle ||
 		     (osc_load_is_open(loop->config) &&
 		      loop->config->requests_per_connection != 1);
 
-	for (unsigned int n = 0;
-	     n < OPEN_AT_ONCE && loop->opened < loop->nr &&
-	     (!loop->config->connect_rate || loop->openings.next_ns <= now);
+	for (unsigned int n = 0; n < OPEN_AT_ONCE && loop->opened < loop->nr &&
+				 (!paced || loop->openings.next_ns <= now);
 	     n++) {
 		struct osc_load_connection *c =
 			&loop->connections[loop->opened++];
 
-		if (loop->config->connect_rate)
+		if (paced)
 			osc_schedule_take(&loop->openings);
 		if (early)
 			osc_connection_open(loop, c, now);

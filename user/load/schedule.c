@@ -25,11 +25,11 @@ static double moment(const struct osc_arrivals *a, double number)
 {
 	double from = (double)a->ramp_from, to = (double)a->rate;
 	double ramp_s = (double)a->ramp_ns / OSC_NS_PER_S;
+	double unit_ns = (double)(a->within_ns ?: OSC_NS_PER_S);
 	double ramped = (from + to) / 2 * ramp_s;
 
 	if (number >= ramped)
-		return (double)a->ramp_ns +
-		       (number - ramped) * (double)OSC_NS_PER_S / to;
+		return (double)a->ramp_ns + (number - ramped) * unit_ns / to;
 	if (number <= 0)
 		return 0;
 	/*

@@ -20,6 +20,7 @@ struct osc_arrivals {
 	enum osc_arrival kind;
 	uint64_t burst; /* requests at once */
 	uint64_t rate; /* a second, where a ramp has ended */
+	uint64_t within_ns; /* the rate is in so long; 0: a second; no ramp then */
 	uint64_t ramp_from; /* a second, where it begins … */
 	uint64_t ramp_ns; /* … and how long it takes; 0: no ramp */
 	/* Since the start, rising; in place of all the above. */

@@ -14,6 +14,8 @@
 static const char *const row_keys[] = { "model", "mode", "concurrency",
 					"work_us", "io_us" };
 #define NR_KEYS (sizeof(row_keys) / sizeof(*row_keys))
+/* Of latency: what a run has. */
+#define NR_TIMES 6
 
 static bool of_one_row(const json_t *a, const json_t *b)
 {
@@ -93,69 +95,60 @@ static json_t *spread(const struct row *r, const char *group, const char *key,
 			 (int)s.n);
 }
 
+typedef const char *name_of(size_t i);
+
+static const char *counter_name(size_t i)
+{
+	return osc_counter_info[i].name;
+}
+
+static const char *calls_name(size_t i)
+{
+	return osc_calls_ratios[i].name;
+}
+
+static const char *memory_name(size_t i)
+{
+	return osc_memory_names[i];
+}
+
+static const char *time_name(size_t i)
+{
+	static const char *const names[NR_TIMES] = { "p50",  "p90", "p99",
+						     "p999", "max", "mean" };
+
+	return names[i];
+}
+
+/* run[group][name] of n names, into *o, which is NULL where memory is short. */
+static void add_spreads(json_t **o, const struct row *r, const char *group,
+			size_t n, name_of *name, bool valid_only)
+{
+	for (size_t i = 0; *o && i < n; i++) {
+		if (!json_object_set_new(*o, name(i),
+					 spread(r, group, name(i), valid_only)))
+			continue;
+		json_decref(*o);
+		*o = NULL;
+	}
+}
+
+static json_t *spreads(const struct row *r, const char *group, size_t n,
+		       name_of *name, bool valid_only)
+{
+	json_t *o = json_object();
+
+	add_spreads(&o, r, group, n, name, valid_only);
+	return o;
+}
+
+/* CPU time is a count, too: the kernel's. */
 static json_t *counter_spreads(const struct row *r, const char *group)
 {
 	json_t *o =
 		json_pack("{s:o}", "cpu_us", spread(r, group, "cpu_us", false));
 
-	for (int c = 0; o && c < OSC_NR_COUNTERS; c++) {
-		const char *name = osc_counter_info[c].name;
-
-		if (json_object_set_new(o, name,
-					spread(r, group, name, false))) {
-			json_decref(o);
-			o = NULL;
-		}
-	}
-	return o;
-}
-
-static json_t *calls_spreads(const struct row *r)
-{
-	json_t *o = json_object();
-
-	for (size_t i = 0; o && i < OSC_NR_CALLS_RATIOS; i++) {
-		const char *name = osc_calls_ratios[i].name;
-
-		if (json_object_set_new(o, name,
-					spread(r, "calls", name, false))) {
-			json_decref(o);
-			o = NULL;
-		}
-	}
-	return o;
-}
-
-static json_t *memory_spreads(const struct row *r)
-{
-	json_t *o = json_object();
-
-	for (size_t i = 0; o && i < OSC_NR_MEMORY; i++) {
-		const char *name = osc_memory_names[i];
-
-		if (json_object_set_new(o, name,
-					spread(r, "memory", name, false))) {
-			json_decref(o);
-			o = NULL;
-		}
-	}
-	return o;
-}
-
-static json_t *latency_spreads(const struct row *r)
-{
-	static const char *const keys[] = { "p50",  "p90", "p99",
-					    "p999", "max", "mean" };
-	json_t *o = json_object();
-
-	for (size_t i = 0; o && i < sizeof(keys) / sizeof(*keys); i++) {
-		if (json_object_set_new(o, keys[i],
-					spread(r, "latency_us", keys[i],
-					       true))) {
-			json_decref(o);
-			o = NULL;
-		}
-	}
+	add_spreads(&o, r, group, OSC_NR_COUNTERS, counter_name, false);
 	return o;
 }
 
@@ -167,10 +160,14 @@ static json_t *row_document(const struct row *r)
 		(int)r->suspect, "requests", r->requests, "lost", r->lost,
 		"rps", spread(r, NULL, "rps", true), "per_request",
 		counter_spreads(r, "per_request"), "per_connection",
-		counter_spreads(r, "per_connection"), "calls", calls_spreads(r),
-		"memory", memory_spreads(r), "latency_us", latency_spreads(r),
-		"audits", (int)r->audits, "audits_failed", (int)r->failed,
-		"audit_ok", r->audits ? json_boolean(!r->failed) : json_null());
+		counter_spreads(r, "per_connection"), "calls",
+		spreads(r, "calls", OSC_NR_CALLS_RATIOS, calls_name, false),
+		"memory",
+		spreads(r, "memory", OSC_NR_MEMORY, memory_name, false),
+		"latency_us",
+		spreads(r, "latency_us", NR_TIMES, time_name, true), "audits",
+		(int)r->audits, "audits_failed", (int)r->failed, "audit_ok",
+		r->audits ? json_boolean(!r->failed) : json_null());
 
 	for (size_t i = 0; o && i < NR_KEYS; i++) {
 		json_t *key = json_object_get(r->run[0], row_keys[i]);

@@ -14,7 +14,7 @@
 #include "servers/blocking.h"
 
 /* Signals of the first process; a child has its own two flags. */
-volatile sig_atomic_t osc_children_stopped;
+static volatile sig_atomic_t stopped;
 static volatile sig_atomic_t stopped_again;
 static bool is_child;
 static atomic_bool draining;
@@ -31,8 +31,8 @@ static void on_stop(int signo)
 	int saved = errno;
 
 	if (!is_child) {
-		stopped_again = osc_children_stopped;
-		osc_children_stopped = 1;
+		stopped_again = stopped;
+		stopped = 1;
 	} else if (signo != SIGINT) {
 		atomic_store(&draining, true);
 		if (signo == SIGHUP) {
@@ -58,8 +58,13 @@ static int handle(int signo, void (*handler)(int))
 	return sigaction(signo, &action, NULL);
 }
 
-int osc_children_set_up(struct osc_children *c, struct osc_server *server,
-			unsigned int index, struct osc_error *e)
+static void release_pids(struct osc_children *c)
+{
+	munmap(c->pid, c->pid_bytes);
+}
+
+static int set_up(struct osc_children *c, struct osc_server *server,
+		  unsigned int index, struct osc_error *e)
 {
 	c->server = server;
 	c->self = getpid();
@@ -76,7 +81,7 @@ int osc_children_set_up(struct osc_children *c, struct osc_server *server,
 	    handle(SIGHUP, on_stop) || handle(SIGCHLD, on_child)) {
 		int err = errno;
 
-		osc_children_destroy(c);
+		release_pids(c);
 		return osc_error_set(e, err, "cannot set up signals: %s",
 				     strerror(err));
 	}
@@ -84,13 +89,8 @@ int osc_children_set_up(struct osc_children *c, struct osc_server *server,
 	return 0;
 }
 
-void osc_children_destroy(struct osc_children *c)
-{
-	munmap(c->pid, c->pid_bytes);
-}
-
 /* Stop signals are blocked on entry, so none is lost on the way here. */
-static void become_child(const struct osc_children *c)
+static void become_child(struct osc_children *c)
 {
 	/* A child must not outlive the server, however that ends. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != c->self)
@@ -100,6 +100,7 @@ static void become_child(const struct osc_children *c)
 		_exit(OSC_EXIT_FAILED);
 	/* These three, and the exit to come. */
 	osc_books_add(&c->service.books, OSC_ACCOUNT_CALLS, 4);
+	osc_acceptor_leave(&c->acceptor);
 }
 
 pid_t osc_children_fork(struct osc_children *c)
@@ -144,7 +145,8 @@ static void count_end(const struct osc_children *c, int status)
 		      1);
 }
 
-void osc_children_reap(struct osc_children *c)
+/* Takes those that have ended; counts them. */
+static void reap(struct osc_children *c)
 {
 	int status;
 	pid_t pid;
@@ -163,11 +165,12 @@ void osc_children_reap(struct osc_children *c)
 			continue;
 		c->pid[i] = c->pid[--c->active];
 		count_end(c, status);
-		c->ended(c->engine, i);
+		c->ops->ended(c->engine, i);
 	}
 }
 
-void osc_children_waiting_mask(sigset_t *mask)
+/* The signals to wait with: those of the end, and of children, come through. */
+static void waiting_mask(sigset_t *mask)
 {
 	sigprocmask(SIG_SETMASK, NULL, mask);
 	sigdelset(mask, SIGCHLD);
@@ -189,7 +192,7 @@ static void kill_all(struct osc_children *c)
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
 	signal_all(c, SIGKILL);
-	for (osc_children_reap(c); c->active; osc_children_reap(c))
+	for (reap(c); c->active; reap(c))
 		sigwaitinfo(&child, NULL);
 }
 
@@ -204,56 +207,52 @@ static void wait_for_child(int wake_fd, uint64_t now, uint64_t until)
 	sigset_t waiting;
 	uint64_t told;
 
-	osc_children_waiting_mask(&waiting);
+	waiting_mask(&waiting);
 	if (ppoll(&pfd, 1, &timeout, &waiting) > 0)
 		(void)!read(wake_fd, &told, sizeof(told));
 }
 
 /* Takes those that have ended, and has others take their place. */
-static bool goes_on(struct osc_children *c, struct osc_acceptor *a,
-		    void (**done)(void *engine))
+static bool goes_on(struct osc_children *c, bool *done)
 {
 	bool late;
 
-	osc_children_reap(c);
-	late = osc_acceptor_finish(a);
-	if (!late && *done) {
-		(*done)(c->engine);
-		*done = NULL;
-	}
+	reap(c);
+	late = osc_acceptor_finish(&c->acceptor);
+	if (!late && !*done && c->ops->done)
+		c->ops->done(c->engine);
+	*done = !late;
 	return late || c->active;
 }
 
 /* They were accepted, and end with us. */
-static unsigned int count_late(const struct osc_children *c,
-			       const struct osc_acceptor *a)
+static unsigned int count_late(const struct osc_children *c)
 {
-	size_t n = osc_accepted_left(&a->late);
+	size_t n = osc_accepted_left(&c->acceptor.late);
 
 	osc_books_add(&c->service.books, OSC_ACCOUNT_ACCEPTS, n);
 	osc_books_add(&c->service.books, OSC_ACCOUNT_CLOSES, n);
 	return (unsigned int)n;
 }
 
-void osc_children_drain(struct osc_children *c, struct osc_acceptor *a,
-			void (*done)(void *engine),
-			struct osc_server_report *report)
+static void drain(struct osc_children *c, struct osc_server_report *report)
 {
 	uint64_t now = osc_clock_ns();
 	uint64_t last_call = now + OSC_SERVER_LAST_CALL_NS;
 	uint64_t end = now + c->server->config->grace_ns;
 	uint64_t same_until = now + OSC_SERVER_SAME_STOP_NS;
+	bool done = false;
 
 	/* For children that are forked from now on. */
 	atomic_store(&draining, true);
 	signal_all(c, SIGTERM);
-	while (goes_on(c, a, &done)) {
+	while (goes_on(c, &done)) {
 		now = osc_clock_ns();
 		if (now < same_until)
 			stopped_again = 0;
 		if (stopped_again || now >= end) {
 			report->forced = stopped_again;
-			report->cut = c->active + count_late(c, a);
+			report->cut = c->active + count_late(c);
 			kill_all(c);
 			return;
 		}
@@ -263,7 +262,53 @@ void osc_children_drain(struct osc_children *c, struct osc_acceptor *a,
 			last_call = 0;
 			continue;
 		}
-		wait_for_child(a->wake_fd, now,
+		wait_for_child(c->wake_fd, now,
 			       last_call && last_call < end ? last_call : end);
 	}
+}
+
+static unsigned int active(void *children)
+{
+	const struct osc_children *c = children;
+
+	return c->ops->active(c->engine);
+}
+
+static int start(void *children, int fd)
+{
+	const struct osc_children *c = children;
+
+	return c->ops->start(c->engine, fd);
+}
+
+static void tend(void *children)
+{
+	reap(children);
+}
+
+int osc_children_run(struct osc_children *c, struct osc_server *server,
+		     unsigned int index, struct osc_server_report *report,
+		     struct osc_error *e)
+{
+	int ret = set_up(c, server, index, e);
+
+	if (ret)
+		return ret;
+	c->acceptor = (struct osc_acceptor){
+		.server = server,
+		.service = &c->service,
+		.listener = server->listeners[0],
+		.wake_fd = c->wake_fd,
+		.limit = server->workers,
+		.stop = &stopped,
+		.engine = c,
+		.active = active,
+		.start = start,
+		.tend = tend,
+	};
+	waiting_mask(&c->acceptor.waiting_mask);
+	ret = osc_acceptor_run(&c->acceptor, e);
+	drain(c, report);
+	release_pids(c);
+	return ret;
 }

@@ -15,7 +15,26 @@
 
 struct osc_error;
 
+/* What an engine does with its connections and children. */
+struct osc_children_ops {
+	/* As in struct osc_acceptor. */
+	unsigned int (*active)(void *engine);
+	int (*start)(void *engine, int fd);
+	/*
+	 * A child has ended: what there is about the last of `active` takes
+	 * the place of `index`.
+	 */
+	void (*ended)(void *engine, unsigned int index);
+	/* No more connections come. NULL: nobody has to be told. */
+	void (*done)(void *engine);
+};
+
 struct osc_children {
+	const struct osc_children_ops *ops;
+	void *engine;
+	int wake_fd; /* as in struct osc_acceptor */
+	/* The engine sets those above. */
+	struct osc_acceptor acceptor;
 	struct osc_server *server;
 	struct osc_service service;
 	pid_t self;
@@ -25,44 +44,25 @@ struct osc_children {
 	pid_t *pid;
 	size_t pid_bytes;
 	unsigned int active;
-	void *engine;
-	/*
-	 * A child has ended: what there is about the last of `active` takes
-	 * the place of `index`. NULL: nothing.
-	 */
-	void (*ended)(void *engine, unsigned int index);
 };
 
-/* The first process was told to stop. */
-extern volatile sig_atomic_t osc_children_stopped;
-
-/* At most server->workers of them. Stop signals and SIGCHLD stay blocked. */
-int osc_children_set_up(struct osc_children *c, struct osc_server *server,
-			unsigned int index, struct osc_error *e);
-void osc_children_destroy(struct osc_children *c);
+/*
+ * Accepts until it is told to stop, then ends the children, at most
+ * server->workers of them: SIGTERM, then SIGHUP for the idle, and at the end
+ * SIGKILL; connections that came late are served meanwhile. Stop signals and
+ * SIGCHLD are blocked on entry.
+ */
+int osc_children_run(struct osc_children *c, struct osc_server *server,
+		     unsigned int index, struct osc_server_report *report,
+		     struct osc_error *e);
 
 /*
- * As fork(), or -errno. The child ends with the first process, and hears its
- * signals from here on.
+ * As fork(), or -errno. The child ends with the first process, hears its
+ * signals from here on, and has left the acceptor.
  */
 pid_t osc_children_fork(struct osc_children *c);
 
 /* In a child: serves a connection; its books are the slot's. Closes nothing. */
 void osc_child_serve(struct osc_children *c, int fd, unsigned int slot);
-
-/* Takes those that have ended; counts them. */
-void osc_children_reap(struct osc_children *c);
-
-/* The signals to wait with: those of the end, and of children, come through. */
-void osc_children_waiting_mask(sigset_t *mask);
-
-/*
- * Ends them: SIGTERM, then SIGHUP for the idle, and at the end SIGKILL; those of
- * the acceptor's that came late are served meanwhile. `done`: there are no more
- * of these. NULL: nobody has to be told.
- */
-void osc_children_drain(struct osc_children *c, struct osc_acceptor *a,
-			void (*done)(void *engine),
-			struct osc_server_report *report);
 
 #endif

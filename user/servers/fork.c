@@ -7,13 +7,11 @@
 #include <unistd.h>
 
 #include "lib/error.h"
-#include "servers/accept.h"
 #include "servers/children.h"
 #include "servers/engine.h"
 
 struct fork_engine {
 	struct osc_children children;
-	struct osc_acceptor acceptor;
 	unsigned int next_slot;
 };
 
@@ -30,7 +28,6 @@ static int start(void *engine, int fd)
 	if (pid < 0)
 		return pid;
 	if (!pid) {
-		osc_acceptor_leave(&f->acceptor);
 		osc_child_serve(&f->children, fd, f->next_slot);
 		_exit(OSC_EXIT_OK);
 	}
@@ -45,11 +42,6 @@ static unsigned int active(void *engine)
 	return ((struct fork_engine *)engine)->children.active;
 }
 
-static void tend(void *engine)
-{
-	osc_children_reap(&((struct fork_engine *)engine)->children);
-}
-
 /* Closed is counted here, since one that was killed could not do it. */
 static void ended(void *engine, unsigned int index)
 {
@@ -62,29 +54,14 @@ static void ended(void *engine, unsigned int index)
 int osc_engine_fork(struct osc_server *server, unsigned int index,
 		    struct osc_server_report *report, struct osc_error *e)
 {
-	struct fork_engine f = {
-		.children = { .engine = &f, .ended = ended },
-		.acceptor = {
-			.server = server,
-			.service = &f.children.service,
-			.listener = server->listeners[0],
-			.wake_fd = -1,
-			.limit = server->workers,
-			.stop = &osc_children_stopped,
-			.engine = &f,
-			.active = active,
-			.start = start,
-			.tend = tend,
-		},
+	static const struct osc_children_ops ops = {
+		.active = active,
+		.start = start,
+		.ended = ended,
 	};
-	struct osc_acceptor *a = &f.acceptor;
-	int ret = osc_children_set_up(&f.children, server, index, e);
+	struct fork_engine f = {
+		.children = { .ops = &ops, .engine = &f, .wake_fd = -1 },
+	};
 
-	if (ret)
-		return ret;
-	osc_children_waiting_mask(&a->waiting_mask);
-	ret = osc_acceptor_run(a, e);
-	osc_children_drain(&f.children, a, NULL, report);
-	osc_children_destroy(&f.children);
-	return ret;
+	return osc_children_run(&f.children, server, index, report, e);
 }

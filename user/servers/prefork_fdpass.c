@@ -17,7 +17,6 @@
 
 #include "lib/error.h"
 #include "lib/reserve.h"
-#include "servers/accept.h"
 #include "servers/children.h"
 #include "servers/engine.h"
 
@@ -40,13 +39,11 @@ struct shared {
 
 struct fdpass {
 	struct osc_children children;
-	struct osc_acceptor acceptor;
 	struct shared *shared;
 	struct worker *worker; /* as children.pid */
 	struct cell **spare; /* nobody's cells */
 	unsigned int nr_spare;
 	unsigned int next; /* where to look for an idle one */
-	int wake_fd;
 };
 
 static void called(const struct fdpass *p, uint64_t times)
@@ -118,7 +115,7 @@ static void tell_idle(struct fdpass *p, struct cell *cell)
 		return;
 	called(p, 1);
 	/* Cannot fail: as many as there are children do not reach 2^64. */
-	if (write(p->wake_fd, &one, sizeof(one)) < 0)
+	if (write(p->children.wake_fd, &one, sizeof(one)) < 0)
 		_exit(OSC_EXIT_FAILED);
 }
 
@@ -158,7 +155,6 @@ static int add_child(struct fdpass *p)
 		return -errno;
 	pid = osc_children_fork(&p->children);
 	if (!pid) {
-		osc_acceptor_leave(&p->acceptor);
 		for (unsigned int i = 0; i < index; i++)
 			close(p->worker[i].socket);
 		close(ends[0]);
@@ -236,11 +232,6 @@ static int start(void *engine, int fd)
 	return 0;
 }
 
-static void tend(void *engine)
-{
-	osc_children_reap(&((struct fdpass *)engine)->children);
-}
-
 static void ended(void *engine, unsigned int index)
 {
 	struct fdpass *p = engine;
@@ -281,29 +272,21 @@ static int set_up(struct fdpass *p, unsigned int workers)
 			&p->shared->cell[workers - 1 - p->nr_spare];
 		p->nr_spare++;
 	}
-	p->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return p->wake_fd < 0 ? -errno : 0;
+	p->children.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return p->children.wake_fd < 0 ? -errno : 0;
 }
 
 int osc_engine_prefork_fdpass(struct osc_server *server, unsigned int index,
 			      struct osc_server_report *report,
 			      struct osc_error *e)
 {
-	struct fdpass p = {
-		.children = { .engine = &p, .ended = ended },
-		.acceptor = {
-			.server = server,
-			.service = &p.children.service,
-			.listener = server->listeners[0],
-			.limit = server->workers,
-			.stop = &osc_children_stopped,
-			.engine = &p,
-			.active = active,
-			.start = start,
-			.tend = tend,
-		},
+	static const struct osc_children_ops ops = {
+		.active = active,
+		.start = start,
+		.ended = ended,
+		.done = pass_no_more,
 	};
-	struct osc_acceptor *a = &p.acceptor;
+	struct fdpass p = { .children = { .ops = &ops, .engine = &p } };
 	int ret = set_up(&p, server->workers);
 
 	if (ret)
@@ -311,13 +294,5 @@ int osc_engine_prefork_fdpass(struct osc_server *server, unsigned int index,
 				     "cannot share with %u children: %s; try "
 				     "fewer --workers",
 				     server->workers, strerror(-ret));
-	ret = osc_children_set_up(&p.children, server, index, e);
-	if (ret)
-		return ret;
-	a->wake_fd = p.wake_fd;
-	osc_children_waiting_mask(&a->waiting_mask);
-	ret = osc_acceptor_run(a, e);
-	osc_children_drain(&p.children, a, pass_no_more, report);
-	osc_children_destroy(&p.children);
-	return ret;
+	return osc_children_run(&p.children, server, index, report, e);
 }

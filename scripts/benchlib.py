@@ -62,6 +62,18 @@ def span(text):
     return text
 
 
+def plot(script):
+    """By gnuplot. False: there is no picture, and it has been told why."""
+    try:
+        done = subprocess.run(["gnuplot"], input=script, text=True, check=False, capture_output=True)
+    except FileNotFoundError:
+        say("no picture without gnuplot; try 'scripts/deps bench'")
+        return False
+    if done.returncode:
+        say(f"no picture: {done.stderr.strip()}")
+    return not done.returncode
+
+
 class Accounting:
     """CPU time of a program and all its processes, dead ones too: a cgroup."""
 

@@ -31,6 +31,14 @@ class Failed(Exception):
     pass
 
 
+class Stopped(BaseException):
+    """By a signal; its status is that of the program."""
+
+    def __init__(self, number):
+        super().__init__(number)
+        self.status = 128 + number
+
+
 def say(text):
     print(f"{os.path.basename(sys.argv[0])}: {text}", file=sys.stderr)
 
@@ -242,7 +250,7 @@ class Bench:
     # --- of all
 
     def __init__(self, doc):
-        self.args, self.scratch, self.accounts = None, None, {}
+        self.args, self.scratch, self.accounts, self.stopped = None, None, {}, None
         self.parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
         p = self.parser
         p.add_argument("--rounds", type=whole, default=7, help="of all programs and cases (7)")
@@ -260,24 +268,40 @@ class Bench:
         if len(asked) < 2 or not asked <= os.sched_getaffinity(0):
             fail("client and server need a CPU each, of those allowed here; try --client-cpu and --server-cpu", 2)
 
+    def run_round(self, number, runs, failed):
+        """One more run of each cell; one that fails is not tried again."""
+        for i, cell in enumerate(runs):
+            if cell in failed:
+                continue
+            progress(f"round {number} of {self.args.rounds}, {i + 1} of {len(runs)}: {' '.join(cell)}")
+            try:
+                runs[cell].append(self.measure(*cell))
+            except Failed as e:
+                failed[cell] = str(e)
+
     def run_rounds(self, cells):
-        """Of each cell its runs, one a round; one that fails is not tried again."""
+        """Of each cell its runs, and why those failed that did. A signal ends it, and
+        leaves the rounds that are whole."""
         runs, failed = {cell: [] for cell in cells}, {}
         for r in range(self.args.rounds):
-            for i, cell in enumerate(cells):
-                if cell in failed:
-                    continue
-                progress(f"round {r + 1} of {self.args.rounds}, {i + 1} of {len(cells)}: {' '.join(cell)}")
-                try:
-                    runs[cell].append(self.measure(*cell))
-                except Failed as e:
-                    failed[cell] = str(e)
+            try:
+                self.run_round(r + 1, runs, failed)
+            except Stopped as e:
+                progress("")
+                if not r:
+                    raise
+                self.stopped = e
+                return {cell: some[:r] for cell, some in runs.items()}, failed
         progress("")
         return runs, failed
 
+    def whole_rounds(self, runs, failed):
+        """As many as each cell has that did not fail."""
+        return min((len(some) for cell, some in runs.items() if cell not in failed), default=self.args.rounds)
+
     def run(self, cells):
         """The rounds, and what they ran on."""
-        about = {"schema": self.schema, "rounds": self.args.rounds, "machine": machine(),
+        about = {"schema": self.schema, "machine": machine(),
                  **{key: getattr(self.args, key) for key in self.keep}}
         try:
             for role in self.roles:
@@ -291,6 +315,7 @@ class Bench:
         finally:
             for account in self.accounts.values():
                 account.remove()
+        about["rounds"] = self.whole_rounds(runs, failed)
         rows = [{"case": case, "program": program, **self.describe(case, program),
                  **({"failed": failed[case, program]} if (case, program) in failed else {"runs": some})}
                 for (case, program), some in runs.items()]
@@ -339,6 +364,9 @@ class Bench:
             f.write(f"{text}\n")
         self.picture(rows, self.file("svg"))
         print(text)
+        if self.stopped:
+            say(f"stopped after {about['rounds']} of {self.args.rounds} rounds, which are told")
+            raise self.stopped
         if self.args.write:
             write_between(f"Documentation/{self.name}.md", f"bench-{self.name}", text)
         failed = sum("failed" in r for r in rows)
@@ -350,11 +378,14 @@ class Bench:
 
     def start(self):
         """As a program: its exit status is that of a signal that ended it."""
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        def stop_now(number, _):
+            raise Stopped(number)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, stop_now)
         try:
             self.main()
-        except KeyboardInterrupt:
-            sys.exit(130)
+        except Stopped as e:
+            sys.exit(e.status)
 
 
 def about_text(about, took):

@@ -174,6 +174,25 @@ load_of()
 	jq -r '.rows[0] | .failed // "\(.runs[0].validity.why)"' "$BUILD/bench/load.json"
 }
 
+@test "load: a signal ends it, and the rounds that are whole are told" {
+	local rounds=$BATS_TEST_TMPDIR/rounds told=$BATS_TEST_TMPDIR/told pid status=0
+	program "$BATS_TEST_TMPDIR/wrk" "echo >>$rounds" 'echo "9 requests in 1s"' 'echo "Requests/sec: 9"' \
+		'timeout 1 sh -c "while :; do :; done"' "[ \$(wc -l <$rounds) -lt 3 ] || exec sleep 60"
+	PATH=$BATS_TEST_TMPDIR:$PATH scripts/bench-load --seconds 1 --only wrk >"$told" 2>&1 3>&- &
+	pid=$!
+	third_round()
+	{
+		grep -q "cannot be made here" "$told" || { [[ -e $rounds ]] && (($(wc -l <"$rounds") == 3)); }
+	}
+	eventually third_round
+	! grep "cannot be made here" "$told" || skip "no control group can be made here"
+	kill -TERM "$pid"
+	wait "$pid" || status=$?
+	((status == 143))
+	grep "stopped after 2 of 7 rounds" "$told"
+	[[ $(jq -c '[.rounds, (.rows[0].runs | length)]' "$BUILD/bench/load.json") == "[2,2]" ]]
+}
+
 @test "load: that the client is busy is no doubt of the client, and others stay" {
 	[[ $(load_of '{ "errors": {}, "requests": 9, "rps": 9, "validity": { "verdict": "suspect", "why":
 		["the client was 99 % busy: the limit may be the client", "only 9 answers"] } }') == '["only 9 answers"'* ]]

@@ -37,6 +37,16 @@ static unsigned int max_targets_user = 128;
 module_param(max_targets_user, uint, 0444);
 MODULE_PARM_DESC(max_targets_user, "Most targets of a user (default: 128)");
 
+static unsigned int max_memory = 1 << 20;
+module_param(max_memory, uint, 0444);
+MODULE_PARM_DESC(max_memory,
+		 "Most memory of targets, in KiB (default: 1048576)");
+
+static unsigned int max_memory_user = 1 << 16;
+module_param(max_memory_user, uint, 0444);
+MODULE_PARM_DESC(max_memory_user,
+		 "Most memory of a user's targets, in KiB (default: 65536)");
+
 /* Long enough for an exiting task to make its last switch. */
 #define SWEEP_DELAY msecs_to_jiffies(20)
 #define SWEEP_DOUBLINGS 5
@@ -302,22 +312,54 @@ static unsigned int count_of_user(kuid_t uid)
 	return count;
 }
 
+/*
+ * Whether so many targets are within so many KiB, with so much more for each on
+ * each CPU. Without their tasks' records: of these there are no more than tasks.
+ */
+static bool is_within(unsigned int targets, size_t more, unsigned int kib)
+{
+	size_t per_cpu =
+		sizeof(struct osc_slot_counts) + osc_timing_bytes() + more;
+	u64 each =
+		sizeof(struct osc_target) + (u64)num_possible_cpus() * per_cpu;
+
+	return targets * each <= (u64)kib << 10;
+}
+
+/**
+ * osc_targets_may_grow() - whether the limit on memory leaves room
+ * @more: bytes for each target on each CPU
+ *
+ * Context: under the lock of target.c.
+ * Return: whether all targets may have so much more.
+ */
+bool osc_targets_may_grow(size_t more)
+{
+	return is_within(nr_targets, more, max_memory);
+}
+
 static int check_limits(const struct osc_reader *reader,
 			struct netlink_ext_ack *extack)
 {
-	if (nr_targets >= max_targets) {
-		nr_refused++;
+	unsigned int of_user = 0;
+
+	if (!reader->privileged)
+		of_user = count_of_user(reader->uid);
+	if (nr_targets >= max_targets)
 		NL_SET_ERR_MSG(extack, "max_targets targets exist already");
-		return -ENOSPC;
-	}
-	if (!reader->privileged &&
-	    count_of_user(reader->uid) >= max_targets_user) {
-		nr_refused++;
+	else if (!is_within(nr_targets + 1, 0, max_memory))
+		NL_SET_ERR_MSG(extack, "the targets take max_memory already");
+	else if (!reader->privileged && of_user >= max_targets_user)
 		NL_SET_ERR_MSG(extack,
 			       "this user has max_targets_user targets");
-		return -ENOSPC;
-	}
-	return 0;
+	else if (!reader->privileged &&
+		 !is_within(of_user + 1, 0, max_memory_user))
+		NL_SET_ERR_MSG(extack,
+			       "this user's targets take max_memory_user");
+	else
+		return 0;
+	nr_refused++;
+	return -ENOSPC;
 }
 
 /* Under the lock, with the hooks attached. */

@@ -162,6 +162,7 @@ int osc_target_add(const struct osc_target_request *request,
 int osc_target_del(u32 id, const struct osc_reader *reader,
 		   struct osc_target_view *view);
 void osc_targets_count(u64 *now, u64 *refused);
+bool osc_targets_may_grow(size_t more);
 unsigned int osc_target_generation(void);
 void osc_target_unbind(const struct net *net, u32 portid);
 bool osc_target_update(struct osc_target *target);

@@ -100,12 +100,17 @@ DEFINE_STATIC_KEY_FALSE(osc_timing_all);
 /* Between osc_timing_init() and osc_timing_exit(). */
 static bool open;
 
+/* What it takes of a target on a CPU. */
+static size_t bytes_of(unsigned int timing)
+{
+	return timings[timing].nr * sizeof(struct osc_histogram);
+}
+
 static struct osc_histogram __percpu *alloc_histograms(unsigned int timing)
 {
-	size_t size = timings[timing].nr * sizeof(struct osc_histogram);
-
 	/* Charged to who adds the target, or switches the timing on. */
-	return __alloc_percpu_gfp(size, __alignof__(struct osc_histogram),
+	return __alloc_percpu_gfp(bytes_of(timing),
+				  __alignof__(struct osc_histogram),
 				  GFP_KERNEL_ACCOUNT);
 }
 
@@ -201,6 +206,10 @@ static int switch_on(unsigned int timing, enum osconcepts_timing_level level,
 		if (extack)
 			extack->_msg = t->source->obstacle();
 		return -EOPNOTSUPP;
+	}
+	if (!osc_targets_may_grow(bytes_of(timing))) {
+		NL_SET_ERR_MSG(extack, "the histograms exceed max_memory");
+		return -ENOSPC;
 	}
 	ret = make_histograms(timing, all);
 	if (ret) {
@@ -302,8 +311,9 @@ static int set_locked(unsigned int timing, u32 level,
  * @extack: why not
  *
  * Context: may sleep.
- * Return: 0, -EOPNOTSUPP, -ENOMEM, -ENODEV while the module is being unloaded,
- * or what attaching the hooks returned. On an error the timing is off.
+ * Return: 0, -EOPNOTSUPP, -ENOMEM, -ENOSPC where the limit on memory has no
+ * room, -ENODEV while the module is being unloaded, or what attaching the hooks
+ * returned. On an error the timing is off.
  */
 int osc_timing_set(unsigned int timing, u32 level,
 		   struct netlink_ext_ack *extack)
@@ -314,6 +324,24 @@ int osc_timing_set(unsigned int timing, u32 level,
 	ret = set_locked(timing, level, extack);
 	mutex_unlock(&osc_targets_lock);
 	return ret;
+}
+
+/**
+ * osc_timing_bytes() - what is timed takes of each target
+ *
+ * Context: under the lock of target.c.
+ * Return: bytes on each CPU.
+ */
+size_t osc_timing_bytes(void)
+{
+	size_t bytes = 0;
+	unsigned int i;
+
+	for (i = 0; i < OSC_NR_TIMINGS; i++) {
+		if (timings[i].level != OSCONCEPTS_TIMING_LEVEL_OFF)
+			bytes += bytes_of(i);
+	}
+	return bytes;
 }
 
 /**

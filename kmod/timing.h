@@ -196,6 +196,7 @@ int osc_timing_set(unsigned int timing, u32 level,
 		   struct netlink_ext_ack *extack);
 int osc_timing_set_all(const u32 *levels);
 
+size_t osc_timing_bytes(void);
 int osc_timing_enter(struct osc_target *target);
 void osc_timing_publish(const struct osc_target *target);
 void osc_timing_retire(u16 slot);

@@ -76,6 +76,57 @@ test_limit()
 	tap_result $? "max_targets=4194304 is cut to what the slots hold"
 }
 
+# add_until_refused PID…: how many were taken, and what was said then.
+add_until_refused()
+{
+	local pid said="nothing" added=0
+	for pid; do
+		said=$("$helper" add "$pid" 2>&1) || break
+		added=$((added + 1))
+	done
+	echo "$added $said"
+}
+
+# Four histograms of 2032 bytes on each CPU, and some 700 bytes: ten of these.
+test_memory_limit()
+{
+	local added said each cpus
+	local -a pids=()
+	local time=/sys/module/osconcepts/parameters/time
+	for _ in {1..16}; do
+		sleep 1000 &
+		pids+=($!)
+	done
+	cpus=$(tr ',' '\n' </sys/devices/system/cpu/possible | awk -F- '{ n += $NF - $1 + 1 } END { print n }')
+	each=$((4 * 2032 * cpus + 700))
+	reload max_memory=$((each * 21 / 2 / 1024)) time=sched,off_cpu
+	read -r added said < <(add_until_refused "${pids[@]}")
+	has "No space left on device: the targets take max_memory already" "$said" "max_memory: refused, naming the parameter"
+	is 10 "$added" "max_memory: as many as fit are taken"
+	is "$added 1" "$(proc_value targets) $(proc_value targets_refused)" "max_memory: the refusal is counted"
+	echo sched >$time
+	"$helper" add "${pids[added]}" >/dev/null
+	tap_result $? "max_memory: with less that is timed there is room"
+	! echo sched,off_cpu 2>/dev/null >$time
+	tap_result $? "max_memory: but none for what was timed before"
+	is "sched=targets" "$(<$time)" "max_memory: what did not fit is off, what did is on"
+	reload max_memory_user=$((each * 21 / 2 / 1024)) time=sched,off_cpu
+	is "16 " "$(add_until_refused "${pids[@]}" | sed 's/[0-9]*$//')" "max_memory_user is no limit for root"
+	kill "${pids[@]}"
+	wait "${pids[@]}" 2>/dev/null
+	reload max_memory_user=$((each * 21 / 2 / 1024)) time=sched,off_cpu
+	export -f add_until_refused
+	export helper
+	# shellcheck disable=SC2016
+	has "10 No space left on device: this user's targets take max_memory_user" \
+		"$(setpriv --reuid 12345 --regid 12345 --clear-groups bash -c '
+			for i in {1..16}; do sleep 1000 & done
+			add_until_refused $(jobs -p)
+			kill $(jobs -p)')" "max_memory_user: a user has as many, and is refused, naming the parameter"
+	reload max_memory=0
+	has "the targets take max_memory already" "$("$helper" add $$ 2>&1)" "max_memory=0: no target is taken"
+}
+
 # What removed targets registered with epoll makes room.
 test_room()
 {
@@ -221,6 +272,7 @@ test_load_twice
 test_rungs
 test_missing_hooks
 test_limit
+test_memory_limit
 test_room
 test_slots_used_again
 test_ranges

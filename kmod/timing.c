@@ -509,6 +509,11 @@ static int apply(const u32 *levels)
 	unsigned int i;
 	int ret = 0;
 
+	/* First what goes: it makes room for what comes. */
+	for (i = 0; i < OSC_NR_TIMINGS; i++) {
+		if (levels[i] != timings[i].level)
+			switch_off(i);
+	}
 	for (i = 0; i < OSC_NR_TIMINGS && !ret; i++) {
 		ret = set_locked(i, levels[i], &extack);
 		if (ret)
@@ -529,8 +534,9 @@ static bool may_set(void)
  * @levels: one of enum osconcepts_timing_level for each enum osc_timing; while
  *	the module is being loaded they are kept for osc_timing_init()
  *
- * Those before the one that fails stay as they were asked for; the log says
- * which it was and why.
+ * Those before the one that fails stay as they were asked for, and of those
+ * after it the ones that were to change are off; the log says which it was and
+ * why.
  *
  * Context: may sleep, in the process that asks.
  * Return: 0, -EPERM for who lacks the capability, or as osc_timing_set().

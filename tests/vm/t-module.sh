@@ -110,6 +110,8 @@ test_memory_limit()
 	! echo sched,off_cpu 2>/dev/null >$time
 	tap_result $? "max_memory: but none for what was timed before"
 	is "sched=targets" "$(<$time)" "max_memory: what did not fit is off, what did is on"
+	echo off_cpu >$time && echo sched >$time
+	is "sched=targets" "$(<$time)" "max_memory: one timing takes the place of another"
 	reload max_memory_user=$((each * 21 / 2 / 1024)) time=sched,off_cpu
 	is "16 " "$(add_until_refused "${pids[@]}" | sed 's/[0-9]*$//')" "max_memory_user is no limit for root"
 	kill "${pids[@]}"

@@ -261,7 +261,8 @@ class Bench:
         p.add_argument("--write", action="store_true", help=f"the table into Documentation/{self.name}.md, too")
 
     def file(self, kind):
-        return os.path.join(BENCH, f"{self.name}.{kind}")
+        """What a run that was stopped leaves is beside what the last whole one left."""
+        return os.path.join(BENCH, f"{self.name}{'.stopped' if self.stopped else ''}.{kind}")
 
     def check_cpus(self):
         asked = {self.args.client_cpu, self.args.server_cpu}
@@ -365,7 +366,7 @@ class Bench:
         self.picture(rows, self.file("svg"))
         print(text)
         if self.stopped:
-            say(f"stopped after {about['rounds']} of {self.args.rounds} rounds, which are told")
+            say(f"stopped after {about['rounds']} of {self.args.rounds} rounds, which are in {self.file('json')}")
             raise self.stopped
         if self.args.write:
             write_between(f"Documentation/{self.name}.md", f"bench-{self.name}", text)
@@ -379,6 +380,9 @@ class Bench:
     def start(self):
         """As a program: its exit status is that of a signal that ended it."""
         def stop_now(number, _):
+            # What is left to do ends soon, and has to be done.
+            for number_again in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number_again, signal.SIG_IGN)
             raise Stopped(number)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, stop_now)

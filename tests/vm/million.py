@@ -248,7 +248,7 @@ def step(model, server, number, before, args, log):
         # A while for the client to see that all are open.
         time.sleep(2)
         row = {"model": model, "connections": number, "opened_s": opened_s,
-               "kernel": os.uname().release, "rate": args.rate}
+               "kernel": os.uname().release, "rate": args.rate, "items": ITEMS_PER_CONNECTION}
         row |= measure(server, client, args.seconds)
         row["bytes_per_connection"] = per_connection(memory(server, client), before, number)
     finally:
@@ -262,7 +262,8 @@ def step(model, server, number, before, args, log):
 def run(model, args, log):
     kernel = os.uname().release
     done = {row["connections"] for row in rows_of(args.rows)
-            if (row["model"], row["kernel"], row["rate"]) == (model, kernel, args.rate)}
+            if (row["model"], row["kernel"], row["rate"], row.get("items")) ==
+            (model, kernel, args.rate, ITEMS_PER_CONNECTION)}
     steps = [number for number in args.connections if number not in done]
     if not steps:
         say(f"{model}: all steps are there")

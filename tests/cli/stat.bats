@@ -85,7 +85,7 @@ need_jq()
 	counter=$!
 	until grep -qs 'SigBlk:.*4003$' "/proc/$counter/status"; do sleep 0.05; done
 	# Signals are blocked before the process is watched: wait for its pidfd.
-	until ls -l "/proc/$counter/fd" 2>/dev/null | grep -q pidfd; do sleep 0.05; done
+	until grep -qs ^NSpid: "/proc/$counter/fdinfo/"*; do sleep 0.05; done
 	kill "$sleeper"
 	wait "$counter"
 	jq -e '.pid != null and .command == null and .tasks_live == 0' "$json"

@@ -20,7 +20,7 @@ declare -gA _osconcepts_options=(
 		--requests-per-connection --pipeline --connect-rate --ramp --src --unix --engine --idle --warmup --timeout
 		--threads --cpus --method --body --header --cacert --servername --insecure --expect-status
 		--slo --weights --json --hdr --series --interval --no-progress --help'
-	[sweep]='--sweep --duration --rate --connections --slo --json --help'
+	[sweep]='--sweep --duration --rate --connections --cpus --slo --json --help'
 	[compare]='--models --keepalive --modes --connections --work --io
 		--duration --requests --runs --path --workers --interval --source
 		--server-cpus --client-cpus --socket --json --resume --html

@@ -258,6 +258,8 @@ static void each_threshold_moves_the_verdict(void **unused)
 	assert_int_equal(JUDGE(.requests = 99), OSC_SUSPECT);
 	assert_int_equal(JUDGE(.partial = true), OSC_SUSPECT);
 	assert_int_equal(JUDGE(.gave_up = true), OSC_INVALID);
+	assert_int_equal(JUDGE(.connections = 9, .due = 9), OSC_VALID);
+	assert_int_equal(JUDGE(.connections = 9, .due = 8), OSC_SUSPECT);
 }
 
 static void rate_and_lag_are_matters_of_the_open_loop(void **unused)
@@ -285,6 +287,7 @@ static void all_reasons_fit(void **unused)
 				 .gave_up = true,
 				 .idle = 2,
 				 .held = 1,
+				 .connections = UINT64_MAX,
 				 .errors = UINT64_MAX,
 				 .unsent = UINT64_MAX,
 				 .cpu_share = 1,

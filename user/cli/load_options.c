@@ -30,13 +30,14 @@ static void sweep_usage(FILE *out)
 	      "  -r, --rate R             up to so many requests a second (what the\n"
 	      "                           closed loop makes)\n"
 	      "  -c, --connections N      at once (64)\n"
+	      "      --cpus LIST          run on these CPUs: 0, 0-3, 0,2\n"
 	      "      --slo pN=D           the greatest load at which that share is answered\n"
 	      "                           within D, too: p99=5ms; may be repeated\n"
 	      "  -j, --json               the result as JSON on standard output\n"
 	      "  -h, --help               show this help\n"
 	      "\n"
-	      "Others are those of 'osconcepts load', but for --requests, --trace, --idle,\n"
-	      "--hdr and --series.\n"
+	      "Others are those of 'osconcepts load', but for --closed, --idle, --requests,\n"
+	      "--trace, --hdr, --series and --interval.\n"
 	      "\n"
 	      "Exit status: 0 ok, 1 failed, 2 usage, 3 no step is within an --slo, 4 no\n"
 	      "step can be trusted, 130 or 143 stopped by Ctrl-C or SIGTERM (the result\n"
@@ -57,7 +58,7 @@ static void load_usage(FILE *out)
 	      "  -d, --duration D         for so long: 10s, 500ms, 2m\n"
 	      "  -n, --requests N         exactly so many\n"
 	      "      --closed             each connection waits for its answer, then asks\n"
-	      "                           again; so it is without the options below\n"
+	      "                           again; so it is without --rate and --trace\n"
 	      "  -r, --rate R             open loop: R requests a second are due,\n"
 	      "                           whatever the server does\n"
 	      "      --rate A:B:60s       from A to B a second within that time, then B\n"
@@ -319,7 +320,25 @@ static bool is_stdout(const char *path)
 	return path && !strcmp(path, "-");
 }
 
-/* What cannot be asked for together, of when requests are due; or NULL. */
+/* What cannot be asked for together with steps; or NULL. */
+static const char *wrong_sweep(const struct osc_load_settings *s)
+{
+	const struct osc_load_config *c = &s->load;
+
+	if (!s->sweep)
+		return NULL;
+	if (s->closed || c->idle || c->requests || c->arrivals.nr_trace ||
+	    s->hdr_path || s->series_path || s->interval_ns)
+		return "the steps of a sweep have a --rate and a --duration "
+		       "each; leave out --closed, --idle, --requests, --trace, "
+		       "--hdr, --series and --interval";
+	if (c->arrivals.ramp_ns)
+		return "the steps of a sweep have a rate each; try --rate with "
+		       "one number";
+	return NULL;
+}
+
+/* The same of when requests are due. */
 static const char *wrong_arrivals(const struct osc_load_settings *s)
 {
 	const struct osc_load_config *c = &s->load;
@@ -328,18 +347,15 @@ static const char *wrong_arrivals(const struct osc_load_settings *s)
 	if (s->closed && osc_load_is_open(c))
 		return "--closed: connections wait for their answers; leave out "
 		       "--rate, --open and --trace";
-	if (s->closed && (c->idle || s->sweep))
-		return "--closed: --idle and --sweep are no closed loop; leave "
-		       "one out";
+	if (s->closed && c->idle)
+		return "--closed: nothing is asked of the connections of "
+		       "--idle; leave one out";
 	if (a->nr_trace && (a->rate || a->kind != OSC_ARRIVAL_CONSTANT))
 		return "--trace says when requests are due; leave out --rate "
 		       "and --arrival";
 	if (c->requests > a->nr_trace && a->nr_trace)
 		return "--trace: it has not so many requests; try without "
 		       "--requests";
-	if (s->sweep && (a->nr_trace || a->ramp_ns))
-		return "--sweep: its steps have a rate each; try --rate with "
-		       "one number";
 	if (!osc_load_is_open(c) && !s->sweep &&
 	    a->kind != OSC_ARRIVAL_CONSTANT)
 		return "--arrival is for the open loop; try it with --rate";
@@ -352,10 +368,10 @@ static const char *wrong_amounts(const struct osc_load_settings *s)
 
 	if (!c->duration_ns == !c->requests)
 		return "say either --duration or --requests; try --duration 10s";
-	if (c->idle && (c->requests || s->sweep || c->requests_per_connection ||
-			c->warmup_ns))
+	if (c->idle &&
+	    (c->requests || c->requests_per_connection || c->warmup_ns))
 		return "--idle: connections are held for a --duration; leave out "
-		       "--requests, --sweep, --requests-per-connection, --warmup";
+		       "--requests, --requests-per-connection, --warmup";
 	if (c->idle && s->has_connections)
 		return "--idle says how many connections; leave out "
 		       "--connections";
@@ -371,8 +387,6 @@ static const char *wrong_amounts(const struct osc_load_settings *s)
 	if (c->body_len * c->pipeline > OSC_LOAD_BODIES_MAX)
 		return "--body: with all that are on their way at once it may "
 		       "have 64 MiB; try a shorter one, or less --pipeline";
-	if (s->sweep && c->requests)
-		return "--sweep: its steps have a --duration, not --requests";
 	return NULL;
 }
 
@@ -380,10 +394,6 @@ static const char *wrong_places(const struct osc_load_settings *s)
 {
 	const struct osc_load_config *c = &s->load;
 
-	if (s->sweep && s->hdr_path)
-		return "--sweep: --hdr is for one run";
-	if (s->sweep && s->series_path)
-		return "--sweep: --series is for one run";
 	if (s->interval_ns && !s->series_path)
 		return "--interval is that of a time series; try it with "
 		       "--series FILE";
@@ -406,10 +416,14 @@ static const char *wrong_places(const struct osc_load_settings *s)
 
 static int check(const struct osc_load_settings *s, struct osc_error *e)
 {
-	const char *why = wrong_arrivals(s)	   ?:
-				  wrong_amounts(s) ?:
-						     wrong_places(s);
+	const char *why = wrong_sweep(s);
 
+	if (!why)
+		why = wrong_arrivals(s);
+	if (!why)
+		why = wrong_amounts(s);
+	if (!why)
+		why = wrong_places(s);
 	if (!why)
 		return 0;
 	return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL, "%s", why);

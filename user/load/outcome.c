@@ -74,6 +74,18 @@ static double ports_share(const struct osc_load_result *r)
 		       part_of(held, r->host.ports * addresses);
 }
 
+/* Connections that were to be opened by then. Those held are awaited. */
+static uint64_t due_by(const struct osc_load_config *c, uint64_t elapsed_ns)
+{
+	const struct osc_arrivals *o = &c->openings;
+	double n = (double)c->connections;
+
+	if (osc_arrivals_any(o) && !c->idle)
+		n = 1 + (double)elapsed_ns * (double)o->rate /
+				(double)(o->within_ns ?: OSC_NS_PER_S);
+	return n < c->connections ? (uint64_t)n : c->connections;
+}
+
 void osc_load_judge(struct osc_load_result *r, uint64_t end_ns)
 {
 	const struct osc_load_stats *s = &r->stats;
@@ -83,6 +95,8 @@ void osc_load_judge(struct osc_load_result *r, uint64_t end_ns)
 		.gave_up = s->gave_up,
 		.idle = r->config->idle ? r->config->connections : 0,
 		.held = s->held,
+		.connections = r->config->connections,
+		.due = due_by(r->config, end_ns - r->start_ns),
 		.requests = s->requests,
 		.attempts = s->attempts,
 		.errors = osc_failures_total(&s->failures),

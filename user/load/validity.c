@@ -56,6 +56,12 @@ static void judge_answers(const struct osc_validity_facts *f,
 		    "only %" PRIu64 " of %" PRIu64
 		    " connections were held to the end",
 		    f->held, f->idle);
+	if (f->due < f->connections)
+		say(out, OSC_SUSPECT,
+		    "only %" PRIu64 " of %" PRIu64
+		    " connections were to be opened before the end: it was "
+		    "shorter than asked of --ramp or --connect-rate",
+		    f->due, f->connections);
 	if (!f->requests && (f->open || !f->idle))
 		say(out, OSC_INVALID, "no request was answered");
 	else if (f->requests && f->requests < OSC_VALIDITY_FEW)

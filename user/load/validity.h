@@ -57,6 +57,8 @@ struct osc_validity_facts {
 	bool open;
 	uint64_t idle; /* connections that were to be held; 0: it is no matter */
 	uint64_t held; /* of these, to the end */
+	uint64_t connections;
+	uint64_t due; /* of these, to be opened before the end, as was asked */
 	bool partial; /* stopped by a signal */
 	bool gave_up; /* the server was gone before all requests were made */
 	uint64_t requests; /* answered */
@@ -74,7 +76,7 @@ struct osc_validity_facts {
 	double ports_share; /* taken, of the local ports */
 };
 
-#define OSC_VALIDITY_REASONS 13
+#define OSC_VALIDITY_REASONS 14
 
 struct osc_validity {
 	enum osc_verdict verdict;

@@ -26,6 +26,8 @@ PARAMETERS = "/sys/module/osconcepts/parameters"
 # How often to look whether a tool has attached: an idle guest's seconds pass at
 # once, so the time it takes cannot be waited for.
 ATTACH_LOOKS = 600
+# Of what a batch takes: as much again is no other state of the tool.
+STEADY = 0.02
 MANY = 10000
 
 # Events of the kind that the added instructions are divided by.
@@ -106,8 +108,22 @@ def wait_until_it_costs(process, work, base):
         if process.poll() is not None:
             raise RuntimeError(process.stderr.read().strip().splitlines()[-1])
         if work.measure() > base and work.measure() > base:
+            wait_until_it_is_steady(work)
             return
     raise RuntimeError("no difference seen: it costs nothing, or has not attached")
+
+
+def wait_until_it_is_steady(work):
+    """perf has its events in place, and what is before each of them costs, a while
+    before it switches them on."""
+    last = work.measure()
+    for _ in range(ATTACH_LOOKS):
+        time.sleep(1)
+        now = work.measure()
+        if abs(now - last) <= STEADY * last:
+            return
+        last = now
+    raise RuntimeError("what it costs does not settle")
 
 
 def end_tool(process):

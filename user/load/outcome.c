@@ -77,13 +77,19 @@ static double ports_share(const struct osc_load_result *r)
 /* Connections that were to be opened by then. Those held are awaited. */
 static uint64_t due_by(const struct osc_load_config *c, uint64_t elapsed_ns)
 {
-	const struct osc_arrivals *o = &c->openings;
-	double n = (double)c->connections;
+	uint64_t due = 0, not_due = c->connections;
 
-	if (osc_arrivals_any(o) && !c->idle)
-		n = 1 + (double)elapsed_ns * (double)o->rate /
-				(double)(o->within_ns ?: OSC_NS_PER_S);
-	return n < c->connections ? (uint64_t)n : c->connections;
+	if (!osc_arrivals_any(&c->openings) || c->idle)
+		return c->connections;
+	while (due < not_due) {
+		uint64_t n = due + (not_due - due) / 2;
+
+		if (osc_arrivals_span_ns(&c->openings, n) <= elapsed_ns)
+			due = n + 1;
+		else
+			not_due = n;
+	}
+	return due;
 }
 
 void osc_load_judge(struct osc_load_result *r, uint64_t end_ns)

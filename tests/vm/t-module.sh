@@ -90,16 +90,16 @@ add_until_refused()
 # Four histograms of 2032 bytes on each CPU, and some 700 bytes: ten of these.
 test_memory_limit()
 {
-	local added said each cpus
+	local added said each kib
 	local -a pids=()
 	local time=/sys/module/osconcepts/parameters/time
 	for _ in {1..16}; do
 		sleep 1000 &
 		pids+=($!)
 	done
-	cpus=$(tr ',' '\n' </sys/devices/system/cpu/possible | awk -F- '{ n += $NF - $1 + 1 } END { print n }')
-	each=$((4 * 2032 * cpus + 700))
-	reload max_memory=$((each * 21 / 2 / 1024)) time=sched,off_cpu
+	each=$((4 * 2032 * $(getconf _NPROCESSORS_CONF) + 700))
+	kib=$((each * 21 / 2 / 1024))
+	reload max_memory=$kib time=sched,off_cpu
 	read -r added said < <(add_until_refused "${pids[@]}")
 	has "No space left on device: the targets take max_memory already" "$said" "max_memory: refused, naming the parameter"
 	is 10 "$added" "max_memory: as many as fit are taken"
@@ -112,11 +112,11 @@ test_memory_limit()
 	is "sched=targets" "$(<$time)" "max_memory: what did not fit is off, what did is on"
 	echo off_cpu >$time && echo sched >$time
 	is "sched=targets" "$(<$time)" "max_memory: one timing takes the place of another"
-	reload max_memory_user=$((each * 21 / 2 / 1024)) time=sched,off_cpu
+	reload max_memory_user=$kib time=sched,off_cpu
 	is "16 " "$(add_until_refused "${pids[@]}" | sed 's/[0-9]*$//')" "max_memory_user is no limit for root"
 	kill "${pids[@]}"
 	wait "${pids[@]}" 2>/dev/null
-	reload max_memory_user=$((each * 21 / 2 / 1024)) time=sched,off_cpu
+	reload max_memory_user=$kib time=sched,off_cpu
 	export -f add_until_refused
 	export helper
 	# shellcheck disable=SC2016

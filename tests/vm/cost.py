@@ -103,27 +103,18 @@ def ours(work, *, parameters=(), watched=False, others=()):
 
 
 def wait_until_it_costs(process, work, base):
-    for _ in range(ATTACH_LOOKS):
-        time.sleep(0.1)
-        if process.poll() is not None:
-            raise RuntimeError(process.stderr.read().strip().splitlines()[-1])
-        if work.measure() > base and work.measure() > base:
-            wait_until_it_is_steady(work)
-            return
-    raise RuntimeError("no difference seen: it costs nothing, or has not attached")
-
-
-def wait_until_it_is_steady(work):
-    """perf has its events in place, and what is before each of them costs, a while
-    before it switches them on."""
-    last = work.measure()
+    """The same at two looks: perf has its events in place, and what is before each of
+    them costs, a while before it switches them on."""
+    last = base
     for _ in range(ATTACH_LOOKS):
         time.sleep(1)
+        if process.poll() is not None:
+            raise RuntimeError(process.stderr.read().strip().splitlines()[-1])
         now = work.measure()
-        if abs(now - last) <= STEADY * last:
+        if min(now, last) > base and abs(now - last) <= STEADY * last:
             return
         last = now
-    raise RuntimeError("what it costs does not settle")
+    raise RuntimeError("no steady difference seen: it costs nothing, or has not attached")
 
 
 def end_tool(process):

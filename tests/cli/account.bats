@@ -29,7 +29,7 @@ teardown()
 	[[ -z ${dir:-} ]] || rm -rf "$dir"
 }
 
-# traced MODEL REQUESTS: serves them, five on a connection; leaves the files
+# traced MODEL REQUESTS: serves them, of $path, five on a connection; leaves the files
 # trace and account.
 traced()
 {
@@ -39,7 +39,7 @@ traced()
 	tracer=$!
 	read -r port <ready
 	server=$(pgrep -P "$tracer")
-	"$osconcepts" load "http://127.0.0.1:$port/" -n "$2" -k 5 -c 2 --json --no-progress >/dev/null || [[ $? == 4 ]]
+	"$osconcepts" load "http://127.0.0.1:$port$path" -n "$2" -k 5 -c 2 --json --no-progress >/dev/null || [[ $? == 4 ]]
 	kill -TERM "$server"
 	wait "$tracer"
 	server='' tracer=''
@@ -67,6 +67,7 @@ beyond()
 # What a connection may take; the master that watches a worker makes others.
 calls=read,write,writev,recvfrom,accept4,close,shutdown,epoll_ctl,epoll_pwait2,poll,ppoll,pselect6,io_uring_enter
 workers=1
+path=/
 
 @test "what a loop or a process books are all calls that its connections cost" {
 	for model in iterative select poll epoll epoll-et uring; do
@@ -86,5 +87,14 @@ workers=1
 		echo "$model: $(<account) $(<trace)"
 		[[ $(booked '.reads') == "$(seen recvfrom)" ]]
 		(($(booked '.reads') >= 40 && $(booked '.writes') == 40))
+	done
+}
+
+@test "an answer whose body is no text of ours is one write, head and all" {
+	path=/bytes/4000
+	for model in epoll epoll-et fork thread; do
+		traced "$model" 20
+		echo "$model: $(<account) $(<trace)"
+		[[ $(booked '.requests') == 20 && $(booked '.writes') == 20 ]]
 	done
 }

@@ -78,18 +78,25 @@ static void send_bytes(struct engine *g, const void *data, size_t len)
 	g->sent[g->sent_len] = '\0';
 }
 
-/* Takes the body in odd pieces, as a slow socket would. */
-static void send_stream(struct engine *g)
+/* Takes what is to be written in odd pieces, as a slow socket would. */
+static void write_out(struct engine *g)
 {
-	struct iovec iov[OSC_RESPONSE_IOV];
-	int nr = osc_response_pattern(iov, g->exchange.route.n,
-				      g->exchange.stream_left);
+	struct iovec iov[OSC_EXCHANGE_IOV];
+	size_t size;
+	int nr;
 
-	assert_true(nr > 0);
-	if (iov[0].iov_len > 777)
-		iov[0].iov_len = 777;
-	send_bytes(g, iov[0].iov_base, iov[0].iov_len);
-	g->exchange.stream_left -= iov[0].iov_len;
+	while ((nr = osc_exchange_pieces(&g->exchange, &g->out, iov, &size))) {
+		size_t room = 777;
+
+		for (int i = 0; i < nr && room; i++) {
+			size_t n = iov[i].iov_len < room ? iov[i].iov_len :
+							   room;
+
+			send_bytes(g, iov[i].iov_base, n);
+			room -= n;
+		}
+		osc_exchange_written(&g->exchange, &g->out, 777 - room);
+	}
 }
 
 static void feed(struct engine *g, const char *data, size_t len)
@@ -103,10 +110,7 @@ static void feed(struct engine *g, const char *data, size_t len)
 					   g->have, &used, &g->out);
 		g->have -= used;
 		memmove(g->input, g->input + used, g->have);
-		send_bytes(g, g->out.data, g->out.len);
-		g->out.len = 0;
-		if (g->last == OSC_NEXT_STREAM)
-			send_stream(g);
+		write_out(g);
 		if (g->last == OSC_NEXT_SLEEP) {
 			g->sleeps++;
 			g->exchange.waited = true;
@@ -115,8 +119,8 @@ static void feed(struct engine *g, const char *data, size_t len)
 			g->works++;
 			g->exchange.waited = true;
 		}
-	} while (g->last == OSC_NEXT_STREAM || g->last == OSC_NEXT_SLEEP ||
-		 g->last == OSC_NEXT_WORK || g->last == OSC_NEXT_WRITE);
+	} while (g->last == OSC_NEXT_SLEEP || g->last == OSC_NEXT_WORK ||
+		 g->last == OSC_NEXT_WRITE);
 }
 
 static void feed_text(struct engine *g, const char *text)
@@ -242,6 +246,37 @@ static void the_answer_is_13_bytes_of_text(void **state)
 	assert_non_null(strstr(g->sent, "\r\nContent-Length: 13\r\n"));
 	assert_non_null(strstr(g->sent, "\r\n\r\nHello, world\n"));
 	assert_null(strstr(g->sent, "Connection:"));
+}
+
+static void a_head_and_its_body_are_written_together(void **state)
+{
+	struct engine *g = *state;
+	struct iovec iov[OSC_EXCHANGE_IOV];
+	size_t used, size, head;
+
+	restart(g);
+	assert_int_equal(
+		osc_exchange_run(&g->exchange, &g->service, GET("/bytes/5000"),
+				 strlen(GET("/bytes/5000")), &used, &g->out),
+		OSC_NEXT_WRITE);
+	head = g->out.len;
+	assert_int_equal(osc_exchange_pieces(&g->exchange, &g->out, iov, &size),
+			 3);
+	assert_int_equal(size, head + 5000);
+	/* The socket has taken the head but for its last byte, … */
+	osc_exchange_written(&g->exchange, &g->out, head - 1);
+	assert_int_equal(osc_exchange_pieces(&g->exchange, &g->out, iov, &size),
+			 3);
+	assert_int_equal(size, 5001);
+	assert_memory_equal(iov[0].iov_base, "\n", 1);
+	/* … and now that and one of the body. */
+	osc_exchange_written(&g->exchange, &g->out, 2);
+	assert_int_equal(osc_exchange_pieces(&g->exchange, &g->out, iov, &size),
+			 2);
+	assert_memory_equal(iov[0].iov_base, "123", 3);
+	osc_exchange_written(&g->exchange, &g->out, 4999);
+	assert_int_equal(osc_exchange_pieces(&g->exchange, &g->out, iov, &size),
+			 0);
 }
 
 static void http_1_0_is_told_that_the_connection_stays(void **state)
@@ -374,6 +409,7 @@ int main(void)
 		TEST(pieces_of_every_size_give_the_same_answers),
 		TEST(a_small_output_gives_the_same_answers),
 		TEST(the_answer_is_13_bytes_of_text),
+		TEST(a_head_and_its_body_are_written_together),
 		TEST(http_1_0_is_told_that_the_connection_stays),
 		TEST(a_refused_request_ends_the_connection),
 		TEST(statuses_are_as_documented),

@@ -95,21 +95,41 @@ static void long_output_is_taken_in_parts(void **state)
 	(void)state;
 	memset(text, 'x', sizeof(text));
 	iov[0] = (struct iovec){ text, sizeof(text) };
-	assert_int_equal(osc_sending_copy(&s, iov), OSC_SENDING_BYTES);
+	assert_int_equal(osc_sending_fill(&s, iov, 1, true), OSC_SENDING_BYTES);
 	assert_int_equal(s.message.msg_iovlen, 1);
 	/* The caller's may change. */
 	text[0] = 'y';
 	assert_int_equal(*(char *)s.message.msg_iov->iov_base, 'x');
 	iov[0].iov_len = 3;
-	assert_int_equal(osc_sending_copy(&s, iov), 3);
+	assert_int_equal(osc_sending_fill(&s, iov, 1, true), 3);
 
 	iov[0] = (struct iovec){ text, OSC_SERVER_PROGRESS - 10 };
 	iov[1] = (struct iovec){ text, 100 };
 	iov[2] = (struct iovec){ text, 100 };
-	assert_int_equal(osc_sending_refer(&s, iov, 3), OSC_SERVER_PROGRESS);
+	assert_int_equal(osc_sending_fill(&s, iov, 3, false),
+			 OSC_SERVER_PROGRESS);
 	assert_int_equal(s.message.msg_iovlen, 2);
 	assert_ptr_equal(s.message.msg_iov[1].iov_base, text);
 	assert_int_equal(s.message.msg_iov[1].iov_len, 10);
+}
+
+static void a_head_is_copied_and_what_is_behind_it_is_not(void **state)
+{
+	char head[2 * OSC_SENDING_BYTES] = "HTTP";
+	static const char body[] = "body";
+	struct iovec iov[2] = { { head, 4 }, { (char *)body, 4 } };
+	struct osc_sending s;
+
+	(void)state;
+	assert_int_equal(osc_sending_fill(&s, iov, 2, true), 8);
+	assert_int_equal(s.message.msg_iovlen, 2);
+	assert_ptr_equal(s.message.msg_iov[1].iov_base, body);
+	head[0] = 'x';
+	assert_memory_equal(s.message.msg_iov[0].iov_base, "HTTP", 4);
+	/* Of a longer one there is a part only, and nothing may follow that. */
+	iov[0].iov_len = sizeof(head);
+	assert_int_equal(osc_sending_fill(&s, iov, 2, true), OSC_SENDING_BYTES);
+	assert_int_equal(s.message.msg_iovlen, 1);
 }
 
 int main(void)
@@ -120,6 +140,7 @@ int main(void)
 			input_comes_out_in_its_order_and_leaves_nothing),
 		cmocka_unit_test(what_many_had_at_once_is_given_back),
 		cmocka_unit_test(long_output_is_taken_in_parts),
+		cmocka_unit_test(a_head_is_copied_and_what_is_behind_it_is_not),
 	};
 
 	return cmocka_run_group_tests_name("uring_buffers", tests, NULL, NULL);

@@ -105,10 +105,13 @@ static ssize_t read_more(struct connection *c)
 	}
 }
 
-/* Writes all of iov, each call bounded by SO_SNDTIMEO and all by a deadline. */
+/*
+ * Writes all of iov, each call bounded by SO_SNDTIMEO, and each good piece by a
+ * deadline, so that a client cannot buy time byte by byte.
+ */
 static bool write_all(struct connection *c, struct iovec *iov, size_t nr)
 {
-	uint64_t deadline = 0;
+	uint64_t deadline = 0, taken = 0;
 
 	while (nr) {
 		ssize_t n =
@@ -126,9 +129,11 @@ static bool write_all(struct connection *c, struct iovec *iov, size_t nr)
 		count(c, OSC_ACCOUNT_BYTES_OUT, (uint64_t)n);
 		if (osc_iov_skip(&iov, &nr, (size_t)n))
 			return true;
-		if (!deadline) {
+		taken += (uint64_t)n;
+		if (!deadline || taken >= OSC_SERVER_PROGRESS) {
 			deadline = osc_clock_ns() +
 				   c->b->server->config->write_timeout_ns;
+			taken = 0;
 		} else if (osc_clock_ns() > deadline) {
 			count(c, OSC_ACCOUNT_TIMEOUTS, 1);
 			return false;
@@ -137,28 +142,19 @@ static bool write_all(struct connection *c, struct iovec *iov, size_t nr)
 	return true;
 }
 
-static bool flush(struct connection *c)
+/* The output and the body behind it; nothing of the output is left. */
+static bool write_out(struct connection *c)
 {
-	struct iovec iov = { .iov_base = c->out.data, .iov_len = c->out.len };
+	struct iovec iov[OSC_EXCHANGE_IOV];
+	size_t size;
+	int nr;
 
-	c->out.len = 0;
-	return !iov.iov_len || write_all(c, &iov, 1);
-}
+	while ((nr = osc_exchange_pieces(&c->exchange, &c->out, iov, &size))) {
+		bool written = write_all(c, iov, (size_t)nr);
 
-static bool stream(struct connection *c)
-{
-	struct iovec iov[OSC_RESPONSE_IOV];
-	uint64_t *left = &c->exchange.stream_left;
-
-	while (*left) {
-		uint64_t bytes = 0;
-		int nr = osc_response_pattern(iov, c->exchange.route.n, *left);
-
-		for (int i = 0; i < nr; i++)
-			bytes += iov[i].iov_len;
-		if (!write_all(c, iov, (size_t)nr))
+		osc_exchange_written(&c->exchange, &c->out, size);
+		if (!written)
 			return false;
-		*left -= bytes;
 	}
 	return true;
 }
@@ -222,7 +218,7 @@ static bool read_input(struct connection *c)
 	if (n < 0 && errno == ETIMEDOUT && !first) {
 		count(c, OSC_ACCOUNT_TIMEOUTS, 1);
 		osc_exchange_timeout(c->service, &c->out);
-		if (flush(c))
+		if (write_out(c))
 			linger(c);
 	}
 	return false;
@@ -262,7 +258,7 @@ bool osc_blocking_serve(struct osc_blocking *b, struct osc_service *service)
 			memmove(c.input, c.input + used, c.have);
 		if (c.exchange.renewed)
 			c.deadline_ns = 0;
-		if (!flush(&c))
+		if (!write_out(&c))
 			return false;
 		switch (next) {
 		case OSC_NEXT_READ:
@@ -271,9 +267,6 @@ bool osc_blocking_serve(struct osc_blocking *b, struct osc_service *service)
 			alive = read_input(&c);
 			break;
 		case OSC_NEXT_WRITE:
-			break;
-		case OSC_NEXT_STREAM:
-			alive = stream(&c);
 			break;
 		case OSC_NEXT_SLEEP:
 			sleep_us(c.exchange.route.n);

@@ -113,30 +113,18 @@ static void book_write(struct osc_event_loop *l, ssize_t n)
 	l->useful = true;
 }
 
-/* `lasting`: what iov points to does not change when it returns. */
+/* `passing`: the caller may change what iov[0] points to when it returns. */
 static ssize_t put(struct osc_event_loop *l, struct osc_event_connection *c,
-		   const struct iovec *iov, int nr, bool lasting)
+		   const struct iovec *iov, int nr, bool passing)
 {
 	int fd = (int)fd_of(l, c);
 	ssize_t n;
 
 	if (l->backend->write)
-		return l->backend->write(l, fd, iov, nr, lasting);
+		return l->backend->write(l, fd, iov, nr, passing);
 	n = nr == 1 ? write(fd, iov->iov_base, iov->iov_len) :
 		      writev(fd, iov, nr);
 	book_write(l, n);
-	return n;
-}
-
-/* One piece, which the caller may change when it returns. */
-static ssize_t put_copy(struct osc_event_loop *l,
-			struct osc_event_connection *c, const char *data,
-			size_t len)
-{
-	const struct iovec iov = { .iov_base = (char *)data, .iov_len = len };
-	ssize_t n = put(l, c, &iov, 1, false);
-
-	use_up(c, OSC_EVENT_OUT, n, len);
 	return n;
 }
 
@@ -190,49 +178,37 @@ static size_t restore(struct osc_event_loop *l,
 	return k->in_len;
 }
 
-/* Writes the loop's output; what the socket does not take stays in it. */
-static enum written flush(struct osc_event_loop *l,
-			  struct osc_event_connection *c)
+/*
+ * Writes the loop's output and the body behind it as far as the socket takes
+ * them, *bytes in all; what it does not take is left in both.
+ */
+static enum written write_out(struct osc_event_loop *l,
+			      struct osc_event_connection *c,
+			      struct osc_exchange *x, uint64_t *bytes)
 {
+	struct iovec iov[OSC_EXCHANGE_IOV];
+	size_t size;
 	ssize_t n;
-
-	if (!l->out.len)
-		return WRITTEN;
-	n = put_copy(l, c, l->out.data, l->out.len);
-	if (n < 0) {
-		if (errno == EAGAIN || errno == EINTR)
-			return BLOCKED;
-		l->out.len = 0;
-		return BROKEN;
-	}
-	l->out.len -= (size_t)n;
-	if (!l->out.len)
-		return WRITTEN;
-	memmove(l->out.data, l->out.data + n, l->out.len);
-	return BLOCKED;
-}
-
-/* Writes the body of /bytes/N as far as it goes, *bytes in all. */
-static enum written stream(struct osc_event_loop *l,
-			   struct osc_event_connection *c,
-			   struct osc_exchange *x, uint64_t *bytes)
-{
-	struct iovec iov[OSC_RESPONSE_IOV];
+	int nr;
 
 	*bytes = 0;
-	while (x->stream_left && *bytes < STREAM_TURN) {
-		int nr = osc_response_pattern(iov, x->route.n, x->stream_left);
-		ssize_t n = put(l, c, iov, nr, true);
-
-		if (n < 0) {
-			use_up(c, OSC_EVENT_OUT, n, 0);
-			return errno == EAGAIN || errno == EINTR ? BLOCKED :
-								   BROKEN;
+	while ((nr = osc_exchange_pieces(x, &l->out, iov, &size))) {
+		if (*bytes >= STREAM_TURN)
+			return BLOCKED;
+		n = put(l, c, iov, nr, l->out.len);
+		use_up(c, OSC_EVENT_OUT, n, size);
+		if (n < 0 && errno != EAGAIN && errno != EINTR) {
+			l->out.len = 0;
+			return BROKEN;
 		}
-		x->stream_left -= (uint64_t)n;
-		*bytes += (uint64_t)n;
+		if (n > 0) {
+			osc_exchange_written(x, &l->out, (size_t)n);
+			*bytes += (uint64_t)n;
+		}
+		if (n < (ssize_t)size)
+			return BLOCKED;
 	}
-	return x->stream_left ? BLOCKED : WRITTEN;
+	return WRITTEN;
 }
 
 /* As in blocking.c: unread input must not destroy the last answer. */
@@ -256,7 +232,10 @@ static void begin_linger(struct osc_event_loop *l,
 /* What the loop's output holds is the last that the client gets. */
 static void say_last(struct osc_event_loop *l, struct osc_event_connection *c)
 {
-	if (flush(l, c) == WRITTEN) {
+	struct osc_exchange none = { 0 };
+	uint64_t bytes;
+
+	if (write_out(l, c, &none, &bytes) == WRITTEN) {
 		begin_linger(l, c);
 	} else {
 		l->out.len = 0;
@@ -395,9 +374,7 @@ static void drive(struct osc_event_loop *l, struct osc_event_connection *c,
 					&l->out);
 		in += used;
 		have -= used;
-		written = flush(l, c);
-		if (written == WRITTEN && next == OSC_NEXT_STREAM)
-			written = stream(l, c, x, &progress);
+		written = write_out(l, c, x, &progress);
 		if (written == WRITTEN && next == OSC_NEXT_CLOSE &&
 		    is_unsent(l, c))
 			written = BLOCKED;
@@ -426,7 +403,6 @@ static void drive(struct osc_event_loop *l, struct osc_event_connection *c,
 			begin_linger(l, c);
 			return;
 		case OSC_NEXT_WRITE:
-		case OSC_NEXT_STREAM:
 			break;
 		}
 	}
@@ -455,9 +431,11 @@ static void on_writable(struct osc_event_loop *l,
 	size_t have;
 
 	if (k->out_at < k->out_len) {
-		ssize_t n = put_copy(l, c, k->data + k->out_at,
-				     k->out_len - k->out_at);
+		const struct iovec iov = { .iov_base = k->data + k->out_at,
+					   .iov_len = k->out_len - k->out_at };
+		ssize_t n = put(l, c, &iov, 1, true);
 
+		use_up(c, OSC_EVENT_OUT, n, iov.iov_len);
 		if (n < 0) {
 			if (errno != EAGAIN && errno != EINTR)
 				osc_event_close(l, c);

@@ -60,14 +60,14 @@ struct osc_event_backend {
 	/*
 	 * Where the kernel completes instead of telling that it could, for
 	 * accepting, reading and writing; NULL: system calls. Each is like the
-	 * call that it stands for. What iov of write points to is taken, or
-	 * `lasting`; the backend books what was sent.
+	 * call that it stands for. What iov of write points to lasts, but for
+	 * the first entry where it is `passing`; the backend books what was sent.
 	 */
 	int (*accept)(struct osc_event_loop *l);
 	ssize_t (*read)(struct osc_event_loop *l, int fd, void *buf,
 			size_t size);
 	ssize_t (*write)(struct osc_event_loop *l, int fd,
-			 const struct iovec *iov, int nr, bool lasting);
+			 const struct iovec *iov, int nr, bool passing);
 	/* What write has taken is not all sent: OSC_EVENT_OUT will tell. */
 	bool (*unsent)(struct osc_event_loop *l, int fd);
 	/* shutdown(SHUT_WR) after that. */

@@ -178,7 +178,7 @@ enum osc_next osc_exchange_run(struct osc_exchange *x, struct osc_service *s,
 			break;
 		case OSC_EXCHANGE_STREAM:
 			if (x->stream_left)
-				return OSC_NEXT_STREAM;
+				return OSC_NEXT_WRITE;
 			x->phase = OSC_EXCHANGE_OVER;
 			break;
 		case OSC_EXCHANGE_OVER:
@@ -191,4 +191,32 @@ enum osc_next osc_exchange_run(struct osc_exchange *x, struct osc_service *s,
 			break;
 		}
 	}
+}
+
+int osc_exchange_pieces(const struct osc_exchange *x,
+			const struct osc_output *out,
+			struct iovec iov[OSC_EXCHANGE_IOV], size_t *size)
+{
+	int nr = 0;
+
+	if (out->len)
+		iov[nr++] = (struct iovec){ out->data, out->len };
+	if (x->stream_left)
+		nr += osc_response_pattern(iov + nr, x->route.n,
+					   x->stream_left);
+	*size = 0;
+	for (int i = 0; i < nr; i++)
+		*size += iov[i].iov_len;
+	return nr;
+}
+
+void osc_exchange_written(struct osc_exchange *x, struct osc_output *out,
+			  size_t n)
+{
+	size_t head = n < out->len ? n : out->len;
+
+	out->len -= head;
+	if (out->len)
+		memmove(out->data, out->data + head, out->len);
+	x->stream_left -= n - head;
 }

@@ -40,17 +40,16 @@ struct osc_exchange {
 	struct osc_http_parser parser;
 	struct osc_route route;
 	uint64_t body_left; /* of the request, to be passed over */
-	uint64_t stream_left; /* of the answer; the engine counts it down */
+	uint64_t stream_left; /* of the answer's body, to be written */
 	uint8_t phase;
 	bool waited; /* for what the request asks: sleep, or work elsewhere */
 	bool renewed; /* the last run finished a request: time limits restart */
 };
 
-/* What the engine does next, after it has written all of the output. */
+/* What the engine does next, after it has written all there is to write. */
 enum osc_next {
 	OSC_NEXT_READ, /* get more input */
-	OSC_NEXT_WRITE, /* nothing: the output was full; call again */
-	OSC_NEXT_STREAM, /* write stream_left bytes of the pattern; call again */
+	OSC_NEXT_WRITE, /* nothing: there was too much to write; call again */
 	OSC_NEXT_SLEEP, /* wait for route.n us, set waited; call again */
 	OSC_NEXT_WORK, /* have osc_route_work(route.n) done; likewise */
 	OSC_NEXT_CLOSE, /* close */
@@ -66,6 +65,23 @@ enum osc_next {
 enum osc_next osc_exchange_run(struct osc_exchange *x, struct osc_service *s,
 			       const char *in, size_t len, size_t *used,
 			       struct osc_output *out);
+
+/* The output is one piece, the body behind it the others. */
+#define OSC_EXCHANGE_IOV (1 + OSC_RESPONSE_IOV)
+
+/*
+ * What is to be written next: the output, and behind it in the same write as much
+ * of the body as iov has room for, so that a head has no segment of its own.
+ * Returns how many entries were used, 0 when all is written, and their bytes in
+ * *size. The output may be changed once it is written; the body lasts.
+ */
+int osc_exchange_pieces(const struct osc_exchange *x,
+			const struct osc_output *out,
+			struct iovec iov[OSC_EXCHANGE_IOV], size_t *size);
+
+/* n bytes of these have been written: they are to be written no more. */
+void osc_exchange_written(struct osc_exchange *x, struct osc_output *out,
+			  size_t n);
 
 /* Between two requests, with nothing half read. */
 static inline bool osc_exchange_is_idle(const struct osc_exchange *x)

@@ -59,9 +59,10 @@ void osc_response_continue(struct osc_output *out);
 
 /*
  * The body of /bytes/N is a pattern, never held whole. Points iov at the next
- * bytes of it, `left` before its end, and returns how many entries were used.
+ * bytes of it, `left` before its end, and returns how many entries were used: so
+ * many that bodies of 100 KiB take one write.
  */
-#define OSC_RESPONSE_IOV 16
+#define OSC_RESPONSE_IOV 32
 int osc_response_pattern(struct iovec iov[OSC_RESPONSE_IOV], uint64_t total,
 			 uint64_t left);
 

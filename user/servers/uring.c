@@ -320,7 +320,7 @@ static ssize_t write_at_once(struct osc_event_loop *l, int fd,
 }
 
 static ssize_t write_later(struct osc_event_loop *l, int fd,
-			   const struct iovec *iov, int nr, bool lasting)
+			   const struct iovec *iov, int nr, bool passing)
 {
 	const struct descriptor *d = &u.table[fd];
 	struct osc_sending *s;
@@ -332,7 +332,7 @@ static ssize_t write_later(struct osc_event_loop *l, int fd,
 	s = osc_sendings_take(&u.sendings);
 	if (!s)
 		return write_at_once(l, fd, iov, nr);
-	n = lasting ? osc_sending_refer(s, iov, nr) : osc_sending_copy(s, iov);
+	n = osc_sending_fill(s, iov, nr, passing);
 	if (!send_rest(fd, s))
 		return (ssize_t)n;
 	osc_sendings_put(&u.sendings, s);

@@ -59,28 +59,27 @@ void osc_sendings_put(struct osc_sendings *all, struct osc_sending *s)
 	all->nr_spare++;
 }
 
-size_t osc_sending_copy(struct osc_sending *s, const struct iovec *iov)
-{
-	size_t n = iov->iov_len < sizeof(s->data) ? iov->iov_len :
-						    sizeof(s->data);
-
-	memcpy(s->data, iov->iov_base, n);
-	s->iov[0] = (struct iovec){ .iov_base = s->data, .iov_len = n };
-	s->message = (struct msghdr){ .msg_iov = s->iov, .msg_iovlen = 1 };
-	return n;
-}
-
-size_t osc_sending_refer(struct osc_sending *s, const struct iovec *iov, int nr)
+size_t osc_sending_fill(struct osc_sending *s, const struct iovec *iov, int nr,
+			bool passing)
 {
 	size_t all = 0;
+	int i = 0;
 
-	s->message = (struct msghdr){ .msg_iov = s->iov };
-	for (int i = 0; i < nr && all < OSC_SERVER_PROGRESS; i++) {
+	if (passing) {
+		all = iov->iov_len < sizeof(s->data) ? iov->iov_len :
+						       sizeof(s->data);
+		memcpy(s->data, iov->iov_base, all);
+		s->iov[i++] = (struct iovec){ s->data, all };
+		if (all < iov->iov_len)
+			nr = 1;
+	}
+	for (; i < nr && all < OSC_SERVER_PROGRESS; i++) {
 		s->iov[i] = iov[i];
 		if (s->iov[i].iov_len > OSC_SERVER_PROGRESS - all)
 			s->iov[i].iov_len = OSC_SERVER_PROGRESS - all;
 		all += s->iov[i].iov_len;
-		s->message.msg_iovlen++;
 	}
+	s->message =
+		(struct msghdr){ .msg_iov = s->iov, .msg_iovlen = (size_t)i };
 	return all;
 }

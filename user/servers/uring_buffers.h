@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include "servers/response.h"
+#include "servers/exchange.h"
 
 /* Input that came while the loop waited for something else of the connection. */
 struct osc_ahead {
@@ -36,7 +36,7 @@ static inline size_t osc_ahead_left(const struct osc_ahead *a)
 struct osc_sending {
 	struct osc_sending *next; /* spare */
 	struct msghdr message;
-	struct iovec iov[OSC_RESPONSE_IOV];
+	struct iovec iov[OSC_EXCHANGE_IOV];
 	char data[OSC_SENDING_BYTES];
 };
 
@@ -54,10 +54,12 @@ struct osc_sendings {
 struct osc_sending *osc_sendings_take(struct osc_sendings *all);
 void osc_sendings_put(struct osc_sendings *all, struct osc_sending *s);
 
-/* Fills it, with as much as it takes of it. Returns the number of bytes. */
-size_t osc_sending_copy(struct osc_sending *s, const struct iovec *iov);
-/* The same of what lasts, so much of it as a client is given a time limit for. */
-size_t osc_sending_refer(struct osc_sending *s, const struct iovec *iov,
-			 int nr);
+/*
+ * Fills it from nr entries: copies the first where it is `passing`, as far as there
+ * is room, and points to the others, in all as much as a client is given a time
+ * limit for. Returns the number of bytes.
+ */
+size_t osc_sending_fill(struct osc_sending *s, const struct iovec *iov, int nr,
+			bool passing);
 
 #endif

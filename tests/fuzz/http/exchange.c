@@ -44,8 +44,8 @@ static void keep(struct result *r, const struct osc_output *out)
 
 static bool goes_on(enum osc_next next)
 {
-	return next == OSC_NEXT_WRITE || next == OSC_NEXT_STREAM ||
-	       next == OSC_NEXT_SLEEP || next == OSC_NEXT_WORK;
+	return next == OSC_NEXT_WRITE || next == OSC_NEXT_SLEEP ||
+	       next == OSC_NEXT_WORK;
 }
 
 static void converse(const uint8_t *data, size_t size, size_t piece,

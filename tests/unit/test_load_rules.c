@@ -278,6 +278,24 @@ static void the_unknown_is_not_held_against_it(void **unused)
 			 OSC_VALID);
 }
 
+static void the_first_reason_is_for_the_verdict(void **unused)
+{
+	struct osc_validity v;
+
+	(void)unused;
+	osc_validity_judge(&(struct osc_validity_facts){ .requests = 1000,
+							 .attempts = 1000,
+							 .partial = true,
+							 .wait_share = 0.5,
+							 .ports_share = 1 },
+			   &v);
+	assert_int_equal(v.verdict, OSC_INVALID);
+	assert_int_equal(v.n, 3);
+	assert_non_null(strstr(v.why[0], "waited 50 %"));
+	assert_non_null(strstr(v.why[1], "signal"));
+	assert_non_null(strstr(v.why[2], "ports"));
+}
+
 static void all_reasons_fit(void **unused)
 {
 	(void)unused;
@@ -429,6 +447,7 @@ static void the_knee_is_where_power_is_greatest(void **unused)
 
 	(void)unused;
 	assert_int_equal(osc_sweep_knee(steps, 5), 2);
+	assert_true(osc_sweep_beyond(steps, 5, 2));
 	assert_int_equal(osc_sweep_capacity(steps, 5), 2);
 	/* What cannot be trusted tells nothing. */
 	steps[2].verdict = OSC_INVALID;
@@ -442,6 +461,30 @@ static void the_knee_is_where_power_is_greatest(void **unused)
 	assert_int_equal(osc_sweep_knee(steps, 0), -1);
 }
 
+static void a_knee_is_none_before_a_step_beyond_was_seen(void **unused)
+{
+	struct osc_sweep_step steps[] = {
+		{ .rate = 100, .rps = 100, .mean_ns = 100, .answered = 9 },
+		{ .rate = 200, .rps = 200, .mean_ns = 110, .answered = 9 },
+		{ .rate = 300,
+		  .rps = 299,
+		  .verdict = OSC_INVALID,
+		  .answered = 9 },
+	};
+
+	(void)unused;
+	assert_int_equal(osc_sweep_knee(steps, 2), 1);
+	assert_false(osc_sweep_beyond(steps, 2, 1));
+	/* It may be the client's fault, and the load was borne. */
+	assert_int_equal(osc_sweep_knee(steps, 3), 1);
+	assert_false(osc_sweep_beyond(steps, 3, 1));
+	/* It was not borne. */
+	steps[2].rps = 284;
+	assert_true(osc_sweep_beyond(steps, 3, 1));
+	/* No step tells anything. */
+	assert_false(osc_sweep_beyond(steps, 0, -1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -453,6 +496,7 @@ int main(void)
 		cmocka_unit_test(a_threshold_is_about_all_requests),
 		cmocka_unit_test(steps_are_equal_and_end_at_the_top),
 		cmocka_unit_test(the_knee_is_where_power_is_greatest),
+		cmocka_unit_test(a_knee_is_none_before_a_step_beyond_was_seen),
 		cmocka_unit_test(wrong_urls_are_usage_errors),
 		cmocka_unit_test(urls_have_their_weight_of_the_turns),
 		cmocka_unit_test(weights_that_fit_nothing_are_usage_errors),
@@ -462,6 +506,7 @@ int main(void)
 		cmocka_unit_test(each_threshold_moves_the_verdict),
 		cmocka_unit_test(rate_and_lag_are_matters_of_the_open_loop),
 		cmocka_unit_test(the_unknown_is_not_held_against_it),
+		cmocka_unit_test(the_first_reason_is_for_the_verdict),
 		cmocka_unit_test(all_reasons_fit),
 	};
 

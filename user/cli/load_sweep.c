@@ -19,6 +19,7 @@ struct sweep {
 	double closed_rps; /* 0: not asked for */
 	unsigned int n; /* steps done */
 	int knee, capacity; /* steps, or -1 */
+	bool beyond; /* a step beyond the knee was seen */
 	int signal;
 	struct osc_sweep_step steps[OSC_SWEEP_STEPS];
 };
@@ -70,6 +71,7 @@ static int run_steps(struct osc_load_settings *s, struct sweep *w,
 		osc_load_result_free(result);
 	}
 	w->knee = osc_sweep_knee(w->steps, w->n);
+	w->beyond = osc_sweep_beyond(w->steps, w->n, w->knee);
 	w->capacity = s->load.nr_slos ? osc_sweep_capacity(w->steps, w->n) : -1;
 	return ret;
 }
@@ -113,6 +115,25 @@ static void print_step(const struct sweep *w, unsigned int i,
 	putchar('\n');
 }
 
+static void print_knee(const struct sweep *w)
+{
+	char text[32];
+
+	if (w->knee < 0) {
+		puts("Knee: unknown, no step can be trusted");
+		return;
+	}
+	osc_format_count(w->steps[w->knee].rate, text, sizeof(text));
+	if (w->beyond)
+		printf("Knee: %s requests/s; beyond it latency grows faster "
+		       "than the load\n",
+		       text);
+	else
+		printf("Knee: not below %s requests/s, and no step beyond was "
+		       "seen; try a greater --rate\n",
+		       text);
+}
+
 static void print_text(const struct sweep *w)
 {
 	const struct osc_load_config *c = &w->set->load;
@@ -139,13 +160,7 @@ static void print_text(const struct sweep *w)
 						sizeof(text)),
 			       w->steps[i].why);
 	}
-	if (w->knee >= 0)
-		printf("Knee: %s requests/s; beyond it latency grows faster "
-		       "than the load\n",
-		       osc_format_count(w->steps[w->knee].rate, text,
-					sizeof(text)));
-	else
-		puts("Knee: unknown, no step can be trusted");
+	print_knee(w);
 	if (c->nr_slos && w->capacity >= 0)
 		printf("Within the SLO: up to %s requests/s\n",
 		       osc_format_count(w->steps[w->capacity].rate, text,
@@ -198,9 +213,9 @@ static json_t *sweep_json(const struct sweep *w)
 		osc_load_server(c)->target, "urls", osc_load_urls_json(c),
 		"connections", (json_int_t)c->connections, "closed_rps",
 		w->closed_rps > 0 ? json_real(w->closed_rps) : json_null(),
-		"knee_rate", rate_or_null(w, w->knee), "slo_rate",
-		rate_or_null(w, w->capacity), "partial", (int)(w->signal != 0),
-		"steps", steps);
+		"knee_rate", rate_or_null(w, w->beyond ? w->knee : -1),
+		"slo_rate", rate_or_null(w, w->capacity), "partial",
+		(int)(w->signal != 0), "steps", steps);
 }
 
 static int exit_code(const struct sweep *w)

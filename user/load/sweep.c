@@ -53,6 +53,18 @@ int osc_sweep_knee(const struct osc_sweep_step *steps, unsigned int n)
 	return knee;
 }
 
+bool osc_sweep_beyond(const struct osc_sweep_step *steps, unsigned int n,
+		      int knee)
+{
+	for (unsigned int i = (unsigned int)(knee + 1); i < n; i++) {
+		double kept = OSC_VALIDITY_RATE_INVALID * (double)steps[i].rate;
+
+		if (tells(&steps[i]) || steps[i].rps < kept)
+			return true;
+	}
+	return false;
+}
+
 int osc_sweep_capacity(const struct osc_sweep_step *steps, unsigned int n)
 {
 	unsigned int i = 0;

@@ -21,7 +21,7 @@ struct osc_sweep_step {
 	uint64_t p50_ns, p99_ns;
 	uint64_t answered, errors;
 	enum osc_verdict verdict;
-	char why[160]; /* the first reason; "" */
+	char why[160]; /* a reason for the verdict; "" */
 	bool slos_met;
 };
 
@@ -34,12 +34,16 @@ void osc_sweep_take(struct osc_sweep_step *step,
 /*
  * The knee: the step with the greatest power, answers a second over their mean
  * latency. Beyond it latency grows faster than the load. Invalid steps, and those
- * without an answer, tell nothing; -1: all are such.
+ * without an answer, tell nothing; -1: all are such. It is not known to be the
+ * knee before a step beyond it has been seen: one that tells, or one whose rate
+ * could not be kept.
  *
  * L. Kleinrock, "Power and deterministic rules of thumb for probabilistic
  * problems in computer communications", ICC 1979.
  */
 int osc_sweep_knee(const struct osc_sweep_step *steps, unsigned int n);
+bool osc_sweep_beyond(const struct osc_sweep_step *steps, unsigned int n,
+		      int knee);
 
 /* The highest step at which the thresholds were met, and so below it; or -1. */
 int osc_sweep_capacity(const struct osc_sweep_step *steps, unsigned int n);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 const char *osc_verdict_word(enum osc_verdict verdict)
 {
@@ -25,12 +26,16 @@ static void say(struct osc_validity *v, enum osc_verdict verdict,
 static void say(struct osc_validity *v, enum osc_verdict verdict,
 		const char *fmt, ...)
 {
+	unsigned int at = v->n++;
 	va_list args;
 
-	if (verdict > v->verdict)
+	if (verdict > v->verdict) {
 		v->verdict = verdict;
+		memmove(v->why[1], v->why[0], at * sizeof(v->why[0]));
+		at = 0;
+	}
 	va_start(args, fmt);
-	vsnprintf(v->why[v->n++], sizeof(v->why[0]), fmt, args);
+	vsnprintf(v->why[at], sizeof(v->why[0]), fmt, args);
 	va_end(args);
 }
 

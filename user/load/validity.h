@@ -88,7 +88,7 @@ const char *osc_verdict_name(enum osc_verdict verdict);
 /* As people read it, in capitals. */
 const char *osc_verdict_word(enum osc_verdict verdict);
 
-/* The rule. Reasons are given in the order of the facts. */
+/* The rule. The first reason is one that the verdict is for. */
 void osc_validity_judge(const struct osc_validity_facts *f,
 			struct osc_validity *out);
 

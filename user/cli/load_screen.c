@@ -23,11 +23,6 @@
 #define BAR_LABEL 34
 #define SPARK_LABEL 19
 
-static double seconds(uint64_t from_ns, uint64_t to_ns)
-{
-	return to_ns > from_ns ? (double)(to_ns - from_ns) / OSC_NS_PER_S : 0;
-}
-
 /* Unknown rows are enough. */
 static bool has_room(const struct osc_bars *bars)
 {
@@ -42,7 +37,7 @@ static bool has_room(const struct osc_bars *bars)
 /* A rate of all answers, also of those that are not measured. */
 static double rate(const struct osc_load_interval *i)
 {
-	double s = seconds(i->from_ns, i->to_ns);
+	double s = osc_clock_seconds(i->from_ns, i->to_ns);
 
 	return s > 0 ? (double)(i->stats.requests + i->stats.warmup_requests) /
 			       s :
@@ -56,7 +51,7 @@ static double remaining(const struct osc_load_result *r, uint64_t now_ns,
 	const struct osc_load_config *c = r->config;
 	uint64_t done = r->stats.requests + r->stats.warmup_requests +
 			osc_failures_total(&r->stats.failures);
-	double spent = seconds(r->start_ns, now_ns), all, left;
+	double spent = osc_clock_seconds(r->start_ns, now_ns), all, left;
 	char count[32];
 
 	if (c->requests) {
@@ -70,7 +65,7 @@ static double remaining(const struct osc_load_result *r, uint64_t now_ns,
 		snprintf(text, size, "opening connections");
 		return 0;
 	}
-	all = seconds(r->start_ns, r->measure_ns + c->duration_ns);
+	all = osc_clock_seconds(r->start_ns, r->measure_ns + c->duration_ns);
 	left = spent < all ? all - spent : 0;
 	snprintf(text, size, "%.0f s to go", left);
 	return 1 - left / all;
@@ -84,7 +79,7 @@ static void draw_bar(const struct osc_bars *bars,
 	double part = remaining(r, now_ns, left, sizeof(left));
 
 	snprintf(text, sizeof(text), "%.0f s%s, %s",
-		 seconds(r->start_ns, now_ns),
+		 osc_clock_seconds(r->start_ns, now_ns),
 		 now_ns < r->start_ns + r->config->warmup_ns ? " of warm-up" :
 							       "",
 		 left);

@@ -19,4 +19,10 @@ static inline uint64_t osc_clock_ns(void)
 	return (uint64_t)ts.tv_sec * OSC_NS_PER_S + (uint64_t)ts.tv_nsec;
 }
 
+/* Seconds from one moment to another; 0 where that is not later. */
+static inline double osc_clock_seconds(uint64_t from_ns, uint64_t to_ns)
+{
+	return to_ns > from_ns ? (double)(to_ns - from_ns) / OSC_NS_PER_S : 0;
+}
+
 #endif

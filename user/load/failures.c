@@ -186,11 +186,6 @@ json_t *osc_failures_json(const struct osc_failures *f)
 	return NULL;
 }
 
-static double since(uint64_t ns, uint64_t start_ns)
-{
-	return ns > start_ns ? (double)(ns - start_ns) / OSC_NS_PER_S : 0;
-}
-
 json_t *osc_failures_details(const struct osc_failures *f, uint64_t start_ns)
 {
 	json_t *array = json_array();
@@ -205,9 +200,10 @@ json_t *osc_failures_details(const struct osc_failures *f, uint64_t start_ns)
 			json_pack("{s:s, s:I, s:f, s:f, s:s}", "error",
 				  osc_failure_name(row, name, sizeof(name)),
 				  "count", (json_int_t)row->count, "first_s",
-				  since(row->first_ns, start_ns), "last_s",
-				  since(row->last_ns, start_ns), "hint",
-				  osc_failure_hint(row)));
+				  osc_clock_seconds(start_ns, row->first_ns),
+				  "last_s",
+				  osc_clock_seconds(start_ns, row->last_ns),
+				  "hint", osc_failure_hint(row)));
 	}
 	if (!failed)
 		return array;

@@ -4,14 +4,9 @@
 #include "lib/clock.h"
 #include "lib/output.h"
 
-static double seconds(uint64_t from_ns, uint64_t to_ns)
-{
-	return to_ns > from_ns ? (double)(to_ns - from_ns) / OSC_NS_PER_S : 0;
-}
-
 static double span(const struct osc_load_interval *i)
 {
-	return seconds(i->from_ns, i->to_ns);
+	return osc_clock_seconds(i->from_ns, i->to_ns);
 }
 
 /* Of both together, as far as it is known. */
@@ -61,8 +56,8 @@ static json_t *counts_json(const struct osc_load_interval *i, uint64_t start_ns)
 	return json_pack(
 		"{s:s, s:f, s:f, s:I, s:I, s:f, s:o, s:I, s:I, s:I, s:I}",
 		"schema", "osconcepts-load-series/1", "t_s",
-		seconds(start_ns, i->to_ns), "seconds", span(i), "requests",
-		(json_int_t)s->requests, "warmup_requests",
+		osc_clock_seconds(start_ns, i->to_ns), "seconds", span(i),
+		"requests", (json_int_t)s->requests, "warmup_requests",
 		(json_int_t)s->warmup_requests, "rps",
 		span(i) > 0 ? all / span(i) : 0, "errors",
 		osc_failures_json(&s->failures), "bytes", (json_int_t)s->bytes,

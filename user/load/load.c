@@ -34,6 +34,7 @@ struct osc_load {
 	struct osc_tls *tls; /* NULL: plain text */
 	uint64_t start_ns;
 	atomic_bool stop, found;
+	struct osc_holding holding;
 	atomic_uint running;
 	int done; /* eventfd */
 	struct worker *workers;
@@ -124,6 +125,7 @@ static int init_worker(struct osc_load *load, uint32_t i, struct osc_error *e)
 	loop->tls = load->tls;
 	loop->stop = &load->stop;
 	loop->found = &load->found;
+	loop->holding = &load->holding;
 	loop->index = i;
 	loop->nr = (uint32_t)share(c->connections, c->threads, i);
 	loop->turn = first_turn(load, i);
@@ -222,6 +224,7 @@ static int start_workers(struct osc_load *load, struct osc_error *e)
 	for (uint32_t i = 0; i < n && !ret; i++)
 		ret = init_worker(load, i, e);
 	atomic_store(&load->running, n);
+	atomic_store(&load->holding.opening, n);
 	for (uint32_t i = 0; i < n && !ret; i++) {
 		struct worker *w = &load->workers[i];
 

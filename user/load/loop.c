@@ -16,6 +16,8 @@
 #define SCAN_NS (5 * OSC_NS_PER_MS)
 /* So many connections are opened before we look who is. */
 #define OPEN_AT_ONCE 64
+/* How long it may take until a thread knows that all connections are held. */
+#define LOOK_NS OSC_NS_PER_MS
 /* So long nobody listens before we say so: a server may be starting. */
 #define NOBODY_NS (250 * OSC_NS_PER_MS)
 
@@ -69,16 +71,33 @@ static struct osc_load_connection *pop_room(struct osc_loop *loop)
 	return c;
 }
 
-/* All are open, or are not to be had: from now on they are held. */
+/* Ours are open, or are not to be had. The last thread says when all are held. */
+static void ready_to_hold(struct osc_loop *loop, uint64_t now)
+{
+	struct osc_holding *h = loop->holding;
+
+	loop->untried = 0;
+	loop->look_ns = now;
+	if (atomic_fetch_sub(&h->opening, 1) == 1)
+		atomic_store(&h->since_ns, now + 2 * LOOK_NS);
+}
+
+/* From that moment on, if it is known. */
 static void hold(struct osc_loop *loop, uint64_t now)
 {
 	const struct osc_load_config *config = loop->config;
+	uint64_t since = atomic_load(&loop->holding->since_ns);
 
-	loop->measure_ns = now;
-	loop->end_ns = now + config->duration_ns;
+	if (!since) {
+		loop->look_ns = now + LOOK_NS;
+		return;
+	}
+	loop->look_ns = UINT64_MAX;
+	loop->measure_ns = since;
+	loop->end_ns = since + config->duration_ns;
 	if (osc_load_is_open(config))
 		osc_schedule_init(&loop->schedule, &config->arrivals,
-				  loop->index, config->threads, now);
+				  loop->index, config->threads, since);
 }
 
 void osc_loop_tried(struct osc_loop *loop, struct osc_load_connection *c,
@@ -89,7 +108,7 @@ void osc_loop_tried(struct osc_loop *loop, struct osc_load_connection *c,
 	c->tried = true;
 	loop->untried--;
 	if (loop->config->idle && !loop->untried)
-		hold(loop, now);
+		ready_to_hold(loop, now);
 }
 
 void osc_loop_offer(struct osc_loop *loop, struct osc_load_connection *c,
@@ -313,6 +332,8 @@ static void begin(struct osc_loop *loop, uint64_t now)
 /* All that happens by the clock. False when the run is over. */
 static bool tick(struct osc_loop *loop, uint64_t now)
 {
+	if (now >= loop->look_ns)
+		hold(loop, now);
 	if (!loop->from.taken && now >= loop->measure_ns)
 		osc_usage_read(&loop->from);
 	if (now >= loop->scan_ns)
@@ -346,6 +367,8 @@ static uint64_t next_moment(const struct osc_loop *loop)
 
 	if (loop->publish_ns < until)
 		until = loop->publish_ns;
+	if (loop->look_ns < until)
+		until = loop->look_ns;
 	if (!loop->from.taken && loop->measure_ns < until)
 		until = loop->measure_ns;
 	if (loop->retired)
@@ -396,6 +419,9 @@ void osc_loop_run(struct osc_loop *loop)
 		osc_error_set(&loop->error, -ret,
 			      "cannot wait for connections: %s",
 			      strerror(-ret));
+	/* The others need not wait for what will not be. */
+	if (loop->config->idle && loop->untried)
+		ready_to_hold(loop, osc_clock_ns());
 	if (!loop->concluded) {
 		conclude_usage(loop);
 		loop->stats->held = count_open(loop);
@@ -446,6 +472,7 @@ int osc_loop_init(struct osc_loop *loop, struct osc_error *e)
 	}
 	loop->head_only = !strcasecmp(loop->config->method, "HEAD");
 	loop->untried = loop->nr;
+	loop->look_ns = UINT64_MAX;
 	loop->scan_ns = UINT64_MAX;
 	loop->publish_ns = loop->config->slice_ns ?
 				   loop->start_ns + loop->config->slice_ns :

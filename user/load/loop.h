@@ -108,6 +108,12 @@ extern const struct osc_load_io osc_load_io_epoll, osc_load_io_uring;
 /* What one record of TLS can hold. */
 #define OSC_SECURE_BYTES (16u << 10)
 
+/* Connections are held from one moment on, when no thread opens any more. */
+struct osc_holding {
+	atomic_uint opening; /* threads that have some left to try */
+	atomic_uint_least64_t since_ns; /* 0: some have */
+};
+
 struct osc_loop {
 	const struct osc_load_config *config;
 	const struct osc_load_text *text;
@@ -155,6 +161,9 @@ struct osc_loop {
 	struct osc_load_stats *stats; /* since they were last handed over */
 	struct osc_response_last last_head; /* of any of its connections */
 
+	/* The idle run's: when to see whether others are ready, too. */
+	uint64_t look_ns; /* UINT64_MAX: ours are not tried, or all are held */
+	struct osc_holding *holding; /* of all threads */
 	atomic_bool *found; /* of all threads: a connection was made, ever */
 	atomic_bool *stop; /* set by the main thread */
 	struct osc_handover handover;

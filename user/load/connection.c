@@ -303,7 +303,8 @@ static void answered(struct osc_loop *loop, struct osc_load_connection *c,
 bool osc_connection_read(struct osc_loop *loop, struct osc_load_connection *c,
 			 const char *p, size_t size, uint64_t now)
 {
-	loop->stats->bytes += size;
+	if (now >= loop->measure_ns)
+		loop->stats->bytes += size;
 	while (size) {
 		enum osc_response_result result;
 		size_t used;

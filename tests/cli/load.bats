@@ -60,7 +60,8 @@ teardown()
 		"http://127.0.0.1/ -n 1 --weights 0" "http://127.0.0.1/ http://127.0.0.1/ -n 1 --weights 1,x" \
 		"http://127.0.0.1/ http://127.0.0.1/ -n 1 --weights 997,5" "http://127.0.0.1/ -n 1 --cpus x" \
 		"http://127.0.0.1/ --idle 9" "http://127.0.0.1/ -n 9 --idle 9" \
-		"http://127.0.0.1/ -d 1s --idle 9 -k 2" "http://127.0.0.1/ -d 1s -c 9 --idle 9" "http://127.0.0.1/ -n 1 --engine select" "--no-such-flag"; do
+		"http://127.0.0.1/ -d 1s --idle 9 -k 2" "http://127.0.0.1/ -d 1s -c 9 --idle 9" \
+		"http://127.0.0.1/ -d 1s --idle 9 --slo p99=1s" "http://127.0.0.1/ -n 1 --hdr x --series x" "http://127.0.0.1/ -n 1 --engine select" "--no-such-flag"; do
 		# shellcheck disable=SC2086
 		run -2 "$osconcepts" load $args
 		[[ $output == *osconcepts* ]]
@@ -336,6 +337,24 @@ peers()
 	start epoll --idle-timeout 200ms
 	run -4 "$osconcepts" load "$url/" --idle 20 -d 2s
 	[[ $output == *"read.closed"* && $output == *"INVALID"* ]]
+	stop
+}
+
+@test "--idle: all connections are held at once, whichever thread has opened them" {
+	start epoll
+	for engine in $(engines); do
+		# The last is opened when the first have been open for as long as asked.
+		load "$url/" --idle 4 -t 4 --connect-rate 8 -d 300ms --interval 50ms --series "$BATS_TEST_TMPDIR/series"
+		is .held 4
+		[[ $(jq -s 'map(.connections_open) | max' "$BATS_TEST_TMPDIR/series") == 4 ]]
+	done
+	stop
+}
+
+@test "--warmup: its bytes are none of the rate's" {
+	start epoll
+	load "$url/bytes/10000" --warmup 500ms -d 100ms -r 500
+	is '.requests > 0 and .warmup_requests > .requests and .bytes < 2 * 10200 * .requests' true
 	stop
 }
 
@@ -736,7 +755,7 @@ on_terminal()
 	[[ $output == *"cannot write $BATS_TEST_TMPDIR/none/series: No such file"* ]]
 	# It is no reason to lose the result.
 	run -1 --separate-stderr "$osconcepts" load "$url/" -n 300 -c 3 --series /dev/full
-	[[ $output == *"300 requests in"* && $stderr == *"No space left on device"* ]]
+	[[ $output == *"300 requests in"* && $stderr == *"--series: cannot write /dev/full: No space left on device"* ]]
 	# Who reads no more has seen enough.
 	"$osconcepts" load "$url/" -d 600s -c 2 -r 500 --series - --interval 10ms 2>/dev/null |
 		head -n 1 >"$series"

@@ -57,7 +57,9 @@ static int heed(struct audience *a, int ret, const struct osc_error *e)
 	a->series.out = NULL;
 	if (ret == -EPIPE)
 		return ret;
-	a->set->series_error = *e;
+	osc_error_set(&a->set->series_error, e->err,
+		      "--series: cannot write %s: %s", a->set->series_path,
+		      strerror(e->err));
 	return 0;
 }
 

@@ -375,6 +375,9 @@ static const char *wrong_amounts(const struct osc_load_settings *s)
 	if (c->idle && s->has_connections)
 		return "--idle says how many connections; leave out "
 		       "--connections";
+	if (c->nr_slos && c->idle && !osc_load_is_open(c))
+		return "--slo: connections that are only held are asked nothing; "
+		       "add --rate";
 	if (c->openings.within_ns && c->openings.rate)
 		return "--ramp and --connect-rate both say when connections are "
 		       "opened; leave one out";
@@ -402,6 +405,10 @@ static const char *wrong_places(const struct osc_load_settings *s)
 	if (s->json && is_stdout(s->hdr_path))
 		return "--hdr - and --json both write to standard output; try a "
 		       "file for one of them";
+	if (s->series_path && s->hdr_path &&
+	    !strcmp(s->series_path, s->hdr_path))
+		return "--hdr and --series name the same file; try another for "
+		       "one of them";
 	if (!osc_load_server(c)->tls &&
 	    (c->tls.authorities || c->tls.insecure || c->tls.name))
 		return "--cacert, --servername and --insecure are for TLS; try "

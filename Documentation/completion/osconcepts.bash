@@ -18,7 +18,7 @@ declare -gA _osconcepts_options=(
 		--ready-fd --fallback --list --json --quiet --help'
 	[load]='--connections --duration --requests --closed --rate --open --arrival --trace --sweep
 		--requests-per-connection --pipeline --connect-rate --ramp --src --unix --engine --idle --warmup --timeout
-		--threads --cpus --method --body --header --cacert --servername --insecure --expect-status
+		--threads --cpus --method --body --header --cacert --servername --insecure --expect-status --expect-length
 		--slo --weights --json --hdr --series --interval --no-progress --help'
 	[sweep]='--sweep --duration --rate --connections --cpus --slo --json --help'
 	[compare]='--models --keepalive --modes --connections --work --io
@@ -41,7 +41,7 @@ declare -gA _osconcepts_values=(
 	[load]='-c --connections -d --duration -n --requests -r --rate --open
 		--arrival --trace -k --requests-per-connection -p --pipeline --warmup
 		--timeout -t --threads --cpus -X --method -H --header
-		--expect-status --slo --weights --sweep --connect-rate --ramp --src --unix --hdr
+		--expect-status --expect-length --slo --weights --sweep --connect-rate --ramp --src --unix --hdr
 		--body --engine --idle --series --interval --cacert --servername'
 	[compare]='--models --keepalive --modes -c --connections --work --io
 		-d --duration -n --requests -r --runs --path --workers --interval --source

@@ -26,7 +26,7 @@ teardown()
 @test "--help names every option" {
 	run -0 "$osconcepts" load --help
 	for word in --connections --duration --requests --closed --rate --open --arrival --trace --requests-per-connection \
-		--pipeline --warmup --timeout --threads --cpus --method --header --expect-status --slo \
+		--pipeline --warmup --timeout --threads --cpus --method --header --expect-status --expect-length --slo \
 		--connect-rate --ramp --src --unix --hdr --sweep --body --engine --idle --series --interval \
 		--json --no-progress --weights --cacert --servername --insecure; do
 		[[ $output == *"$word"* ]] || { echo "no $word"; return 1; }
@@ -579,6 +579,23 @@ peers()
 	is .errors '{}'
 	load "$url/" -n 200 -c 2 --expect-status 404
 	is '.errors' '{"status.200":200}'
+	stop
+}
+
+@test "--expect-length: a body of another length is an error, whatever its status" {
+	start epoll
+	for args in "" "-p 4" "-k 1"; do
+		# shellcheck disable=SC2086
+		load "$url/" "$url/bytes/6" -n 200 -c 2 --weights 3,1 --expect-length 13 $args
+		is '[.requests, .errors, (.urls | map(.errors))]' '[200,{"length.6":50},[{},{"length.6":50}]]'
+	done
+	load "$url/" -n 20 -c 2 --expect-length 0 -X HEAD
+	is .errors '{}'
+	# A wrong status says more.
+	load "$url/nowhere" -n 20 -c 2 --expect-length 13
+	is .errors '{"status.404":20}'
+	run -4 "$osconcepts" load "$url/bytes/0" -n 20 -c 2 --expect-length 13
+	[[ $output == *"length.0 "*"--expect-length asks for"* ]]
 	stop
 }
 

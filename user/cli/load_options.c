@@ -103,6 +103,7 @@ static void load_usage(FILE *out)
 	      "                           URL's host)\n"
 	      "      --insecure           https: take any certificate\n"
 	      "      --expect-status N    any other is an error (any below 400)\n"
+	      "      --expect-length N    a body of other than N bytes is an error\n"
 	      "      --slo pN=D           that share of all requests must be answered\n"
 	      "                           within D, or the run exits 3: p99=5ms,\n"
 	      "                           p99.9=20ms, max=1s; may be repeated\n"
@@ -131,6 +132,7 @@ enum {
 	OPT_TIMEOUT,
 	OPT_CPUS,
 	OPT_EXPECT_STATUS,
+	OPT_EXPECT_LENGTH,
 	OPT_SLO,
 	OPT_BODY,
 	OPT_SWEEP,
@@ -169,6 +171,7 @@ static const struct option options[] = {
 	{ "method", required_argument, NULL, 'X' },
 	{ "header", required_argument, NULL, 'H' },
 	{ "expect-status", required_argument, NULL, OPT_EXPECT_STATUS },
+	{ "expect-length", required_argument, NULL, OPT_EXPECT_LENGTH },
 	{ "connect-rate", required_argument, NULL, OPT_CONNECT_RATE },
 	{ "ramp", required_argument, NULL, OPT_RAMP },
 	{ "src", required_argument, NULL, OPT_SRC },
@@ -208,6 +211,8 @@ static const struct osc_number_option numbers[] = {
 		    load.openings.rate),
 	LOAD_NUMBER(OPT_EXPECT_STATUS, "--expect-status", WHOLE, 200, 599,
 		    load.expect_status),
+	LOAD_NUMBER(OPT_EXPECT_LENGTH, "--expect-length", WHOLE, 0, 1ull << 53,
+		    load.expect_length),
 	LOAD_NUMBER(OPT_SWEEP, "--sweep", WHOLE, 2, OSC_SWEEP_STEPS, sweep),
 	LOAD_NUMBER('d', "--duration", NS, OSC_NS_PER_MS, 30 * DAY,
 		    load.duration_ns),

@@ -4,6 +4,7 @@
  * means is the engine's.
  */
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -231,17 +232,39 @@ void osc_connection_go(struct osc_loop *loop, struct osc_load_connection *c,
 		osc_connection_open(loop, c, now);
 }
 
-static bool as_expected(const struct osc_load_config *config, uint16_t status)
+static bool status_expected(const struct osc_load_config *config,
+			    uint16_t status)
 {
 	if (config->expect_status)
 		return status == config->expect_status;
 	return status < 400;
 }
 
+/* What is wrong with a whole answer, if anything. */
+struct fault {
+	bool any;
+	enum osc_load_phase phase;
+	int code;
+};
+
+static struct fault fault_of(const struct osc_load_config *config,
+			     const struct osc_response *r)
+{
+	if (!status_expected(config, r->status))
+		return (struct fault){ true, OSC_LOAD_STATUS, r->status };
+	if (config->expect_length != UINT64_MAX &&
+	    config->expect_length != r->body_bytes)
+		return (struct fault){ true, OSC_LOAD_LENGTH,
+				       r->body_bytes < INT_MAX ?
+					       (int)r->body_bytes :
+					       INT_MAX };
+	return (struct fault){ .any = false };
+}
+
 /* The same in the books of its URL. */
 static void answered_url(struct osc_loop *loop,
-			 const struct osc_load_connection *c, bool wrong,
-			 uint64_t now)
+			 const struct osc_load_connection *c,
+			 struct fault fault, uint64_t now)
 {
 	const struct osc_load_stamp *s = osc_connection_stamp(loop, c, 0);
 	struct osc_load_url_stats *url = url_of(loop, c, 0);
@@ -251,17 +274,17 @@ static void answered_url(struct osc_loop *loop,
 	url->requests++;
 	osc_hist_record(&url->latency, now - s->intended_ns);
 	osc_hist_record(&url->service, now - s->sent_ns);
-	if (wrong)
-		osc_failures_add(&url->failures, OSC_LOAD_STATUS,
-				 c->response.status, 1, now);
+	if (fault.any)
+		osc_failures_add(&url->failures, fault.phase, fault.code, 1,
+				 now);
 }
 
-static void answered_wrong(struct osc_load_stats *stats, uint16_t status,
+static void answered_wrong(struct osc_load_stats *stats, struct fault fault,
 			   uint64_t latency_ns, uint64_t now)
 {
 	stats->missed++;
 	osc_hist_record(&stats->wrong, latency_ns);
-	osc_failures_add(&stats->failures, OSC_LOAD_STATUS, status, 1, now);
+	osc_failures_add(&stats->failures, fault.phase, fault.code, 1, now);
 }
 
 /* The oldest request is answered. */
@@ -271,17 +294,16 @@ static void answered(struct osc_loop *loop, struct osc_load_connection *c,
 	const struct osc_load_stamp *s = osc_connection_stamp(loop, c, 0);
 	struct osc_load_stats *stats = loop->stats;
 	const struct osc_response *r = &c->response;
-	bool wrong = !as_expected(loop->config, r->status);
+	struct fault fault = fault_of(loop->config, r);
 
 	if (stats->urls)
-		answered_url(loop, c, wrong, now);
+		answered_url(loop, c, fault, now);
 	if (s->intended_ns >= loop->measure_ns) {
 		stats->requests++;
 		osc_hist_record(&stats->latency, now - s->intended_ns);
 		osc_hist_record(&stats->service, now - s->sent_ns);
-		if (wrong)
-			answered_wrong(stats, r->status, now - s->intended_ns,
-				       now);
+		if (fault.any)
+			answered_wrong(stats, fault, now - s->intended_ns, now);
 	} else {
 		stats->warmup_requests++;
 	}

@@ -18,6 +18,7 @@ static const char *const phase_names[OSC_NR_LOAD_PHASES] = {
 	[OSC_LOAD_TIMEOUT] = "timeout",
 	[OSC_LOAD_PARSE] = "parse",
 	[OSC_LOAD_STATUS] = "status",
+	[OSC_LOAD_LENGTH] = "length",
 };
 
 static const char *const timeout_names[OSC_NR_TIMEOUTS] = {
@@ -75,6 +76,8 @@ static const struct hint {
 	{ OSC_LOAD_PARSE, ANY, "not valid HTTP/1.1; look with curl -v" },
 	{ OSC_LOAD_STATUS, ANY,
 	  "look with curl -v, or say --expect-status when it is wanted" },
+	{ OSC_LOAD_LENGTH, ANY,
+	  "not the body that --expect-length asks for; look with curl -v" },
 };
 
 void osc_failures_add(struct osc_failures *f, enum osc_load_phase phase,
@@ -144,6 +147,7 @@ char *osc_failure_name(const struct osc_failure *f, char *buf, size_t size)
 		name = f->code ? strerrorname_np(f->code) : "closed";
 		break;
 	case OSC_LOAD_STATUS:
+	case OSC_LOAD_LENGTH:
 		break;
 	case OSC_LOAD_TLS:
 	case OSC_LOAD_CERTIFICATE:

@@ -19,6 +19,7 @@ enum osc_load_phase {
 	OSC_LOAD_TIMEOUT, /* enum osc_load_timeout: what did not come in time */
 	OSC_LOAD_PARSE, /* enum osc_response_error */
 	OSC_LOAD_STATUS, /* the status */
+	OSC_LOAD_LENGTH, /* bytes of the body, INT_MAX: or more */
 	OSC_NR_LOAD_PHASES,
 };
 

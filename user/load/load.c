@@ -51,6 +51,7 @@ void osc_load_defaults(struct osc_load_config *config)
 		.pipeline = 1,
 		.timeout_ns = 10 * OSC_NS_PER_S,
 		.method = "GET",
+		.expect_length = UINT64_MAX,
 	};
 }
 

@@ -78,6 +78,7 @@ struct osc_load_config {
 	const char *headers[OSC_LOAD_HEADERS]; /* "Name: value" */
 	unsigned int nr_headers;
 	uint16_t expect_status; /* 0: any of 2xx and 3xx */
+	uint64_t expect_length; /* of each body; UINT64_MAX: any */
 	struct osc_slo slos[OSC_SLO_MAX];
 	unsigned int nr_slos;
 	bool has_cpus;

@@ -22,6 +22,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.environ.get("BUILD", "build")
 BENCH = os.path.join(BUILD, "bench")
 OSCONCEPTS = os.path.join(BUILD, "osconcepts")
+BARE = os.path.join(BENCH, "bare")
 
 READY_S = 20
 STOP_S = 20
@@ -212,6 +213,7 @@ class Bench:
     schema = ""
     metrics = ()  # of a run, which have a median
     roles = ()  # whose CPU time is accounted
+    needs = (OSCONCEPTS,)  # that are built before
     keep = ()  # options that the result tells
 
     # --- of the subclass
@@ -263,6 +265,11 @@ class Bench:
     def file(self, kind):
         """What a run that was stopped leaves is beside what the last whole one left."""
         return os.path.join(BENCH, f"{self.name}{'.stopped' if self.stopped else ''}.{kind}")
+
+    def check_built(self):
+        missing = [path for path in self.needs if not os.access(path, os.X_OK)]
+        if missing:
+            fail(f"{', '.join(missing)}: not built; try 'make bench-{self.name}', which builds and then measures")
 
     def check_cpus(self):
         asked = {self.args.client_cpu, self.args.server_cpu}
@@ -352,6 +359,7 @@ class Bench:
             about, rows = self.earlier()
         else:
             self.check_cpus()
+            self.check_built()
             cells = self.choose()
             os.makedirs(BENCH, exist_ok=True)
             about, rows = self.run(cells)

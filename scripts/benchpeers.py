@@ -6,7 +6,6 @@ import os
 
 import benchlib
 
-BARE = os.path.join(benchlib.BENCH, "bare")
 TEXT = "Hello, world\n"
 BIG = 102400
 MODULES = "/usr/lib/apache2/modules"
@@ -46,7 +45,7 @@ def command_of(name, case, port, scratch, cpu):
     if name.startswith("bare-"):
         body = BIG if "bytes" in case["path"] else len(TEXT)
         kind = "once" if case.get("once") and name == "bare-epoll" else name[5:]
-        return [BARE, kind, str(port), str(body)]
+        return [benchlib.BARE, kind, str(port), str(body)]
     if name in PEERS:
         path = configuration(name, port, scratch, case["load"][1])
         return {"nginx": ["nginx", "-c", path, "-e", os.path.join(scratch, "nginx.log")],

@@ -108,6 +108,18 @@ servers_json()
 	run -0 "$bench" --help
 }
 
+@test "a bench says which of its programs are not built, and who builds them" {
+	rm "$BUILD/bench/bare" "$BUILD/bench/bare_client"
+	run -1 scripts/bench-load --rounds 1
+	[[ $output == "bench-load: $BUILD/bench/bare, $BUILD/bench/bare_client: not built; try 'make bench-load', which builds and then measures" ]]
+	rm "$BUILD/osconcepts"
+	run -1 "$bench" --rounds 1
+	[[ $output == "bench-servers: $BUILD/osconcepts, $BUILD/bench/bare: not built; try 'make bench-servers'"* ]]
+	# What was measured can be told without them.
+	servers_json keepalive-64 bare-epoll=1
+	run -0 "$bench" --render
+}
+
 @test "servers: goals are met or missed by the median of ratios in the same round" {
 	# Twice as fast a machine in the third round is that in all rows.
 	servers_json keepalive-64 bare-epoll=100,100,200,100,100,100 epoll=97,97,194,97,97,97 \

@@ -232,6 +232,10 @@ class Bench:
         """One run: a dict of its figures and its `validity`. Raises Failed."""
         raise NotImplementedError
 
+    def metrics_of(self, case):
+        """Where not all cases have the same."""
+        return self.metrics
+
     def describe(self, case, program):
         """What else a row says of a program."""
         return {}
@@ -342,7 +346,8 @@ class Bench:
 
     def tell(self, rows):
         """Figures, ratios: all that follows from the runs."""
-        rows = [r if "failed" in r else {**r, **benchstat.summarize(r["runs"], self.metrics)} for r in rows]
+        rows = [r if "failed" in r else {**r, **benchstat.summarize(r["runs"], self.metrics_of(r["case"]))}
+                for r in rows]
         for row in rows:
             to, ratios = self.reference(row)
             other = next((r for r in rows if (r["case"], r["program"]) == (row["case"], to)), None)

@@ -124,13 +124,20 @@ def ratio(row, other, metric):
     return Ratio(*median_interval(pairs), len(pairs)) if pairs else None
 
 
+def own(row, metric):
+    """The metric itself, where it is a ratio within each run."""
+    values = [r[metric] for r in row["runs"] if usable(r)] if has_figures(row) else []
+    return Ratio(*median_interval(values), len(values)) if values else None
+
+
 RELATIONS = {"at least": lambda x, limit: x >= limit, "at most": lambda x, limit: x <= limit,
-             "above": lambda x, limit: x > limit}
+             "above": lambda x, limit: x > limit, "below": lambda x, limit: x < limit}
 
 
 class Goal(NamedTuple):
     """That `metric` of the best of `ours` is, in `case`, in `relation` to `limit` times
-    the other's. Without a case it is to be so somewhere."""
+    the other's. Without a case it is to be so somewhere; without an other the metric is
+    a ratio by itself."""
     what: str
     ours: tuple
     case: str
@@ -142,7 +149,7 @@ class Goal(NamedTuple):
 
 def best_of(goal, rows, case):
     some = [r for r in rows if r["case"] == case and r["program"] in goal.ours and has_figures(r)]
-    pick = min if goal.relation == "at most" else max
+    pick = min if goal.relation in ("at most", "below") else max
     return pick(some, key=lambda r: r[goal.metric]) if some else None
 
 
@@ -150,7 +157,7 @@ def judge_case(goal, rows, case):
     """The ratio decides by its median; that its interval holds the limit is said."""
     row = best_of(goal, rows, case)
     other = next((r for r in rows if r["case"] == case and r["program"] == goal.other), None)
-    found = ratio(row, other, goal.metric)
+    found = ratio(row, other, goal.metric) if goal.other else own(row, goal.metric)
     if not found:
         return None
     met = RELATIONS[goal.relation](found.median, goal.limit)
@@ -166,7 +173,7 @@ def judge(goal, rows):
     where the run is of others."""
     cases = [goal.case] if goal.case else list(dict.fromkeys(r["case"] for r in rows))
     run = {r["program"] for r in rows if r["case"] in cases}
-    if goal.other not in run or not run & set(goal.ours):
+    if (goal.other and goal.other not in run) or not run & set(goal.ours):
         return None
     found = [j for j in (judge_case(goal, rows, case) for case in cases) if j]
     if not found:
@@ -179,14 +186,15 @@ def judge(goal, rows):
 
 def goal_text(goal):
     ahead = (goal.relation, goal.limit) == ("above", 1)
-    limit = f"ahead of {goal.other}" if ahead else f"{goal.relation} {goal.limit:g} times {goal.other}'s"
+    times = f" times {goal.other}'s" if goal.other else ""
+    limit = f"ahead of {goal.other}" if ahead else f"{goal.relation} {goal.limit:g}{times}"
     return f"{goal.what}, {goal.case or 'somewhere'}, {limit}"
 
 
 def goal_reason(goal, found):
     """Of a goal for somewhere, where it is met; if nowhere, all that was seen."""
     if not found:
-        return "no round has valid figures of both"
+        return f"no round has valid figures{' of both' if goal.other else ''}"
     shown = [j for j in found if j["met"]] or found
     return "; ".join((f"{j['case']} " if not goal.case else f"{j['program']} " if len(goal.ours) > 1 else "")
                      + str(j["ratio"]) + (f", {j['unsure']}" if j["unsure"] else "") for j in shown)

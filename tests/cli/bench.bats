@@ -169,7 +169,7 @@ servers_json()
 }
 
 @test "load: each client has a row, with its share of a CPU and a verdict" {
-	run scripts/bench-load --rounds 1 --seconds 1 --connections 4
+	run scripts/bench-load --case keepalive --rounds 1 --seconds 1 --connections 4
 	((status != 77)) || skip "no control group can be made here"
 	((status == 0 || status == 4))
 	run -0 jq -r '.rows[] | .program as $p | .runs[0] | "\($p) \(.rps > 0) \(.cpu_us > 0) \(.client_busy > 0)"' \
@@ -177,11 +177,48 @@ servers_json()
 	[[ ${lines[*]} == "bare-client true true true osconcepts true true true osconcepts-uring true true true wrk true true true" ]]
 }
 
+@test "load: a server that stands still is in p99 of the open loop, not of the closed one" {
+	run scripts/bench-load --case stall --rounds 1 --only osconcepts-open --only osconcepts-closed
+	((status != 77)) || skip "no control group can be made here"
+	((status == 0 || status == 4))
+	# It is the stall that is judged: in the longest of both, and of p99 in the one.
+	run -0 jq -r '.rows[] | .program as $p | .runs[0] |
+		"\($p) \(.stalled_s >= 1) \(.max_us > 900000) \(.p99_us > 500000)"' "$BUILD/bench/load.json"
+	[[ ${lines[*]} == "osconcepts-open true true true osconcepts-closed true true false" ]]
+}
+
+@test "load: a case has its clients, and wrk's latencies are read in all their units" {
+	run -2 scripts/bench-load --case stall --only bare-client
+	[[ $output == *"--only bare-client has no part in --case stall"* ]]
+	run -2 scripts/bench-load --case none
+	program "$BATS_TEST_TMPDIR/wrk" "cat <<-END
+		  Thread Stats   Avg      Stdev     Max   +/- Stdev
+		    Latency   193.93ms  314.69ms   1.50s    83.50%
+		    Req/Sec   110.75k    46.66k  138.23k    86.99%
+		  Latency Distribution
+		     50%  250.00us
+		     75%  307.30ms
+		     90%  771.20ms
+		     99%  950.25ms
+		  326418 requests in 4.00s, 27.39MB read
+		Requests/sec:  81562.08
+	END"
+	PATH=$BATS_TEST_TMPDIR:$PATH run scripts/bench-load --case stall --rounds 1 --only wrk
+	((status != 77)) || skip "no control group can be made here"
+	((status == 0))
+	jq -e '.rows[0].runs[0] | [.p50_us, .p99_us, .max_us] == [250, 950250, 1500000]' "$BUILD/bench/load.json"
+	[[ $output == *"| wrk | 0.25 ms | 950.25 ms | 1500.00 ms | VALID |"* ]]
+	# Without its latencies there is nothing to tell.
+	program "$BATS_TEST_TMPDIR/wrk" 'echo "9 requests in 1s"' 'echo "Requests/sec: 9"'
+	PATH=$BATS_TEST_TMPDIR:$PATH run -1 scripts/bench-load --case stall --rounds 1 --only wrk
+	[[ $(jq -r '.rows[0].failed' "$BUILD/bench/load.json") == "it tells no latency: "* ]]
+}
+
 # load_of JSON: what is told of a run in which osconcepts load told that.
 load_of()
 {
 	program "$BUILD/osconcepts" "timeout 1 sh -c 'while :; do :; done'" "echo '$1'"
-	run scripts/bench-load --rounds 1 --seconds 1 --only osconcepts
+	run scripts/bench-load --case keepalive --rounds 1 --seconds 1 --only osconcepts
 	((status != 77)) || skip "no control group can be made here"
 	jq -r '.rows[0] | .failed // "\(.runs[0].validity.why)"' "$BUILD/bench/load.json"
 }
@@ -191,7 +228,7 @@ load_of()
 	program "$BATS_TEST_TMPDIR/wrk" "echo >>$rounds" 'echo "9 requests in 1s"' 'echo "Requests/sec: 9"' \
 		'timeout 1 sh -c "while :; do :; done"' "[ \$(wc -l <$rounds) -lt 3 ] || exec sleep 60"
 	echo whole >"$BUILD/bench/load.json"
-	PATH=$BATS_TEST_TMPDIR:$PATH scripts/bench-load --seconds 1 --only wrk >"$told" 2>&1 3>&- &
+	PATH=$BATS_TEST_TMPDIR:$PATH scripts/bench-load --case keepalive --seconds 1 --only wrk >"$told" 2>&1 3>&- &
 	pid=$!
 	third_round()
 	{
@@ -219,7 +256,7 @@ load_of()
 		"0 answers in "*"nothing to measure" ]]
 	[[ $(load_of 'no') == "what it tells is not understood: no" ]]
 	program "$BATS_TEST_TMPDIR/wrk"
-	PATH=$BATS_TEST_TMPDIR:$PATH run scripts/bench-load --rounds 1 --seconds 1 --only wrk
+	PATH=$BATS_TEST_TMPDIR:$PATH run scripts/bench-load --case keepalive --rounds 1 --seconds 1 --only wrk
 	((status == 1))
 	[[ $(jq -r '.rows[0].failed' "$BUILD/bench/load.json") == "what it tells is not understood: nothing" ]]
 	run -2 scripts/bench-load --rounds 0
@@ -228,7 +265,7 @@ load_of()
 
 @test "load: a client that fails is told" {
 	program "$BATS_TEST_TMPDIR/wrk" 'echo no' 'exit 3'
-	PATH=$BATS_TEST_TMPDIR:$PATH run scripts/bench-load --rounds 1 --seconds 1 --only wrk
+	PATH=$BATS_TEST_TMPDIR:$PATH run scripts/bench-load --case keepalive --rounds 1 --seconds 1 --only wrk
 	((status != 77)) || skip "no control group can be made here"
 	((status == 1))
 	[[ $output == *"status 3: no"* ]]
@@ -246,6 +283,28 @@ load_of()
 	[[ $output == *"missed: osconcepts, CPU per request, keepalive-64, at most 0.75 times wrk's: 0.80"* ]]
 	[[ $output == *"missed: osconcepts-uring, requests per second, keepalive-64, at least 1.38 times wrk's: 1.37"* ]]
 	[[ $output == *"met: osconcepts-uring, CPU per request, keepalive-64, at most 0.75 times wrk's: 0.70"* ]]
+	# They are of a run without a stall, which is not spoken of.
+	[[ $output != *stall* ]]
+}
+
+@test "load: the goals of a stall are by the time that the server was stopped" {
+	stalled()
+	{
+		jq -n --argjson open "$1" --argjson closed "$2" '{ schema: "osconcepts-bench-load/2", rounds: 6, seconds: 1,
+			connections: 64, machine: { cpu: "a CPU", kernel: "1" },
+			rows: [["osconcepts-open", $open], ["osconcepts-closed", $closed] | {
+				case: "stall", program: .[0], stall: { seconds: 4, at_s: 1.5, stopped_s: 1, rate: 1000 },
+				runs: [range(6) as $i | { p50_us: 100, p99_us: (.[1] * 1e6), max_us: 1000000, stalled_s: 1,
+					p99_of_stall: .[1], validity: { verdict: "valid", why: [] } }] }] }' >"$BUILD/bench/load.json"
+		run -0 scripts/bench-load --render
+	}
+	stalled 0.5 0.09
+	[[ $output == *"| osconcepts-open | 0.10 ms | 500.00 ms | 1000.00 ms | VALID |"* ]]
+	[[ $output == *"met: osconcepts-open, p99 over the time stopped, stall, at least 0.5: 0.50"* ]]
+	[[ $output == *"met: osconcepts-closed, p99 over the time stopped, stall, below 0.1: 0.09"* ]]
+	stalled 0.49 0.1
+	[[ $output == *"missed: osconcepts-open, p99 over the time stopped, stall, at least 0.5: 0.49"* ]]
+	[[ $output == *"missed: osconcepts-closed, p99 over the time stopped, stall, below 0.1: 0.10"* ]]
 }
 
 @test "profile: a function belongs to one area" {

@@ -5,7 +5,8 @@
 Runs in a guest, where the limits are ours. At each step so many connections are
 open as are asked for; requests trickle over all of them for a while, during which
 the module, the server's account and the kernel's books are read. A row of JSON
-for each step is appended to --rows; steps whose rows are there are not repeated.
+for each step is appended to --rows; steps whose rows are there, of the same guest,
+kernel, rate and time, are not repeated.
 Both ends are in this kernel: its memory is that of a pair of sockets.
 """
 
@@ -13,6 +14,7 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import resource
 import signal
 import struct
@@ -39,6 +41,8 @@ LIMITS = {
 # Of the module's table, whose buckets do not fill evenly: with so few in each, not one
 # of a million is to be expected in a bucket that is full.
 ITEMS_PER_CONNECTION = 16
+# What else tells steps apart.
+CONDITIONS = ("guest", "kernel", "rate", "asked_seconds", "items")
 ACCOUNT = ("accepts", "closes", "requests")
 WAITS, WAIT_EVENTS = 12, 14
 
@@ -247,8 +251,7 @@ def step(model, server, number, before, args, log):
         opened_s = wait_open(server, client, number)
         # A while for the client to see that all are open.
         time.sleep(2)
-        row = {"model": model, "connections": number, "opened_s": opened_s,
-               "kernel": os.uname().release, "rate": args.rate, "items": ITEMS_PER_CONNECTION}
+        row = {"model": model, "connections": number, "opened_s": opened_s, **conditions(args)}
         row |= measure(server, client, args.seconds)
         row["bytes_per_connection"] = per_connection(memory(server, client), before, number)
     finally:
@@ -259,12 +262,24 @@ def step(model, server, number, before, args, log):
         f"{row['bytes_per_connection']['kernel']:.0f} bytes of kernel memory a connection")
 
 
+def conditions(args):
+    """Of the steps of this run, by CONDITIONS."""
+    return {"guest": args.guest, "kernel": os.uname().release, "rate": args.rate, "asked_seconds": args.seconds,
+            "items": ITEMS_PER_CONNECTION}
+
+
+def same(row, wanted):
+    return all(row[name] == value for name, value in wanted.items())
+
+
+def steps_left(model, args):
+    wanted = {"model": model, **conditions(args)}
+    done = {row["connections"] for row in map(completed, rows_of(args.rows)) if same(row, wanted)}
+    return [number for number in args.connections if number not in done]
+
+
 def run(model, args, log):
-    kernel = os.uname().release
-    done = {row["connections"] for row in rows_of(args.rows)
-            if (row["model"], row["kernel"], row["rate"], row.get("items")) ==
-            (model, kernel, args.rate, ITEMS_PER_CONNECTION)}
-    steps = [number for number in args.connections if number not in done]
+    steps = steps_left(model, args)
     if not steps:
         say(f"{model}: all steps are there")
         return
@@ -287,6 +302,14 @@ def rows_of(path):
     return [json.loads(line) for line in read_text(path).splitlines()]
 
 
+def completed(row):
+    """A row with all of CONDITIONS: earlier ones have the kernel's release alone for
+    the guest, which was Debian's, and the time that it took, a little over what was
+    asked."""
+    series = re.match(r"(\d+\.\d+)[^-]*(?:-\d+)?(-rt)?", row["kernel"])
+    return {"guest": "".join(filter(None, series.groups())), "asked_seconds": int(row["seconds"]), "items": None, **row}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", default="epoll-multi,uring")
@@ -294,6 +317,8 @@ def main():
                         type=lambda text: sorted(int(word) for word in text.split(",")))
     parser.add_argument("--rate", type=int, default=500, help="requests a second, over all")
     parser.add_argument("--seconds", type=float, default=20, help="of each step")
+    parser.add_argument("--guest", default=os.uname().release,
+                        help="its kernel, as of scripts/vm (default its release)")
     parser.add_argument("--rows", default=os.path.join(os.environ.get("OUT", "."), "rows.jsonl"))
     parser.add_argument("--log", default=os.path.join(os.environ.get("OUT", "."), "million.log"))
     args = parser.parse_args()

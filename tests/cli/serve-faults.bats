@@ -166,6 +166,13 @@ ends_at_once()
 	done
 }
 
+@test "prefork-fdpass: what a killed worker has not taken goes to another" {
+	start prefork-fdpass
+	run -0 check killed_untaken "$server"
+	stop
+	(($(booked worker_deaths) == 1 && $(booked accepts) == 2 && $(booked closes) == 2))
+}
+
 @test "prefork has some idle workers, whatever comes and goes" {
 	local how
 	for how in shared serialised; do

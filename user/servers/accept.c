@@ -36,14 +36,17 @@ void osc_accept_refuse(struct osc_service *service, int fd)
 
 static int accept_one(struct osc_acceptor *a)
 {
+	int fd = osc_listen_accept(a->listener, 0);
+
 	count(a, OSC_ACCOUNT_CALLS);
-	return osc_listen_accept(a->listener, 0);
+	if (fd >= 0)
+		count(a, OSC_ACCOUNT_ACCEPTS);
+	return fd;
 }
 
 /* 0, or -EMFILE where it had to be refused. */
 static int start(struct osc_acceptor *a, int fd)
 {
-	count(a, OSC_ACCOUNT_ACCEPTS);
 	if (!a->start(a->engine, fd))
 		return 0;
 	osc_accept_refuse(a->service, fd);
@@ -56,7 +59,9 @@ static int accept_all(struct osc_acceptor *a)
 	int ret = 0;
 
 	while (!ret && a->active(a->engine) < a->limit) {
-		int fd = accept_one(a);
+		int fd = osc_accepted_left(&a->waiting) ?
+				 osc_accepted_take(&a->waiting) :
+				 accept_one(a);
 
 		if (fd == -EAGAIN)
 			return 0;
@@ -72,7 +77,7 @@ static void accept_late(struct osc_acceptor *a)
 	if (a->listener < 0)
 		return;
 	while ((fd = accept_one(a)) >= 0)
-		osc_accepted_put(&a->late, fd);
+		osc_accepted_put(&a->waiting, fd);
 	/* For some there is no descriptor yet. */
 	if (fd == -EMFILE)
 		return;
@@ -83,9 +88,9 @@ static void accept_late(struct osc_acceptor *a)
 bool osc_acceptor_finish(struct osc_acceptor *a)
 {
 	accept_late(a);
-	while (osc_accepted_left(&a->late) && a->active(a->engine) < a->limit)
-		(void)start(a, osc_accepted_take(&a->late));
-	return osc_accepted_left(&a->late) || a->listener >= 0;
+	while (osc_accepted_left(&a->waiting) && a->active(a->engine) < a->limit)
+		(void)start(a, osc_accepted_take(&a->waiting));
+	return osc_accepted_left(&a->waiting) || a->listener >= 0;
 }
 
 void osc_acceptor_leave(struct osc_acceptor *a)
@@ -94,8 +99,8 @@ void osc_acceptor_leave(struct osc_acceptor *a)
 		close(a->listener);
 		count(a, OSC_ACCOUNT_CALLS);
 	}
-	while (osc_accepted_left(&a->late)) {
-		close(osc_accepted_take(&a->late));
+	while (osc_accepted_left(&a->waiting)) {
+		close(osc_accepted_take(&a->waiting));
 		count(a, OSC_ACCOUNT_CALLS);
 	}
 }
@@ -141,7 +146,7 @@ int osc_acceptor_run(struct osc_acceptor *a, struct osc_error *e)
 {
 	uint64_t pause_until = 0;
 	bool was_full = false;
-	int ret = osc_accepted_open(&a->late, (size_t)sysconf(_SC_OPEN_MAX));
+	int ret = osc_accepted_open(&a->waiting, (size_t)sysconf(_SC_OPEN_MAX));
 
 	if (ret)
 		return give_up(a, "set up a listener", ret, e);
@@ -165,5 +170,6 @@ int osc_acceptor_run(struct osc_acceptor *a, struct osc_error *e)
 			return give_up(a, "accept connections", ret, e);
 		}
 	}
+	osc_listen_stop(a->listener);
 	return 0;
 }

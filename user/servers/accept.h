@@ -27,7 +27,8 @@ struct osc_acceptor {
 	int (*start)(void *engine, int fd);
 	/* After each wait: sees to the connections that have ended. */
 	void (*tend)(void *engine);
-	struct osc_accepted late; /* were there at the stop, and wait for room */
+	/* Accepted, and not started: were there at the stop, or came back. */
+	struct osc_accepted waiting;
 };
 
 /* Runs until *stop. Fails when the listener is broken, or without memory. */

@@ -228,9 +228,8 @@ static bool goes_on(struct osc_children *c, bool *done)
 /* They were accepted, and end with us. */
 static unsigned int count_late(const struct osc_children *c)
 {
-	size_t n = osc_accepted_left(&c->acceptor.late);
+	size_t n = osc_accepted_left(&c->acceptor.waiting);
 
-	osc_books_add(&c->service.books, OSC_ACCOUNT_ACCEPTS, n);
 	osc_books_add(&c->service.books, OSC_ACCOUNT_CLOSES, n);
 	return (unsigned int)n;
 }

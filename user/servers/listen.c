@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -186,4 +187,22 @@ int osc_listen_accept(int listener, int flags)
 		ret = osc_listen_error(errno);
 	}
 	return ret;
+}
+
+void osc_listen_stop(int listener)
+{
+	/* Drops a segment with SYN, 2 of the flags in byte 13 of its header. */
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 2, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	const struct sock_fprog filter = {
+		.len = sizeof(code) / sizeof(code[0]),
+		.filter = code,
+	};
+
+	(void)setsockopt(listener, SOL_SOCKET, SO_ATTACH_FILTER, &filter,
+			 sizeof(filter));
 }

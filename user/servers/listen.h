@@ -33,4 +33,12 @@ int osc_listen_accept(int listener, int flags);
 /* The same for what an accept has failed with; 0: passed over. */
 int osc_listen_error(int err);
 
+/*
+ * No connection begins any more, in whichever process the listener is still open:
+ * once accept has nothing to give, nothing is lost when the last one closes it,
+ * which resets what is in the backlog. Who tries meanwhile tries again, and is
+ * refused then. Where the kernel cannot do that, those are reset.
+ */
+void osc_listen_stop(int listener);
+
 #endif

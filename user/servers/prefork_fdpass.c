@@ -26,7 +26,8 @@ struct cell {
 };
 
 struct worker {
-	int socket; /* our end */
+	int socket; /* our end … */
+	int theirs; /* … and the child's, for what it dies without taking */
 	struct cell *cell;
 };
 
@@ -80,8 +81,11 @@ static int pass(int socket, int fd)
 	return sendmsg(socket, &message, MSG_NOSIGNAL) == 1 ? 0 : -errno;
 }
 
-/* A descriptor; -EAGAIN: a signal has come; -EPIPE: there will be none. */
-static int receive(int socket)
+/*
+ * A descriptor; -EAGAIN: a signal has come, or there is none now; -EPIPE: there
+ * will be none.
+ */
+static int receive(int socket, int flags)
 {
 	char byte;
 	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
@@ -92,7 +96,7 @@ static int receive(int socket)
 		.msg_control = &control,
 		.msg_controllen = sizeof(control),
 	};
-	ssize_t n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+	ssize_t n = recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
 	int fd;
 
 	if (n < 0)
@@ -126,7 +130,7 @@ be_child(struct fdpass *p, int socket, struct cell *cell)
 	unsigned int slot = (unsigned int)(cell - p->shared->cell);
 	int fd;
 
-	while ((fd = receive(socket)) != -EPIPE) {
+	while ((fd = receive(socket, 0)) != -EPIPE) {
 		if (fd == -EAGAIN)
 			continue;
 		if (fd < 0)
@@ -155,18 +159,22 @@ static int add_child(struct fdpass *p)
 		return -errno;
 	pid = osc_children_fork(&p->children);
 	if (!pid) {
-		for (unsigned int i = 0; i < index; i++)
+		for (unsigned int i = 0; i < index; i++) {
 			close(p->worker[i].socket);
+			close(p->worker[i].theirs);
+		}
 		close(ends[0]);
 		be_child(p, ends[1], cell);
 	}
-	close(ends[1]);
 	if (pid < 0) {
 		close(ends[0]);
+		close(ends[1]);
 		return pid;
 	}
 	p->nr_spare--;
-	p->worker[index] = (struct worker){ .socket = ends[0], .cell = cell };
+	p->worker[index] = (struct worker){ .socket = ends[0],
+					    .theirs = ends[1],
+					    .cell = cell };
 	return 0;
 }
 
@@ -223,8 +231,8 @@ static int start(void *engine, int fd)
 	ret = pass(p->worker[i].socket, fd);
 	/* That, and the close. */
 	called(p, 2);
-	/* It has died, and the connection with it: that is for ended(). */
-	if (ret && ret != -EPIPE && ret != -ECONNRESET) {
+	/* Where it is dying, ended() finds the descriptor. */
+	if (ret) {
 		atomic_store(&p->worker[i].cell->busy, false);
 		return ret;
 	}
@@ -236,10 +244,14 @@ static void ended(void *engine, unsigned int index)
 {
 	struct fdpass *p = engine;
 	struct worker *w = &p->worker[index];
+	int fd = receive(w->theirs, MSG_DONTWAIT);
 
 	close(w->socket);
+	close(w->theirs);
+	if (fd >= 0)
+		osc_accepted_put(&p->children.acceptor.waiting, fd);
 	/* It took its connection with it. */
-	if (atomic_exchange(&w->cell->busy, false))
+	if (atomic_exchange(&w->cell->busy, false) && fd < 0)
 		osc_books_add(&p->children.service.books, OSC_ACCOUNT_CLOSES,
 			      1);
 	p->spare[p->nr_spare++] = w->cell;

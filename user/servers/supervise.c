@@ -14,6 +14,7 @@
 #include "lib/error.h"
 #include "servers/board.h"
 #include "servers/engine.h"
+#include "servers/listen.h"
 
 /* A worker that lived less long died young. */
 #define YOUNG_NS OSC_NS_PER_S
@@ -304,8 +305,10 @@ static void end_workers(struct master *m, struct osc_server_report *report)
 	uint64_t same_until = now + OSC_SERVER_SAME_STOP_NS;
 
 	/* Only then do the workers close them for good, when they are empty. */
-	for (unsigned int i = 0; i < m->server->nr_listeners; i++)
+	for (unsigned int i = 0; i < m->server->nr_listeners; i++) {
+		osc_listen_stop(m->server->listeners[i]);
 		close(m->server->listeners[i]);
+	}
 	signal_all(m, SIGTERM);
 	for (reap(m); m->alive; reap(m)) {
 		int signo = next_signal(end);

@@ -218,10 +218,6 @@ void osc_threads_drain(struct osc_threads *t, struct osc_acceptor *a)
 		    read(t->wake_fd, &ended, sizeof(ended)) < 0)
 			break;
 	}
-	/* They were accepted, and are cut as those that are open. */
-	if (a)
-		osc_books_add(&t->service.books, OSC_ACCOUNT_ACCEPTS,
-			      osc_accepted_left(&a->late));
 }
 
 static int set_up_threads(struct osc_threads *t)

@@ -385,7 +385,7 @@ class Loaders:
     def _converse(self, s, data):
         answers = Answers(s)
         got = 0
-        before = sent = float("-inf")
+        before = sent = time.monotonic()
         while True:
             try:
                 before, sent = sent, time.monotonic()
@@ -394,7 +394,6 @@ class Loaders:
                 status, head, body = answers.next()
                 expect(status == 200 and body == b"Hello, world\n", head)
             except (OSError, EOFError, Failed) as e:
-                # With no answer yet: refused in the backlog, not accepted.
                 # A late one: time was up for idle connections.
                 if answers.data or sent - before < PROMPT_S:
                     with self.lock:
@@ -646,7 +645,37 @@ def backlog_waits(port, pid, room="4"):
         s.close()
 
 
-CHECKS = [pieces, deep_pipeline, statuses, big_refusal, expect_continue, half_close, reset,
+def is_stopped(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        return f.read().rsplit(")", 1)[1].split()[0] == "T"
+
+
+def until(holds):
+    end = time.monotonic() + TIMEOUT_S
+    while not holds():
+        expect(time.monotonic() < end, "it does not happen")
+        time.sleep(0.01)
+
+
+def killed_untaken(port, pid):
+    """What is passed to a worker that dies without taking it goes to another."""
+    with connect(port) as busy:
+        ask_once(busy)
+        # Whoever accepts has an idle worker first: the last to be forked.
+        until(lambda: len(workers_of(pid)) == 2)
+        victim = workers_of(pid)[-1]
+        os.kill(victim, signal.SIGSTOP)
+        until(lambda: is_stopped(victim))
+        with connect(port) as passed:
+            passed.sendall(request("/"))
+            # It is thought to be busy, and another one takes its place.
+            until(lambda: len(workers_of(pid)) == 3)
+            os.kill(victim, signal.SIGKILL)
+            status, head, _ = Answers(passed).next()
+            expect(status == 200, head)
+
+
+CHECKS = [killed_untaken, pieces, deep_pipeline, statuses, big_refusal, expect_continue, half_close, reset,
           slow_head, idle, slow_reader, drip, idle_many, under_load, in_flight, turns, working,
           short_of_memory, clock_jumps, held, waiting, stopped_full, backlog_waits]
 

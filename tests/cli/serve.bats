@@ -347,3 +347,16 @@ print({m["model"]: m["family"] for m in json.load(sys.stdin)}[sys.argv[1]])' "$1
 	done < <(sed -n 's/^\.Dl \$ //p' "$page")
 	[[ $output == *'"schema":"osconcepts-serve-end/1"'* ]]
 }
+
+@test "a forked child has no mapping of libraries that it never calls" {
+	local child
+	start fork
+	exec 8<>"/dev/tcp/127.0.0.1/$port"
+	eventually has_workers 1
+	child=$(workers | head -n 1)
+	grep -q /libjansson "/proc/$server/maps"
+	grep -q /libc[.-] "/proc/$child/maps"
+	run -1 grep -E "/lib(jansson|gsl|smartcols|mnl)" "/proc/$child/maps"
+	exec 8>&-
+	stop
+}

@@ -4,6 +4,9 @@
  * child serves its one connection and exits. A child that dies takes nothing
  * with it but its connection, so there is no master to replace anything.
  */
+#include <link.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "lib/error.h"
@@ -51,6 +54,48 @@ static void ended(void *engine, unsigned int index)
 	osc_books_add(&f->children.service.books, OSC_ACCOUNT_CLOSES, 1);
 }
 
+/*
+ * What the program is linked with and no child ever calls: tables, JSON, statistics.
+ * All symbols are bound when it starts, so that nothing looks there for one.
+ */
+static bool is_needless(const char *path)
+{
+	static const char *const names[] = { "/libgsl",	      "/libjansson",
+					     "/libsmartcols", "/libnettle",
+					     "/libmnl",	      "/liburing",
+					     "/libz.",	      "/libm." };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strstr(path, names[i]))
+			return true;
+	}
+	return false;
+}
+
+/* Where it cannot be, forking costs more, and that is all. */
+static int leave_out(struct dl_phdr_info *object, size_t size, void *unused)
+{
+	uintptr_t from = UINTPTR_MAX, to = 0;
+
+	(void)size;
+	(void)unused;
+	if (!is_needless(object->dlpi_name))
+		return 0;
+	for (int i = 0; i < object->dlpi_phnum; i++) {
+		const ElfW(Phdr) *part = &object->dlpi_phdr[i];
+		uintptr_t at = object->dlpi_addr + part->p_vaddr;
+
+		if (part->p_type != PT_LOAD)
+			continue;
+		from = at < from ? at : from;
+		to = at + part->p_memsz > to ? at + part->p_memsz : to;
+	}
+	from &= -(uintptr_t)getpagesize();
+	if (from < to)
+		(void)madvise((void *)from, to - from, MADV_DONTFORK);
+	return 0;
+}
+
 int osc_engine_fork(struct osc_server *server, unsigned int index,
 		    struct osc_server_report *report, struct osc_error *e)
 {
@@ -63,5 +108,6 @@ int osc_engine_fork(struct osc_server *server, unsigned int index,
 		.children = { .ops = &ops, .engine = &f, .wake_fd = -1 },
 	};
 
+	dl_iterate_phdr(leave_out, NULL);
 	return osc_children_run(&f.children, server, index, report, e);
 }

@@ -381,14 +381,24 @@ class Bench:
         if self.stopped:
             say(f"stopped after {about['rounds']} of {self.args.rounds} rounds, which are in {self.file('json')}")
             raise self.stopped
-        if self.args.write:
-            write_between(f"Documentation/{self.name}.md", f"bench-{self.name}", text)
         failed = sum("failed" in r for r in rows)
         invalid = sum(not benchstat.has_figures(r) for r in rows) - failed
+        if self.args.write:
+            self.publish(text, invalid)
         if failed:
             fail(f"{failed} of {len(rows)} could not be measured: their rows say why")
         if invalid:
             fail(f"{invalid} of {len(rows)} have no valid figure: their rows say why; try again on an idle machine", 4)
+
+    def publish(self, text, invalid):
+        """On the page in Documentation, in place of what is there: by what is whole only."""
+        page = f"Documentation/{self.name}.md"
+        if self.args.only or self.args.case:
+            say(f"{page} is left as it was: this is a part")
+        elif invalid:
+            say(f"{page} is left as it was: not all figures are valid")
+        else:
+            write_between(page, f"bench-{self.name}", text)
 
     def start(self):
         """As a program: its exit status is that of a signal that ended it."""

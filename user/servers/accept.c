@@ -88,7 +88,8 @@ static void accept_late(struct osc_acceptor *a)
 bool osc_acceptor_finish(struct osc_acceptor *a)
 {
 	accept_late(a);
-	while (osc_accepted_left(&a->waiting) && a->active(a->engine) < a->limit)
+	while (osc_accepted_left(&a->waiting) &&
+	       a->active(a->engine) < a->limit)
 		(void)start(a, osc_accepted_take(&a->waiting));
 	return osc_accepted_left(&a->waiting) || a->listener >= 0;
 }

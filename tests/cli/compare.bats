@@ -141,15 +141,15 @@ nothing_left()
 	[[ $(jq -c '[.runs[] | .connections == 40 and (.audit | all(.ok))] | all' c.json) == true ]]
 }
 
-# Five runs are as few as say anything; counts of loops are steady.
-@test "who wins is said where it is sure, and only from five runs on" {
-	run -0 --separate-stderr quick --models prefork,poll --modes close -r 5 --no-progress --json c.json --html c.html
+# Six runs are as few as say anything; counts of loops are steady.
+@test "who wins is said where it is sure, and only from six runs on" {
+	run -0 --separate-stderr quick --models prefork,poll --modes close --no-progress -r 6 --json c.json --html c.html
 	[[ $(xargs -d '\n' <<<"$output" | tr -s ' ') == *"What is sure, close, 2 connections: "*"faults least: "* ]]
 	[[ $(jq -r '[.verdicts[] | select(.metric == "page_faults_minor") | .model, .next] | join(" ")' c.json) == "poll prefork" ]]
 	# Its times mean nothing here.
 	[[ $(jq -c '[.verdicts[].metric] | contains(["rps"])' c.json) == false ]]
 	grep -q '<li>poll faults least: ' c.html
-	run -0 --separate-stderr quick --models prefork,poll --modes close -r 4 --no-progress --json c.json
+	run -0 --separate-stderr quick --models prefork,poll --modes close -r 5 --no-progress --json c.json
 	[[ $output == *"cannot be said"* && $(jq -c .verdicts c.json) == "[]" ]]
 }
 

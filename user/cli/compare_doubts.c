@@ -219,7 +219,7 @@ void osc_compare_verdicts(const json_t *verdicts, FILE *out)
 	if (!json_array_size(verdicts))
 		osc_compare_fold("Which model wins cannot be said: their "
 				 "intervals overlap, or the runs are too few "
-				 "(five at the least).",
+				 "(six at the least).",
 				 out);
 	json_array_foreach(verdicts, i, verdict) {
 		char load[OSC_COMPARE_WIDTH];

@@ -36,7 +36,7 @@ static void usage(FILE *out)
 	      "      --io LIST            of times that it then waits (default 0)\n"
 	      "  -d, --duration TIME      of a run (default 2s)\n"
 	      "  -n, --requests N         in a run, instead of a duration\n"
-	      "  -r, --runs N             of each model under each load (default 5)\n"
+	      "  -r, --runs N             of each model under each load (default 6)\n"
 	      "      --path PATH          what is requested, instead of work and io\n"
 	      "      --workers N          of each server (default: the model's own)\n"
 	      "      --interval TIME      between samples (default: a 40th of the\n"
@@ -453,7 +453,8 @@ int osc_compare_options(int argc, char **argv, struct osc_compare_settings *s,
 	int ret;
 
 	*s = (struct osc_compare_settings){
-		.runs = 5,
+		/* As few as can say who wins. */
+		.runs = OSC_SPREAD_MIN,
 		.progress = true,
 	};
 	ret = take_all(argc, argv, s, e);

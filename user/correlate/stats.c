@@ -7,8 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-#define COVERAGE 0.95
-
 /*
  * Each value lies below the median with probability 1/2, so the r-th smallest
  * and the r-th largest miss it with 2 P(Binomial(n, 1/2) < r).
@@ -28,7 +26,8 @@ bool osc_spread(const double *values, size_t n, struct osc_spread *out)
 		return false;
 	memcpy(sorted, values, n * sizeof(*values));
 	gsl_sort(sorted, 1, n);
-	while (2 * (r + 1) <= n && order_coverage(n, r + 1) >= COVERAGE)
+	while (2 * (r + 1) <= n &&
+	       order_coverage(n, r + 1) >= OSC_SPREAD_COVERAGE)
 		r++;
 	out->n = n;
 	out->median = gsl_stats_median_from_sorted_data(sorted, 1, n);

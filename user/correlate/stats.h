@@ -13,6 +13,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* With what probability an interval is to hold the median, at the least. */
+#define OSC_SPREAD_COVERAGE 0.95
+/* The fewest values that can give it. */
+#define OSC_SPREAD_MIN 6
 /* The most values one spread is made of: models are compared by few runs. */
 #define OSC_SPREAD_MAX 1000
 
@@ -20,8 +24,9 @@ struct osc_spread {
 	double median;
 	/*
 	 * The interval between two order statistics that holds the median of
-	 * what was sampled with a probability of at least 95 %, whatever its
-	 * distribution. Fewer than 6 values cannot give 95 %: then it is their
+	 * what was sampled with a probability of at least
+	 * OSC_SPREAD_COVERAGE, whatever its distribution. Fewer than
+	 * OSC_SPREAD_MIN values cannot give that: then it is their
 	 * whole range, and coverage says how much that is.
 	 */
 	double low, high;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "correlate/calls.h"
+#include "correlate/stats.h"
 #include "lib/output.h"
 
 struct metric {
@@ -93,7 +94,7 @@ static double part(const json_t *spread, const char *key)
 static bool is_sure(const json_t *spread)
 {
 	return json_is_object(spread) &&
-	       part(spread, "coverage") >= OSC_VERDICT_COVERAGE;
+	       part(spread, "coverage") >= OSC_SPREAD_COVERAGE;
 }
 
 static const char *model_of(const json_t *row)

@@ -4,19 +4,16 @@
  *
  * A model wins by a metric where its interval does not touch that of any other
  * model under the same load, each of them has one, and each is made of enough
- * runs to hold the true median with a probability of OSC_VERDICT_COVERAGE. In
- * all other cases nothing is said. Why it wins are the counters by which it is
- * apart from the next, by the same rule: what goes with the win, which is not
- * proof that it causes it.
+ * runs, six or more, that the interval holds the true median with a probability
+ * of OSC_SPREAD_COVERAGE. In all other cases nothing is said. Why it wins are
+ * the counters by which it is apart from the next, by the same rule: what goes
+ * with the win, which is not proof that it causes it.
  */
 #ifndef OSC_CORRELATE_VERDICT_H
 #define OSC_CORRELATE_VERDICT_H
 
 #include <jansson.h>
 #include <stdbool.h>
-
-/* Five runs give 0.9375. */
-#define OSC_VERDICT_COVERAGE 0.9
 
 /*
  * [{mode, concurrency, work_us, io_us, metric, model, next, value, next_value,

@@ -9,6 +9,7 @@
  * Descriptor Passing".
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -148,15 +149,33 @@ be_child(struct fdpass *p, int socket, struct cell *cell)
 
 /* --- in the first process */
 
+/* A child's two descriptors, and one is left for the connection to come. */
+static int make_ends(int ends[2])
+{
+	int spare, err;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
+		return -errno;
+	spare = fcntl(ends[0], F_DUPFD_CLOEXEC, 0);
+	if (spare >= 0) {
+		close(spare);
+		return 0;
+	}
+	err = errno;
+	close(ends[0]);
+	close(ends[1]);
+	return -err;
+}
+
 static int add_child(struct fdpass *p)
 {
 	struct cell *cell = p->spare[p->nr_spare - 1];
 	unsigned int index = p->children.active;
-	int ends[2];
+	int ends[2], ret = make_ends(ends);
 	pid_t pid;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
-		return -errno;
+	if (ret)
+		return ret;
 	pid = osc_children_fork(&p->children);
 	if (!pid) {
 		for (unsigned int i = 0; i < index; i++) {

@@ -180,7 +180,8 @@ int osc_compare_doubts(const json_t *runs, FILE *out)
 	return ret ? ret :
 		     print_verdict(runs, "suspect",
 				   "Suspect: their times are kept, but may "
-				   "tell of the client or of luck:",
+				   "tell of the client or of luck, and who "
+				   "wins by them is not said:",
 				   out);
 }
 
@@ -219,7 +220,7 @@ void osc_compare_verdicts(const json_t *verdicts, FILE *out)
 	if (!json_array_size(verdicts))
 		osc_compare_fold("Which model wins cannot be said: their "
 				 "intervals overlap, or the runs are too few "
-				 "(six at the least).",
+				 "(six at the least) or suspect.",
 				 out);
 	json_array_foreach(verdicts, i, verdict) {
 		char load[OSC_COMPARE_WIDTH];

@@ -97,6 +97,21 @@ static const struct osc_column count_columns[] = {
 	{ "minor_per_connection", "FLT/CONN", OSC_COLUMN_REAL },
 };
 
+/* "5.10+": there is more of it, which was not seen. */
+static struct style marked(const struct style *style, bool least)
+{
+	struct style s = *style;
+
+	s.mark = least ? "+" : "";
+	return s;
+}
+
+/* Of what tasks did that ended unseen the kernel's counts have nothing. */
+static struct style of_kernel(const struct style *style, const json_t *row)
+{
+	return marked(style, integer(row, "lost"));
+}
+
 static void count_row(struct osc_table *t, const json_t *row,
 		      const struct style *style)
 {
@@ -107,16 +122,17 @@ static void count_row(struct osc_table *t, const json_t *row,
 		"page_faults_minor",
 	};
 	const json_t *counts = json_object_get(row, "per_request");
+	const struct style kernel = of_kernel(style, row);
 
 	names(t, row);
 	osc_table_u64(t, "requests", (uint64_t)integer(row, "requests"));
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
 		spread_cell(t, keys[i], json_object_get(counts, keys[i]), 1,
-			    style);
+			    &kernel);
 	spread_cell(t, "minor_per_connection",
 		    json_object_get(json_object_get(row, "per_connection"),
 				    "page_faults_minor"),
-		    1, style);
+		    1, &kernel);
 }
 
 static const struct osc_column call_columns[] = {
@@ -135,14 +151,12 @@ static void call_row(struct osc_table *t, const json_t *row,
 		     const struct style *style)
 {
 	const json_t *calls = json_object_get(row, "calls");
-	struct style least = *style;
+	/* The C library makes others. */
+	const struct style least =
+		marked(style, !osc_calls_are_all(json_string_value(
+				      json_object_get(row, "model"))));
 
 	names(t, row);
-	/* The C library makes others: "5.10+". */
-	least.mark = osc_calls_are_all(
-			     json_string_value(json_object_get(row, "model"))) ?
-			     "" :
-			     "+";
 	spread_cell(t, call_columns[2].key,
 		    json_object_get(calls, call_columns[2].key), 1, &least);
 	for (size_t i = 3; i < sizeof(call_columns) / sizeof(*call_columns);
@@ -214,11 +228,13 @@ static void audit_cell(struct osc_table *t, const json_t *row)
 static void time_row(struct osc_table *t, const json_t *row,
 		     const struct style *style)
 {
+	const struct style kernel = of_kernel(style, row);
+
 	names(t, row);
 	spread_cell(t, "cpu_us",
 		    json_object_get(json_object_get(row, "per_request"),
 				    "cpu_us"),
-		    1, style);
+		    1, &kernel);
 	spread_cell(t, "rps", json_object_get(row, "rps"), 1, style);
 	spread_cell(t, "p99",
 		    json_object_get(json_object_get(row, "latency_us"), "p99"),
@@ -467,7 +483,7 @@ static void print_notes(const json_t *document, FILE *out)
 		fprintf(out,
 			"Lost: %" JSON_INTEGER_FORMAT
 			" times a task ended unseen; what it did is missing "
-			"in the counts.\n",
+			"in\nthe counts, which have a + there.\n",
 			lost);
 	if (json_is_true(json_object_get(document, "partial")))
 		fputs("Stopped early: these are the runs that had ended.\n",

@@ -14,6 +14,7 @@ struct metric {
 	bool more; /* is better */
 	bool time; /* means nothing on an emulated CPU */
 	bool kernel; /* what tasks did that ended unseen is missing in it */
+	bool client; /* of a suspect run it may tell of the client, or of luck */
 	const char *wins; /* "MODEL wins: 3 UNIT against 4 of NEXT" */
 	const char *unit;
 };
@@ -21,19 +22,19 @@ struct metric {
 #define SYSTEM_CALLS "system_calls_per_request"
 
 static const struct metric metrics[] = {
-	{ "rps", NULL, true, true, false, "answers the most requests",
+	{ "rps", NULL, true, true, false, true, "answers the most requests",
 	  " per second" },
-	{ "cpu_us", "per_request", false, true, true,
+	{ "cpu_us", "per_request", false, true, true, false,
 	  "takes the least time of a CPU", " us per request" },
-	{ "p99", "latency_us", false, true, false,
+	{ "p99", "latency_us", false, true, false, true,
 	  "has the lowest 99th percentile of latency", " us" },
-	{ SYSTEM_CALLS, "calls", false, false, false,
+	{ SYSTEM_CALLS, "calls", false, false, false, false,
 	  "makes the fewest system calls", " per request" },
-	{ "context_switches", "per_request", false, false, true,
+	{ "context_switches", "per_request", false, false, true, false,
 	  "switches least", " times per request" },
-	{ "page_faults_minor", "per_connection", false, false, true,
+	{ "page_faults_minor", "per_connection", false, false, true, false,
 	  "faults least", " times per connection" },
-	{ "pss", "memory", false, false, false,
+	{ "pss", "memory", false, false, false, false,
 	  "takes the least memory of its own",
 	  " bytes of PSS per idle connection" },
 };
@@ -111,6 +112,12 @@ static bool is_whole(const json_t *row, const struct metric *m)
 	       osc_calls_are_all(model_of(row));
 }
 
+/* Whether some of its runs may tell of something else than the server. */
+static bool is_doubtful(const json_t *row, const struct metric *m)
+{
+	return m->client && json_integer_value(json_object_get(row, "suspect"));
+}
+
 /*
  * Both are sure, and a's interval lies wholly on the better side of b's. Of
  * what is the least, b may have more; a may not.
@@ -119,7 +126,8 @@ static bool beats(const json_t *a, const json_t *b, const struct metric *m)
 {
 	const json_t *x = spread_of(a, m), *y = spread_of(b, m);
 
-	if (!is_sure(x) || !is_sure(y) || !is_whole(a, m))
+	if (!is_sure(x) || !is_sure(y) || !is_whole(a, m) ||
+	    is_doubtful(a, m) || is_doubtful(b, m))
 		return false;
 	return m->more ? part(x, "low") > part(y, "high") :
 			 part(x, "high") < part(y, "low");
@@ -165,7 +173,13 @@ static char *value(const json_t *spread, char *out, size_t size)
 	return out;
 }
 
-/* "2.01 system calls per request against 5.14", where they are apart. */
+/* What the other has is told by its median, which may be the least of it. */
+static const char *at_least(const json_t *row, const struct metric *m)
+{
+	return is_whole(row, m) ? "" : "at least ";
+}
+
+/* "2.01 system calls per request against at least 5.14", where they are apart. */
 static int add_cause(const struct win *w, const struct metric *m, json_t *why)
 {
 	const json_t *mine = spread_of(w->row, m);
@@ -174,9 +188,11 @@ static int add_cause(const struct win *w, const struct metric *m, json_t *why)
 
 	if (!beats(w->row, w->next, m))
 		return 0;
-	return json_array_append_new(
-		why, json_sprintf("%s%s against %s", value(mine, a, sizeof(a)),
-				  m->unit, value(its, b, sizeof(b))));
+	return json_array_append_new(why,
+				     json_sprintf("%s%s against %s%s",
+						  value(mine, a, sizeof(a)),
+						  m->unit, at_least(w->next, m),
+						  value(its, b, sizeof(b))));
 }
 
 /* Counts need no reason: they are what reasons are made of. */
@@ -197,10 +213,10 @@ static json_t *text(const struct win *w)
 {
 	char a[32], b[32];
 
-	return json_sprintf("%s %s: %s%s against %s of %s, the next",
+	return json_sprintf("%s %s: %s%s against %s%s of %s, the next",
 			    model_of(w->row), w->metric->wins,
 			    value(spread_of(w->row, w->metric), a, sizeof(a)),
-			    w->metric->unit,
+			    w->metric->unit, at_least(w->next, w->metric),
 			    value(spread_of(w->next, w->metric), b, sizeof(b)),
 			    model_of(w->next));
 }

@@ -89,12 +89,13 @@ int section_verdicts(FILE *out, const struct doc *doc)
 		html_element(out, "p", "note",
 			     "Nothing can be said: no model's interval is "
 			     "apart from those of all others, or the runs are "
-			     "too few (six at the least).");
+			     "too few (six at the least) or suspect.");
 		return 0;
 	}
 	html_element(out, "p", "note",
 		     "Only what is sure: the winner's interval touches no "
-		     "other's, and each is of at least six runs. Why: the "
+		     "other's, and each is of at least six runs, of rates and "
+		     "latency of none that is suspect. Why: the "
 		     "counters by which it is apart from the next, by the same "
 		     "rule. That goes with the win, and is no proof that it is "
 		     "the cause.");

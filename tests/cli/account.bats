@@ -65,7 +65,7 @@ beyond()
 }
 
 # What a connection may take; the master that watches a worker makes others.
-calls=read,write,writev,recvfrom,accept4,close,shutdown,epoll_ctl,epoll_pwait2,poll,ppoll,pselect6,io_uring_enter
+calls=read,write,writev,sendto,sendfile,recvfrom,accept4,close,shutdown,epoll_ctl,epoll_pwait2,poll,ppoll,pselect6,io_uring_enter
 workers=1
 path=/
 
@@ -97,4 +97,19 @@ path=/
 		echo "$model: $(<account) $(<trace)"
 		[[ $(booked '.requests') == 20 && $(booked '.writes') == 20 ]]
 	done
+}
+
+@test "of a long body the pages are passed on: a call for the head, and one for them" {
+	path=/bytes/100000
+	workers=8
+	for model in epoll epoll-et fork thread; do
+		traced "$model" 20
+		echo "$model: $(<account) $(<trace)"
+		[[ $(booked '.requests') == 20 && $(seen sendfile) -ge 20 ]]
+		[[ $(booked '.writes') == "$(seen sendto sendfile writev)" ]]
+		[[ $(booked '.bytes_pages') == 2000000 ]]
+		[[ $(booked '.bytes_out - .bytes_pages') -lt 4000 ]]
+	done
+	traced uring 20
+	[[ $(booked '.bytes_pages') == 0 && $(booked '.bytes_out') -gt 2000000 ]]
 }

@@ -15,8 +15,10 @@
 
 struct osc_calls_ratio {
 	const char *name;
-	enum osc_account_field of[4]; /* their sum */
+	enum osc_account_field of[4]; /* their sum, */
 	size_t nr_of;
+	enum osc_account_field less[1]; /* without these */
+	size_t nr_less;
 	enum osc_account_field by;
 	enum osc_account_field needs; /* null where this or `by` is 0, */
 	const char *absent; /* which then means this */

@@ -42,6 +42,7 @@ static const char *const names[OSC_NR_ACCOUNT] = {
 	[OSC_ACCOUNT_WAITS_USELESS] = "waits_useless",
 	[OSC_ACCOUNT_ACCEPT_WAKES] = "accept_wakes",
 	[OSC_ACCOUNT_ACCEPT_VAIN] = "accept_vain",
+	[OSC_ACCOUNT_BYTES_PAGES] = "bytes_pages",
 };
 
 const char *osc_account_name(enum osc_account_field field)

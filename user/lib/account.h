@@ -53,6 +53,7 @@ enum osc_account_field {
 	OSC_ACCOUNT_WAITS_USELESS, /* returned events, and nothing came of it */
 	OSC_ACCOUNT_ACCEPT_WAKES, /* waits that told of one to be accepted */
 	OSC_ACCOUNT_ACCEPT_VAIN, /* of these, that found none: others were first */
+	OSC_ACCOUNT_BYTES_PAGES, /* of bytes_out: pages passed on, not copied */
 	OSC_NR_ACCOUNT,
 };
 
@@ -66,7 +67,7 @@ enum osc_account_state {
 };
 
 #define OSC_ACCOUNT_MAGIC 0x3174636341435371ull
-#define OSC_ACCOUNT_VERSION 2
+#define OSC_ACCOUNT_VERSION 3
 #define OSC_ACCOUNT_SLOTS 64
 /* The master's own slot: workers never write it. */
 #define OSC_ACCOUNT_MASTER (OSC_ACCOUNT_SLOTS - 1)

@@ -5,12 +5,11 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
-#include "lib/iov.h"
+#include "servers/send.h"
 
 /* The buffers live on the stack: a page that is never used costs nothing. */
 struct connection {
@@ -106,19 +105,19 @@ static ssize_t read_more(struct connection *c)
 }
 
 /*
- * Writes all of iov, each call bounded by SO_SNDTIMEO, and each good piece by a
- * deadline, so that a client cannot buy time byte by byte.
+ * Writes the output and the body behind it: what the kernel takes at once, up to
+ * 64 KiB, bounded by SO_SNDTIMEO, and each good piece by a deadline, so that a
+ * client cannot buy time byte by byte.
  */
-static bool write_all(struct connection *c, struct iovec *iov, size_t nr)
+static bool write_out(struct connection *c)
 {
 	uint64_t deadline = 0, taken = 0;
+	struct osc_piece p;
 
-	while (nr) {
-		ssize_t n =
-			nr == 1 ? write(c->b->fd, iov->iov_base, iov->iov_len) :
-				  writev(c->b->fd, iov, (int)nr);
+	while (osc_piece_next(&p, &c->exchange, &c->out,
+			      c->service->body_file)) {
+		ssize_t n = osc_piece_send(&p, c->b->fd, &c->service->books);
 
-		count(c, OSC_ACCOUNT_WRITES, 1);
 		if (n < 0) {
 			if (errno == EINTR)
 				continue;
@@ -126,9 +125,7 @@ static bool write_all(struct connection *c, struct iovec *iov, size_t nr)
 				count(c, OSC_ACCOUNT_TIMEOUTS, 1);
 			return false;
 		}
-		count(c, OSC_ACCOUNT_BYTES_OUT, (uint64_t)n);
-		if (osc_iov_skip(&iov, &nr, (size_t)n))
-			return true;
+		osc_exchange_written(&c->exchange, &c->out, (size_t)n);
 		taken += (uint64_t)n;
 		if (!deadline || taken >= OSC_SERVER_PROGRESS) {
 			deadline = osc_clock_ns() +
@@ -138,23 +135,6 @@ static bool write_all(struct connection *c, struct iovec *iov, size_t nr)
 			count(c, OSC_ACCOUNT_TIMEOUTS, 1);
 			return false;
 		}
-	}
-	return true;
-}
-
-/* The output and the body behind it; nothing of the output is left. */
-static bool write_out(struct connection *c)
-{
-	struct iovec iov[OSC_EXCHANGE_IOV];
-	size_t size;
-	int nr;
-
-	while ((nr = osc_exchange_pieces(&c->exchange, &c->out, iov, &size))) {
-		bool written = write_all(c, iov, (size_t)nr);
-
-		osc_exchange_written(&c->exchange, &c->out, size);
-		if (!written)
-			return false;
 	}
 	return true;
 }

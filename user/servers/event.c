@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "servers/send.h"
 
 /* A stream yields to the other connections after so much. */
 #define STREAM_TURN (1 << 20)
@@ -104,27 +104,20 @@ static ssize_t get(struct osc_event_loop *l, struct osc_event_connection *c,
 	return n;
 }
 
-static void book_write(struct osc_event_loop *l, ssize_t n)
-{
-	osc_event_count(l, OSC_ACCOUNT_WRITES, 1);
-	if (n <= 0)
-		return;
-	osc_event_count(l, OSC_ACCOUNT_BYTES_OUT, (uint64_t)n);
-	l->useful = true;
-}
-
 /* `passing`: the caller may change what iov[0] points to when it returns. */
 static ssize_t put(struct osc_event_loop *l, struct osc_event_connection *c,
-		   const struct iovec *iov, int nr, bool passing)
+		   const struct osc_piece *p, bool passing)
 {
 	int fd = (int)fd_of(l, c);
 	ssize_t n;
 
-	if (l->backend->write)
-		return l->backend->write(l, fd, iov, nr, passing);
-	n = nr == 1 ? write(fd, iov->iov_base, iov->iov_len) :
-		      writev(fd, iov, nr);
-	book_write(l, n);
+	if (l->backend->write) {
+		n = l->backend->write(l, fd, p->iov, p->nr, passing);
+	} else {
+		n = osc_piece_send(p, fd, &l->service.books);
+		l->useful |= n > 0;
+	}
+	use_up(c, OSC_EVENT_OUT, n, p->size);
 	return n;
 }
 
@@ -186,17 +179,14 @@ static enum written write_out(struct osc_event_loop *l,
 			      struct osc_event_connection *c,
 			      struct osc_exchange *x, uint64_t *bytes)
 {
-	struct iovec iov[OSC_EXCHANGE_IOV];
-	size_t size;
+	struct osc_piece p;
 	ssize_t n;
-	int nr;
 
 	*bytes = 0;
-	while ((nr = osc_exchange_pieces(x, &l->out, iov, &size))) {
+	while (osc_piece_next(&p, x, &l->out, l->service.body_file)) {
 		if (*bytes >= STREAM_TURN)
 			return BLOCKED;
-		n = put(l, c, iov, nr, l->out.len);
-		use_up(c, OSC_EVENT_OUT, n, size);
+		n = put(l, c, &p, l->out.len);
 		if (n < 0 && errno != EAGAIN && errno != EINTR) {
 			l->out.len = 0;
 			return BROKEN;
@@ -205,7 +195,7 @@ static enum written write_out(struct osc_event_loop *l,
 			osc_exchange_written(x, &l->out, (size_t)n);
 			*bytes += (uint64_t)n;
 		}
-		if (n < (ssize_t)size)
+		if (n < (ssize_t)p.size)
 			return BLOCKED;
 	}
 	return WRITTEN;
@@ -431,11 +421,15 @@ static void on_writable(struct osc_event_loop *l,
 	size_t have;
 
 	if (k->out_at < k->out_len) {
-		const struct iovec iov = { .iov_base = k->data + k->out_at,
-					   .iov_len = k->out_len - k->out_at };
-		ssize_t n = put(l, c, &iov, 1, true);
+		const struct osc_exchange none = { 0 };
+		const struct osc_output rest = { .data = k->data + k->out_at,
+						 .len = k->out_len -
+							k->out_at };
+		struct osc_piece p;
+		ssize_t n;
 
-		use_up(c, OSC_EVENT_OUT, n, iov.iov_len);
+		osc_piece_next(&p, &none, &rest, -1);
+		n = put(l, c, &p, true);
 		if (n < 0) {
 			if (errno != EAGAIN && errno != EINTR)
 				osc_event_close(l, c);

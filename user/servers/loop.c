@@ -355,6 +355,8 @@ int osc_engine_event(struct osc_server *server, unsigned int index,
 	l->listener = osc_server_listener(server, index);
 	osc_server_service(server, index, true, &l->draining, &l->service);
 	l->service.work_apart = l->backend->work;
+	if (l->backend->write)
+		l->service.body_file = -1;
 	ret = set_up(l);
 	if (ret)
 		return osc_error_set(e, -ret,

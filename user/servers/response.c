@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "servers/response.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define HELLO "Hello, world\n"
 #define HELLO_LEN (sizeof(HELLO) - 1)
@@ -200,10 +204,15 @@ void osc_response_continue(struct osc_output *out)
 	put_text(out, "HTTP/1.1 100 Continue\r\n\r\n");
 }
 
+off_t osc_response_file_at(uint64_t total, uint64_t left)
+{
+	return (off_t)((total - left) % PATTERN_LEN);
+}
+
 int osc_response_pattern(struct iovec iov[OSC_RESPONSE_IOV], uint64_t total,
 			 uint64_t left)
 {
-	size_t offset = (total - left) % PATTERN_LEN;
+	size_t offset = (size_t)osc_response_file_at(total, left);
 	int n = 0;
 
 	for (; n < OSC_RESPONSE_IOV && left; n++) {
@@ -217,4 +226,27 @@ int osc_response_pattern(struct iovec iov[OSC_RESPONSE_IOV], uint64_t total,
 		offset = 0;
 	}
 	return n;
+}
+
+int osc_response_file(void)
+{
+	int fd = memfd_create("response", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	ssize_t n = 0;
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	for (size_t at = 0; at < OSC_RESPONSE_FILE; at += PATTERN_LEN) {
+		n = write(fd, pattern, PATTERN_LEN);
+		if (n != (ssize_t)PATTERN_LEN)
+			goto err_close;
+	}
+	n = fcntl(fd, F_ADD_SEALS,
+		  F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+	if (!n)
+		return fd;
+err_close:
+	err = n < 0 ? errno : ENOSPC;
+	close(fd);
+	return -err;
 }

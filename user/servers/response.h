@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <sys/uio.h>
 #include <time.h>
 
@@ -65,5 +66,16 @@ void osc_response_continue(struct osc_output *out);
 #define OSC_RESPONSE_IOV 32
 int osc_response_pattern(struct iovec iov[OSC_RESPONSE_IOV], uint64_t total,
 			 uint64_t left);
+
+/*
+ * Makes a file in memory of the same pattern, whose pages can be sent without
+ * being copied. Nobody can change it any more. Returns its descriptor, closed by
+ * exec, or -errno.
+ */
+#define OSC_RESPONSE_FILE ((128 << 10) + 4096)
+int osc_response_file(void);
+
+/* Where in it these bytes begin; of them it has 128 KiB from there on. */
+off_t osc_response_file_at(uint64_t total, uint64_t left);
 
 #endif

@@ -61,6 +61,7 @@ void osc_server_service(const struct osc_server *server, unsigned int slot,
 	out->limits = server->config->limits;
 	out->books = osc_account_books(server->account, slot, exclusive);
 	out->draining = draining;
+	out->body_file = server->body_file;
 	out->one_request = server->config->engine->one_at_a_time;
 }
 
@@ -171,6 +172,17 @@ static int try_descriptors(int listener, struct osc_error *e)
 			     strerror(err), 2 * OTHER_DESCRIPTORS);
 }
 
+static int open_body_file(struct osc_server *s, struct osc_error *e)
+{
+	s->body_file = osc_response_file();
+	if (s->body_file >= 0)
+		return 0;
+	return osc_error_set(e, -s->body_file,
+			     "cannot hold the pages of long bodies: %s; try a "
+			     "larger limit of memory",
+			     strerror(-s->body_file));
+}
+
 static int tell_ready(int fd, uint16_t port, struct osc_error *e)
 {
 	char text[8];
@@ -235,7 +247,9 @@ int osc_server_run(const struct osc_server_config *config,
 				  struct osc_error *e),
 		   struct osc_server_report *report, struct osc_error *e)
 {
-	struct osc_server s = { .config = config, .accept_lock = -1 };
+	struct osc_server s = { .config = config,
+				.body_file = -1,
+				.accept_lock = -1 };
 	struct osc_server_start start = { .config = config };
 	int ret;
 
@@ -259,6 +273,8 @@ int osc_server_run(const struct osc_server_config *config,
 	osc_listen_url(config, start.port, start.url, sizeof(start.url));
 	ret = try_descriptors(s.listeners[0], e);
 	if (!ret)
+		ret = open_body_file(&s, e);
+	if (!ret)
 		ret = osc_account_create(config->account_path,
 					 config->engine->name, &s.account, e);
 	if (ret)
@@ -268,6 +284,8 @@ int osc_server_run(const struct osc_server_config *config,
 	sigprocmask(SIG_SETMASK, &s.old_mask, NULL);
 	osc_account_destroy(s.account);
 out_free:
+	if (s.body_file >= 0)
+		close(s.body_file);
 	free(s.listeners);
 	return ret;
 }

@@ -74,6 +74,7 @@ struct osc_server {
 	unsigned int workers;
 	unsigned int max_connections; /* at once, in one process */
 	struct osc_board *board; /* of a group that grows and shrinks */
+	int body_file; /* of long bodies */
 	int accept_lock; /* a file whose lock allows to accept; -1: none */
 	sigset_t old_mask; /* of signals, from before the start */
 };

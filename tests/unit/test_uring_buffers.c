@@ -132,6 +132,23 @@ static void a_head_is_copied_and_what_is_behind_it_is_not(void **state)
 	assert_int_equal(s.message.msg_iovlen, 1);
 }
 
+static void what_was_sent_is_sent_no_more(void **state)
+{
+	struct iovec iov[3] = { { "head", 4 }, { "body", 4 }, { "end", 3 } };
+	struct osc_sending s;
+
+	(void)state;
+	osc_sending_fill(&s, iov, 3, true);
+	assert_false(osc_sending_sent(&s, 0));
+	assert_false(osc_sending_sent(&s, 6));
+	assert_int_equal(s.message.msg_iovlen, 2);
+	assert_memory_equal(s.message.msg_iov[0].iov_base, "dy", 2);
+	assert_int_equal(s.message.msg_iov[0].iov_len, 2);
+	assert_false(osc_sending_sent(&s, 2));
+	assert_int_equal(s.message.msg_iov[0].iov_len, 3);
+	assert_true(osc_sending_sent(&s, 3));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -141,6 +158,7 @@ int main(void)
 		cmocka_unit_test(what_many_had_at_once_is_given_back),
 		cmocka_unit_test(long_output_is_taken_in_parts),
 		cmocka_unit_test(a_head_is_copied_and_what_is_behind_it_is_not),
+		cmocka_unit_test(what_was_sent_is_sent_no_more),
 	};
 
 	return cmocka_run_group_tests_name("uring_buffers", tests, NULL, NULL);

@@ -19,7 +19,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lib/iov.h"
 #include "lib/reserve.h"
 #include "lib/ring.h"
 #include "servers/accepted.h"
@@ -364,9 +363,7 @@ static void on_sent(struct osc_event_loop *l, int fd,
 
 	if (!ret) {
 		osc_event_count(l, OSC_ACCOUNT_BYTES_OUT, (uint64_t)cqe->res);
-		if (!osc_iov_skip(&s->message.msg_iov, &s->message.msg_iovlen,
-				  (size_t)cqe->res) &&
-		    !d->closing) {
+		if (!osc_sending_sent(s, (size_t)cqe->res) && !d->closing) {
 			ret = send_rest(fd, s);
 			if (!ret)
 				return;

@@ -83,3 +83,19 @@ size_t osc_sending_fill(struct osc_sending *s, const struct iovec *iov, int nr,
 		(struct msghdr){ .msg_iov = s->iov, .msg_iovlen = (size_t)i };
 	return all;
 }
+
+bool osc_sending_sent(struct osc_sending *s, size_t n)
+{
+	struct msghdr *m = &s->message;
+
+	while (m->msg_iovlen && n >= m->msg_iov->iov_len) {
+		n -= m->msg_iov->iov_len;
+		m->msg_iov++;
+		m->msg_iovlen--;
+	}
+	if (!m->msg_iovlen)
+		return true;
+	m->msg_iov->iov_base = (char *)m->msg_iov->iov_base + n;
+	m->msg_iov->iov_len -= n;
+	return false;
+}

@@ -62,4 +62,7 @@ void osc_sendings_put(struct osc_sendings *all, struct osc_sending *s);
 size_t osc_sending_fill(struct osc_sending *s, const struct iovec *iov, int nr,
 			bool passing);
 
+/* n bytes of it have been sent. True: nothing is left. */
+bool osc_sending_sent(struct osc_sending *s, size_t n);
+
 #endif

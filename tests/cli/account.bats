@@ -92,6 +92,7 @@ path=/
 
 @test "an answer whose body is no text of ours is one write, head and all" {
 	path=/bytes/4000
+	workers=8
 	for model in epoll epoll-et fork thread; do
 		traced "$model" 20
 		echo "$model: $(<account) $(<trace)"

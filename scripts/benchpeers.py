@@ -3,6 +3,7 @@
 of them: how each is started."""
 
 import os
+import shutil
 
 import benchlib
 
@@ -45,17 +46,28 @@ def command_of(name, case, port, scratch, cpu):
     if name.startswith("bare-"):
         body = BIG if "bytes" in case["path"] else len(TEXT)
         kind = "once" if case.get("once") and name == "bare-epoll" else name[5:]
-        return [benchlib.BARE, kind, str(port), str(body)]
+        return [copy_of(benchlib.BARE, scratch), kind, str(port), str(body)]
     if name in PEERS:
         path = configuration(name, port, scratch, case["load"][1])
         return {"nginx": ["nginx", "-c", path, "-e", os.path.join(scratch, "nginx.log")],
                 "h2o": ["h2o", "-c", path],
                 "apache2": ["apache2", "-f", path, "-DFOREGROUND"]}[PEERS[name]]
-    return [benchlib.OSCONCEPTS, "serve", "--model", name, "--port", str(port), "--quiet", "--cpus", str(cpu)]
+    return [copy_of(benchlib.OSCONCEPTS, scratch), "serve", "--model", name, "--port", str(port), "--quiet", "--cpus",
+            str(cpu)]
+
+
+def copy_of(program, scratch):
+    return os.path.join(scratch, os.path.basename(program))
 
 
 def make_files(scratch):
-    """What those servers answer with that serve files."""
+    """What those servers answer with that serve files, and ours and the bare ones as they are when installed.
+
+    A file that the linker has just written is in the page cache in single pages, which every fork pays for; the peers'
+    have been read, or copied, in one go.
+    """
+    for program in (benchlib.OSCONCEPTS, benchlib.BARE):
+        shutil.copy(program, copy_of(program, scratch))
     files = os.path.join(scratch, "files")
     os.makedirs(os.path.join(files, "bytes"))
     for name, body in (("index.txt", TEXT), (f"bytes/{BIG}", "x" * BIG)):

@@ -96,7 +96,8 @@ static void become_child(struct osc_children *c)
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != c->self)
 		_exit(OSC_EXIT_FAILED);
 	is_child = true;
-	if (sigprocmask(SIG_SETMASK, &c->server->old_mask, NULL))
+	/* What sigprocmask() calls, on a page of its own. */
+	if (pthread_sigmask(SIG_SETMASK, &c->server->old_mask, NULL))
 		_exit(OSC_EXIT_FAILED);
 	/* These three, and the exit to come. */
 	osc_books_add(&c->service.books, OSC_ACCOUNT_CALLS, 4);

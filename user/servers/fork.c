@@ -13,6 +13,9 @@
 #include "servers/children.h"
 #include "servers/engine.h"
 
+/* On the page that a child has to touch anyway: the first one's books. */
+#define SLOTS (4096 / sizeof(struct osc_account_slot))
+
 struct fork_engine {
 	struct osc_children children;
 	unsigned int next_slot;
@@ -31,7 +34,7 @@ static int start(void *engine, int fd)
 	if (pid < 0)
 		return pid;
 	if (!pid) {
-		osc_child_serve(&f->children, fd, f->next_slot);
+		osc_child_serve(&f->children, fd, f->next_slot % SLOTS);
 		_exit(OSC_EXIT_OK);
 	}
 	close(fd);

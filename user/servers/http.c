@@ -69,11 +69,24 @@ static bool text_is(struct text t, const char *word)
 	return t.len == len && !memcmp(t.at, word, len);
 }
 
+/*
+ * Letters of ASCII, whatever a locale says; word is in small ones. Not strncasecmp():
+ * a forked child would fetch a page of the C library for its table.
+ */
 static bool text_is_nocase(struct text t, const char *word)
 {
-	size_t len = strlen(word);
+	size_t i = 0;
 
-	return t.len == len && !strncasecmp(t.at, word, len);
+	while (i < t.len && word[i]) {
+		char c = t.at[i];
+
+		if (c >= 'A' && c <= 'Z')
+			c |= 0x20;
+		if (c != word[i])
+			return false;
+		i++;
+	}
+	return i == t.len && !word[i];
 }
 
 static struct text trim(struct text t)

@@ -61,6 +61,59 @@ ended_by_time()
 	each_at_once ended_by_time many
 }
 
+# cut_after MODEL: how many milliseconds a client is kept that takes nothing.
+cut_after()
+{
+	local from to
+	start "$1" --write-timeout 2s
+	from=${EPOCHREALTIME/./}
+	check slow_reader >&2
+	to=${EPOCHREALTIME/./}
+	stop >&2
+	(($(booked timeouts) == 1)) && echo $(((to - from) / 1000))
+}
+
+@test "a process or thread that writes is as punctual as a loop, to within the half" {
+	loop=$(cut_after epoll)
+	for model in fork thread prefork; do
+		own=$(cut_after "$model")
+		echo "$model: $own ms, epoll: $loop ms"
+		((own < 2 * loop))
+	done
+}
+
+# By a signal a call ends early that has not found the socket full.
+@test "a server that is stopped and continued in mid-body goes on with it" {
+	local pids
+	for model in epoll epoll-et prefork-epoll thread; do
+		start "$model" --workers 2 --write-timeout 5s
+		mapfile -t pids < <(workers)
+		curl -sS --max-time "$patience_s" -o /dev/null -w '%{size_download}' "$url/bytes/1000000000" \
+			>"$BATS_TEST_TMPDIR/size" &
+		client=$!
+		while kill -0 "$client" 2>/dev/null; do
+			kill -STOP "${pids[@]}"
+			kill -CONT "${pids[@]}"
+			sleep 0.001
+		done
+		wait "$client"
+		[[ $(<"$BATS_TEST_TMPDIR/size") == 1000000000 ]]
+		stop
+		(($(booked timeouts) == 0))
+	done
+}
+
+@test "where no file may be so large, long bodies are copied" {
+	# shellcheck disable=SC2016
+	start_as=(bash -c 'ulimit -f "$0"; exec "$@"' 100)
+	for model in epoll thread; do
+		start "$model"
+		curl -sS "$url/bytes/200000" | cmp - <(pattern 200000)
+		stop
+		(($(booked bytes_pages) == 0))
+	done
+}
+
 @test "clients that reset at any moment leave nothing behind" {
 	for model in $(models); do
 		start "$model"

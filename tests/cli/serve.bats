@@ -156,12 +156,6 @@ assert last["account"]["requests"] == 1 == last["account"]["forks"], last' "$end
 	stop
 }
 
-# pattern N: the body of /bytes/N.
-pattern()
-{
-	yes 0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ- | head -c "$1"
-}
-
 @test "curl: text, HEAD, bytes, work, sleep, queries, a long body" {
 	for model in $(models); do
 		start "$model"

@@ -141,14 +141,14 @@ static void a_head_says_that_pages_follow(void **state)
 	assert_true(p.more);
 	osc_exchange_written(&w->exchange, &w->out, p.size);
 	assert_true(osc_piece_next(&p, &w->exchange, &w->out, w->file));
-	assert_int_equal(p.nr, 0);
-	assert_int_equal(p.size, OSC_SEND_PAGES_MAX);
+	assert_true(p.pages);
+	assert_int_equal(p.size, OSC_RESPONSE_PAGES);
 	assert_false(p.more);
 	/* Half a page was taken: on from there, as far as the file goes. */
 	osc_exchange_written(&w->exchange, &w->out, 2048);
 	assert_true(osc_piece_next(&p, &w->exchange, &w->out, w->file));
 	assert_int_equal(p.at, 2048);
-	assert_true((size_t)p.at + p.size <= OSC_RESPONSE_FILE);
+	assert_true(p.at + (off_t)p.size <= lseek(w->file, 0, SEEK_END));
 	/* What is left is short: it is written. */
 	osc_exchange_written(&w->exchange, &w->out, 200000 - 2048 - 10000);
 	assert_true(osc_piece_next(&p, &w->exchange, &w->out, w->file));
@@ -165,6 +165,21 @@ static void a_short_body_goes_with_its_head(void **state)
 	assert_true(osc_piece_next(&p, &w->exchange, &w->out, w->file));
 	assert_false(p.more);
 	assert_int_equal(p.size, strlen(HEAD) + OSC_SEND_PAGES_MIN - 1);
+}
+
+static void a_short_call_fills_the_socket_but_of_pages(void **state)
+{
+	struct osc_piece p = { .size = 100 };
+
+	(void)state;
+	assert_false(osc_piece_fills(&p, 100));
+	assert_true(osc_piece_fills(&p, 99));
+	p.pages = true;
+	assert_false(osc_piece_fills(&p, 99));
+	errno = EAGAIN;
+	assert_true(osc_piece_fills(&p, -1));
+	errno = EINTR;
+	assert_false(osc_piece_fills(&p, -1));
 }
 
 static void nobody_changes_the_file(void **state)
@@ -186,6 +201,7 @@ int main(void)
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_short_body_goes_with_its_head,
 						set_up, tear_down),
+		cmocka_unit_test(a_short_call_fills_the_socket_but_of_pages),
 		cmocka_unit_test_setup_teardown(nobody_changes_the_file, set_up,
 						tear_down),
 	};

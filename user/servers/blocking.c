@@ -105,10 +105,23 @@ static ssize_t read_more(struct connection *c)
 }
 
 /*
- * Writes the output and the body behind it: what the kernel takes at once, up to
- * 64 KiB, bounded by SO_SNDTIMEO, and each good piece by a deadline, so that a
- * client cannot buy time byte by byte.
+ * The client has not taken a piece in the time that one call waits, or only a part.
+ * It has the write timeout for each good piece, and cannot buy time byte by byte.
  */
+static bool is_late(const struct connection *c, uint64_t *deadline,
+		    uint64_t *taken)
+{
+	uint64_t now = osc_clock_ns();
+
+	if (!*deadline || *taken >= OSC_SERVER_PROGRESS) {
+		*deadline = now + c->b->server->config->write_timeout_ns -
+			    osc_server_write_wait(c->b->server->config);
+		*taken = 0;
+	}
+	return now > *deadline;
+}
+
+/* The output and the body behind it, in calls that SO_SNDTIMEO bounds. */
 static bool write_out(struct connection *c)
 {
 	uint64_t deadline = 0, taken = 0;
@@ -118,20 +131,13 @@ static bool write_out(struct connection *c)
 			      c->service->body_file)) {
 		ssize_t n = osc_piece_send(&p, c->b->fd, &c->service->books);
 
-		if (n < 0) {
-			if (errno == EINTR)
-				continue;
-			if (errno == EAGAIN)
-				count(c, OSC_ACCOUNT_TIMEOUTS, 1);
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
 			return false;
+		if (n > 0) {
+			osc_exchange_written(&c->exchange, &c->out, (size_t)n);
+			taken += (uint64_t)n;
 		}
-		osc_exchange_written(&c->exchange, &c->out, (size_t)n);
-		taken += (uint64_t)n;
-		if (!deadline || taken >= OSC_SERVER_PROGRESS) {
-			deadline = osc_clock_ns() +
-				   c->b->server->config->write_timeout_ns;
-			taken = 0;
-		} else if (osc_clock_ns() > deadline) {
+		if (n != (ssize_t)p.size && is_late(c, &deadline, &taken)) {
 			count(c, OSC_ACCOUNT_TIMEOUTS, 1);
 			return false;
 		}

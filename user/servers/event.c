@@ -70,17 +70,13 @@ static bool set_interest(struct osc_event_loop *l,
 }
 
 /*
- * What came back of a read or write of `size` bytes. A piece shorter than that
- * is the last there was; only the end of the input may be behind it.
+ * What came back of a read of `size` bytes. A piece shorter than that is the last
+ * there was; only the end of the input may be behind it.
  */
-static void use_up(struct osc_event_connection *c,
-		   enum osc_event_interest direction, ssize_t n, size_t size)
+static void use_up_input(struct osc_event_connection *c, ssize_t n, size_t size)
 {
-	bool more = n == (ssize_t)size || (direction == OSC_EVENT_IN && n > 0 &&
-					   c->ready & OSC_EVENT_HUP);
-
-	if (!more)
-		c->ready &= (uint8_t)~direction;
+	if (n != (ssize_t)size && (n <= 0 || !(c->ready & OSC_EVENT_HUP)))
+		c->ready &= (uint8_t)~OSC_EVENT_IN;
 }
 
 static ssize_t get(struct osc_event_loop *l, struct osc_event_connection *c,
@@ -98,15 +94,18 @@ static ssize_t get(struct osc_event_loop *l, struct osc_event_connection *c,
 			osc_event_count(l, OSC_ACCOUNT_READS_EMPTY, 1);
 	}
 	l->useful |= n >= 0;
-	use_up(c, OSC_EVENT_IN, n, size);
+	use_up_input(c, n, size);
 	if (n > 0)
 		osc_event_count(l, OSC_ACCOUNT_BYTES_IN, (uint64_t)n);
 	return n;
 }
 
-/* `passing`: the caller may change what iov[0] points to when it returns. */
+/*
+ * `passing`: the caller may change what iov[0] points to when it returns. *full: the
+ * socket takes no more.
+ */
 static ssize_t put(struct osc_event_loop *l, struct osc_event_connection *c,
-		   const struct osc_piece *p, bool passing)
+		   const struct osc_piece *p, bool passing, bool *full)
 {
 	int fd = (int)fd_of(l, c);
 	ssize_t n;
@@ -117,7 +116,9 @@ static ssize_t put(struct osc_event_loop *l, struct osc_event_connection *c,
 		n = osc_piece_send(p, fd, &l->service.books);
 		l->useful |= n > 0;
 	}
-	use_up(c, OSC_EVENT_OUT, n, p->size);
+	*full = osc_piece_fills(p, n);
+	if (*full)
+		c->ready &= (uint8_t)~OSC_EVENT_OUT;
 	return n;
 }
 
@@ -180,13 +181,14 @@ static enum written write_out(struct osc_event_loop *l,
 			      struct osc_exchange *x, uint64_t *bytes)
 {
 	struct osc_piece p;
+	bool full;
 	ssize_t n;
 
 	*bytes = 0;
 	while (osc_piece_next(&p, x, &l->out, l->service.body_file)) {
 		if (*bytes >= STREAM_TURN)
 			return BLOCKED;
-		n = put(l, c, &p, l->out.len);
+		n = put(l, c, &p, l->out.len, &full);
 		if (n < 0 && errno != EAGAIN && errno != EINTR) {
 			l->out.len = 0;
 			return BROKEN;
@@ -195,7 +197,7 @@ static enum written write_out(struct osc_event_loop *l,
 			osc_exchange_written(x, &l->out, (size_t)n);
 			*bytes += (uint64_t)n;
 		}
-		if (n < (ssize_t)p.size)
+		if (full)
 			return BLOCKED;
 	}
 	return WRITTEN;
@@ -421,15 +423,12 @@ static void on_writable(struct osc_event_loop *l,
 	size_t have;
 
 	if (k->out_at < k->out_len) {
-		const struct osc_exchange none = { 0 };
-		const struct osc_output rest = { .data = k->data + k->out_at,
-						 .len = k->out_len -
-							k->out_at };
 		struct osc_piece p;
+		bool full;
 		ssize_t n;
 
-		osc_piece_next(&p, &none, &rest, -1);
-		n = put(l, c, &p, true);
+		osc_piece_text(&p, k->data + k->out_at, k->out_len - k->out_at);
+		n = put(l, c, &p, true, &full);
 		if (n < 0) {
 			if (errno != EAGAIN && errno != EINTR)
 				osc_event_close(l, c);

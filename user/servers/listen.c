@@ -83,7 +83,7 @@ static struct timeval to_timeval(uint64_t ns)
 static int set_inherited(int fd, const struct osc_server_config *config)
 {
 	struct timeval idle = to_timeval(config->idle_timeout_ns);
-	struct timeval write = to_timeval(config->write_timeout_ns);
+	struct timeval write = to_timeval(osc_server_write_wait(config));
 
 	if (set_flag(fd, IPPROTO_TCP, TCP_NODELAY) ||
 	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &idle, sizeof(idle)) ||

@@ -355,6 +355,7 @@ int osc_engine_event(struct osc_server *server, unsigned int index,
 	l->listener = osc_server_listener(server, index);
 	osc_server_service(server, index, true, &l->draining, &l->service);
 	l->service.work_apart = l->backend->work;
+	/* A ring would have a thread of the kernel pass pages on (splice). */
 	if (l->backend->write)
 		l->service.body_file = -1;
 	ret = set_up(l);

@@ -236,7 +236,8 @@ int osc_response_file(void)
 
 	if (fd < 0)
 		return -errno;
-	for (size_t at = 0; at < OSC_RESPONSE_FILE; at += PATTERN_LEN) {
+	for (size_t at = 0; at < OSC_RESPONSE_PAGES + PATTERN_LEN;
+	     at += PATTERN_LEN) {
 		n = write(fd, pattern, PATTERN_LEN);
 		if (n != (ssize_t)PATTERN_LEN)
 			goto err_close;

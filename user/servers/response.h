@@ -72,10 +72,10 @@ int osc_response_pattern(struct iovec iov[OSC_RESPONSE_IOV], uint64_t total,
  * being copied. Nobody can change it any more. Returns its descriptor, closed by
  * exec, or -errno.
  */
-#define OSC_RESPONSE_FILE ((128 << 10) + 4096)
 int osc_response_file(void);
 
-/* Where in it these bytes begin; of them it has 128 KiB from there on. */
+/* Where in it those next bytes begin; it has so many of them from there on. */
+#define OSC_RESPONSE_PAGES (128 << 10)
 off_t osc_response_file_at(uint64_t total, uint64_t left);
 
 #endif

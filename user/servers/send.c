@@ -5,29 +5,40 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+static void set_pages(struct osc_piece *p, const struct osc_exchange *x,
+		      int file)
+{
+	p->pages = true;
+	p->more = false;
+	p->file = file;
+	p->at = osc_response_file_at(x->route.n, x->stream_left);
+	p->size = x->stream_left < OSC_RESPONSE_PAGES ? x->stream_left :
+							OSC_RESPONSE_PAGES;
+}
+
+void osc_piece_text(struct osc_piece *p, char *data, size_t size)
+{
+	p->size = size;
+	p->pages = p->more = false;
+	p->nr = 1;
+	p->iov[0] = (struct iovec){ data, size };
+}
+
 bool osc_piece_next(struct osc_piece *p, const struct osc_exchange *x,
 		    const struct osc_output *out, int file)
 {
-	bool pages = file >= 0 && x->stream_left >= OSC_SEND_PAGES_MIN;
-
-	p->more = pages && out->len;
-	if (pages && !out->len) {
-		p->nr = 0;
-		p->file = file;
-		p->at = osc_response_file_at(x->route.n, x->stream_left);
-		p->size = x->stream_left < OSC_SEND_PAGES_MAX ?
-				  x->stream_left :
-				  OSC_SEND_PAGES_MAX;
-		return true;
+	if (file < 0 || x->stream_left < OSC_SEND_PAGES_MIN) {
+		p->pages = p->more = false;
+		p->nr = osc_exchange_pieces(x, out, p->iov, &p->size);
+		return p->nr;
 	}
-	if (p->more) {
-		p->iov[0] = (struct iovec){ out->data, out->len };
-		p->nr = 1;
-		p->size = out->len;
-		return true;
+	if (out->len) {
+		osc_piece_text(p, out->data, out->len);
+		p->more = true;
+	} else {
+		set_pages(p, x, file);
 	}
-	p->nr = osc_exchange_pieces(x, out, p->iov, &p->size);
-	return p->nr;
+	return true;
 }
 
 static ssize_t send_pages(const struct osc_piece *p, int fd,
@@ -46,7 +57,7 @@ ssize_t osc_piece_send(const struct osc_piece *p, int fd,
 {
 	ssize_t n;
 
-	if (!p->nr)
+	if (p->pages)
 		n = send_pages(p, fd, books);
 	else if (p->more)
 		n = send(fd, p->iov->iov_base, p->iov->iov_len, MSG_MORE);

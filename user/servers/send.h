@@ -3,6 +3,7 @@
 #ifndef OSC_SERVERS_SEND_H
 #define OSC_SERVERS_SEND_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -15,28 +16,41 @@
  * for the head costs more than the copy that is spared.
  */
 #define OSC_SEND_PAGES_MIN (32 << 10)
-/* The kernel passes them on 64 KiB at a time, each within SO_SNDTIMEO. */
-#define OSC_SEND_PAGES_MAX (128 << 10)
 
 /* What one call is to send. */
 struct osc_piece {
-	struct iovec iov[OSC_EXCHANGE_IOV];
-	int nr; /* entries; 0: bytes of the file */
+	size_t size;
+	bool pages; /* of a file, and nothing of iov */
 	int file;
 	off_t at;
-	size_t size;
 	bool more; /* follows at once, and may share the segment */
+	int nr; /* of iov */
+	struct iovec iov[OSC_EXCHANGE_IOV];
 };
 
 /*
- * The next of the output and the body behind it. `file` holds the body's pattern,
- * OSC_RESPONSE_FILE bytes of it; -1: there is none. False: all is written.
+ * The next of the output and the body behind it. `file` is osc_response_file();
+ * -1: there is none. False: all is written.
  */
 bool osc_piece_next(struct osc_piece *p, const struct osc_exchange *x,
 		    const struct osc_output *out, int file);
 
+/* These bytes. */
+void osc_piece_text(struct osc_piece *p, char *data, size_t size);
+
 /* One call, which returns as write() does, and its place in the books. */
 ssize_t osc_piece_send(const struct osc_piece *p, int fd,
 		       const struct osc_books *books);
+
+/*
+ * Of what that returned for a socket that does not block: it takes no more. That
+ * a write was short tells so, but not of pages: a signal ends sendfile early.
+ */
+static inline bool osc_piece_fills(const struct osc_piece *p, ssize_t n)
+{
+	if (n < 0)
+		return errno == EAGAIN;
+	return p->pages ? !n : (size_t)n < p->size;
+}
 
 #endif

@@ -172,17 +172,6 @@ static int try_descriptors(int listener, struct osc_error *e)
 			     strerror(err), 2 * OTHER_DESCRIPTORS);
 }
 
-static int open_body_file(struct osc_server *s, struct osc_error *e)
-{
-	s->body_file = osc_response_file();
-	if (s->body_file >= 0)
-		return 0;
-	return osc_error_set(e, -s->body_file,
-			     "cannot hold the pages of long bodies: %s; try a "
-			     "larger limit of memory",
-			     strerror(-s->body_file));
-}
-
 static int tell_ready(int fd, uint16_t port, struct osc_error *e)
 {
 	char text[8];
@@ -214,6 +203,7 @@ static void block_signals(struct osc_server *s)
 	/* Inherited from a nohup, say, it would hide the ends of children. */
 	signal(SIGCHLD, SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 }
 
 static int serve(struct osc_server *s, struct osc_server_start *start,
@@ -247,9 +237,7 @@ int osc_server_run(const struct osc_server_config *config,
 				  struct osc_error *e),
 		   struct osc_server_report *report, struct osc_error *e)
 {
-	struct osc_server s = { .config = config,
-				.body_file = -1,
-				.accept_lock = -1 };
+	struct osc_server s = { .config = config, .accept_lock = -1 };
 	struct osc_server_start start = { .config = config };
 	int ret;
 
@@ -273,19 +261,19 @@ int osc_server_run(const struct osc_server_config *config,
 	osc_listen_url(config, start.port, start.url, sizeof(start.url));
 	ret = try_descriptors(s.listeners[0], e);
 	if (!ret)
-		ret = open_body_file(&s, e);
-	if (!ret)
 		ret = osc_account_create(config->account_path,
 					 config->engine->name, &s.account, e);
 	if (ret)
 		goto out_free;
 	block_signals(&s);
+	/* A limit of files' sizes, say, is in the way: they are written then. */
+	s.body_file = osc_response_file();
 	ret = serve(&s, &start, started, report, e);
 	sigprocmask(SIG_SETMASK, &s.old_mask, NULL);
-	osc_account_destroy(s.account);
-out_free:
 	if (s.body_file >= 0)
 		close(s.body_file);
+	osc_account_destroy(s.account);
+out_free:
 	free(s.listeners);
 	return ret;
 }

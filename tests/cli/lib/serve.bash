@@ -19,6 +19,12 @@ models()
 print(*(m["model"] for m in json.load(sys.stdin) if sys.argv[1] in ("", m["at_once"])))' "${1-}"
 }
 
+# pattern N: the body of /bytes/N.
+pattern()
+{
+	yes 0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ- | head -c "$1"
+}
+
 # among WORD WORD…: the first is one of the others
 among()
 {

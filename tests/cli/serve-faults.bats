@@ -452,6 +452,19 @@ start_few()
 	start "$@" --account "$books_place/books"
 }
 
+@test "who is stopped while its workers still fail to start says so" {
+	local limit told=0
+	! nm "$osconcepts" 2>/dev/null | grep -q -e __asan_init -e __tsan_init || skip "a sanitized build"
+	for limit in 11000 12000 14000 16000 20000; do
+		# shellcheck disable=SC2016
+		run timeout --preserve-status -s TERM 1 bash -c 'ulimit -v "$0"; exec "$@"' "$limit" \
+			"$osconcepts" serve --model epoll-offload --port 0 --quiet
+		((status == 0)) || [[ $output == *"cannot "* ]]
+		[[ $output != *"workers fail as they start: cannot set up"*"ulimit -a"* ]] || told=$((told + status))
+	done
+	((told >= 1))
+}
+
 @test "no more processes to be had: 503, and recovery" {
 	start_few 4 fork
 	hold 3

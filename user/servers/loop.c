@@ -360,9 +360,11 @@ int osc_engine_event(struct osc_server *server, unsigned int index,
 		l->service.body_file = -1;
 	ret = set_up(l);
 	if (ret)
-		return osc_error_set(e, -ret,
-				     "cannot set up the event loop: %s",
-				     strerror(-ret));
+		return osc_error_set(
+			e, -ret,
+			"cannot set up the event loop: %s; see the "
+			"limits of 'ulimit -a'",
+			strerror(-ret));
 	l->now_ns = osc_clock_ns();
 	while (!ret && (!l->end_ns || has_work(l)))
 		ret = run_round(l);

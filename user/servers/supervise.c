@@ -352,8 +352,11 @@ static int set_up_group(struct master *m, struct osc_error *e)
 		return 0;
 	m->board = osc_board_new(m->count, config->spare_min);
 	if (!m->board)
-		return osc_error_set(e, errno, "cannot share a page: %s",
-				     strerror(errno));
+		return osc_error_set(
+			e, errno,
+			"cannot share a page: %s; see the limits of "
+			"'ulimit -a'",
+			strerror(errno));
 	m->server->board = m->board;
 	return 0;
 }
@@ -373,8 +376,11 @@ int osc_supervise(struct osc_server *server, unsigned int count,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (m->failure == MAP_FAILED) {
 		free(m);
-		return osc_error_set(e, errno, "cannot share a page: %s",
-				     strerror(errno));
+		return osc_error_set(
+			e, errno,
+			"cannot share a page: %s; see the limits of "
+			"'ulimit -a'",
+			strerror(errno));
 	}
 	m->server = server;
 	m->count = count;
@@ -382,7 +388,8 @@ int osc_supervise(struct osc_server *server, unsigned int count,
 	m->books.slot = &server->account->slot[OSC_ACCOUNT_MASTER];
 	m->books.exclusive = true;
 	ret = set_up_group(m, e);
-	if (!ret && !keep_alive(m))
+	/* A stop may come while they still try. */
+	if (!ret && (!keep_alive(m) || (!m->alive && m->failure->text[0])))
 		ret = osc_error_set(e, m->failure->err,
 				    "workers fail as they start: %s",
 				    m->failure->text);

@@ -111,16 +111,19 @@ void osc_load_judge(struct osc_load_result *r, uint64_t end_ns)
 		.wait_share = r->client.wait,
 		.rate_kept = rate_kept(r),
 		.steal_share = r->host.steal_share,
-		.drops_share =
-			part_of(r->host.listen_drops, s->connections_opened),
-		.retransmits_share =
-			part_of(r->host.retransmits, r->host.segments_sent),
 		.ports_share = ports_share(r),
 		.lag_p99_us = (double)osc_hist_percentile(&s->lag, 99) / 1e3,
 		.latency_p99_us =
 			(double)osc_hist_percentile(&s->latency, 99) / 1e3,
 	};
 
+	/* Those of a Unix socket are not TCP's. */
+	if (!r->config->unix_path) {
+		f.drops_share =
+			part_of(r->host.listen_drops, s->connections_opened);
+		f.retransmits_share =
+			part_of(r->host.retransmits, r->host.segments_sent);
+	}
 	r->duration_s =
 		end_ns > r->measure_ns ?
 			(double)(end_ns - r->measure_ns) / OSC_NS_PER_S :

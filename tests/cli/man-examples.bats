@@ -34,6 +34,13 @@ setup()
 	run -1 "$examples" "$page"
 }
 
+@test "an example may go on with the next line" {
+	page=$BATS_TEST_TMPDIR/x.1
+	printf '%s\n' '.Sh EXAMPLES' '.Bd -literal' '$ echo a \e' '    b' 'a b' '.Ed' >"$page"
+	run -0 "$examples" "$page"
+	[[ $output == *"ok 1 - x.1: echo a b"* && ${lines[-1]} == 1..1 ]]
+}
+
 @test "a page without an example is found" {
 	echo '.Sh EXAMPLES' >"$BATS_TEST_TMPDIR/x.1"
 	run -1 "$examples" "$BATS_TEST_TMPDIR/x.1"

@@ -25,6 +25,7 @@
 #include "lib/ring.h"
 #include "load/load.h"
 #include "load/loop.h"
+#include "load/outcome.h"
 #include "load/response.h"
 #include "load/series.h"
 
@@ -656,6 +657,31 @@ static void failures_of_the_warm_up_are_not_held_against_it(void **unused)
 	}
 }
 
+/* The host's TCP says nothing of who uses none. */
+static void what_tcp_sent_again_is_no_unix_sockets(void **unused)
+{
+	static const char *const paths[] = { NULL, "/a/socket" };
+	struct osc_load_config c;
+
+	(void)unused;
+	osc_load_defaults(&c);
+	for (int i = 0; i < 2; i++) {
+		struct osc_load_result r = {
+			.config = &c,
+			.host = { .segments_sent = 100, .retransmits = 50 },
+		};
+		unsigned int again = 0;
+
+		c.unix_path = paths[i];
+		osc_load_stats_init(&r.stats);
+		osc_load_judge(&r, 1);
+		for (unsigned int k = 0; k < r.validity.n; k++)
+			again += strstr(r.validity.why[k], "again") != NULL;
+		assert_int_equal(again, !paths[i]);
+		osc_load_result_free(&r);
+	}
+}
+
 static void what_a_stop_leaves_is_counted(void **unused)
 {
 	struct fake f = { .mute_from = 20 };
@@ -1022,6 +1048,7 @@ int main(void)
 		cmocka_unit_test(wrong_answers_are_not_served_in_time),
 		cmocka_unit_test(
 			failures_of_the_warm_up_are_not_held_against_it),
+		cmocka_unit_test(what_tcp_sent_again_is_no_unix_sockets),
 		cmocka_unit_test(what_a_stop_leaves_is_counted),
 		cmocka_unit_test(the_open_loop_counts_what_it_could_not_send),
 		cmocka_unit_test(urls_are_asked_in_the_order_of_their_weights),

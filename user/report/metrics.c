@@ -28,7 +28,8 @@ static const struct metric others[METRIC_NR - DOC_NR_COUNTERS] = {
 	  "waits and others, by its own books." },
 	{ "calls", "bytes_copied_per_request", "Bytes copied", REQUEST,
 	  html_value, 1, false, METRIC_SERVER,
-	  "Bytes carried between the kernel and the server, in and out." },
+	  "Bytes copied between the kernel and the server, in and out; pages "
+	  "that were passed on are not." },
 	{ "calls", "empty_per_read", "EAGAIN", "per read", html_value, 1, false,
 	  METRIC_SERVER,
 	  "The share of the reads that found nothing: calls made in vain." },

@@ -104,43 +104,71 @@ static ssize_t read_more(struct connection *c)
 	}
 }
 
-/*
- * The client has not taken a piece in the time that one call waits, or only a part.
- * It has the write timeout for each good piece, and cannot buy time byte by byte.
- */
-static bool is_late(const struct connection *c, uint64_t *deadline,
-		    uint64_t *taken)
+/* How a client takes what is written: it has the write timeout for each good piece. */
+struct pace {
+	uint64_t since_ns; /* of the piece; 0: it was never waited for */
+	uint64_t taken; /* since then */
+};
+
+/* After a call in which it had to be waited for. */
+static bool is_late(const struct connection *c, struct pace *pace)
 {
+	const struct osc_server_config *config = c->b->server->config;
+	uint64_t pieces = pace->taken / OSC_SERVER_PROGRESS;
 	uint64_t now = osc_clock_ns();
 
-	if (!*deadline || *taken >= OSC_SERVER_PROGRESS) {
-		*deadline = now + c->b->server->config->write_timeout_ns -
-			    osc_server_write_wait(c->b->server->config);
-		*taken = 0;
-	}
-	return now > *deadline;
+	if (!pace->since_ns)
+		pace->since_ns = now - osc_server_write_wait(config);
+	if (now - pace->since_ns >
+	    config->write_timeout_ns * (pieces ? pieces : 1))
+		return true;
+	if (pieces)
+		*pace = (struct pace){ .since_ns = now };
+	return false;
 }
 
-/* The output and the body behind it, in calls that SO_SNDTIMEO bounds. */
+/*
+ * False: it took too long. SO_SNDTIMEO bounds a call that writes, but of pages each
+ * part that the kernel passes on, so that a trickle prolongs it: a slow client has
+ * no more of these.
+ */
+static bool send_next(struct connection *c, const struct osc_piece *p,
+		      struct pace *pace, bool *slow)
+{
+	ssize_t n;
+
+	if (p->pages)
+		*pace = (struct pace){ .since_ns = osc_clock_ns() };
+	n = osc_piece_send(p, c->b->fd, &c->service->books);
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
+		return false;
+	if (n > 0) {
+		osc_exchange_written(&c->exchange, &c->out, (size_t)n);
+		pace->taken += (uint64_t)n;
+	}
+	if (n == (ssize_t)p->size &&
+	    (!p->pages ||
+	     osc_clock_ns() - pace->since_ns <
+		     2 * osc_server_write_wait(c->b->server->config)))
+		return true;
+	*slow = true;
+	if (!is_late(c, pace))
+		return true;
+	count(c, OSC_ACCOUNT_TIMEOUTS, 1);
+	return false;
+}
+
+/* The output and the body behind it. */
 static bool write_out(struct connection *c)
 {
-	uint64_t deadline = 0, taken = 0;
+	struct pace pace = { 0 };
+	bool slow = false;
 	struct osc_piece p;
 
 	while (osc_piece_next(&p, &c->exchange, &c->out,
-			      c->service->body_file)) {
-		ssize_t n = osc_piece_send(&p, c->b->fd, &c->service->books);
-
-		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			      slow ? -1 : c->service->body_file)) {
+		if (!send_next(c, &p, &pace, &slow))
 			return false;
-		if (n > 0) {
-			osc_exchange_written(&c->exchange, &c->out, (size_t)n);
-			taken += (uint64_t)n;
-		}
-		if (n != (ssize_t)p.size && is_late(c, &deadline, &taken)) {
-			count(c, OSC_ACCOUNT_TIMEOUTS, 1);
-			return false;
-		}
 	}
 	return true;
 }

@@ -21,7 +21,7 @@ struct osc_service {
 	struct osc_http_limits limits;
 	struct osc_books books;
 	struct osc_response_cache cache;
-	int body_file; /* osc_response_file(); -1: bodies are written */
+	int body_file; /* osc_response_file(); negative: bodies are written */
 	/* True: each answer says that it is the connection's last. */
 	const atomic_bool *draining;
 	bool one_request; /* likewise, always: others wait for the server */

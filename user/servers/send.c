@@ -41,24 +41,14 @@ bool osc_piece_next(struct osc_piece *p, const struct osc_exchange *x,
 	return true;
 }
 
-static ssize_t send_pages(const struct osc_piece *p, int fd,
-			  const struct osc_books *books)
-{
-	off_t at = p->at;
-	ssize_t n = sendfile(fd, p->file, &at, p->size);
-
-	if (n > 0)
-		osc_books_add(books, OSC_ACCOUNT_BYTES_PAGES, (uint64_t)n);
-	return n;
-}
-
 ssize_t osc_piece_send(const struct osc_piece *p, int fd,
 		       const struct osc_books *books)
 {
+	off_t at = p->pages ? p->at : 0;
 	ssize_t n;
 
 	if (p->pages)
-		n = send_pages(p, fd, books);
+		n = sendfile(fd, p->file, &at, p->size);
 	else if (p->more)
 		n = send(fd, p->iov->iov_base, p->iov->iov_len, MSG_MORE);
 	else if (p->nr == 1)
@@ -68,5 +58,8 @@ ssize_t osc_piece_send(const struct osc_piece *p, int fd,
 	osc_books_add(books, OSC_ACCOUNT_WRITES, 1);
 	if (n > 0)
 		osc_books_add(books, OSC_ACCOUNT_BYTES_OUT, (uint64_t)n);
+	/* Last, as it is read first: it never seems to be more than all. */
+	if (n > 0 && p->pages)
+		osc_books_add(books, OSC_ACCOUNT_BYTES_PAGES, (uint64_t)n);
 	return n;
 }

@@ -74,7 +74,7 @@ struct osc_server {
 	unsigned int workers;
 	unsigned int max_connections; /* at once, in one process */
 	struct osc_board *board; /* of a group that grows and shrinks */
-	int body_file; /* osc_response_file(), or -1 */
+	int body_file; /* osc_response_file(); negative: none */
 	int accept_lock; /* a file whose lock allows to accept; -1: none */
 	sigset_t old_mask; /* of signals, from before the start */
 };
@@ -99,10 +99,7 @@ int osc_server_run(const struct osc_server_config *config,
 				  struct osc_error *e),
 		   struct osc_server_report *report, struct osc_error *e);
 
-/*
- * How long a blocking engine waits in one call that writes, or, of pages, in each half
- * of it: the write timeout is overrun by some of these at most.
- */
+/* How long a blocking engine waits in one call that writes. */
 static inline uint64_t
 osc_server_write_wait(const struct osc_server_config *config)
 {

@@ -287,8 +287,8 @@ def slow_reader(port):
             pass
 
 
-def drip(port):
-    """Taking a few bytes at a time does not keep the server's end open."""
+def drip(port, size):
+    """Taking few bytes at a time does not keep the server's end open."""
     end = time.monotonic() + TIMEOUT_S
     with socket.socket() as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -297,7 +297,7 @@ def drip(port):
         s.sendall(request("/bytes/1000000000"))
         while is_open(port, s):
             expect(time.monotonic() < end, "never closed")
-            s.recv(400)
+            s.recv(int(size))
             time.sleep(0.02)
 
 

@@ -13,7 +13,7 @@
 
 /* Bytes. Of the processes of a tree, and of the whole system. */
 struct osc_memory {
-	uint64_t pss; /* shared pages in parts */
+	uint64_t pss; /* not of files; shared pages in parts */
 	uint64_t user_stacks; /* of pss, what its tasks have their stacks in */
 	bool stacks_hidden; /* it could not be told */
 	uint64_t page_tables;

@@ -100,6 +100,27 @@ static int read_field(const char *path, const char *key, uint64_t *bytes)
 	return ret;
 }
 
+/*
+ * Without the pages of files: the part of one that a process has changes with who
+ * else maps it, and of a connection none is.
+ */
+static int read_pss(const char *path, uint64_t *bytes)
+{
+	uint64_t anonymous, shared;
+	char *text;
+	int ret = osc_procfs_slurp(path, &text);
+
+	if (ret)
+		return ret;
+	ret = field(text, "Pss_Anon:", &anonymous);
+	if (!ret)
+		ret = field(text, "Pss_Shmem:", &shared);
+	if (!ret)
+		*bytes = anonymous + shared;
+	free(text);
+	return ret;
+}
+
 static int add_process(pid_t pid, void *memory)
 {
 	struct osc_memory *m = memory;
@@ -108,7 +129,7 @@ static int add_process(pid_t pid, void *memory)
 	int ret;
 
 	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)pid);
-	ret = read_field(path, "Pss:", &pss);
+	ret = read_pss(path, &pss);
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	if (!ret)
 		ret = read_field(path, "VmPTE:", &tables);

@@ -57,7 +57,8 @@ static const struct metric others[METRIC_NR - DOC_NR_COUNTERS] = {
 	  "99 % of the requests took at most this long." },
 	{ "memory", "pss", "Memory of its own (PSS)", CONNECTION, html_value,
 	  KIB, false, METRIC_SERVER,
-	  "Memory of the server's processes, shared pages in parts." },
+	  "Memory of the server's processes that is of no file, shared pages "
+	  "in parts." },
 	{ "memory", "user_stacks", "of it stacks", CONNECTION, html_value, KIB,
 	  false, METRIC_SERVER,
 	  "What of it processes and threads have their stacks in." },

@@ -2,7 +2,6 @@
 #include "servers/http.h"
 
 #include <string.h>
-#include <strings.h>
 
 /* tchar of RFC 9110, 5.6.2: what methods and field names are made of. */
 static const bool token_char[256] = {
@@ -75,18 +74,19 @@ static bool text_is(struct text t, const char *word)
  */
 static bool text_is_nocase(struct text t, const char *word)
 {
-	size_t i = 0;
+	size_t len = strlen(word);
 
-	while (i < t.len && word[i]) {
+	if (t.len != len)
+		return false;
+	for (size_t i = 0; i < len; i++) {
 		char c = t.at[i];
 
 		if (c >= 'A' && c <= 'Z')
 			c |= 0x20;
 		if (c != word[i])
 			return false;
-		i++;
 	}
-	return i == t.len && !word[i];
+	return true;
 }
 
 static struct text trim(struct text t)
@@ -160,7 +160,8 @@ static int check_target(const struct osc_http_parser *p, struct text t)
 		if (t.at[i] <= ' ' || t.at[i] > '~')
 			return 400;
 	}
-	if (t.at[0] == '/' || (t.len > 7 && !strncasecmp(t.at, "http://", 7)))
+	if (t.at[0] == '/' ||
+	    (t.len > 7 && text_is_nocase((struct text){ t.at, 7 }, "http://")))
 		return 0;
 	return p->method == OSC_HTTP_NOT_ALLOWED ? 0 : 400;
 }

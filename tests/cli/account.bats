@@ -43,6 +43,7 @@ traced()
 	kill -TERM "$server"
 	wait "$tracer"
 	server='' tracer=''
+	echo "$1: $(<account) $(<trace)"
 }
 
 # seen NAME…: how many of these calls strace has.
@@ -84,7 +85,6 @@ path=/
 	workers=8
 	for model in fork thread pool leader pool-event; do
 		traced "$model" 40
-		echo "$model: $(<account) $(<trace)"
 		[[ $(booked '.reads') == "$(seen recvfrom)" ]]
 		(($(booked '.reads') >= 40 && $(booked '.writes') == 40))
 	done
@@ -95,7 +95,6 @@ path=/
 	workers=8
 	for model in epoll epoll-et fork thread; do
 		traced "$model" 20
-		echo "$model: $(<account) $(<trace)"
 		[[ $(booked '.requests') == 20 && $(booked '.writes') == 20 ]]
 	done
 }
@@ -105,7 +104,6 @@ path=/
 	workers=8
 	for model in epoll epoll-et fork thread; do
 		traced "$model" 20
-		echo "$model: $(<account) $(<trace)"
 		[[ $(booked '.requests') == 20 && $(seen sendfile) -ge 20 ]]
 		[[ $(booked '.writes') == "$(seen sendto sendfile writev)" ]]
 		# What little is left behind a short call is copied.

@@ -88,35 +88,21 @@ static int field(const char *text, const char *key, uint64_t *bytes)
 	return 0;
 }
 
-static int read_field(const char *path, const char *key, uint64_t *bytes)
+/* The sum of those fields of a file; `second` may be NULL. */
+static int read_fields(const char *path, const char *first, const char *second,
+		       uint64_t *bytes)
 {
+	uint64_t more = 0;
 	char *text;
 	int ret = osc_procfs_slurp(path, &text);
 
 	if (ret)
 		return ret;
-	ret = field(text, key, bytes);
-	free(text);
-	return ret;
-}
-
-/*
- * Without the pages of files: the part of one that a process has changes with who
- * else maps it, and of a connection none is.
- */
-static int read_pss(const char *path, uint64_t *bytes)
-{
-	uint64_t anonymous, shared;
-	char *text;
-	int ret = osc_procfs_slurp(path, &text);
-
-	if (ret)
-		return ret;
-	ret = field(text, "Pss_Anon:", &anonymous);
+	ret = field(text, first, bytes);
+	if (!ret && second)
+		ret = field(text, second, &more);
 	if (!ret)
-		ret = field(text, "Pss_Shmem:", &shared);
-	if (!ret)
-		*bytes = anonymous + shared;
+		*bytes += more;
 	free(text);
 	return ret;
 }
@@ -129,10 +115,14 @@ static int add_process(pid_t pid, void *memory)
 	int ret;
 
 	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)pid);
-	ret = read_pss(path, &pss);
+	/*
+	 * Without the pages of files: the part of one that a process has changes
+	 * with who else maps it, and of a connection none is.
+	 */
+	ret = read_fields(path, "Pss_Anon:", "Pss_Shmem:", &pss);
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	if (!ret)
-		ret = read_field(path, "VmPTE:", &tables);
+		ret = read_fields(path, "VmPTE:", NULL, &tables);
 	if (ret)
 		return ret;
 	m->pss += pss;
@@ -160,7 +150,7 @@ static int stack_bytes(uint64_t *bytes)
 	unsigned long long tasks;
 	uint64_t all, size = KIB;
 	char *text;
-	int ret = read_field("/proc/meminfo", "KernelStack:", &all);
+	int ret = read_fields("/proc/meminfo", "KernelStack:", NULL, &all);
 
 	if (!ret)
 		ret = osc_procfs_slurp("/proc/loadavg", &text);
@@ -178,7 +168,7 @@ static int stack_bytes(uint64_t *bytes)
 
 int osc_slab_read(uint64_t *bytes, struct osc_error *e)
 {
-	int ret = read_field("/proc/meminfo", "Slab:", bytes);
+	int ret = read_fields("/proc/meminfo", "Slab:", NULL, bytes);
 
 	return ret ? osc_error_set(e, -ret,
 				   "cannot read the memory of the system: %s",

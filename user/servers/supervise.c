@@ -332,6 +332,14 @@ static void count_cut(struct master *m, struct osc_server_report *report)
 		osc_account_close_open(&m->server->account->slot[i]);
 }
 
+static int no_page(struct osc_error *e)
+{
+	return osc_error_set(
+		e, errno,
+		"cannot share a page: %s; see the limits of 'ulimit -a'",
+		strerror(errno));
+}
+
 /* What the workers share with us, beside the books. */
 static int set_up_group(struct master *m, struct osc_error *e)
 {
@@ -352,11 +360,7 @@ static int set_up_group(struct master *m, struct osc_error *e)
 		return 0;
 	m->board = osc_board_new(m->count, config->spare_min);
 	if (!m->board)
-		return osc_error_set(
-			e, errno,
-			"cannot share a page: %s; see the limits of "
-			"'ulimit -a'",
-			strerror(errno));
+		return no_page(e);
 	m->server->board = m->board;
 	return 0;
 }
@@ -376,11 +380,7 @@ int osc_supervise(struct osc_server *server, unsigned int count,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (m->failure == MAP_FAILED) {
 		free(m);
-		return osc_error_set(
-			e, errno,
-			"cannot share a page: %s; see the limits of "
-			"'ulimit -a'",
-			strerror(errno));
+		return no_page(e);
 	}
 	m->server = server;
 	m->count = count;

@@ -108,6 +108,7 @@ static ssize_t read_more(struct connection *c)
 struct pace {
 	uint64_t since_ns; /* of the piece; 0: it was never waited for */
 	uint64_t taken; /* since then */
+	bool slow; /* it had to be waited for */
 };
 
 /* After a call in which it had to be waited for. */
@@ -122,8 +123,10 @@ static bool is_late(const struct connection *c, struct pace *pace)
 	if (now - pace->since_ns >
 	    config->write_timeout_ns * (pieces ? pieces : 1))
 		return true;
-	if (pieces)
-		*pace = (struct pace){ .since_ns = now };
+	if (pieces) {
+		pace->since_ns = now;
+		pace->taken = 0;
+	}
 	return false;
 }
 
@@ -133,7 +136,7 @@ static bool is_late(const struct connection *c, struct pace *pace)
  * no more of these.
  */
 static bool send_next(struct connection *c, const struct osc_piece *p,
-		      struct pace *pace, bool *slow)
+		      struct pace *pace)
 {
 	ssize_t n;
 
@@ -151,7 +154,7 @@ static bool send_next(struct connection *c, const struct osc_piece *p,
 	     osc_clock_ns() - pace->since_ns <
 		     2 * osc_server_write_wait(c->b->server->config)))
 		return true;
-	*slow = true;
+	pace->slow = true;
 	if (!is_late(c, pace))
 		return true;
 	count(c, OSC_ACCOUNT_TIMEOUTS, 1);
@@ -162,12 +165,11 @@ static bool send_next(struct connection *c, const struct osc_piece *p,
 static bool write_out(struct connection *c)
 {
 	struct pace pace = { 0 };
-	bool slow = false;
 	struct osc_piece p;
 
 	while (osc_piece_next(&p, &c->exchange, &c->out,
-			      slow ? -1 : c->service->body_file)) {
-		if (!send_next(c, &p, &pace, &slow))
+			      pace.slow ? -1 : c->service->body_file)) {
+		if (!send_next(c, &p, &pace))
 			return false;
 	}
 	return true;

@@ -80,6 +80,23 @@ commands()
 		grep -v 'referenced manual not found'"
 }
 
+# Each word behind Fl gets a hyphen, until the next macro: the first is the option,
+# another one may be its second name.
+@test "no man page makes an option of a word that is none" {
+	run -0 awk '/^\./ {
+		flag = 0
+		for (i = 1; i <= NF; i++) {
+			word = i == 1 ? substr($1, 2) : $i
+			if (word ~ /^(Fl|Ar|Cm|Nm|Op|Oo|Oc|Pq|Sq|Dq|Ql|Li|Pa|Xr|No|Ns|It)$/)
+				flag = word == "Fl"
+			else if (flag && word !~ /^[].,:;()|[]$/ &&
+				 flag++ > 1 && word !~ /^(-[a-z-]+|[A-Za-z])$/)
+				print FILENAME ":" FNR ": " $0
+		}
+	}' "$man"/*.[1-9]
+	[[ -z $output ]]
+}
+
 @test "install and uninstall leave nothing behind, in a place with a blank too" {
 	build=${BUILD:-$top/build}
 	run -0 make -s -C "$top" BUILD="$build" -o all \

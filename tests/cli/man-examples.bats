@@ -10,6 +10,13 @@ setup()
 {
 	top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd -P)
 	examples=$top/tests/cli/man-examples
+	page=$BATS_TEST_TMPDIR/x.1
+}
+
+# write LINE…: a page of these lines.
+write()
+{
+	printf '%s\n' '.Dd May 1, 2026' '.Dt X 1' '.Os' "$@" >"$page"
 }
 
 @test "the examples of every page run" {
@@ -22,27 +29,32 @@ setup()
 }
 
 @test "an example with another exit status or output is found" {
-	page=$BATS_TEST_TMPDIR/x.1
-	printf '%s\n' '.Sh DESCRIPTION' '.Dl $ false' '.Sh EXAMPLES' \
-		'.Dl $ true' '.Dl $ exit 3 # exit 3' '.Dl $ echo a' '.Dl a' >"$page"
+	write '.Sh DESCRIPTION' '.Dl $ false' '.Sh EXAMPLES' \
+		'.Dl $ true' '.Dl $ exit 3 # exit 3' '.Dl $ echo a' '.Dl a'
 	run -0 "$examples" "$page"
 	[[ ${lines[-1]} == 1..3 ]]
 	echo '.Dl b' >>"$page"
 	run -1 "$examples" "$page"
 	[[ $output == *"not ok 3"*"# wanted:"* ]]
-	printf '%s\n' '.Sh EXAMPLES' '.Bd -literal' '$ false' '.Ed' >"$page"
+	write '.Sh EXAMPLES' '.Bd -literal -offset indent' '$ false' '.Ed'
 	run -1 "$examples" "$page"
 }
 
 @test "an example may go on with the next line" {
-	page=$BATS_TEST_TMPDIR/x.1
-	printf '%s\n' '.Sh EXAMPLES' '.Bd -literal' '$ echo a \e' '    b' 'a b' '.Ed' >"$page"
+	write '.Sh EXAMPLES' '.Bd -literal -offset indent' '$ echo a \e' '    b' 'a b' '.Ed'
 	run -0 "$examples" "$page"
 	[[ $output == *"ok 1 - x.1: echo a b"* && ${lines[-1]} == 1..1 ]]
 }
 
 @test "a page without an example is found" {
-	echo '.Sh EXAMPLES' >"$BATS_TEST_TMPDIR/x.1"
-	run -1 "$examples" "$BATS_TEST_TMPDIR/x.1"
+	write '.Sh EXAMPLES'
+	run -1 "$examples" "$page"
 	[[ $output == *"not ok 1 - x.1 has an example"* ]]
+}
+
+@test "an example that the page wraps is found, though it would run" {
+	write '.Sh EXAMPLES' \
+		'.Dl $ true with more words than a page of eighty columns has room for in a line'
+	run -1 "$examples" "$page"
+	[[ $output == *"x.1: no example is wrapped"* ]]
 }

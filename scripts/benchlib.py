@@ -9,6 +9,7 @@ import os
 import platform
 import re
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -26,6 +27,12 @@ BARE = os.path.join(BENCH, "bare")
 
 READY_S = 20
 STOP_S = 20
+
+# The Debian package of each program that is measured beside ours, or draws.
+PACKAGES = {"apache2": "apache2-bin", "bpftrace": "bpftrace", "cpudist": "libbpf-tools", "gnuplot": "gnuplot-nox",
+            "h2o": "h2o", "nginx": "nginx-light", "perf": "linux-perf", "runqlat": "libbpf-tools", "wrk": "wrk"}
+# Some are in directories that a user's PATH lacks.
+os.environ["PATH"] = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
 
 
 class Failed(Exception):
@@ -64,6 +71,11 @@ def whole(text):
     return int(text)
 
 
+def whole_or_none(text):
+    """A number from 0, as an option's value."""
+    return 0 if text == "0" else whole(text)
+
+
 def span(text):
     """A time above 0, as `osconcepts load` reads it."""
     if not re.fullmatch(r"\d+(\.\d+)?(us|ms|s|m)", text) or not float(text.rstrip("mus")):
@@ -71,12 +83,68 @@ def span(text):
     return text
 
 
+def check_built(paths):
+    missing = [path for path in paths if not os.access(path, os.R_OK)]
+    if missing:
+        bench = os.path.basename(sys.argv[0])
+        fail(f"{', '.join(missing)}: not built; try 'make {bench}', which builds and then measures")
+
+
+def models():
+    """Ours, as `osconcepts serve --list` has them."""
+    listed = subprocess.run([OSCONCEPTS, "serve", "--list", "--json"], check=False, capture_output=True)
+    if listed.returncode:
+        fail(f"{OSCONCEPTS} serve --list: status {listed.returncode}: {listed.stderr.decode().strip()}")
+    return {m["model"]: m for m in json.loads(listed.stdout)}
+
+
+def not_installed(programs):
+    """Those of them, in order, each once."""
+    return [name for name in dict.fromkeys(programs) if not shutil.which(name)]
+
+
+def with_packages(programs):
+    return ", ".join(f"{name} (Debian package {PACKAGES[name]})" for name in programs)
+
+
+def add_peer_option(parser):
+    parser.add_argument("--without-peers", action="store_true",
+                        help="measure although a program to compare with is not installed; the page is then not written")
+
+
+def check_peers(programs, args, page):
+    """Before anything is measured: a page that compares needs those that it compares with. Returns
+    those that are not installed."""
+    missing = not_installed(programs)
+    if not missing:
+        return missing
+    text = f"not installed: {with_packages(missing)}"
+    if args.write and not args.without_peers:
+        fail(f"{text}; {page} compares with them; try 'scripts/deps bench', or --without-peers to measure without "
+             "them and leave the page as it is", 77)
+    say(f"{text}: left out; try 'scripts/deps bench'")
+    return missing
+
+
+def check_gnuplot():
+    """Before anything is measured, too."""
+    if not_installed(["gnuplot"]):
+        say(f"not installed: {with_packages(['gnuplot'])}: there will be no picture; try 'scripts/deps bench'")
+
+
+def left_as_it_was(page, lacking):
+    """Whether a page may not be written, since rows are lacking; says so."""
+    if lacking:
+        say(f"{page} is left as it was: it would lack {', '.join(lacking)}")
+    return bool(lacking)
+
+
 def plot(script):
-    """By gnuplot. False: there is no picture, and it has been told why."""
+    """By gnuplot. False: there is no picture, and the reason was printed."""
     try:
         done = subprocess.run(["gnuplot"], input=script, text=True, check=False, capture_output=True)
     except FileNotFoundError:
-        say("no picture without gnuplot; try 'scripts/deps bench'")
+        say(f"no picture: {with_packages(['gnuplot'])} is not installed; try 'scripts/deps bench'")
         return False
     if done.returncode:
         say(f"no picture: {done.stderr.strip()}")
@@ -225,6 +293,10 @@ class Bench:
         """(case, program) in the order of a round; self.args are parsed."""
         raise NotImplementedError
 
+    def complete(self, about):
+        """(case, program) that the page has, of runs as the document tells."""
+        raise NotImplementedError
+
     def prepare(self):
         """Before the first round; self.scratch is an empty directory."""
 
@@ -265,15 +337,20 @@ class Bench:
         p.add_argument("--server-cpu", type=int, default=1, help="the server's alone (1)")
         p.add_argument("--render", action="store_true", help="run nothing: tell the runs that are in the JSON anew")
         p.add_argument("--write", action="store_true", help=f"the table into Documentation/{self.name}.md, too")
+        add_peer_option(p)
+
+    def page(self):
+        return f"Documentation/{self.name}.md"
+
+    def without_missing(self, cells, peers):
+        """The cells (case, program) that can be measured here. @peers: the executable of each program
+        that is not ours."""
+        missing = check_peers([peers[n] for _, n in cells if n in peers], self.args, self.page())
+        return [(case, n) for case, n in cells if peers.get(n) not in missing]
 
     def file(self, kind):
         """What a run that was stopped leaves is beside what the last whole one left."""
         return os.path.join(BENCH, f"{self.name}{'.stopped' if self.stopped else ''}.{kind}")
-
-    def check_built(self):
-        missing = [path for path in self.needs if not os.access(path, os.X_OK)]
-        if missing:
-            fail(f"{', '.join(missing)}: not built; try 'make bench-{self.name}', which builds and then measures")
 
     def check_cpus(self):
         asked = {self.args.client_cpu, self.args.server_cpu}
@@ -364,7 +441,7 @@ class Bench:
             about, rows = self.earlier()
         else:
             self.check_cpus()
-            self.check_built()
+            check_built(self.needs)
             cells = self.choose()
             os.makedirs(BENCH, exist_ok=True)
             about, rows = self.run(cells)
@@ -384,20 +461,25 @@ class Bench:
         failed = sum("failed" in r for r in rows)
         invalid = sum(not benchstat.has_figures(r) for r in rows) - failed
         if self.args.write:
-            self.publish(text, invalid)
+            self.publish(text, invalid, about, rows)
         if failed:
             fail(f"{failed} of {len(rows)} could not be measured: their rows say why")
         if invalid:
             fail(f"{invalid} of {len(rows)} have no valid figure: their rows say why; try again on an idle machine", 4)
 
-    def publish(self, text, invalid):
-        """On the page in Documentation, in place of what is there: by what is whole only."""
-        page = f"Documentation/{self.name}.md"
+    def publish(self, text, invalid, about, rows):
+        """On the page in Documentation, in place of what is there: only complete tables with valid figures."""
+        page = self.page()
         if self.args.only or self.args.case:
             say(f"{page} is left as it was: this is a part")
-        elif invalid:
+            return
+        measured = [(r["case"], r["program"]) for r in rows if "failed" not in r]
+        have = {program for _, program in measured}
+        lacking = dict.fromkeys(f"{program} of {case}" if program in have else program
+                                for case, program in self.complete(about) if (case, program) not in measured)
+        if invalid:
             say(f"{page} is left as it was: not all figures are valid")
-        else:
+        elif not left_as_it_was(page, lacking):
             write_between(page, f"bench-{self.name}", text)
 
     def start(self):

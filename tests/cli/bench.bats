@@ -120,6 +120,110 @@ servers_json()
 	run -0 "$bench" --render
 }
 
+# A machine that has only what is in this test, and in /usr/sbin.
+without_programs()
+{
+	PATH=$BATS_TEST_TMPDIR/nothing run "$@"
+}
+
+@test "a bench names the packages of the programs that it lacks, before it measures" {
+	local name
+	mkdir "$BATS_TEST_TMPDIR/nothing"
+	touch "$BUILD/bench/mark" "$BUILD/bench/profile.so"
+	without_programs scripts/bench-servers --rounds 1 --write
+	((status == 77))
+	[[ $output == *"bench-servers: not installed: "*"h2o (Debian package h2o)"* ]]
+	without_programs scripts/bench-load --rounds 1 --write
+	((status == 77))
+	[[ $output == "bench-load: not installed: wrk (Debian package wrk); Documentation/load.md compares with"* ]]
+	without_programs scripts/bench-profile --only keepalive-64:h2o --write
+	((status == 77))
+	[[ $output == "bench-profile: not installed: h2o (Debian package h2o); Documentation/servers.md compares"* ]]
+	without_programs scripts/bench-kmod --write
+	((status == 77))
+	[[ $output == "bench-kmod: not installed: bpftrace (Debian package bpftrace), "*"perf (Debian package linux-perf)"* ]]
+	# Each of the packages is one that is offered to be installed.
+	for name in $(sed -n '/^PACKAGES = /,/}/p' scripts/benchlib.py | grep -o ': "[^"]*"' | tr -d ': "'); do
+		scripts/deps --list bench | grep -q "^bench  *$name "
+	done
+}
+
+@test "servers: without a peer it measures the others, and says what to install" {
+	mkdir "$BATS_TEST_TMPDIR/nothing"
+	without_programs "$bench" --rounds 1 --duration 100ms --warmup 50ms --only h2o --only bare-epoll --case keepalive-64
+	((status != 77)) || skip "no control group can be made here"
+	[[ $output == *"not installed: h2o (Debian package h2o): left out; try 'scripts/deps bench'"* ]]
+	[[ $output == *"gnuplot (Debian package gnuplot-nox): there will be no picture"* ]]
+	[[ $(field bare-epoll keepalive-64 '.runs[0] | .requests > 0') == true ]]
+}
+
+# Pages that a wrong rule may overwrite: not those of the checkout.
+copy_of_tree()
+{
+	tree=$BATS_TEST_TMPDIR/tree
+	mkdir -p "$tree/tests"
+	cp -r scripts Documentation README.md "$tree"
+	cp -r tests/bench "$tree/tests"
+}
+
+@test "a page is not written with a table that lacks its peers, or one that failed" {
+	local tree
+	copy_of_tree
+	servers_json keepalive-64 bare-epoll=100 epoll=97 nginx=80
+	run -0 "$tree/scripts/bench-servers" --render --write
+	[[ $output == *"Documentation/servers.md is left as it was: it would lack "*" h2o, "*" nginx of close-64, "* ]]
+	cmp Documentation/servers.md "$tree/Documentation/servers.md"
+	# One row of the guest's is of a tool that is not installed there.
+	mkdir -p "$BUILD/bench/kmod-6.1-off"
+	echo '[{ "workload": "yield", "tool": "cpudist", "command": "/usr/sbin/cpudist", "level": "time", "via": "",
+		"targets": 0, "in_target": false, "instructions_per_event": null, "added": null, "reason": "not installed" }]' \
+		>"$BUILD/bench/kmod-6.1-off/rows.json"
+	run -0 "$tree/scripts/bench-kmod" --render --write
+	[[ $output == *"Documentation/cost.md, as README.md, is left as it was: it would lack "*"cpudist on 6.1 (mitigations off)"* ]]
+	cmp Documentation/cost.md "$tree/Documentation/cost.md"
+	cmp README.md "$tree/README.md"
+	mkdir "$BUILD/bench/profile"
+	jq -n '{ kernel: "6.12", areas: ["user"], rows: [{ case: "keepalive-64", program: "epoll", areas: { user: 1000 } },
+		{ case: "keepalive-64", program: "nginx", failed: "ended at once" }] }' >"$BUILD/bench/profile/rows.json"
+	run -1 "$tree/scripts/bench-profile" --render --write
+	[[ $output == *"Documentation/servers.md is left as it was: it would lack "*"keepalive-64:nginx"* ]]
+	cmp Documentation/servers.md "$tree/Documentation/servers.md"
+}
+
+@test "load: a page is written by a run that has all clients, and by no other" {
+	local tree
+	copy_of_tree
+	jq -n '{ schema: "osconcepts-bench-load/2", rounds: 1, seconds: 1, connections: 64,
+		machine: { cpu: "a CPU", kernel: "1" }, rows: [
+			(["osconcepts", "osconcepts-uring", "bare-client", "wrk"][] | { case: "keepalive-64", program: .,
+				runs: [{ rps: 1, cpu_us: 1, client_busy: 1, validity: { verdict: "valid", why: [] } }] }),
+			(["osconcepts-open", "osconcepts-closed", "wrk"][] | { case: "stall", program: .,
+				stall: { seconds: 4, at_s: 1.5, stopped_s: 1, rate: 1000 },
+				runs: [{ p50_us: 1, p99_us: 1, max_us: 1, stalled_s: 1, p99_of_stall: 1,
+					validity: { verdict: "valid", why: [] } }] })] }' >"$BUILD/bench/load.json"
+	run -0 "$tree/scripts/bench-load" --render --write
+	[[ $output != *"left as it was"* ]]
+	grep -q "of 1 s, 64 connections, a CPU, Linux 1;" "$tree/Documentation/load.md"
+	jq '.rows |= map(select(.program != "wrk"))' "$BUILD/bench/load.json" >"$BATS_TEST_TMPDIR/less"
+	mv "$BATS_TEST_TMPDIR/less" "$BUILD/bench/load.json"
+	run -0 "$tree/scripts/bench-load" --render --write
+	[[ $output == *"Documentation/load.md is left as it was: it would lack wrk"* ]]
+}
+
+@test "wrong values of a bench's options end with 2, before a guest boots" {
+	run -2 scripts/bench-kmod --only none
+	run -2 scripts/bench-kmod --repeats 0
+	run -2 scripts/bench-kmod --timeout -1
+	run -2 scripts/bench-kmod --many x
+	run -2 scripts/bench-kmod --kernel 5.10
+	run -2 scripts/bench-profile --only nginx
+	[[ $output == *"--only nginx: not CASE:SERVER; try one such as keepalive-64:bare-epoll"* ]]
+	run -2 scripts/million --models epol
+	[[ $output == "million: --models epol: there is no such model; try some of iterative,fork"* ]]
+	run -2 scripts/million --rate 0
+	[[ $output == *"0 is not a whole number from 1 up"* ]]
+}
+
 @test "servers: goals are met or missed by the median of ratios in the same round" {
 	# Twice as fast a machine in the third round is that in all rows.
 	servers_json keepalive-64 bare-epoll=100,100,200,100,100,100 epoll=97,97,194,97,97,97 \

@@ -9,9 +9,11 @@ bats_require_minimum_version 1.5.0
 setup()
 {
 	top=$(realpath "$BATS_TEST_DIRNAME/../..")
+	built=$(realpath "${BUILD:-$top/build}")
 	export BUILD=$BATS_TEST_TMPDIR/build
 	rows=$BUILD/million/rows.jsonl
 	mkdir -p "$BUILD/million"
+	ln -s "$built/osconcepts" "$BUILD/osconcepts"
 	# A checkout whose guest is the test's.
 	here=$BATS_TEST_TMPDIR/top
 	mkdir -p "$here/scripts"

@@ -285,10 +285,11 @@ def measure_workload(workload, sleeper, args):
             try:
                 row = row_of(workload, case, *measure_case(work, case, repeats))
             except (RuntimeError, FileNotFoundError, IndexError) as error:
+                reason = "not installed" if isinstance(error, FileNotFoundError) else str(error)
                 row = {"workload": workload, "tool": case.name, "command": case.command,
                        "level": case.level, "via": case.via, "targets": case.targets,
                        "in_target": case.in_target, "instructions_per_event": None,
-                       "added": None, "reason": str(error)}
+                       "added": None, "reason": reason}
             rows.append(row)
             say(f"{workload:9}{case.command or case.name} "
                 f"{'in a target ' if case.in_target else 'target elsewhere ' if case.targets else ''}"

@@ -13,13 +13,22 @@ completiondir ?= $(prefix)/share/bash-completion/completions
 DESTDIR	?=
 KDIR	?= /lib/modules/$(shell uname -r)/build
 SERIES	:= 6.1 6.12
+# A variable that has none of the values it may have is an error, not a default.
+comma	:= ,
+one-of	= $(if $(filter-out $(2),$($(1))),$(error $(1)=$($(1)): there is no such value; try one of: $(2)))
 # VM=1 runs the demo in a throw-away guest, VM=0 on this kernel
 VM	?= 1
+# KERNEL=6.12 runs the demo's guest on that kernel of Debian's
+KERNEL	?=
 # V=1 shows the commands
 V	?= 0
+$(call one-of,V,0 1)
 Q	:= $(if $(filter 1,$(V)),,@)
 # SAN=address,undefined or SAN=thread: a sanitized build; use another BUILD for it
 SAN	?=
+sanitizers := $(subst $(comma), ,$(SAN))
+$(if $(filter-out address leak thread undefined,$(sanitizers)),$(error SAN=$(SAN): \
+there is no such sanitizer; try SAN=address$(comma)undefined or SAN=thread))
 
 CC	?= gcc
 CFLAGS	?= -O2 -g
@@ -114,7 +123,8 @@ $(call obj,tests/fuzz/netlink/message.c): OSC_CFLAGS += -I$(BUILD)/fuzz
 -include $(patsubst %.o,%.d,$(call obj,$(fuzz_c)))
 
 demo: ## compare three server models through the module, in a guest (VM=0: here)
-	scripts/demo $(if $(filter 0,$(VM)),--no-vm,--vm)
+	$(call one-of,VM,0 1)$(call one-of,KERNEL,$(SERIES))
+	scripts/demo $(if $(filter 0,$(VM)),--no-vm,--vm) $(if $(KERNEL),--kernel $(KERNEL))
 
 test: ## run every test; ends on 'N passed, N failed'
 	scripts/deps
@@ -215,7 +225,7 @@ uninstall: ## remove what install put there
 help: ## list these targets
 	@awk 'BEGIN { FS = ":.*## "; print "Targets:" } \
 		/^[a-z][a-z-]*:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@printf 'Variables: V=1 BUILD= SAN= KDIR= VM=0|1 prefix= DESTDIR=\n'
+	@printf 'Variables: V=0|1 BUILD= SAN= KDIR= VM=0|1 KERNEL=6.1|6.12 prefix= DESTDIR=\n'
 
 clean: ## remove what was built (the download cache outside the checkout stays)
 	rm -rf build $(BUILD)

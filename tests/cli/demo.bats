@@ -1,0 +1,39 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# make demo up to where it boots a guest, and the values of make's variables. What
+# it measures is tested by the group `demo`.
+
+bats_require_minimum_version 1.5.0
+
+setup()
+{
+	cd "$BATS_TEST_DIRNAME/../.." || return
+}
+
+@test "a variable of make with a wrong value is an error that names the right ones" {
+	run -2 make -n demo VM=2
+	[[ $output == *"VM=2: there is no such value; try one of: 0 1."* ]]
+	run -2 make -n demo VM=yes
+	run -2 make -n demo KERNEL=5.10
+	[[ $output == *"KERNEL=5.10: there is no such value; try one of: 6.1 6.12."* ]]
+	run -2 make -n all V=2
+	run -2 make -n all SAN=adress
+	[[ $output == *"SAN=adress: there is no such sanitizer; try SAN=address,undefined"* ]]
+	run -0 make -n demo
+	[[ $output == "scripts/demo --vm"* ]]
+	run -0 make -n demo VM=1 V=0 SAN=address,undefined KERNEL=6.12
+	[[ $output == "scripts/demo --vm --kernel 6.12" ]]
+	run -0 make -n demo VM=0
+	[[ $output == "scripts/demo --no-vm"* ]]
+}
+
+@test "wrong options of the demo end with 2, before anything is done" {
+	run -2 scripts/demo --kernel 5.10
+	[[ $output == "demo: --kernel 5.10: there is no such kernel for the demo: 6.1 or 6.12; try: scripts/demo --help" ]]
+	run -2 scripts/demo --kernel
+	[[ $output == "demo: --kernel: a value is missing: 6.1 or 6.12; try: scripts/demo --help" ]]
+	run -2 scripts/demo --no-vm --kernel 6.12
+	[[ $output == "demo: --kernel 6.12 is the guest's"* ]]
+	run -0 scripts/demo --help
+}

@@ -330,6 +330,10 @@ static void statuses_are_as_documented(void **state)
 		{ GET("/?q"), "200 OK" },
 		{ GET("http://h/none"), "404 Not Found" },
 		{ GET("http://host"), "200 OK" },
+		{ GET("http://host?q"), "200 OK" },
+		{ GET("http://host?q=/none"), "200 OK" },
+		{ GET("http://host/none?q=/"), "404 Not Found" },
+		{ GET("http://host/bytes/0?q=/none"), "200 OK" },
 	};
 	struct engine *g = *state;
 
@@ -342,6 +346,129 @@ static void statuses_are_as_documented(void **state)
 	feed_text(g, "PUT / HTTP/1.1\r\nHost: a\r\n\r\n");
 	assert_non_null(strstr(g->sent, "405 Method Not Allowed"));
 	assert_non_null(strstr(g->sent, "\r\nAllow: GET, HEAD\r\n"));
+}
+
+/* The rest of a request, behind its method, and the status that it gets. */
+static const struct {
+	const char *rest;
+	const char *status;
+} outcomes[] = {
+	{ " / HTTP/1.1\r\nHost: a\r\n\r\n", "200" },
+	{ " / HTTP/1.0\r\n\r\n", "200" },
+	{ " /bytes/500 HTTP/1.1\r\nHost: a\r\n\r\n", "200" },
+	{ " /work/1 HTTP/1.1\r\nHost: a\r\n\r\n", "200" },
+	{ " /sleep/1 HTTP/1.1\r\nHost: a\r\n\r\n", "200" },
+	{ " /none HTTP/1.1\r\nHost: a\r\n\r\n", "404" },
+	{ " /bytes/x HTTP/1.1\r\nHost: a\r\n\r\n", "400" },
+	{ " / HTTP/1.1\r\n\r\n", "400" },
+	{ " / HTTP/1.1\r\nHost: a b\r\n\r\n", "400" },
+	{ " / HTTP/1.1\r\nHost: a\r\nX : y\r\n\r\n", "400" },
+	{ " /\x7f HTTP/1.1\r\n\r\n", "400" },
+	{ " x HTTP/1.1\r\n\r\n", "400" },
+	{ " / HTTP/1\r\n\r\n", "400" },
+	{ " /\r\n", "400" },
+	{ " \r\n", "400" },
+	{ "\r\n", "400" },
+	{ " / HTTP/1.1\r\nHost: a\r\nContent-Length: 1001\r\n\r\n", "413" },
+	{ " / HTTP/1.1\r\nHost: a\r\nExpect: a-miracle\r\n\r\n", "417" },
+	{ " / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+	  "501" },
+	{ " / HTTP/2.0\r\n\r\n", "505" },
+};
+
+static const char *body_of(const struct engine *g)
+{
+	const char *end = strstr(g->sent, "\r\n\r\n");
+
+	assert_non_null(end);
+	return end + 4;
+}
+
+/* Without its body, and the date cut out. */
+static char *head_of(struct engine *g)
+{
+	without_dates(g);
+	return strndup(g->sent, (size_t)(body_of(g) - g->sent));
+}
+
+/* Of `length` bytes: 414 where they are no line, 431 where they are fields. */
+static void too_long(char *text, const char *method, const char *before,
+		     size_t length)
+{
+	size_t n = (size_t)sprintf(text, "%s%s", method, before);
+
+	memset(text + n, 'x', length - n);
+	text[length] = '\0';
+}
+
+static void same_but_no_body(struct engine *g, const char *get,
+			     const char *head, const char *status)
+{
+	char *as_get, *as_head;
+
+	feed_text(g, get);
+	as_get = head_of(g);
+	if (strncmp(as_get + strlen("HTTP/1.1 "), status, 3))
+		fail_msg("%s: %s instead of %s", get, as_get, status);
+	assert_true(*body_of(g));
+	feed_text(g, head);
+	as_head = head_of(g);
+	if (*body_of(g))
+		fail_msg("%s: a body: %s", head, g->sent);
+	assert_string_equal(as_head, as_get);
+	free(as_head);
+	free(as_get);
+}
+
+static void head_is_answered_as_get_without_a_body(void **state)
+{
+	struct engine *g = *state;
+	char get[2100], head[2100];
+
+	for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++) {
+		snprintf(get, sizeof(get), "GET%s", outcomes[i].rest);
+		snprintf(head, sizeof(head), "HEAD%s", outcomes[i].rest);
+		same_but_no_body(g, get, head, outcomes[i].status);
+	}
+	too_long(get, "GET", " /", 1024);
+	too_long(head, "HEAD", " /", 1024);
+	same_but_no_body(g, get, head, "414");
+	too_long(get, "GET", " / HTTP/1.1\r\nX: ", 2048);
+	too_long(head, "HEAD", " / HTTP/1.1\r\nX: ", 2048);
+	same_but_no_body(g, get, head, "431");
+}
+
+/* Nor when the time or the memory runs out in the middle of it. */
+static void a_head_that_is_cut_short_gets_no_body(void **state)
+{
+	static const char text[] = "HEAD / HTTP/1.1\r\nHost: a\r\n";
+	struct engine *g = *state;
+
+	for (size_t len = 1; len < sizeof(text); len++) {
+		restart(g);
+		feed(g, text, len);
+		assert_int_equal(g->last, OSC_NEXT_READ);
+		osc_exchange_timeout(&g->exchange, &g->service, &g->out);
+		write_out(g);
+		assert_non_null(strstr(g->sent, "408 Request Timeout"));
+		assert_string_equal(body_of(g), "");
+		g->sent_len = 0;
+		osc_exchange_refuse(&g->exchange, &g->service, &g->out);
+		write_out(g);
+		assert_non_null(strstr(g->sent, "503 Service Unavailable"));
+		assert_string_equal(body_of(g), "");
+	}
+	restart(g);
+	feed(g, "HEX", 3);
+	osc_exchange_timeout(&g->exchange, &g->service, &g->out);
+	write_out(g);
+	assert_string_equal(body_of(g), "Request Timeout\n");
+	/* What was not read at all may be a HEAD. */
+	g->sent_len = 0;
+	osc_exchange_refuse(NULL, &g->service, &g->out);
+	write_out(g);
+	assert_non_null(strstr(g->sent, "\r\nContent-Length: 0\r\n"));
+	assert_string_equal(body_of(g), "");
 }
 
 static void a_client_that_waits_for_100_gets_it(void **state)
@@ -413,6 +540,8 @@ int main(void)
 		TEST(http_1_0_is_told_that_the_connection_stays),
 		TEST(a_refused_request_ends_the_connection),
 		TEST(statuses_are_as_documented),
+		TEST(head_is_answered_as_get_without_a_body),
+		TEST(a_head_that_is_cut_short_gets_no_body),
 		TEST(a_client_that_waits_for_100_gets_it),
 		TEST(draining_makes_each_answer_the_last),
 		TEST(a_long_body_is_the_pattern_to_the_byte),

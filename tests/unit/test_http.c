@@ -293,6 +293,169 @@ static void limits_hold_to_the_byte(void **state)
 	assert_int_equal(parse_whole(&p, text, 256), 431);
 }
 
+static int with_host(const char *host)
+{
+	struct osc_http_parser p;
+	char text[200];
+	int len = snprintf(text, sizeof(text),
+			   "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", host);
+
+	return parse_whole(&p, text, (size_t)len);
+}
+
+/* RFC 9112, 3.2; RFC 3986, 3.2.2 and 3.2.3. */
+static void a_host_is_what_the_rfc_allows(void **state)
+{
+	static const char *const good[] = {
+		"",
+		"a",
+		"a:80",
+		"a:",
+		"a:0",
+		"a:65535",
+		"a:00080",
+		"a_b",
+		"a.b.",
+		"127.0.0.1",
+		"127.0.0.1:8080",
+		"1.2.3.4.5",
+		"a%20b",
+		"%41%7a:1",
+		"xn--bcher-kva.example",
+		"-!$&'()*+,;=._~",
+		"[::1]",
+		"[::1]:80",
+		"[::1]:",
+		"[::]",
+		"[1:2:3:4:5:6:7:8]",
+		"[::ffff:1.2.3.4]",
+		"[fe80::A:b]",
+		"[v1.x:y]",
+		"[vF.a]:9",
+		" a ",
+		"\ta:80\t",
+	};
+	static const char *const bad[] = {
+		"a b",
+		"a/b",
+		"a@b",
+		"[::1",
+		"::1",
+		"a:b",
+		"a:80x",
+		"a:-1",
+		"a:+1",
+		"a: 80",
+		"a :80",
+		"a:65536",
+		"a:99999999999999999999",
+		"a:80:80",
+		":",
+		":80",
+		"[]",
+		"[]:80",
+		"[::1]x",
+		"[::1]8",
+		"[::1]]",
+		"[[::1]",
+		"a[::1]",
+		"]",
+		"[1.2.3.4]",
+		"[1:2:3]",
+		"[:::]",
+		"[12345::]",
+		"[g::]",
+		"[::1%25lo]",
+		"[::1%lo]",
+		"[::1 ]",
+		"[v.a]",
+		"[v1.]",
+		"[v1a]",
+		"[vg.a]",
+		"[v1.a/b]",
+		"a%",
+		"a%2",
+		"a%2g",
+		"%",
+		"%zz",
+		"a\"b",
+		"a#b",
+		"a?b",
+		"a\\b",
+		"<a>",
+		"a^b",
+		"a`b",
+		"{a}",
+		"a|b",
+		"a, b",
+		"a\tb",
+		"http://a",
+		"user:secret@a",
+		"a\x80",
+		"\xc3\xa9",
+		"a\x01b",
+		"a\x7f",
+		"a\rb",
+		"/",
+		"?",
+		"a/",
+		"a:80/",
+		"[0:0:0:0:0:0:0:0:0:0:0:0:0:0:0:0:0:0:0:0:0:0:0:0:0:1]",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		if (with_host(good[i]) != OSC_HTTP_COMPLETE)
+			fail_msg("'%s' is refused", good[i]);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		if (with_host(bad[i]) != 400)
+			fail_msg("'%s' is taken", bad[i]);
+	}
+}
+
+/* The same host in an absolute target, where it must not be empty. */
+static void an_absolute_target_has_an_authority(void **state)
+{
+	static const struct {
+		const char *target;
+		int result;
+	} cases[] = {
+		{ "http://a", OSC_HTTP_COMPLETE },
+		{ "http://a/", OSC_HTTP_COMPLETE },
+		{ "http://a?x", OSC_HTTP_COMPLETE },
+		{ "http://a:80?x@y", OSC_HTTP_COMPLETE },
+		{ "http://a:/b", OSC_HTTP_COMPLETE },
+		{ "HTTP://[::1]:8080/b", OSC_HTTP_COMPLETE },
+		{ "http://a/x@y:z", OSC_HTTP_COMPLETE },
+		{ "http://", 400 },
+		{ "http:///", 400 },
+		{ "http://?x", 400 },
+		{ "http://:80/", 400 },
+		{ "http://u@a/", 400 },
+		{ "http://a:b/", 400 },
+		{ "http://a:65536/", 400 },
+		{ "http://[::1/", 400 },
+		{ "http://[::1]x/", 400 },
+		{ "http://a#x", 400 },
+		{ "http://a%2/", 400 },
+		{ "http:/a", 400 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct osc_http_parser p;
+		char text[100];
+		int len = snprintf(text, sizeof(text),
+				   "GET %s HTTP/1.1\r\n" H "\r\n",
+				   cases[i].target);
+		int result = parse_whole(&p, text, (size_t)len);
+
+		if (result != cases[i].result)
+			fail_msg("%s: %d", cases[i].target, result);
+	}
+}
+
 static bool persists(const char *text)
 {
 	struct osc_http_parser p;
@@ -339,6 +502,8 @@ int main(void)
 		cmocka_unit_test(
 			each_byte_of_a_value_is_judged_wherever_it_stands),
 		cmocka_unit_test(limits_hold_to_the_byte),
+		cmocka_unit_test(a_host_is_what_the_rfc_allows),
+		cmocka_unit_test(an_absolute_target_has_an_authority),
 		cmocka_unit_test(a_connection_persists_as_its_version_says),
 		cmocka_unit_test(only_http_1_1_may_wait_for_100),
 	};

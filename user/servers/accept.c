@@ -23,7 +23,7 @@ void osc_accept_refuse(struct osc_service *service, int fd)
 	struct osc_output out = { .data = text, .size = sizeof(text) };
 	ssize_t n;
 
-	osc_exchange_refuse(service, &out);
+	osc_exchange_refuse(NULL, service, &out);
 	n = send(fd, out.data, out.len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	osc_books_add(&service->books, OSC_ACCOUNT_WRITES, 1);
 	if (n > 0)

@@ -233,7 +233,7 @@ static bool read_input(struct connection *c)
 	}
 	if (n < 0 && errno == ETIMEDOUT && !first) {
 		count(c, OSC_ACCOUNT_TIMEOUTS, 1);
-		osc_exchange_timeout(c->service, &c->out);
+		osc_exchange_timeout(&c->exchange, c->service, &c->out);
 		if (write_out(c))
 			linger(c);
 	}

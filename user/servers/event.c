@@ -236,9 +236,10 @@ static void say_last(struct osc_event_loop *l, struct osc_event_connection *c)
 }
 
 /* There is no memory for it to wait in the middle of this request. */
-static void refuse(struct osc_event_loop *l, struct osc_event_connection *c)
+static void refuse(struct osc_event_loop *l, struct osc_event_connection *c,
+		   const struct osc_exchange *x)
 {
-	osc_exchange_refuse(&l->service, &l->out);
+	osc_exchange_refuse(x, &l->service, &l->out);
 	say_last(l, c);
 }
 
@@ -294,7 +295,7 @@ static void wait_readable(struct osc_event_loop *l,
 
 	if (in_len || !osc_exchange_is_idle(x)) {
 		if (!keep(l, c, x, in, in_len)) {
-			refuse(l, c);
+			refuse(l, c, x);
 			return;
 		}
 		if (anew)
@@ -316,7 +317,7 @@ static void begin_sleep(struct osc_event_loop *l,
 			size_t in_len)
 {
 	if (!keep(l, c, x, in, in_len)) {
-		refuse(l, c);
+		refuse(l, c, x);
 		return;
 	}
 	c->state = OSC_EVENT_SLEEPING;
@@ -331,7 +332,7 @@ static void begin_work(struct osc_event_loop *l, struct osc_event_connection *c,
 	if (keep(l, c, x, in, in_len))
 		c->kept->work = l->backend->work(l, fd_of(l, c), x->route.n);
 	if (!c->kept || !c->kept->work) {
-		refuse(l, c);
+		refuse(l, c, x);
 		return;
 	}
 	c->state = OSC_EVENT_WORKING;
@@ -545,7 +546,7 @@ void osc_event_deadline(struct osc_event_loop *l,
 		osc_event_close(l, c);
 		return;
 	}
-	osc_exchange_timeout(&l->service, &l->out);
+	osc_exchange_timeout(&c->kept->exchange, &l->service, &l->out);
 	say_last(l, c);
 }
 

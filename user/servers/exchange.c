@@ -13,21 +13,42 @@ static void count_response(struct osc_service *s, int status)
 		      1);
 }
 
-static void refuse(struct osc_service *s, struct osc_output *out, int status)
+static bool is_head(const struct osc_exchange *x)
+{
+	return x->parser.method == OSC_HTTP_HEAD;
+}
+
+static void refuse(const struct osc_exchange *x, struct osc_service *s,
+		   struct osc_output *out, int status)
 {
 	osc_response_tick(&s->cache);
-	osc_response_error(out, &s->cache, status, true, false, false);
+	osc_response_error(out, &s->cache, status, true, false, is_head(x));
 	count_response(s, status);
 }
 
-void osc_exchange_timeout(struct osc_service *s, struct osc_output *out)
+void osc_exchange_timeout(const struct osc_exchange *x, struct osc_service *s,
+			  struct osc_output *out)
 {
-	refuse(s, out, 408);
+	refuse(x, s, out, 408);
 }
 
-void osc_exchange_refuse(struct osc_service *s, struct osc_output *out)
+/* Without a text where nothing has been read: the request may be a HEAD. */
+static void refuse_unread(struct osc_service *s, struct osc_output *out)
 {
-	refuse(s, out, 503);
+	osc_response_tick(&s->cache);
+	osc_response_write(out, &s->cache,
+			   &(struct osc_response){ .status = 503,
+						   .close = true });
+	count_response(s, 503);
+}
+
+void osc_exchange_refuse(const struct osc_exchange *x, struct osc_service *s,
+			 struct osc_output *out)
+{
+	if (x)
+		refuse(x, s, out, 503);
+	else
+		refuse_unread(s, out);
 	osc_books_add(&s->books, OSC_ACCOUNT_REFUSED, 1);
 }
 
@@ -46,7 +67,7 @@ static bool take_head(struct osc_exchange *x, struct osc_service *s,
 		/* Where the next request would begin is unknown: the input
 		 * stays unused.
 		 */
-		refuse(s, out, status);
+		refuse(x, s, out, status);
 		x->parser.close = true;
 		x->phase = OSC_EXCHANGE_OVER;
 		return true;
@@ -73,7 +94,7 @@ static bool closes(const struct osc_exchange *x, const struct osc_service *s)
 static void write_answer(struct osc_exchange *x, struct osc_service *s,
 			 struct osc_output *out)
 {
-	bool head_only = x->parser.method == OSC_HTTP_HEAD;
+	bool head_only = is_head(x);
 	bool keep_alive = !x->parser.minor;
 
 	/* Settles what was said, also if the server begins to drain now. */

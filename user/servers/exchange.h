@@ -92,9 +92,14 @@ static inline bool osc_exchange_is_idle(const struct osc_exchange *x)
 }
 
 /* The 408 for a request that did not arrive in time. */
-void osc_exchange_timeout(struct osc_service *s, struct osc_output *out);
+void osc_exchange_timeout(const struct osc_exchange *x, struct osc_service *s,
+			  struct osc_output *out);
 
-/* The 503 for a connection that no child or thread could be had for. */
-void osc_exchange_refuse(struct osc_service *s, struct osc_output *out);
+/*
+ * The 503 for a request that there is no memory for, or, with x NULL, for a
+ * connection that no child or thread could be had for.
+ */
+void osc_exchange_refuse(const struct osc_exchange *x, struct osc_service *s,
+			 struct osc_output *out);
 
 #endif

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "servers/authority.h"
+
 /* tchar of RFC 9110, 5.6.2: what methods and field names are made of. */
 static const bool token_char[256] = {
 	['!'] = true,	      ['#' ... '\''] = true, ['*'] = true,
@@ -114,7 +116,7 @@ static bool take_until(struct text *rest, char end, struct text *out)
 	return true;
 }
 
-/* False: it is none that we know. */
+/* False: it is none that we know, which is then not HEAD either. */
 static bool parse_method(struct osc_http_parser *p, struct text t)
 {
 	static const char *const known[] = { "POST",   "PUT",	  "DELETE",
@@ -135,7 +137,17 @@ static bool parse_method(struct osc_http_parser *p, struct text t)
 			return true;
 		}
 	}
+	p->method = OSC_HTTP_GET;
 	return false;
+}
+
+/* As far as they go, these bytes are the beginning of a HEAD request. */
+static bool may_be_head(const char *buf, size_t len)
+{
+	static const char method[] = "HEAD ";
+	const size_t most = sizeof(method) - 1;
+
+	return len && !memcmp(buf, method, len < most ? len : most);
 }
 
 static int parse_version(struct osc_http_parser *p, struct text t)
@@ -149,9 +161,7 @@ static int parse_version(struct osc_http_parser *p, struct text t)
 	return 0;
 }
 
-/* One of the four forms of RFC 9112, 3.2; the others need a body of their own
- * to mean anything to a server without virtual hosts.
- */
+/* The forms of RFC 9112, 3.2 that a server without virtual hosts can serve. */
 static int check_target(const struct osc_http_parser *p, struct text t)
 {
 	if (!t.len)
@@ -160,9 +170,10 @@ static int check_target(const struct osc_http_parser *p, struct text t)
 		if (t.at[i] <= ' ' || t.at[i] > '~')
 			return 400;
 	}
-	if (t.at[0] == '/' ||
-	    (t.len > 7 && text_is_nocase((struct text){ t.at, 7 }, "http://")))
+	if (t.at[0] == '/')
 		return 0;
+	if (t.len >= 7 && text_is_nocase((struct text){ t.at, 7 }, "http://"))
+		return osc_authority_length(t.at + 7, t.len - 7) < 0 ? 400 : 0;
 	return p->method == OSC_HTTP_NOT_ALLOWED ? 0 : 400;
 }
 
@@ -173,11 +184,13 @@ static int parse_line(struct osc_http_parser *p, const char *buf,
 	bool known;
 	int status;
 
-	if (!is_value(line) || !take_until(&line, ' ', &method) ||
-	    !take_until(&line, ' ', &target) || !method.len)
+	if (!take_until(&line, ' ', &method)) {
+		(void)parse_method(p, line);
 		return 400;
+	}
 	known = parse_method(p, method);
-	if (!known && !are_all(token_char, method))
+	if (!is_value(line) || !take_until(&line, ' ', &target) ||
+	    !method.len || (!known && !are_all(token_char, method)))
 		return 400;
 	status = parse_version(p, line);
 	if (!status && !known)
@@ -239,7 +252,10 @@ static int parse_known_field(struct osc_http_parser *p, struct text name,
 	case 4:
 		if (!text_is_nocase(name, "host"))
 			return 0;
-		if (p->has_host)
+		/* Empty: the URI has no authority. */
+		if (p->has_host ||
+		    (value.len && osc_authority_length(value.at, value.len) !=
+					  (ssize_t)value.len))
 			return 400;
 		p->has_host = true;
 		return 0;
@@ -351,8 +367,14 @@ int osc_http_parse(struct osc_http_parser *p, const char *buf, size_t len,
 		    buf[p->pos] != '\r' && buf[p->pos] != '\n' &&
 		    !token_char[(unsigned char)buf[p->pos]])
 			return 400;
-		if (!next_line(p, buf, len, limits, &line, &status))
+		if (!next_line(p, buf, len, limits, &line, &status)) {
+			if (p->phase == OSC_HTTP_LINE)
+				p->method = may_be_head(buf + p->pos,
+							len - p->pos) ?
+						    OSC_HTTP_HEAD :
+						    OSC_HTTP_GET;
 			return status;
+		}
 		if (p->phase == OSC_HTTP_FIELDS) {
 			if (!line.len)
 				return finish_head(p);

@@ -23,8 +23,9 @@
 
 enum osc_http_method {
 	OSC_HTTP_GET,
+	/* Also while the line is incomplete and may turn out to be HEAD. */
 	OSC_HTTP_HEAD,
-	OSC_HTTP_NOT_ALLOWED, /* a method of RFC 9110 we do not serve: 405 */
+	OSC_HTTP_NOT_ALLOWED, /* another method of RFC 9110: 405 */
 };
 
 struct osc_http_limits {
@@ -61,7 +62,8 @@ struct osc_http_parser {
 /*
  * buf starts with the request's first byte and holds all that has arrived.
  * Returns OSC_HTTP_MORE, OSC_HTTP_COMPLETE (p->pos is then the head's length),
- * or the status to refuse it with: 400, 413, 414, 417, 431, 501, 505.
+ * or the status to refuse it with: 400, 413, 414, 417, 431, 501, 505. The method
+ * is set in either case, since a response to HEAD has no body.
  */
 int osc_http_parse(struct osc_http_parser *p, const char *buf, size_t len,
 		   const struct osc_http_limits *limits);

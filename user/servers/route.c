@@ -60,33 +60,32 @@ static struct osc_route work(const char *text, size_t len)
 
 struct osc_route osc_route_find(const char *target, size_t len)
 {
-	const char *query, *slash;
+	const char *query = memchr(target, '?', len);
+	const char *path = target;
 
-	if (len && target[0] != '/') {
-		/* "http://host/path", which proxies send; the parser has seen
-		 * the scheme.
-		 */
-		slash = len > 7 ? memchr(target + 7, '/', len - 7) : NULL;
-		if (!slash)
-			return (struct osc_route){ .status = 200,
-						   .kind = OSC_ROUTE_HELLO };
-		len -= (size_t)(slash - target);
-		target = slash;
-	}
-	query = memchr(target, '?', len);
 	if (query)
 		len = (size_t)(query - target);
+	if (len && target[0] != '/') {
+		/* "http://host/path", which proxies send; the parser has seen
+		 * the scheme. An empty path is "/".
+		 */
+		path = len > 7 ? memchr(target + 7, '/', len - 7) : NULL;
+		if (path)
+			len -= (size_t)(path - target);
+		else
+			len = 1;
+	}
 	if (len == 1)
 		return (struct osc_route){ .status = 200,
 					   .kind = OSC_ROUTE_HELLO };
 	for (size_t i = 0; i < sizeof(numbered) / sizeof(numbered[0]); i++) {
 		size_t n = strlen(numbered[i].prefix);
 
-		if (len < n || memcmp(target, numbered[i].prefix, n))
+		if (len < n || memcmp(path, numbered[i].prefix, n))
 			continue;
 		if (numbered[i].kind == OSC_ROUTE_WORK)
-			return work(target + n, len - n);
-		return number(target + n, len - n, numbered[i].max,
+			return work(path + n, len - n);
+		return number(path + n, len - n, numbered[i].max,
 			      numbered[i].kind);
 	}
 	return error(404);

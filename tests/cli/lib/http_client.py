@@ -162,14 +162,32 @@ def deep_pipeline(port, count="2000"):
         sender.join()
 
 
+def no_body(port, data, want):
+    """The same request with HEAD: the status, and nothing behind the head."""
+    with connect(port) as s:
+        s.sendall(b"HEAD " + data.split(b" ", 1)[1])
+        s.shutdown(socket.SHUT_WR)
+        answer = read_all(s)
+        expect(answer.startswith(b"HTTP/1.1 %d " % want), f"HEAD {data[:60]}: {answer[:80]}")
+        expect(answer.index(b"\r\n\r\n") + 4 == len(answer), f"HEAD {data[:60]}: {answer}")
+
+
 def statuses(port):
-    """Each refusal has its status, and leaves a server that goes on."""
+    """Each refusal has its status, without a body for HEAD, and leaves a server that goes on."""
     cases = [
         (request("/"), 200),
         (request("/none"), 404),
         (b"GET / HTTP/1.1\r\n\r\n", 400),
         (b"\x16\x03\x01\x00\xa5\x01\x00\x00", 400),
         (b"GET /\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", 200),
+        (b"GET / HTTP/1.1\r\nHost:\r\n\r\n", 200),
+        (request("http://a?b=/none"), 200),
+        (request("http://a b/"), 400),
+        (request("http://u@a/"), 400),
         (request("/", "POST"), 405),
         (request("/", "DELETE"), 405),
         (request("/", "BREW"), 501),
@@ -186,6 +204,8 @@ def statuses(port):
     for data, want in cases:
         got = status_of(port, data)
         expect(got == want, f"{data[:60]}: {got} instead of {want}")
+        if data.startswith(b"GET "):
+            no_body(port, data, want)
 
 
 def big_refusal(port):

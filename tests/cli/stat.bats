@@ -53,7 +53,10 @@ need_jq()
 	run -0 --separate-stderr $stat true
 	grep -qE '^ +- epoll_wakeups +-$' <<<"$stderr"
 	$stat --json -o "$json" true
-	jq -e '.counters | .epoll_wakeups == null and .epoll_callbacks == null' "$json"
+	jq -e '(.counters | .epoll_wakeups == null and .epoll_callbacks == null) and
+		(.standing.epoll_wakeups | .standing == "absent" and (.why | test("/proc")))' "$json"
+	# A dash has its reason.
+	[[ $stderr == *"-: /proc does not count epoll events; load the module."* ]]
 }
 
 @test "the JSON names its schema, the command, its status and the platform" {
@@ -74,7 +77,12 @@ need_jq()
 	$stat --json -o "$json" sh -c 'ls / >/dev/null; :'
 	jq -e '.lost >= 1' "$json"
 	run -0 $stat sh -c 'ls / >/dev/null; :'
-	[[ $output == *"Load the module for exact counts."* ]]
+	[[ $output == *"a task may have ended between two looks at /proc; load the module."* ]]
+	# The mark stands at the number and before its reason.
+	grep -qE '^ +(≥|>=)[0-9,]+ context_switches_voluntary +(≥|>=)[0-9.,]+ /s' <<<"$output"
+	grep -qE '^(≥|>=): ' <<<"$output"
+	$stat --json -o "$json" sh -c 'ls / >/dev/null; :'
+	jq -e '.standing.context_switches_voluntary | .standing == "lower-bound" and (.why | length > 10)' "$json"
 }
 
 @test "a running process is counted until it ends" {

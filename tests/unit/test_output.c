@@ -13,6 +13,7 @@
 #include "lib/counters_output.h"
 #include "lib/error.h"
 #include "lib/output.h"
+#include "lib/standing.h"
 
 static const struct osc_column columns[] = {
 	{ "name", "NAME", OSC_COLUMN_TEXT },
@@ -212,6 +213,10 @@ static void a_target_is_told_whole_whatever_it_calls_itself(void **state)
 				 counters, "page_faults_major")),
 			 4);
 	json_object_del(json, "counters");
+	assert_int_equal(osc_standing_of(json, "page_faults_minor"),
+			 OSC_ABSENT);
+	assert_int_equal(osc_standing_of(json, "page_faults_major"), OSC_EXACT);
+	json_object_del(json, "standing");
 	assert_true(json_equal(json, want));
 	json_decref(json);
 	json_decref(want);

@@ -541,7 +541,11 @@ static void curves_show_what_is_withheld_or_doubtful(void **state)
 	/* fork keepalive at 16: no run was valid, and one task was not seen. */
 	row = json_array_get(summary, 1);
 	json_object_set_new(row, "rps", json_null());
-	json_object_set_new(row, "lost", json_integer(1));
+	json_object_set_new(row, "standing",
+			    json_pack("{s:{s:s}, s:{s:s}}", "cpu_ns",
+				      "standing", "lower-bound",
+				      "context_switches", "standing",
+				      "lower-bound"));
 	page = render(doc, &err);
 	assert_non_null(page);
 	check_page(page);

@@ -18,12 +18,24 @@ static json_t *spread(double low, double high, double coverage)
 			 coverage, "n", 6);
 }
 
+static json_t *least(const char *name)
+{
+	return json_pack("{s:{s:s, s:s}}", name, "standing", "lower-bound",
+			 "why", "a test");
+}
+
 static json_t *row(const char *model, int connections, json_t *rps)
 {
-	return json_pack("{s:s, s:s, s:i, s:o, s:{}, s:{}, s:{}, s:{}}",
-			 "model", model, "mode", "close", "concurrency",
-			 connections, "rps", rps, "per_request",
-			 "per_connection", "calls", "latency_us");
+	json_t *o = json_pack("{s:s, s:s, s:i, s:o, s:{}, s:{}, s:{}, s:{}}",
+			      "model", model, "mode", "close", "concurrency",
+			      connections, "rps", rps, "per_request",
+			      "per_connection", "calls", "latency_us");
+
+	/* Where a model has tasks, the C library makes further calls. */
+	if (strcmp(model, "epoll"))
+		json_object_set_new(o, "standing",
+				    least("system_calls_per_request"));
+	return o;
 }
 
 static void set(json_t *summary, size_t at, const char *group, const char *name,
@@ -198,6 +210,7 @@ static void the_least_of_a_number_does_not_win(void **state)
 	/* It would be all that a loop makes. */
 	json_object_set_new(json_array_get(summary, 2), "model",
 			    json_string("poll"));
+	json_object_del(json_array_get(summary, 2), "standing");
 	says(summary, true,
 	     "poll makes the fewest system calls: 1.5 per request against at "
 	     "least 4.5 of fork, the next\n");
@@ -211,8 +224,8 @@ static json_t *faults_with_lost(size_t at)
 	for (size_t i = 0; i < 3; i++)
 		set(summary, i, "per_connection", "page_faults_minor",
 		    i ? 20 : 1, i ? 30 : 2);
-	json_object_set_new(json_array_get(summary, at), "lost",
-			    json_integer(1));
+	json_object_set_new(json_array_get(summary, at), "standing",
+			    least("page_faults_minor"));
 	return summary;
 }
 
@@ -222,8 +235,7 @@ static void what_was_lost_is_no_merit(void **state)
 
 	(void)state;
 	says(json_deep_copy(summary), true, "");
-	json_object_set_new(json_array_get(summary, 0), "lost",
-			    json_integer(0));
+	json_object_del(json_array_get(summary, 0), "standing");
 	says(summary, true,
 	     "fork faults least: 1.5 times per connection against 25 of "
 	     "epoll, the next\n");

@@ -6,8 +6,8 @@
 
 #include "cli/cli.h"
 #include "cli/compare.h"
-#include "correlate/calls.h"
 #include "lib/output.h"
+#include "lib/standing.h"
 
 /*
  * How a cell is written, from the roomiest to the tightest: a table takes the
@@ -17,7 +17,7 @@
 static const struct style {
 	int decimals; /* at most */
 	const char *gap; /* before the spread; NULL: no spread */
-	const char *mark; /* behind the number */
+	const char *mark; /* before the number */
 } styles[] = { { 6, " ", "" },
 	       { 4, " ", "" },
 	       { 4, "", "" },
@@ -64,11 +64,10 @@ static void spread_cell(struct osc_table *t, const char *key,
 		return;
 	short_number(median * scale, style, number, sizeof(number));
 	if (style->gap && median > 0 && percent >= 1)
-		snprintf(text, sizeof(text), "%s%s%s%s%.0f%%", number,
-			 style->mark, style->gap, plus_minus(),
-			 fmin(percent, 999));
+		snprintf(text, sizeof(text), "%s%s%s%s%.0f%%", style->mark,
+			 number, style->gap, plus_minus(), fmin(percent, 999));
 	else
-		snprintf(text, sizeof(text), "%s%s", number, style->mark);
+		snprintf(text, sizeof(text), "%s%s", style->mark, number);
 	osc_table_text(t, key, text);
 }
 
@@ -97,19 +96,17 @@ static const struct osc_column count_columns[] = {
 	{ "minor_per_connection", "FLT/CONN", OSC_COLUMN_REAL },
 };
 
-/* "5.10+": there is more of it, which was not seen. */
-static struct style marked(const struct style *style, bool least)
+/* A number of a row under its key in "standing": "≥5.10". */
+static void standing_cell(struct osc_table *t, const char *key,
+			  const json_t *row, const char *group,
+			  const char *name, const struct style *style)
 {
 	struct style s = *style;
 
-	s.mark = least ? "+" : "";
-	return s;
-}
-
-/* Of what tasks did that ended unseen the kernel's counts have nothing. */
-static struct style of_kernel(const struct style *style, const json_t *row)
-{
-	return marked(style, integer(row, "lost"));
+	if (osc_standing_of(row, name) != OSC_EXACT)
+		s.mark = osc_standing_sign(OSC_LOWER_BOUND);
+	spread_cell(t, key, json_object_get(json_object_get(row, group), name),
+		    1, &s);
 }
 
 static void count_row(struct osc_table *t, const json_t *row,
@@ -121,18 +118,12 @@ static void count_row(struct osc_table *t, const json_t *row,
 		"epoll_wakeups",
 		"page_faults_minor",
 	};
-	const json_t *counts = json_object_get(row, "per_request");
-	const struct style kernel = of_kernel(style, row);
-
 	names(t, row);
 	osc_table_u64(t, "requests", (uint64_t)integer(row, "requests"));
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
-		spread_cell(t, keys[i], json_object_get(counts, keys[i]), 1,
-			    &kernel);
-	spread_cell(t, "minor_per_connection",
-		    json_object_get(json_object_get(row, "per_connection"),
-				    "page_faults_minor"),
-		    1, &kernel);
+		standing_cell(t, keys[i], row, "per_request", keys[i], style);
+	standing_cell(t, "minor_per_connection", row, "per_connection",
+		      "page_faults_minor", style);
 }
 
 static const struct osc_column call_columns[] = {
@@ -150,20 +141,11 @@ static const struct osc_column call_columns[] = {
 static void call_row(struct osc_table *t, const json_t *row,
 		     const struct style *style)
 {
-	const json_t *calls = json_object_get(row, "calls");
-	/* The C library makes others. */
-	const struct style least =
-		marked(style, !osc_calls_are_all(json_string_value(
-				      json_object_get(row, "model"))));
-
 	names(t, row);
-	spread_cell(t, call_columns[2].key,
-		    json_object_get(calls, call_columns[2].key), 1, &least);
-	for (size_t i = 3; i < sizeof(call_columns) / sizeof(*call_columns);
+	for (size_t i = 2; i < sizeof(call_columns) / sizeof(*call_columns);
 	     i++)
-		spread_cell(t, call_columns[i].key,
-			    json_object_get(calls, call_columns[i].key), 1,
-			    style);
+		standing_cell(t, call_columns[i].key, row, "calls",
+			      call_columns[i].key, style);
 }
 
 static const struct osc_column memory_columns[] = {
@@ -228,13 +210,8 @@ static void audit_cell(struct osc_table *t, const json_t *row)
 static void time_row(struct osc_table *t, const json_t *row,
 		     const struct style *style)
 {
-	const struct style kernel = of_kernel(style, row);
-
 	names(t, row);
-	spread_cell(t, "cpu_us",
-		    json_object_get(json_object_get(row, "per_request"),
-				    "cpu_us"),
-		    1, &kernel);
+	standing_cell(t, "cpu_us", row, "per_request", "cpu_us", style);
 	spread_cell(t, "rps", json_object_get(row, "rps"), 1, style);
 	spread_cell(t, "p99",
 		    json_object_get(json_object_get(row, "latency_us"), "p99"),
@@ -483,8 +460,8 @@ static void print_notes(const json_t *document, FILE *out)
 		fprintf(out,
 			"Lost: %" JSON_INTEGER_FORMAT
 			" times a task ended unseen; what it did is missing "
-			"in\nthe counts, which have a + there.\n",
-			lost);
+			"in\nthe counts, which have %s before them.\n",
+			lost, osc_standing_sign(OSC_LOWER_BOUND));
 	if (json_is_true(json_object_get(document, "partial")))
 		fputs("Stopped early: these are the runs that had ended.\n",
 		      out);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -11,6 +12,7 @@
 #include "lib/error.h"
 #include "lib/output.h"
 #include "lib/platform.h"
+#include "lib/standing.h"
 
 static double seconds_of(const struct timeval *t)
 {
@@ -47,7 +49,7 @@ static json_t *result_json(const struct osc_stat_result *r)
 
 	return json_pack(
 		"{s:s, s:s, s:o, s:o, s:o, s:b, s:f, s:o, s:o, s:o, s:o, s:o, "
-		"s:o, s:o, s:I, s:I, s:I}",
+		"s:o, s:o, s:o, s:I, s:I, s:I}",
 		"schema", "osconcepts-stat/1", "source", r->source, "platform",
 		osc_platform(), "command", command_json(r->command), "pid",
 		r->pid ? json_integer(r->pid) : json_null(), "system", !r->pid,
@@ -60,7 +62,8 @@ static json_t *result_json(const struct osc_stat_result *r)
 				  json_null(),
 		"exit_signal",
 		signalled ? json_integer(WTERMSIG(c->status)) : json_null(),
-		"counters", osc_counts_json(&r->counts), "per_second",
+		"counters", osc_counts_json(&r->counts), "standing",
+		osc_standing_json(&r->counts), "per_second",
 		osc_rates_json(&r->counts, r->elapsed_s), "cpu_utilization",
 		real_or_null(osc_counts_have(&r->counts, OSC_CPU_NS) &&
 				     r->elapsed_s > 0,
@@ -73,12 +76,10 @@ static json_t *result_json(const struct osc_stat_result *r)
 static void rate_cell(struct osc_table *t, const struct osc_stat_result *r,
 		      enum osc_counter n)
 {
-	char number[32], text[48];
-	double value = (double)r->counts.value[n] / r->elapsed_s;
+	char number[OSC_STANDING_TEXT_SIZE], text[OSC_STANDING_TEXT_SIZE + 16];
 
-	if (n == OSC_CPU_NS || n == OSC_RUN_DELAY_NS)
-		value /= (double)OSC_NS_PER_S;
-	osc_format_real(value, number, sizeof(number));
+	osc_standing_scaled(&r->counts, n, osc_rate_scale(n, r->elapsed_s),
+			    number, sizeof(number));
 	snprintf(text, sizeof(text), "%s %s", number,
 		 n == OSC_CPU_NS       ? "CPUs used" :
 		 n == OSC_RUN_DELAY_NS ? "tasks waiting" :
@@ -104,12 +105,14 @@ static int print_counters(const struct osc_stat_result *r, FILE *out,
 	for (int i = 0; i < OSC_NR_COUNTERS; i++) {
 		enum osc_counter n = (enum osc_counter)i;
 
+		char text[OSC_STANDING_TEXT_SIZE];
+
 		osc_table_row(t);
 		osc_table_text(t, "counter", osc_counter_info[i].name);
-		if (!osc_counts_have(&r->counts, n))
-			continue;
-		osc_table_u64(t, "value", r->counts.value[i]);
-		if (r->elapsed_s > 0)
+		osc_table_text(t, "value",
+			       osc_standing_text(&r->counts, n, text,
+						 sizeof(text)));
+		if (osc_counts_have(&r->counts, n) && r->elapsed_s > 0)
 			rate_cell(t, r, n);
 	}
 	ret = osc_table_print(t, out, e);
@@ -151,18 +154,25 @@ static void print_times(const struct osc_stat_result *r, FILE *out)
 			r->counts.lost);
 }
 
+/* Each reason once, behind what it is the reason of. */
+static void print_reasons(const struct osc_counts *c, FILE *out)
+{
+	for (int i = 0; i < OSC_NR_COUNTERS; i++) {
+		struct osc_standing s = osc_standing(c, (enum osc_counter)i);
+		bool said = s.kind == OSC_EXACT;
+
+		for (int k = 0; k < i && !said; k++)
+			said = osc_standing(c, (enum osc_counter)k).why ==
+			       s.why;
+		if (!said)
+			fprintf(out, "\n%s: %s.\n", osc_standing_sign(s.kind),
+				s.why);
+	}
+}
+
 static void print_notes(const struct osc_stat_result *r, FILE *out)
 {
-	bool procfs = !strcmp(r->source, "procfs");
-
-	if (r->pid && r->counts.lost && procfs)
-		fputs("\nCounted by looking at /proc: what the lost tasks did "
-		      "after the last look is\nmissing. Load the module for "
-		      "exact counts.\n",
-		      out);
-	else if (r->pid && r->counts.lost)
-		fputs("\nSomething was lost: the counts are a lower bound.\n",
-		      out);
+	print_reasons(&r->counts, out);
 	if (osc_platform_emulated())
 		fputs("\nThe CPU is emulated: times and rates mean nothing.\n",
 		      out);
@@ -214,23 +224,29 @@ static const struct {
 #define NR_INTERVAL_COLUMNS \
 	(sizeof(interval_columns) / sizeof(*interval_columns))
 
+/* printf counts bytes; a person sees characters. */
+static void print_right(const char *text, int width, FILE *out)
+{
+	int n = (int)mbstowcs(NULL, text, 0);
+
+	fprintf(out, "%*s%s", n < width ? width - n : 1, "", text);
+}
+
 static void interval_text(double time_s, double seconds,
 			  const struct osc_counts *delta, FILE *out)
 {
 	fprintf(out, "%10.3f", time_s);
 	for (size_t i = 0; i < NR_INTERVAL_COLUMNS; i++) {
 		enum osc_counter n = interval_columns[i].counter;
-		char text[32] = "-";
+		char text[OSC_STANDING_TEXT_SIZE];
 
-		if (!osc_counts_have(delta, n))
-			;
-		else if (n == OSC_CPU_NS || n == OSC_RUN_DELAY_NS)
-			snprintf(text, sizeof(text), "%.3f",
-				 (double)delta->value[n] / OSC_NS_PER_S /
-					 seconds);
+		if (n == OSC_CPU_NS || n == OSC_RUN_DELAY_NS)
+			osc_standing_scaled(delta, n,
+					    osc_rate_scale(n, seconds), text,
+					    sizeof(text));
 		else
-			osc_format_count(delta->value[n], text, sizeof(text));
-		fprintf(out, " %9s", text);
+			osc_standing_text(delta, n, text, sizeof(text));
+		print_right(text, 10, out);
 	}
 	fputc('\n', out);
 }
@@ -241,10 +257,11 @@ int osc_stat_print_interval(unsigned int number, double time_s, double seconds,
 {
 	if (json)
 		return osc_json_print_line(
-			json_pack("{s:s, s:f, s:f, s:o, s:I, s:I, s:I}",
+			json_pack("{s:s, s:f, s:f, s:o, s:o, s:I, s:I, s:I}",
 				  "schema", "osconcepts-stat-interval/1",
 				  "time_s", time_s, "interval_s", seconds,
 				  "counters", osc_counts_json(delta),
+				  "standing", osc_standing_json(delta),
 				  "tasks_live", (json_int_t)delta->tasks_live,
 				  "tasks_exited",
 				  (json_int_t)delta->tasks_exited, "lost",

@@ -9,6 +9,7 @@
 #include "correlate/stats.h"
 #include "lib/counters.h"
 #include "lib/error.h"
+#include "lib/standing.h"
 
 /* By these a run is one of a row: the model, and the load it was under. */
 static const char *const row_keys[] = { "model", "mode", "concurrency",
@@ -152,15 +153,50 @@ static json_t *counter_spreads(const struct row *r, const char *group)
 	return o;
 }
 
+/* What stands for one run stands for the row that it is in. */
+static int add_standing(json_t *all, const json_t *run)
+{
+	const json_t *kernel = json_object_get(run, "kernel");
+	int ret = 0;
+
+	for (int i = 0; i < OSC_NR_COUNTERS; i++) {
+		const char *name = osc_counter_info[i].name;
+
+		ret |= osc_standing_put(all, name,
+					osc_standing_of(kernel, name),
+					osc_standing_why(kernel, name));
+	}
+	if (!json_is_true(
+		    json_object_get(json_object_get(run, "calls"), "all")))
+		ret |= osc_standing_put(all, osc_calls_ratios[0].name,
+					OSC_LOWER_BOUND,
+					"the C library makes further system "
+					"calls that the server does not count");
+	return ret;
+}
+
+static json_t *standing(const struct row *r)
+{
+	json_t *all = json_object();
+	int ret = 0;
+
+	for (size_t i = 0; i < r->n; i++)
+		ret |= add_standing(all, r->run[i]);
+	if (!ret)
+		return all;
+	json_decref(all);
+	return NULL;
+}
+
 static json_t *row_document(const struct row *r)
 {
 	json_t *o = json_pack(
-		"{s:i, s:i, s:i, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:o}",
+		"{s:i, s:i, s:i, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:o}",
 		"runs", (int)r->n, "valid", (int)r->valid, "suspect",
 		(int)r->suspect, "requests", r->requests, "lost", r->lost,
-		"rps", spread(r, NULL, "rps", true), "per_request",
-		counter_spreads(r, "per_request"), "per_connection",
-		counter_spreads(r, "per_connection"), "calls",
+		"standing", standing(r), "rps", spread(r, NULL, "rps", true),
+		"per_request", counter_spreads(r, "per_request"),
+		"per_connection", counter_spreads(r, "per_connection"), "calls",
 		spreads(r, "calls", OSC_NR_CALLS_RATIOS, calls_name, false),
 		"memory",
 		spreads(r, "memory", OSC_NR_MEMORY, memory_name, false),

@@ -12,6 +12,7 @@
 #include "lib/clock.h"
 #include "lib/counters_output.h"
 #include "lib/error.h"
+#include "lib/standing.h"
 
 int osc_samples_add(struct osc_samples *s, const struct osc_sample *one)
 {
@@ -160,13 +161,14 @@ static json_t *kernel_document(const struct osc_counts *delta,
 	json_t *o = osc_counts_json(delta);
 
 	if (o &&
-	    (json_object_set_new(o, "tasks_live",
+	    (json_object_set_new(o, "standing", osc_standing_json(delta)) ||
+	     json_object_set_new(o, "tasks_live",
 				 json_integer((json_int_t)after->tasks_live)) ||
 	     json_object_set_new(
 		     o, "tasks_exited",
 		     json_integer((json_int_t)delta->tasks_exited)) ||
 	     json_object_set_new(o, "lost",
-				 json_integer((json_int_t)after->lost)))) {
+				 json_integer((json_int_t)delta->lost)))) {
 		json_decref(o);
 		return NULL;
 	}

@@ -4,16 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "correlate/calls.h"
 #include "correlate/stats.h"
 #include "lib/output.h"
+#include "lib/standing.h"
 
 struct metric {
 	const char *name;
 	const char *group; /* of the row; NULL: the row itself */
 	bool more; /* is better */
 	bool time; /* means nothing on an emulated CPU */
-	bool kernel; /* what tasks did that ended unseen is missing in it */
 	bool client; /* of a suspect run it may tell of the client, or of luck */
 	const char *wins; /* "MODEL wins: 3 UNIT against 4 of NEXT" */
 	const char *unit;
@@ -22,19 +21,19 @@ struct metric {
 #define SYSTEM_CALLS "system_calls_per_request"
 
 static const struct metric metrics[] = {
-	{ "rps", NULL, true, true, false, true, "answers the most requests",
+	{ "rps", NULL, true, true, true, "answers the most requests",
 	  " per second" },
-	{ "cpu_us", "per_request", false, true, true, false,
+	{ "cpu_us", "per_request", false, true, false,
 	  "takes the least time of a CPU", " us per request" },
-	{ "p99", "latency_us", false, true, false, true,
+	{ "p99", "latency_us", false, true, true,
 	  "has the lowest 99th percentile of latency", " us" },
-	{ SYSTEM_CALLS, "calls", false, false, false, false,
+	{ SYSTEM_CALLS, "calls", false, false, false,
 	  "makes the fewest system calls", " per request" },
-	{ "context_switches", "per_request", false, false, true, false,
+	{ "context_switches", "per_request", false, false, false,
 	  "switches least", " times per request" },
-	{ "page_faults_minor", "per_connection", false, false, true, false,
+	{ "page_faults_minor", "per_connection", false, false, false,
 	  "faults least", " times per connection" },
-	{ "pss", "memory", false, false, false, false,
+	{ "pss", "memory", false, false, false,
 	  "takes the least memory of its own",
 	  " bytes of PSS per idle connection" },
 };
@@ -47,19 +46,15 @@ static const struct metric causes[] = {
 	  .unit = " system calls per request" },
 	{ .name = "context_switches_voluntary",
 	  .group = "per_request",
-	  .kernel = true,
 	  .unit = " voluntary switches per request" },
 	{ .name = "context_switches_involuntary",
 	  .group = "per_request",
-	  .kernel = true,
 	  .unit = " involuntary switches per request" },
 	{ .name = "epoll_wakeups",
 	  .group = "per_request",
-	  .kernel = true,
 	  .unit = " wakeups from epoll per request" },
 	{ .name = "page_faults_minor",
 	  .group = "per_request",
-	  .kernel = true,
 	  .unit = " page faults per request" },
 };
 #define NR_CAUSES (sizeof(causes) / sizeof(*causes))
@@ -106,10 +101,7 @@ static const char *model_of(const json_t *row)
 /* Whether the number is all that there was, and not the least of it. */
 static bool is_whole(const json_t *row, const struct metric *m)
 {
-	if (m->kernel && json_integer_value(json_object_get(row, "lost")))
-		return false;
-	return strcmp(m->name, SYSTEM_CALLS) ||
-	       osc_calls_are_all(model_of(row));
+	return osc_standing_of(row, m->name) == OSC_EXACT;
 }
 
 /* Whether some of its runs may tell of something else than the server. */

@@ -322,6 +322,31 @@ int osc_hosted_reap(struct osc_hosted *s, struct osc_error *e)
 	return osc_child_wait(&s->child, 0, e);
 }
 
+static void prove(struct osc_counts *c, const struct osc_account_snapshot *a)
+{
+	uint64_t made = 1 + a->value[OSC_ACCOUNT_FORKS] +
+			a->value[OSC_ACCOUNT_THREADS_CREATED];
+	uint64_t seen = c->tasks_live + c->tasks_exited;
+
+	c->unproved = 0;
+	if (made <= seen)
+		return;
+	c->lost += made - seen;
+	osc_counts_missed(c, made - seen);
+}
+
+int osc_hosted_read(struct osc_hosted *s, struct osc_account_snapshot *account,
+		    struct osc_counts *counts, struct osc_error *e)
+{
+	int ret = osc_account_read(&s->account, account, e);
+
+	if (!ret)
+		ret = osc_counters_read(s->counters, s->target, counts, e);
+	if (!ret && counts->backend == OSC_BACKEND_PROCFS)
+		prove(counts, account);
+	return ret;
+}
+
 int osc_hosted_sample(struct osc_hosted *s, struct osc_sample *out,
 		      struct osc_error *e)
 {
@@ -329,9 +354,7 @@ int osc_hosted_sample(struct osc_hosted *s, struct osc_sample *out,
 	int ret;
 
 	*out = (struct osc_sample){ 0 };
-	ret = osc_counters_read(s->counters, s->target, &out->counts, e);
-	if (!ret)
-		ret = osc_account_read(&s->account, &a, e);
+	ret = osc_hosted_read(s, &a, &out->counts, e);
 	if (ret)
 		return ret;
 	out->time_ns = osc_clock_ns();

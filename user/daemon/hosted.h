@@ -77,7 +77,14 @@ void osc_hosted_free(struct osc_hosted *s);
 /* Why it ended, as an error, when nobody had asked it to. */
 void osc_hosted_obituary(const struct osc_hosted *s, struct osc_error *e);
 
-/* What its counters and its account say now. */
+/*
+ * Its account, and then its counters. The account counts every task that the
+ * server makes: where /proc is the source it proves that all have been seen, or
+ * says how many were not.
+ */
+int osc_hosted_read(struct osc_hosted *s, struct osc_account_snapshot *account,
+		    struct osc_counts *counts, struct osc_error *e);
+/* The same as a sample. */
 int osc_hosted_sample(struct osc_hosted *s, struct osc_sample *out,
 		      struct osc_error *e);
 /* Tells a ticket's client the last sample, as an event. */

@@ -19,6 +19,7 @@
 #include "lib/control.h"
 #include "lib/counters_output.h"
 #include "lib/error.h"
+#include "lib/standing.h"
 #include "lib/version.h"
 
 #define FOLLOW_MAX 100000
@@ -284,16 +285,15 @@ static int op_sample(struct osc_daemon *d, const json_t *request,
 	if (!ret)
 		ret = check_ready(s, e);
 	if (!ret)
-		ret = osc_counters_read(s->counters, s->target, &counts, e);
-	if (!ret)
-		ret = osc_account_read(&s->account, &account, e);
+		ret = osc_hosted_read(s, &account, &counts, e);
 	if (ret)
 		return ret;
 	return answer(d, t,
-		      json_pack("{s:i, s:I, s:o, s:I, s:I, s:I, s:o}", "server",
-				(int)s->number, "time_ns",
+		      json_pack("{s:i, s:I, s:o, s:o, s:I, s:I, s:I, s:o}",
+				"server", (int)s->number, "time_ns",
 				(json_int_t)counts.time_ns, "kernel",
-				osc_counts_json(&counts), "tasks_live",
+				osc_counts_json(&counts), "standing",
+				osc_standing_json(&counts), "tasks_live",
 				(json_int_t)counts.tasks_live, "tasks_exited",
 				(json_int_t)counts.tasks_exited, "lost",
 				(json_int_t)counts.lost, "account",

@@ -164,9 +164,7 @@ static int look_at(struct osc_run *r, struct look *l, struct osc_error *e)
 	if (!ret)
 		ret = osc_tree_read(r->server->child.pid, &l->tree, e);
 	if (!ret)
-		ret = osc_account_read(&r->server->account, &l->account, e);
-	if (!ret)
-		ret = read_ours(r, &l->counts, e);
+		ret = osc_hosted_read(r->server, &l->account, &l->counts, e);
 	if (ret)
 		return ret;
 	l->asleep = !l->tree.awake && at_one(&first, &l->counts) &&

@@ -46,9 +46,22 @@ void osc_counts_since(const struct osc_counts *now,
 		d.value[i] = d.present >> i & 1 ?
 				     now->value[i] - before->value[i] :
 				     0;
+	for (int i = 0; i < OSC_NR_COUNTERS; i++)
+		d.missed[i] -= before->missed[i];
+	d.callbacks_unknown =
+		now->callbacks_unknown > before->callbacks_unknown ?
+			now->callbacks_unknown - before->callbacks_unknown :
+			0;
+	d.unproved -= before->unproved;
 	d.tasks_exited -= before->tasks_exited;
 	d.lost -= before->lost;
 	*out = d;
+}
+
+void osc_counts_missed(struct osc_counts *c, uint64_t occasions)
+{
+	for (int i = 0; i < OSC_NR_COUNTERS; i++)
+		c->missed[i] += occasions;
 }
 
 void osc_counts_add(struct osc_counts *a, const struct osc_counts *b)
@@ -56,8 +69,10 @@ void osc_counts_add(struct osc_counts *a, const struct osc_counts *b)
 	for (int i = 0; i < OSC_NR_COUNTERS; i++) {
 		if (b->present >> i & 1)
 			a->value[i] += b->value[i];
+		a->missed[i] += b->missed[i];
 	}
 	a->present |= b->present;
+	a->backend = b->backend;
 }
 
 int osc_counters_kind_parse(const char *text, enum osc_counters_kind *out,

@@ -37,11 +37,31 @@ struct osc_counter_info {
 
 extern const struct osc_counter_info osc_counter_info[OSC_NR_COUNTERS];
 
+enum osc_backend {
+	OSC_BACKEND_NONE, /* no counts yet */
+	OSC_BACKEND_MODULE,
+	OSC_BACKEND_PROCFS,
+};
+
+/* How far each value can be trusted: osc_standing() in standing.h. */
 struct osc_counts {
 	uint64_t value[OSC_NR_COUNTERS];
+	/* Occasions on which events may have been missed: then the value is a
+	 * lower bound.
+	 */
+	uint64_t missed[OSC_NR_COUNTERS];
+	/* Of /proc: times that a task may have come and gone between two
+	 * looks, with nothing that proves the opposite.
+	 */
+	uint64_t unproved;
+	/* Events of epoll registrations whose owner is not known: what
+	 * happened lies in [epoll_callbacks, epoll_callbacks + unknown].
+	 */
+	uint64_t callbacks_unknown;
 	uint32_t present; /* bit per counter; others are not counted here */
+	enum osc_backend backend;
 	uint64_t time_ns; /* when they were read, CLOCK_MONOTONIC */
-	/* Of a target; all 0 in totals. lost 0 means the counters are exact. */
+	/* Of a target; all 0 in totals. lost: tasks or events not counted. */
 	uint64_t tasks_live, tasks_exited, lost;
 };
 
@@ -61,6 +81,9 @@ static inline void osc_counts_set(struct osc_counts *c, enum osc_counter n,
 /* What happened between two readings: present where both are. */
 void osc_counts_since(const struct osc_counts *now,
 		      const struct osc_counts *before, struct osc_counts *out);
+
+/* All that was lost may be missing in each counter. */
+void osc_counts_missed(struct osc_counts *c, uint64_t occasions);
 
 /* Adds b's values to a's; present are the counters of either. */
 void osc_counts_add(struct osc_counts *a, const struct osc_counts *b);

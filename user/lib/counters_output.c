@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/clock.h"
+#include "lib/standing.h"
 
 json_t *osc_counts_json(const struct osc_counts *c)
 {
@@ -23,15 +24,15 @@ json_t *osc_counts_json(const struct osc_counts *c)
 	return all;
 }
 
-/* A counter per second, and its name then: cpu_ns per second is CPUs. */
-static const char *rate(const struct osc_counts *delta, enum osc_counter n,
-			double seconds, double *out)
+double osc_rate_scale(enum osc_counter n, double seconds)
 {
-	double value = (double)delta->value[n] / seconds;
-
 	if (n == OSC_CPU_NS || n == OSC_RUN_DELAY_NS)
-		value /= (double)OSC_NS_PER_S;
-	*out = value;
+		return 1 / seconds / (double)OSC_NS_PER_S;
+	return 1 / seconds;
+}
+
+static const char *rate_name(enum osc_counter n)
+{
 	if (n == OSC_CPU_NS)
 		return "cpu";
 	if (n == OSC_RUN_DELAY_NS)
@@ -44,14 +45,13 @@ json_t *osc_rates_json(const struct osc_counts *delta, double seconds)
 	json_t *all = json_object();
 
 	for (int i = 0; all && i < OSC_NR_COUNTERS; i++) {
-		double value;
-		const char *name =
-			rate(delta, (enum osc_counter)i, seconds, &value);
-		bool have = osc_counts_have(delta, (enum osc_counter)i) &&
-			    seconds > 0;
+		enum osc_counter n = (enum osc_counter)i;
+		json_t *value = osc_counts_have(delta, n) && seconds > 0 ?
+					json_real((double)delta->value[n] *
+						  osc_rate_scale(n, seconds)) :
+					json_null();
 
-		if (json_object_set_new(
-			    all, name, have ? json_real(value) : json_null())) {
+		if (json_object_set_new(all, rate_name(n), value)) {
 			json_decref(all);
 			all = NULL;
 		}
@@ -63,20 +63,23 @@ void osc_rates_cells(struct osc_table *t, const struct osc_counts *delta,
 		     double seconds)
 {
 	for (int i = 0; i < OSC_NR_COUNTERS; i++) {
-		double value;
-		const char *name =
-			rate(delta, (enum osc_counter)i, seconds, &value);
+		enum osc_counter n = (enum osc_counter)i;
+		char text[OSC_STANDING_TEXT_SIZE];
 
-		if (osc_counts_have(delta, (enum osc_counter)i) && seconds > 0)
-			osc_table_real(t, name, value);
+		if (seconds > 0)
+			osc_table_text(
+				t, rate_name(n),
+				osc_standing_scaled(delta, n,
+						    osc_rate_scale(n, seconds),
+						    text, sizeof(text)));
 	}
 }
 
 json_t *osc_target_json(const struct osc_target *t)
 {
 	return json_pack(
-		"{s:I, s:I, s:o, s:I, s:s, s:b, s:b, s:I, s:I, s:I, s:o}", "id",
-		(json_int_t)t->id, "pid", (json_int_t)t->pid, "comm",
+		"{s:I, s:I, s:o, s:I, s:s, s:b, s:b, s:I, s:I, s:I, s:o, s:o}",
+		"id", (json_int_t)t->id, "pid", (json_int_t)t->pid, "comm",
 		osc_json_text(t->comm), "uid", (json_int_t)t->uid, "state",
 		t->exited ? "exited" : "live", "bound",
 		!!(t->flags & OSC_WATCH_BOUND), "follow",
@@ -84,7 +87,8 @@ json_t *osc_target_json(const struct osc_target *t)
 		(json_int_t)t->counts.tasks_live, "tasks_exited",
 		(json_int_t)t->counts.tasks_exited, "lost",
 		(json_int_t)t->counts.lost, "counters",
-		osc_counts_json(&t->counts));
+		osc_counts_json(&t->counts), "standing",
+		osc_standing_json(&t->counts));
 }
 
 static void add_counts(struct osc_table *t, const struct osc_counts *c)
@@ -96,9 +100,11 @@ static void add_counts(struct osc_table *t, const struct osc_counts *c)
 	};
 
 	for (size_t i = 0; i < sizeof(shown) / sizeof(*shown); i++) {
-		if (osc_counts_have(c, shown[i]))
-			osc_table_u64(t, osc_counter_info[shown[i]].name,
-				      c->value[shown[i]]);
+		char text[OSC_STANDING_TEXT_SIZE];
+
+		osc_table_text(t, osc_counter_info[shown[i]].name,
+			       osc_standing_text(c, shown[i], text,
+						 sizeof(text)));
 	}
 }
 

@@ -12,8 +12,14 @@
 #include "lib/counters.h"
 #include "lib/output.h"
 
-/* {context_switches: n, …}; NULL only without memory, as all here. */
+/*
+ * {context_switches: n, …}; NULL only without memory, as all here. How far they
+ * can be trusted stands beside them: osc_standing_json().
+ */
 json_t *osc_counts_json(const struct osc_counts *c);
+
+/* What a counter is multiplied by to be a rate; times become CPUs. */
+double osc_rate_scale(enum osc_counter n, double seconds);
 
 /* The same per second; times become shares of one CPU: cpu, run_delay. */
 json_t *osc_rates_json(const struct osc_counts *delta, double seconds);

@@ -159,6 +159,7 @@ static int take_counters(const struct nlattr *nest, struct osc_counts *out)
 	const struct nlattr *table[OSCONCEPTS_A_COUNTERS_MAX + 1];
 	int ret;
 
+	out->backend = OSC_BACKEND_MODULE;
 	if (!nest)
 		return -EBADMSG;
 	ret = osc_netlink_attributes(mnl_attr_get_payload(nest),
@@ -277,6 +278,7 @@ int osc_module_msg_target(const struct nlmsghdr *nlh, struct osc_target *out)
 		return -EBADMSG;
 	copy_text(out->comm, sizeof(out->comm),
 		  table[OSCONCEPTS_A_TARGET_COMM]);
+	osc_counts_missed(&out->counts, out->counts.lost);
 	return take_counters(table[OSCONCEPTS_A_TARGET_COUNTERS], &out->counts);
 }
 

@@ -262,7 +262,8 @@ int osc_procfs_process(pid_t pid, struct osc_counts *out, struct osc_error *e)
 	struct osc_procfs_tasks tasks = { 0 };
 	int ret = osc_procfs_threads(pid, &tasks);
 
-	*out = (struct osc_counts){ .time_ns = osc_clock_ns() };
+	*out = (struct osc_counts){ .backend = OSC_BACKEND_PROCFS,
+				    .time_ns = osc_clock_ns() };
 	for (size_t i = 0; !ret && i < tasks.n; i++) {
 		osc_counts_add(out, &tasks.task[i].counts);
 		if (tasks.task[i].state == 'Z')
@@ -323,7 +324,8 @@ int osc_procfs_totals(struct osc_counts *out, struct osc_error *e)
 		ret = osc_procfs_faults(&all, &major, e);
 	if (ret)
 		return ret;
-	*out = (struct osc_counts){ .time_ns = osc_clock_ns() };
+	*out = (struct osc_counts){ .backend = OSC_BACKEND_PROCFS,
+				    .time_ns = osc_clock_ns() };
 	osc_counts_set(out, OSC_SWITCHES, switches);
 	/* Both are sums over CPUs taken while these go on: the part may be
 	 * ahead of the whole.

@@ -320,6 +320,8 @@ static void sum(struct tree *t)
 		if (total.value[i] < t->shown.value[i])
 			total.value[i] = t->shown.value[i];
 	}
+	total.backend = OSC_BACKEND_PROCFS;
+	osc_counts_missed(&total, total.lost);
 	total.time_ns = osc_clock_ns();
 	t->shown = total;
 }

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "lib/standing.h"
+
 #define REQUEST "per request"
 #define CONNECTION "KiB per idle connection"
 #define KIB (1.0 / 1024)
@@ -128,12 +130,6 @@ double metric_most(const struct doc *doc, const struct metric *metric)
 	return most;
 }
 
-/* A run whose books lack calls that were made. */
-static bool lacks_calls(const json_t *run)
-{
-	return !doc_bool(json_object_get(run, "calls"), "all");
-}
-
 static bool any_run(const struct doc_group *group, bool (*is)(const json_t *))
 {
 	for (size_t i = 0; i < group->nr_runs; i++) {
@@ -148,11 +144,10 @@ const char *metric_mark(const struct metric *metric,
 {
 	switch (metric->word) {
 	case METRIC_KERNEL:
-		if (!(doc_number(group->summary, "lost") > 0))
+	case METRIC_CALLS:
+		if (osc_standing_of(group->summary, metric->key) == OSC_EXACT)
 			return "";
 		return metric->inverse ? MOST : LEAST;
-	case METRIC_CALLS:
-		return any_run(group, lacks_calls) ? LEAST : "";
 	case METRIC_CLIENT:
 		return any_run(group, doc_run_is_suspect) ? SUSPECT : "";
 	case METRIC_SERVER:

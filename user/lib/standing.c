@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/standing.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/output.h"
+
+static const char *const kind_names[] = {
+	[OSC_EXACT] = "exact",
+	[OSC_LOWER_BOUND] = "lower-bound",
+	[OSC_INTERVAL] = "interval",
+	[OSC_ABSENT] = "absent",
+};
+
+static const char *why_absent(const struct osc_counts *c, enum osc_counter n)
+{
+	if (c->backend == OSC_BACKEND_MODULE)
+		return "the module does not count it here; try osconcepts "
+		       "sources";
+	switch (n) {
+	case OSC_EPOLL_CALLBACKS:
+	case OSC_EPOLL_WAKEUPS:
+		return "/proc does not count epoll events; load the module";
+	case OSC_SWITCHES_VOLUNTARY:
+	case OSC_SWITCHES_INVOLUNTARY:
+		return "/proc does not tell the kinds of switches of the "
+		       "whole system; load the module";
+	default:
+		return "/proc does not show it on this kernel";
+	}
+}
+
+static const char *why_least(const struct osc_counts *c)
+{
+	if (c->backend == OSC_BACKEND_MODULE)
+		return "the module lost events or tasks";
+	return "a task may have ended between two looks at /proc; load the "
+	       "module";
+}
+
+struct osc_standing osc_standing(const struct osc_counts *c, enum osc_counter n)
+{
+	struct osc_standing s = { OSC_EXACT, c->value[n], c->value[n], NULL };
+
+	if (!osc_counts_have(c, n)) {
+		s = (struct osc_standing){ OSC_ABSENT, 0, UINT64_MAX,
+					   why_absent(c, n) };
+	} else if (c->missed[n] || c->unproved) {
+		s.kind = OSC_LOWER_BOUND;
+		s.high = UINT64_MAX;
+		s.why = why_least(c);
+	} else if (n == OSC_EPOLL_CALLBACKS && c->callbacks_unknown) {
+		s.kind = OSC_INTERVAL;
+		s.high += c->callbacks_unknown;
+		s.why = "the owners of some epoll registrations that were "
+			"made earlier are not known yet";
+	}
+	return s;
+}
+
+const char *osc_standing_sign(enum osc_standing_kind kind)
+{
+	switch (kind) {
+	case OSC_EXACT:
+		break;
+	case OSC_LOWER_BOUND:
+		return osc_text_is_utf8() ? "\xe2\x89\xa5" : ">=";
+	case OSC_INTERVAL:
+		return "..";
+	case OSC_ABSENT:
+		return "-";
+	}
+	return "";
+}
+
+typedef char *format_number(uint64_t value, double scale, char *buf,
+			    size_t size);
+
+static char *format_count(uint64_t value, double scale, char *buf, size_t size)
+{
+	(void)scale;
+	return osc_format_count(value, buf, size);
+}
+
+static char *format_scaled(uint64_t value, double scale, char *buf, size_t size)
+{
+	return osc_format_real((double)value * scale, buf, size);
+}
+
+static char *print(const struct osc_standing *s, format_number *format,
+		   double scale, char *buf, size_t size)
+{
+	char low[32], high[32];
+
+	format(s->low, scale, low, sizeof(low));
+	if (s->kind == OSC_ABSENT)
+		snprintf(buf, size, "-");
+	else if (s->kind == OSC_INTERVAL)
+		snprintf(buf, size, "%s..%s", low,
+			 format(s->high, scale, high, sizeof(high)));
+	else
+		snprintf(buf, size, "%s%s", osc_standing_sign(s->kind), low);
+	return buf;
+}
+
+char *osc_standing_text(const struct osc_counts *c, enum osc_counter n,
+			char *buf, size_t size)
+{
+	const struct osc_standing s = osc_standing(c, n);
+
+	return print(&s, format_count, 1, buf, size);
+}
+
+char *osc_standing_scaled(const struct osc_counts *c, enum osc_counter n,
+			  double scale, char *buf, size_t size)
+{
+	const struct osc_standing s = osc_standing(c, n);
+
+	return print(&s, format_scaled, scale, buf, size);
+}
+
+static json_t *entry(const struct osc_standing *s)
+{
+	if (s->kind == OSC_INTERVAL)
+		return json_pack("{s:s, s:I, s:I, s:s}", "standing",
+				 kind_names[s->kind], "low", (json_int_t)s->low,
+				 "high", (json_int_t)s->high, "why", s->why);
+	return json_pack("{s:s, s:s}", "standing", kind_names[s->kind], "why",
+			 s->why);
+}
+
+json_t *osc_standing_json(const struct osc_counts *c)
+{
+	json_t *all = json_object();
+
+	for (int i = 0; all && i < OSC_NR_COUNTERS; i++) {
+		struct osc_standing s = osc_standing(c, (enum osc_counter)i);
+
+		if (s.kind != OSC_EXACT &&
+		    json_object_set_new(all, osc_counter_info[i].name,
+					entry(&s))) {
+			json_decref(all);
+			all = NULL;
+		}
+	}
+	return all;
+}
+
+static const json_t *find(const json_t *document, const char *name)
+{
+	if (!strcmp(name, "cpu_us"))
+		name = osc_counter_info[OSC_CPU_NS].name;
+	return json_object_get(json_object_get(document, "standing"), name);
+}
+
+static enum osc_standing_kind kind_of(const json_t *entry)
+{
+	const char *said =
+		json_string_value(json_object_get(entry, "standing"));
+
+	for (size_t i = 0; said && i < sizeof(kind_names) / sizeof(*kind_names);
+	     i++) {
+		if (!strcmp(said, kind_names[i]))
+			return (enum osc_standing_kind)i;
+	}
+	return OSC_EXACT;
+}
+
+enum osc_standing_kind osc_standing_of(const json_t *document, const char *name)
+{
+	return kind_of(find(document, name));
+}
+
+const char *osc_standing_why(const json_t *document, const char *name)
+{
+	return json_string_value(json_object_get(find(document, name), "why"));
+}
+
+/* What is absent in one run is counted in others: it does not matter most. */
+static int weight(enum osc_standing_kind kind)
+{
+	static const int weights[] = {
+		[OSC_EXACT] = 0,
+		[OSC_ABSENT] = 1,
+		[OSC_INTERVAL] = 2,
+		[OSC_LOWER_BOUND] = 3,
+	};
+
+	return weights[kind];
+}
+
+int osc_standing_put(json_t *standing, const char *name,
+		     enum osc_standing_kind kind, const char *why)
+{
+	if (weight(kind) <= weight(kind_of(json_object_get(standing, name))))
+		return 0;
+	return json_object_set_new(standing, name,
+				   json_pack("{s:s, s:s}", "standing",
+					     kind_names[kind], "why", why));
+}

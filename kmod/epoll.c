@@ -84,8 +84,7 @@ static __always_inline void attribute_callback(const void *wait)
 {
 	unsigned long slot = osc_epitem_slot(key_of_entry(wait));
 
-	if (slot)
-		this_cpu_inc(READ_ONCE(osc_slot_counts[slot])->epoll_callbacks);
+	this_cpu_inc(READ_ONCE(osc_slot_counts[slot])->epoll_callbacks);
 }
 
 /* Interrupts off, under the lock of the file's wait queue. */

@@ -220,6 +220,9 @@ int osc_put_target(struct sk_buff *skb, const struct osc_target_view *view,
 	put_u64(&w, OSCONCEPTS_A_TARGET_LOST, view->lost);
 	put_u64(&w, OSCONCEPTS_A_TARGET_SINCE_NS, view->since_ns);
 	put_u64(&w, OSCONCEPTS_A_TARGET_TIME_NS, view->time_ns);
+	if (view->counts.present & BIT(OSC_EPOLL_CALLBACKS))
+		put_u64(&w, OSCONCEPTS_A_TARGET_EPOLL_CALLBACKS_UNKNOWN,
+			view->callbacks_unknown);
 	return writer_end(&w);
 }
 

@@ -257,6 +257,11 @@ static void show_target(struct seq_file *m, const struct osc_target_view *view)
 	show_switches(m, " ", "=", &view->counts);
 	for (i = 0; i < OSC_NR_COUNTERS; i++)
 		show_value(m, " ", osc_counter_names[i], "=", &view->counts, i);
+	if (view->counts.present & BIT(OSC_EPOLL_CALLBACKS))
+		seq_printf(m, " epoll_callbacks_unknown=%llu",
+			   view->callbacks_unknown);
+	else
+		seq_puts(m, " epoll_callbacks_unknown=-");
 	/* Last: a name may hold anything. */
 	seq_puts(m, " comm=");
 	seq_escape(m, view->comm, " \t\n\\");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/bitmap.h>
+#include <linux/cpumask.h>
 #include <linux/errno.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
@@ -15,6 +16,7 @@
 struct osc_target __rcu **osc_slots;
 struct osc_slot_counts __percpu **osc_slot_counts;
 
+/* Of all slots without a target. */
 static DEFINE_PER_CPU(struct osc_slot_counts, nobodys_counts);
 
 unsigned int osc_nr_slots;
@@ -132,4 +134,20 @@ void osc_slots_reset(void)
 {
 	bitmap_andnot(taken, taken, retired, osc_nr_slots);
 	bitmap_zero(retired, osc_nr_slots);
+}
+
+/**
+ * osc_slots_unattributed() - readiness callbacks that were no target's
+ *
+ * Context: any.
+ * Return: their number, while there were targets.
+ */
+u64 osc_slots_unattributed(void)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu(nobodys_counts, cpu).epoll_callbacks);
+	return sum;
 }

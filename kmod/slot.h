@@ -16,8 +16,8 @@ struct osc_slot_counts;
 struct osc_target;
 
 /*
- * Entry 0 is always NULL, as are those of slots which nobody has. Their counts
- * are there, so that hooks need no test, and nobody reads them.
+ * Entry 0 is always NULL, as are those of slots that no target has. The latter
+ * share one set of counts, so that hooks need no test.
  */
 extern struct osc_target __rcu **osc_slots;
 extern struct osc_slot_counts __percpu **osc_slot_counts;
@@ -30,5 +30,6 @@ u16 osc_slot_take(void);
 void osc_slot_publish(u16 slot, struct osc_target *target);
 void osc_slot_retire(u16 slot);
 void osc_slots_reset(void);
+u64 osc_slots_unattributed(void);
 
 #endif /* OSC_SLOT_H */

@@ -295,6 +295,7 @@ static struct osc_target *create(const struct osc_target_request *request,
 	target->net = request->net;
 	target->portid = request->portid;
 	target->since_ns = ktime_get_boottime_ns();
+	target->unattributed = osc_slots_unattributed();
 	target->gaps = osc_epoll_gaps(true);
 	init_llist_head(&target->fresh);
 	INIT_LIST_HEAD(&target->tasks);

@@ -65,6 +65,7 @@ struct osc_slot_counts {
  * @histograms: likewise, by timing, of those that are on
  * @sealed: shows no more than it did: it holds what its owner may not see
  * @lost: tasks and registrations that could not be recorded
+ * @unattributed: readiness callbacks of no target when it was added
  * @gaps: of the epoll hooks that were over when it was added
  * @dirty: a task has ended since the last sweep
  * @rcu: the hooks may still see it
@@ -95,6 +96,7 @@ struct osc_target {
 	struct osc_histogram __percpu *histograms[OSC_NR_TIMINGS];
 	bool sealed;
 	atomic64_t lost;
+	u64 unattributed;
 	u64 gaps;
 	atomic_t dirty;
 	struct rcu_head rcu;
@@ -109,6 +111,8 @@ struct osc_target {
  * @comm: name of the root process
  * @state: live or exited
  * @counts: its counters
+ * @callbacks_unknown: readiness callbacks that may be its own beside those in
+ *	@counts
  * @tasks_live: tasks that are not final
  * @tasks_exited: tasks that are
  * @lost: what could not be recorded, and gaps of the epoll hooks
@@ -123,6 +127,7 @@ struct osc_target_view {
 	char comm[TASK_COMM_LEN];
 	enum osconcepts_target_state state;
 	struct osc_counts counts;
+	u64 callbacks_unknown;
 	u64 tasks_live;
 	u64 tasks_exited;
 	u64 lost;

@@ -13,6 +13,7 @@
 #include "epoll.h"
 #include "member.h"
 #include "reader.h"
+#include "slot.h"
 #include "target.h"
 #include "tasks.h"
 
@@ -69,6 +70,9 @@ void osc_target_fill(struct osc_target *target, struct pid_namespace *ns,
 	view->state = target->exited ? OSCONCEPTS_TARGET_STATE_EXITED :
 				       OSCONCEPTS_TARGET_STATE_LIVE;
 	read_counts(target, &view->counts);
+	/* After those that are known: one in between is in either sum or both. */
+	view->callbacks_unknown =
+		osc_slots_unattributed() - target->unattributed;
 	view->tasks_live = target->tasks_live;
 	view->tasks_exited = target->tasks_exited;
 	view->lost = atomic64_read(&target->lost) +

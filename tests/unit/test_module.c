@@ -72,6 +72,7 @@ static void put_target(void)
 	mnl_attr_put_u64(nlh, OSCONCEPTS_A_TARGET_TASKS_LIVE, 1);
 	mnl_attr_put_u64(nlh, OSCONCEPTS_A_TARGET_TASKS_EXITED, 2);
 	mnl_attr_put_u64(nlh, OSCONCEPTS_A_TARGET_LOST, 4);
+	mnl_attr_put_u64(nlh, OSCONCEPTS_A_TARGET_EPOLL_CALLBACKS_UNKNOWN, 7);
 }
 
 static void reads_a_target(void **state)
@@ -90,6 +91,7 @@ static void reads_a_target(void **state)
 	assert_int_equal(t.counts.tasks_live, 1);
 	assert_int_equal(t.counts.tasks_exited, 2);
 	assert_int_equal(t.counts.lost, 4);
+	assert_int_equal(t.counts.callbacks_unknown, 7);
 	assert_int_equal(t.counts.value[OSC_SWITCHES_VOLUNTARY],
 			 10 * OSCONCEPTS_A_COUNTERS_CONTEXT_SWITCHES_VOLUNTARY);
 	assert_int_equal(t.counts.value[OSC_EPOLL_WAKEUPS],

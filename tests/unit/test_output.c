@@ -224,8 +224,11 @@ static void a_target_is_told_whole_whatever_it_calls_itself(void **state)
 
 static void a_difference_has_what_both_have(void **state)
 {
-	struct osc_counts before = { .tasks_exited = 1, .lost = 1 };
+	struct osc_counts before = { .tasks_exited = 1,
+				     .lost = 1,
+				     .callbacks_unknown = 4 };
 	struct osc_counts now = { .tasks_exited = 3,
+				  .callbacks_unknown = 9,
 				  .tasks_live = 2,
 				  .lost = 1 };
 	struct osc_counts delta;
@@ -243,6 +246,7 @@ static void a_difference_has_what_both_have(void **state)
 	assert_int_equal(delta.tasks_exited, 2);
 	assert_int_equal(delta.tasks_live, 2);
 	assert_int_equal(delta.lost, 0);
+	assert_int_equal(delta.callbacks_unknown, 5);
 	rates = osc_rates_json(&delta, 2);
 	assert_true(json_real_value(json_object_get(rates, "cpu")) == 0.5);
 	assert_true(json_real_value(

@@ -71,6 +71,7 @@ void osc_counts_add(struct osc_counts *a, const struct osc_counts *b)
 			a->value[i] += b->value[i];
 		a->missed[i] += b->missed[i];
 	}
+	a->callbacks_unknown += b->callbacks_unknown;
 	a->present |= b->present;
 	a->backend = b->backend;
 }

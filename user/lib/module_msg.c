@@ -79,6 +79,7 @@ static const enum mnl_attr_data_type target_types[OSCONCEPTS_A_TARGET_MAX + 1] =
 	[OSCONCEPTS_A_TARGET_LOST] = MNL_TYPE_U64,
 	[OSCONCEPTS_A_TARGET_SINCE_NS] = MNL_TYPE_U64,
 	[OSCONCEPTS_A_TARGET_TIME_NS] = MNL_TYPE_U64,
+	[OSCONCEPTS_A_TARGET_EPOLL_CALLBACKS_UNKNOWN] = MNL_TYPE_U64,
 };
 
 static const enum mnl_attr_data_type timing_types[OSCONCEPTS_A_TIMING_MAX + 1] = {
@@ -265,6 +266,8 @@ int osc_module_msg_target(const struct nlmsghdr *nlh, struct osc_target *out)
 			  OSCONCEPTS_TARGET_STATE_EXITED,
 		.since_ns = monotonic(table[OSCONCEPTS_A_TARGET_SINCE_NS]),
 		.counts = {
+			.callbacks_unknown = u64_or_0(
+				table[OSCONCEPTS_A_TARGET_EPOLL_CALLBACKS_UNKNOWN]),
 			.time_ns = monotonic(table[OSCONCEPTS_A_TARGET_TIME_NS]),
 			.tasks_live = u64_or_0(
 				table[OSCONCEPTS_A_TARGET_TASKS_LIVE]),

@@ -229,6 +229,9 @@ static void take_target_attr(const struct nlattr *attr, struct target *out)
 	case OSCONCEPTS_A_TARGET_TIME_NS:
 		out->time_ns = get_u64(attr);
 		break;
+	case OSCONCEPTS_A_TARGET_EPOLL_CALLBACKS_UNKNOWN:
+		out->callbacks_unknown = get_u64(attr);
+		break;
 	}
 }
 

@@ -33,6 +33,7 @@ struct target {
 	char comm[64];
 	struct counts counts;
 	uint64_t tasks_live, tasks_exited, lost, since_ns, time_ns;
+	uint64_t callbacks_unknown;
 };
 
 struct source {

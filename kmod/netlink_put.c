@@ -223,6 +223,8 @@ int osc_put_target(struct sk_buff *skb, const struct osc_target_view *view,
 	if (view->counts.present & BIT(OSC_EPOLL_CALLBACKS))
 		put_u64(&w, OSCONCEPTS_A_TARGET_EPOLL_CALLBACKS_UNKNOWN,
 			view->callbacks_unknown);
+	put_u32(&w, OSCONCEPTS_A_TARGET_ROOT_STATE, view->root_state);
+	put_u64(&w, OSCONCEPTS_A_TARGET_ROOT_START_NS, view->root_start_ns);
 	return writer_end(&w);
 }
 

@@ -244,14 +244,20 @@ static void show_cpu(struct seq_file *m, int cpu)
 	seq_putc(m, '\n');
 }
 
+static const char *name_of(enum osconcepts_target_state state)
+{
+	return state == OSCONCEPTS_TARGET_STATE_LIVE ? "live" : "exited";
+}
+
 static void show_target(struct seq_file *m, const struct osc_target_view *view)
 {
 	unsigned int i;
 
 	seq_printf(m, "target %u pid=%u uid=%u state=%s", view->id, view->pid,
 		   from_kuid_munged(seq_user_ns(m), view->owner),
-		   view->state == OSCONCEPTS_TARGET_STATE_LIVE ? "live" :
-								 "exited");
+		   name_of(view->state));
+	seq_printf(m, " root_state=%s root_start_ns=%llu",
+		   name_of(view->root_state), view->root_start_ns);
 	seq_printf(m, " tasks_live=%llu tasks_exited=%llu lost=%llu",
 		   view->tasks_live, view->tasks_exited, view->lost);
 	show_switches(m, " ", "=", &view->counts);

@@ -291,6 +291,7 @@ static struct osc_target *create(const struct osc_target_request *request,
 	target->owner = request->reader->uid;
 	target->privileged = request->reader->privileged;
 	target->pid = get_task_pid(root, PIDTYPE_TGID);
+	target->root_start_ns = root->start_boottime;
 	target->tgid = root->tgid;
 	target->net = request->net;
 	target->portid = request->portid;

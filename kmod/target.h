@@ -49,6 +49,7 @@ struct osc_slot_counts {
  * @owner: the user who added it
  * @privileged: who may watch whatever a member becomes
  * @pid: the root process
+ * @root_start_ns: when it started, boot time; with its number it names it
  * @comm: its name when last seen alive
  * @tgid: its number in the initial PID namespace
  * @net: with @portid, the socket that a bound target goes away with
@@ -80,6 +81,7 @@ struct osc_target {
 	kuid_t owner;
 	bool privileged;
 	struct pid *pid;
+	u64 root_start_ns;
 	char comm[TASK_COMM_LEN];
 	pid_t tgid;
 	const struct net *net;
@@ -118,6 +120,8 @@ struct osc_target {
  * @lost: what could not be recorded, and gaps of the epoll hooks
  * @since_ns: when it was added, boot time
  * @time_ns: when it was read, boot time
+ * @root_state: exited when @pid may be another process's
+ * @root_start_ns: when the root process started, boot time
  */
 struct osc_target_view {
 	u32 id;
@@ -133,6 +137,8 @@ struct osc_target_view {
 	u64 lost;
 	u64 since_ns;
 	u64 time_ns;
+	enum osconcepts_target_state root_state;
+	u64 root_start_ns;
 };
 
 /**

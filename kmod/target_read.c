@@ -38,12 +38,16 @@ static void read_counts(struct osc_target *target, struct osc_counts *counts)
 }
 
 /* The leader may be another task since the last look: exec makes it one. */
-static void refresh_comm(struct osc_target *target)
+static void refresh_root(struct osc_target *target,
+			 enum osconcepts_target_state *state)
 {
 	struct task_struct *leader;
 
 	rcu_read_lock();
 	leader = pid_task(target->pid, PIDTYPE_TGID);
+	/* Until it has been waited for nobody else is given its number. */
+	*state = leader ? OSCONCEPTS_TARGET_STATE_LIVE :
+			  OSCONCEPTS_TARGET_STATE_EXITED;
 	/* One that has left, by raising its rights, shows its new name to nobody. */
 	if (leader && osc_member_slot(target->tgid) == target->slot)
 		strscpy(target->comm, leader->comm, TASK_COMM_LEN);
@@ -65,7 +69,8 @@ void osc_target_fill(struct osc_target *target, struct pid_namespace *ns,
 	view->pid = ns ? pid_nr_ns(target->pid, ns) : pid_nr(target->pid);
 	view->flags = target->flags;
 	view->owner = target->owner;
-	refresh_comm(target);
+	refresh_root(target, &view->root_state);
+	view->root_start_ns = target->root_start_ns;
 	strscpy(view->comm, target->comm, sizeof(view->comm));
 	view->state = target->exited ? OSCONCEPTS_TARGET_STATE_EXITED :
 				       OSCONCEPTS_TARGET_STATE_LIVE;

@@ -41,8 +41,12 @@ static void fold(struct osc_target *target, struct osc_record *record,
 		if (fields[i] > record->base[i])
 			target->folded[i] += fields[i] - record->base[i];
 	}
-	/* Not of a program that has left with it. */
+	/*
+	 * Not of a descendant that has been given the root's number, nor of a
+	 * program that has left with it.
+	 */
 	if (record->task->tgid == target->tgid &&
+	    record->task->start_boottime == target->root_start_ns &&
 	    thread_group_leader(record->task) &&
 	    osc_member_slot(target->tgid) == target->slot)
 		strscpy(target->comm, record->task->comm, TASK_COMM_LEN);

@@ -88,6 +88,7 @@ static void reads_a_target(void **state)
 	assert_int_equal(t.flags, OSC_WATCH_NO_FOLLOW);
 	assert_string_equal(t.comm, "nginx");
 	assert_true(t.exited);
+	assert_false(t.root_lives);
 	assert_int_equal(t.counts.tasks_live, 1);
 	assert_int_equal(t.counts.tasks_exited, 2);
 	assert_int_equal(t.counts.lost, 4);
@@ -103,6 +104,24 @@ static void reads_a_target(void **state)
 			 t.counts.value[OSC_SWITCHES_VOLUNTARY] +
 				 t.counts.value[OSC_SWITCHES_INVOLUNTARY]);
 	assert_int_equal(t.counts.present, (1u << OSC_NR_COUNTERS) - 1);
+}
+
+/* The children of a root that has ended live on: its PID may be another's. */
+static void a_tree_without_its_root_says_so(void **state)
+{
+	struct osc_target t;
+
+	(void)state;
+	put_target();
+	mnl_attr_put_u32(nlh, OSCONCEPTS_A_TARGET_STATE,
+			 OSCONCEPTS_TARGET_STATE_LIVE);
+	assert_int_equal(osc_module_msg_target(nlh, &t), 0);
+	assert_true(t.root_lives);
+	mnl_attr_put_u32(nlh, OSCONCEPTS_A_TARGET_ROOT_STATE,
+			 OSCONCEPTS_TARGET_STATE_EXITED);
+	assert_int_equal(osc_module_msg_target(nlh, &t), 0);
+	assert_false(t.exited);
+	assert_false(t.root_lives);
 }
 
 static void a_counter_that_is_absent_is_not_zero(void **state)
@@ -650,6 +669,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_a_target),
+		cmocka_unit_test(a_tree_without_its_root_says_so),
 		cmocka_unit_test(a_counter_that_is_absent_is_not_zero),
 		cmocka_unit_test(totals_of_the_system_have_no_cpu),
 		cmocka_unit_test(reads_a_source_and_names_what_is_new),

@@ -108,6 +108,7 @@ struct osc_target {
 	uint32_t flags; /* OSC_WATCH_ bits */
 	uint32_t uid; /* who added it */
 	bool exited; /* every task has ended, the counters are final */
+	bool root_lives; /* pid is its root's: no other process can have it */
 	char comm[32];
 	uint64_t since_ns; /* when it was added, CLOCK_MONOTONIC */
 	struct osc_counts counts;

@@ -78,10 +78,11 @@ void osc_rates_cells(struct osc_table *t, const struct osc_counts *delta,
 json_t *osc_target_json(const struct osc_target *t)
 {
 	return json_pack(
-		"{s:I, s:I, s:o, s:I, s:s, s:b, s:b, s:I, s:I, s:I, s:o, s:o}",
+		"{s:I, s:I, s:o, s:I, s:s, s:s, s:b, s:b, s:I, s:I, s:I, s:o, s:o}",
 		"id", (json_int_t)t->id, "pid", (json_int_t)t->pid, "comm",
 		osc_json_text(t->comm), "uid", (json_int_t)t->uid, "state",
-		t->exited ? "exited" : "live", "bound",
+		t->exited ? "exited" : "live", "root_state",
+		t->root_lives ? "live" : "exited", "bound",
 		!!(t->flags & OSC_WATCH_BOUND), "follow",
 		!(t->flags & OSC_WATCH_NO_FOLLOW), "tasks_live",
 		(json_int_t)t->counts.tasks_live, "tasks_exited",

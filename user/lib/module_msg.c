@@ -80,6 +80,8 @@ static const enum mnl_attr_data_type target_types[OSCONCEPTS_A_TARGET_MAX + 1] =
 	[OSCONCEPTS_A_TARGET_SINCE_NS] = MNL_TYPE_U64,
 	[OSCONCEPTS_A_TARGET_TIME_NS] = MNL_TYPE_U64,
 	[OSCONCEPTS_A_TARGET_EPOLL_CALLBACKS_UNKNOWN] = MNL_TYPE_U64,
+	[OSCONCEPTS_A_TARGET_ROOT_STATE] = MNL_TYPE_U32,
+	[OSCONCEPTS_A_TARGET_ROOT_START_NS] = MNL_TYPE_U64,
 };
 
 static const enum mnl_attr_data_type timing_types[OSCONCEPTS_A_TIMING_MAX + 1] = {
@@ -250,6 +252,16 @@ int osc_module_msg_totals(const struct nlmsghdr *nlh,
 	return take_counters(table[OSCONCEPTS_A_TOTALS_COUNTERS], &out->counts);
 }
 
+/* A module that does not say it: as far as the tree tells. */
+static bool root_lives(const struct nlattr *const *table)
+{
+	const struct nlattr *state = table[OSCONCEPTS_A_TARGET_ROOT_STATE];
+
+	if (!state)
+		state = table[OSCONCEPTS_A_TARGET_STATE];
+	return u32_or_0(state) == OSCONCEPTS_TARGET_STATE_LIVE;
+}
+
 int osc_module_msg_target(const struct nlmsghdr *nlh, struct osc_target *out)
 {
 	const struct nlattr *table[OSCONCEPTS_A_TARGET_MAX + 1];
@@ -264,6 +276,7 @@ int osc_module_msg_target(const struct nlmsghdr *nlh, struct osc_target *out)
 		.uid = u32_or_0(table[OSCONCEPTS_A_TARGET_UID]),
 		.exited = u32_or_0(table[OSCONCEPTS_A_TARGET_STATE]) ==
 			  OSCONCEPTS_TARGET_STATE_EXITED,
+		.root_lives = root_lives(table),
 		.since_ns = monotonic(table[OSCONCEPTS_A_TARGET_SINCE_NS]),
 		.counts = {
 			.callbacks_unknown = u64_or_0(

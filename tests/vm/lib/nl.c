@@ -232,6 +232,12 @@ static void take_target_attr(const struct nlattr *attr, struct target *out)
 	case OSCONCEPTS_A_TARGET_EPOLL_CALLBACKS_UNKNOWN:
 		out->callbacks_unknown = get_u64(attr);
 		break;
+	case OSCONCEPTS_A_TARGET_ROOT_STATE:
+		out->root_state = mnl_attr_get_u32(attr);
+		break;
+	case OSCONCEPTS_A_TARGET_ROOT_START_NS:
+		out->root_start_ns = get_u64(attr);
+		break;
 	}
 }
 

@@ -34,6 +34,8 @@ struct target {
 	struct counts counts;
 	uint64_t tasks_live, tasks_exited, lost, since_ns, time_ns;
 	uint64_t callbacks_unknown;
+	uint32_t root_state;
+	uint64_t root_start_ns;
 };
 
 struct source {

@@ -56,3 +56,26 @@ wrong()
 	wrong "monitor x" "unexpected 'x'"
 	wrong "sources extra" "unexpected 'extra'"
 }
+
+# In a PID namespace of its own, where the next PID can be chosen.
+@test "a process that is given the PID of one that was watched is not counted" {
+	unshare -Urpf --mount-proc true || skip "no user and PID namespaces"
+	cat >"$BATS_TEST_TMPDIR/reuse" <<-'END'
+		sleep 1000 & pid=$!
+		osconcepts watch -p $pid --source procfs -i 50ms -n 200 --json >reports & watch=$!
+		until [[ -s reports ]]; do sleep 0.05; done
+		kill $pid; wait $pid
+		until grep -q ended reports; do sleep 0.05; done
+		until [[ $! == $pid ]]; do
+			echo $((pid - 1)) >/proc/sys/kernel/ns_last_pid
+			bash -c 'while :; do :; done' & [[ $! == $pid ]] || kill $!
+		done
+		lines=$(wc -l <reports)
+		until (($(wc -l <reports) > lines + 5)); do sleep 0.05; done
+		kill $pid $watch
+	END
+	cd "$BATS_TEST_TMPDIR"
+	unshare -Urpf --mount-proc timeout 60 bash reuse
+	run jq -s 'map(.rates[0].name | endswith(" ended")) | index(true) as $since | .[$since:] | all' reports
+	[[ $output == true ]]
+}

@@ -29,11 +29,65 @@ test_stat()
 	tap_result $? "stat leaves no target"
 }
 
-# A PID that is free again when stat comes to wait for its process.
+# A process that ends while it comes to be watched: its PID may be another's by
+# then, so nothing is counted.
 test_stat_of_ended()
 {
-	check "stat ends with a process that has ended already" 0 'source: module' \
-		timeout 60 strace -qq -o /dev/null -e inject=pidfd_open:error=ESRCH osconcepts stat -p $$
+	local command
+	for command in "stat -p" "watch -n 1 -p"; do
+		# shellcheck disable=SC2086
+		check "$command of a process that has just ended is an error" 1 'it has ended already; try ps -e' \
+			timeout 60 strace -qq -o /dev/null -e inject=pidfd_open:error=ESRCH osconcepts $command $$
+	done
+}
+
+# start_as PID COMMAND…: in the background, with that PID; it is in $!.
+start_as()
+{
+	local want=$1 try
+	shift
+	for try in {1..100}; do
+		echo $((want - 1)) >/proc/sys/kernel/ns_last_pid
+		"$@" &
+		[[ $! != "$want" ]] || return 0
+		kill $!
+		wait $! 2>/dev/null
+	done
+	echo "# no process got PID $want in $try tries"
+	return 1
+}
+
+# A PID is the process's that has it now, not that of a target which had it once.
+test_pid_reused()
+{
+	sleep 1000 &
+	local pid=$! old new
+	old=$(osconcepts targets add "$pid" --json | jq '.targets[0].id')
+	kill "$pid"
+	wait "$pid" 2>/dev/null
+	check "while nobody has the PID of an ended target it names the target" 0 '' \
+		osconcepts targets show "$pid" --json
+	holds "by ID" ".[0].targets[0] | .id == $old and .state == \"exited\" and .root_state == \"exited\""
+	start_as "$pid" bash -c 'while sleep 0.01; do :; done'
+	tap_result $? "a second process gets the PID"
+	check "then it does not name the ended target" 1 \
+		"none has this ID or PID: a process that has ended had it in target $old" \
+		osconcepts targets show "$pid"
+	check "nor is that removed by it" 1 "cannot find the target '$pid'" osconcepts targets del "$pid"
+	check "hist watches the process that has the PID" 0 '' \
+		osconcepts hist -T sched -t "$pid" -d 500ms --json
+	holds "and not the ended target" ".[0].histograms | length == 2 and
+		all(.target.id != $old and .target.pid == $pid and .count > 0)"
+	new=$(osconcepts targets add "$pid" --json | jq '.targets[0].id')
+	check "the live target comes first by PID" 0 '' osconcepts targets show "$pid" --json
+	holds "in show" ".[0].targets[0].id == $new"
+	check "and in del" 0 '' osconcepts targets del "$pid" --json
+	holds "too" ".[0].targets[0].id == $new"
+	kill "$pid"
+	check "by name, an ended one is found" 0 '' osconcepts targets del sleep --json
+	holds "where no live one is called so" ".[0].targets[0].id == $old"
+	check "a word that names none removes nothing" 1 "cannot find the target 'nobody'" \
+		osconcepts targets del nobody
 }
 
 # A target of stat goes with it, however it ends.
@@ -68,9 +122,11 @@ test_targets()
 	kill "$sleeper"
 	wait "$sleeper" 2>/dev/null
 	check "when it has ended its counts are final" 0 ' exited ' osconcepts targets
-	check "del shows the last counts even when the next one fails" 1 ' sleep ' \
+	check "del removes nothing when a word names no target" 1 "cannot find the target '4000000'" \
 		osconcepts targets del "$id" 4000000
-	check "an unknown target is an error" 1 "cannot remove target $id: no such target" \
+	check "one that is named twice is removed, its counts are shown, the second is an error" 1 ' sleep ' \
+		osconcepts targets del "$id" "$id"
+	check "an unknown target is an error" 1 "cannot find the target '$id': none has this ID or PID" \
 		osconcepts targets del "$id"
 	check "a process that is gone is an error" 1 'try ps -e' osconcepts targets add "$sleeper"
 }
@@ -166,6 +222,7 @@ test_stat
 test_stat_of_ended
 test_stat_ends
 test_targets
+test_pid_reused
 test_many
 test_monitor
 test_monitor_too_slow

@@ -108,9 +108,10 @@ test_for_a_while()
 	holds "and shows its time slices" \
 		'.[0].histograms | map(select(.name == "time_slice")) | .[0].count > 0'
 	is_level "off when the process has ended" sched off
-	check "and with one that has ended already" 0 '' \
+	check "one that has just ended is an error" 1 'it has ended already; try ps -e' \
 		timeout 60 strace -qq -o /dev/null -e inject=pidfd_open:error=ESRCH \
 		osconcepts hist -T sched -t $$ -d 1h
+	is_level "and nothing is left on" sched off
 }
 
 # What others measure is neither dropped nor ended.
@@ -158,7 +159,7 @@ test_targets()
 	bash -c 'while sleep 0.01; do :; done' &
 	local other=$!
 	osconcepts targets add "$other" >/dev/null
-	check "a name of two" 1 'try one of these numbers' osconcepts hist -t bash
+	check "a name of two" 1 'all have this name; try one of these IDs' osconcepts hist -t bash
 	kill "$worker" "$other"
 	osconcepts targets --json | jq '.targets[].id' | xargs osconcepts targets del >/dev/null
 	osconcepts timings sched=off >/dev/null

@@ -112,14 +112,13 @@ static int begin_command(struct session *s, struct osc_error *e)
 
 static int begin_pid(struct session *s, struct osc_error *e)
 {
-	int ret = osc_counters_watch(s->counters, s->set->pid, OSC_WATCH_BOUND,
-				     &s->target, e);
+	int ret = osc_cli_open_process(s->set->pid, &s->pidfd, e);
 
-	if (ret)
-		return ret;
+	if (!ret)
+		ret = osc_counters_watch(s->counters, s->set->pid,
+					 OSC_WATCH_BOUND, &s->target, e);
 	s->start_ns = osc_clock_ns();
-	/* It may have ended in between; its counts are there all the same. */
-	return osc_cli_open_process(s->set->pid, &s->pidfd, e);
+	return ret ? ret : osc_cli_check_process(s->set->pid, s->pidfd, e);
 }
 
 static int begin(struct session *s, struct osc_error *e)

@@ -12,11 +12,12 @@
 #include "lib/module.h"
 #include "lib/output.h"
 #include "lib/parse.h"
+#include "lib/target_find.h"
 
 struct request {
 	bool json;
 	unsigned int flags;
-	uint32_t *numbers; /* behind the verb: a pid, or targets */
+	char **words; /* behind the verb: a PID, or targets */
 	size_t n;
 };
 
@@ -24,11 +25,12 @@ static void usage(FILE *out)
 {
 	fputs("Usage: osconcepts targets [list] [options]\n"
 	      "       osconcepts targets add PID [options]\n"
-	      "       osconcepts targets show ID [options]\n"
-	      "       osconcepts targets del ID... [options]\n"
+	      "       osconcepts targets show WHICH [options]\n"
+	      "       osconcepts targets del WHICH... [options]\n"
 	      "\n"
 	      "Lists and changes the process trees that the module watches. A\n"
 	      "target added here stays until it is deleted or the module goes.\n"
+	      "WHICH is a target's ID, or the PID or the name of its root process.\n"
 	      "\n"
 	      "Options:\n"
 	      "      --no-follow  add: watch the process without its children\n"
@@ -88,8 +90,11 @@ static int do_add(struct osc_module *m, const struct request *r,
 		  struct osc_error *e)
 {
 	struct osc_target target;
-	int ret = osc_module_add(m, (pid_t)r->numbers[0], r->flags, &target, e);
+	uint64_t pid;
+	int ret = osc_parse_u64("pid", r->words[0], 1, INT32_MAX, &pid, e);
 
+	if (!ret)
+		ret = osc_module_add(m, (pid_t)pid, r->flags, &target, e);
 	return ret ? ret : show_list(&target, 1, r->json, e);
 }
 
@@ -129,42 +134,54 @@ static int do_show(struct osc_module *m, const struct request *r,
 		   struct osc_error *e)
 {
 	struct osc_target target;
-	int ret = osc_module_get(m, r->numbers[0], &target, e);
+	int ret = osc_target_find(m, r->words[0], &target, e);
 
 	if (ret)
 		return ret;
 	return r->json ? show_list(&target, 1, true, e) : show_one(&target, e);
 }
 
+/* All that are meant, before any is removed: a name may be another's then. */
+static int find_all(struct osc_module *m, const struct request *r,
+		    struct osc_target *found, struct osc_error *e)
+{
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < r->n; i++)
+		ret = osc_target_find(m, r->words[i], &found[i], e);
+	return ret;
+}
+
 static int do_del(struct osc_module *m, const struct request *r,
 		  struct osc_error *e)
 {
-	struct osc_target *gone = calloc(r->n, sizeof(*gone));
+	struct osc_target *target = calloc(r->n, sizeof(*target));
 	size_t n = 0;
-	int ret = 0;
+	int ret;
 
-	if (!gone)
+	if (!target)
 		return osc_error_set(e, ENOMEM,
 				     "cannot remove targets: out of memory");
+	ret = find_all(m, r, target, e);
 	while (!ret && n < r->n) {
-		ret = osc_module_del(m, r->numbers[n], &gone[n], e);
+		ret = osc_module_del(m, target[n].id, &target[n], e);
 		n += !ret;
 	}
 	/* What was removed is shown even when the next one failed: these
 	 * counts are nowhere else.
 	 */
 	if (n) {
-		int shown = show_list(gone, n, r->json, ret ? NULL : e);
+		int shown = show_list(target, n, r->json, ret ? NULL : e);
 
 		ret = ret ? ret : shown;
 	}
-	free(gone);
+	free(target);
 	return ret;
 }
 
 static const struct verb {
 	const char *name;
-	int min, max; /* how many numbers follow */
+	int min, max; /* how many words follow */
 	const char *what; /* they are */
 	int (*run)(struct osc_module *m, const struct request *r,
 		   struct osc_error *e);
@@ -202,31 +219,26 @@ static int check_words(const struct verb *verb, char **argv, size_t n,
 	return 0;
 }
 
-/* All numbers are read before the module is asked for anything. */
-static int parse_numbers(const struct verb *verb, char **argv,
-			 struct request *r, struct osc_error *e)
+/* All words are read before the module is asked for anything. */
+static int check_numbers(const struct verb *verb, const struct request *r,
+			 struct osc_error *e)
 {
-	uint64_t value = 0;
+	uint64_t pid;
+	uint32_t number;
 	int ret = 0;
 
-	r->numbers = calloc(r->n + 1, sizeof(*r->numbers));
-	if (!r->numbers)
-		return osc_error_set(e, ENOMEM,
-				     "cannot use targets: out of memory");
-	/* No pid is larger either, nor will a target's number get there. */
-	for (size_t i = 0; !ret && i < r->n; i++) {
-		ret = osc_parse_u64(verb->what, argv[i], 1, INT32_MAX, &value,
-				    e);
-		r->numbers[i] = (uint32_t)value;
-	}
+	if (!strcmp(verb->what, "pid"))
+		return osc_parse_u64("pid", r->words[0], 1, INT32_MAX, &pid, e);
+	for (size_t i = 0; !ret && i < r->n; i++)
+		ret = osc_target_word(verb->what, r->words[i], &number, e);
 	return ret;
 }
 
-static int run(const struct verb *verb, char **argv, struct request *r)
+static int run(const struct verb *verb, const struct request *r)
 {
 	struct osc_module *m = NULL;
 	struct osc_error e = { 0 };
-	int ret = parse_numbers(verb, argv, r, &e);
+	int ret = check_numbers(verb, r, &e);
 
 	if (!ret)
 		ret = osc_module_open(&m, &e);
@@ -235,7 +247,6 @@ static int run(const struct verb *verb, char **argv, struct request *r)
 	if (!ret)
 		ret = verb->run(m, r, &e);
 	osc_module_close(m);
-	free(r->numbers);
 	return osc_cli_end("targets", ret, &e);
 }
 
@@ -268,12 +279,14 @@ int cmd_targets(int argc, char **argv)
 			return osc_cli_usage("targets");
 		}
 	}
-	if (optind < argc)
+	if (optind < argc) {
+		r.words = argv + optind + 1;
 		r.n = (size_t)(argc - optind - 1);
+	}
 	verb = find_verb(optind < argc ? argv[optind] : "list", &e);
 	if (!verb || check_words(verb, argv + optind + 1, r.n, &e)) {
 		osc_cli_fail("targets", &e);
 		return osc_cli_usage("targets");
 	}
-	return run(verb, argv + optind + 1, &r);
+	return run(verb, &r);
 }

@@ -306,6 +306,21 @@ static int loop(struct session *s, int signals, struct osc_error *e)
 	return ret;
 }
 
+static int watch_pid(struct session *s, struct osc_error *e)
+{
+	int fd = -1;
+	int ret = osc_cli_open_process(s->set->pid, &fd, e);
+
+	if (!ret)
+		ret = osc_counters_watch(s->counters, s->set->pid,
+					 OSC_WATCH_BOUND, &s->target, e);
+	if (!ret)
+		ret = osc_cli_check_process(s->set->pid, fd, e);
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
 static int run(const struct settings *set)
 {
 	struct session s = {
@@ -317,8 +332,7 @@ static int run(const struct settings *set)
 	int ret = osc_counters_open(&s.counters, set->kind, &e);
 
 	if (!ret && set->pid)
-		ret = osc_counters_watch(s.counters, set->pid, OSC_WATCH_BOUND,
-					 &s.target, &e);
+		ret = watch_pid(&s, &e);
 	if (!ret) {
 		signals = osc_signals_open(&e);
 		ret = signals < 0 ? signals : 0;

@@ -2,107 +2,64 @@
 #include "cli/hist_session.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/wait.h"
 #include "lib/error.h"
-#include "lib/parse.h"
+#include "lib/target_find.h"
 
-static bool is_number(const char *word, uint32_t *out)
-{
-	uint64_t value;
-
-	if (osc_parse_u64("", word, 1, INT32_MAX, &value, NULL))
-		return false;
-	*out = (uint32_t)value;
-	return true;
-}
-
-/* An ID goes before a PID: it names one target for ever. */
-static const struct osc_target *by_number(const struct osc_target *targets,
-					  size_t n, uint32_t number)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (targets[i].id == number)
-			return &targets[i];
-	}
-	for (size_t i = 0; i < n; i++) {
-		if (targets[i].pid == (pid_t)number)
-			return &targets[i];
-	}
-	return NULL;
-}
-
-static int by_name(const struct osc_target *targets, size_t n, const char *name,
-		   const struct osc_target **out, struct osc_error *e)
-{
-	*out = NULL;
-	for (size_t i = 0; i < n; i++) {
-		if (strcmp(targets[i].comm, name))
-			continue;
-		if (*out)
-			return osc_error_set(
-				e, EEXIST,
-				"cannot find the target '%s': %u and %u are "
-				"called so; try one of these numbers",
-				name, (*out)->id, targets[i].id);
-		*out = &targets[i];
-	}
-	return 0;
-}
-
-static int no_target(const char *word, bool number, struct osc_error *e)
-{
-	return osc_error_set(
-		e, ENOENT,
-		"cannot find the target '%s': none has this %s; try osconcepts "
-		"targets%s",
-		word, number ? "ID or PID" : "name",
-		number ? ", or --duration to watch it for a time" : "");
-}
-
+/*
+ * The process is opened first: should it end before it is watched, and another
+ * be given its PID, it is told from that one.
+ */
 static int watch_pid(struct osc_hist_session *s, uint32_t pid,
 		     struct osc_error *e)
 {
 	struct osc_target target;
-	int ret = osc_module_add(s->m, (pid_t)pid, OSC_WATCH_BOUND, &target, e);
+	int ret = osc_cli_open_process((pid_t)pid, &s->pidfd, e);
 
+	if (!ret)
+		ret = osc_module_add(s->m, (pid_t)pid, OSC_WATCH_BOUND, &target,
+				     e);
+	if (!ret)
+		ret = osc_cli_check_process((pid_t)pid, s->pidfd, e);
 	if (ret)
 		return ret;
 	s->id = target.id;
-	/* It may have ended in between; its times are there all the same. */
-	return osc_cli_open_process((pid_t)pid, &s->pidfd, e);
+	return 0;
+}
+
+static void suggest_duration(struct osc_error *e)
+{
+	size_t used = strlen(e->text);
+
+	snprintf(e->text + used, sizeof(e->text) - used,
+		 ", or --duration to watch the process for a time");
 }
 
 int osc_hist_find_target(struct osc_hist_session *s, const char *word,
 			 bool watch, struct osc_error *e)
 {
-	const struct osc_target *found = NULL;
-	struct osc_target *targets;
-	uint32_t number = 0;
-	bool numeric = is_number(word, &number);
-	size_t n;
+	struct osc_target found;
+	uint32_t number;
 	int ret;
 
 	s->only = true;
 	s->id = 0;
 	if (!strcmp(word, "system") || !strcmp(word, "0"))
 		return 0;
-	ret = osc_module_targets(s->m, &targets, &n, e);
-	if (ret)
-		return ret;
-	if (numeric)
-		found = by_number(targets, n, number);
-	else
-		ret = by_name(targets, n, word, &found, e);
-	if (found)
-		s->id = found->id;
-	free(targets);
-	if (ret || s->id)
-		return ret;
-	return numeric && watch ? watch_pid(s, number, e) :
-				  no_target(word, numeric, e);
+	ret = osc_target_word("--target", word, &number, e);
+	if (!ret)
+		ret = osc_target_find(s->m, word, &found, e);
+	if (!ret)
+		s->id = found.id;
+	if (ret == -ENOENT && number && watch)
+		return watch_pid(s, number, e);
+	if (ret == -ENOENT && number)
+		suggest_duration(e);
+	return ret;
 }
 
 static const struct osc_timing *find_timing(const struct osc_timing *timings,

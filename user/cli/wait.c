@@ -28,6 +28,25 @@ int osc_cli_open_process(pid_t pid, int *fd, struct osc_error *e)
 	return 0;
 }
 
+int osc_cli_check_process(pid_t pid, int fd, struct osc_error *e)
+{
+	struct pollfd ended = { .fd = fd, .events = POLLIN };
+	int n;
+
+	do {
+		n = poll(&ended, 1, 0);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return osc_error_set(e, errno, "cannot wait for process %d: %s",
+				     (int)pid, strerror(errno));
+	if (n)
+		return osc_error_set(e, ESRCH,
+				     "cannot watch process %d: it has ended "
+				     "already; try ps -e",
+				     (int)pid);
+	return 0;
+}
+
 static int remaining_ms(uint64_t until_ns)
 {
 	uint64_t now = osc_clock_ns(), ms;

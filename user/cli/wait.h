@@ -35,6 +35,13 @@ int osc_cli_wait(int signal_fd, int fd, uint64_t until_ns,
  */
 int osc_cli_open_process(pid_t pid, int *fd, struct osc_error *e);
 
+/*
+ * -ESRCH when the process behind fd has ended. Whoever opens a process, does
+ * something by its PID and then asks this, did it to that process and not to
+ * one that was given the PID meanwhile.
+ */
+int osc_cli_check_process(pid_t pid, int fd, struct osc_error *e);
+
 /* --duration and --interval of the commands that report over a span, as typed:
  * a time from 1 ms to a day, and milliseconds from 10 to an hour of them.
  */

@@ -32,6 +32,7 @@ struct tree {
 	pid_t root;
 	unsigned int flags;
 	uint64_t since_ticks;
+	bool begun; /* the root was found: its number may be another's later */
 	struct record *record; /* sorted by tid and start */
 	size_t n;
 	struct osc_counts gone; /* of tasks that are no longer there */
@@ -115,8 +116,8 @@ static int consider(const struct tree *t, struct processes *all, pid_t pid)
 	if (ret)
 		return ret == -ESRCH ? 0 : ret;
 	return add_process(all, pid, leader.ppid,
-			   t->n ? !!find(t->record, t->n, &leader) :
-				  pid == t->root);
+			   t->begun ? !!find(t->record, t->n, &leader) :
+				      pid == t->root);
 }
 
 static int list_processes(const struct tree *t, struct processes *all)
@@ -295,6 +296,7 @@ static int update(struct tree *t)
 	free(t->record);
 	t->record = now;
 	t->n = n;
+	t->begun = true;
 	return 0;
 }
 

@@ -69,10 +69,12 @@ $(BUILD)/osc.a: $(call obj,$(room_c))
 	@echo "  AR    $(@:$(CURDIR)/%=%)"
 	$(Q)$(AR) rcs $@ $^
 
-$(BUILD)/obj/%.o: %.c
+# -MT: a compiler cache may name the object by another path, and then a changed
+# header would rebuild nothing. Makefile: the flags are in it.
+$(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
-	$(Q)$(CC) $(OSC_CFLAGS) $(CFLAGS) $(CPPFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(OSC_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MT $@ -c -o $@ $<
 
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/osc.a
 	@mkdir -p $(@D)

@@ -216,3 +216,41 @@ need_jq()
 	run -0 script -qec "osconcepts watch --source procfs -n 2 -i 50ms" /dev/null
 	[[ $output == *$'\e[H'*$'\e[J'* ]]
 }
+
+@test "who was stopped for a while makes up for no report, and none is too short" {
+	local out=$BATS_TEST_TMPDIR/reports watcher
+	need_jq
+	sh -c 'while :; do :; done' &
+	sleeper=$!
+	osconcepts watch --source procfs --json -i 200ms -n 6 -p "$sleeper" >"$out" 3>&- &
+	watcher=$!
+	until [[ -s $out ]]; do sleep 0.02; done
+	kill -STOP "$watcher"
+	sleep 1.1
+	kill -CONT "$watcher"
+	wait "$watcher"
+	jq -es '[.[].rates[].interval_s] | length == 6 and min >= 0.1 and max > 1' "$out"
+	rm "$out"
+	$stat -p "$sleeper" --json -I 200 -d 3s >"$out" 3>&- &
+	watcher=$!
+	until [[ -s $out ]]; do sleep 0.02; done
+	kill -STOP "$watcher"
+	sleep 1.1
+	kill -CONT "$watcher"
+	wait "$watcher"
+	# All of the time is in one interval, and in one only.
+	jq -es '[.[] | select(.interval_s)] | (map(.interval_s) | min >= 0.1 and max > 1) and
+		((map(.interval_s) | add) - .[-1].time_s | fabs < 0.001)' "$out"
+}
+
+@test "no more CPU time is shown than one task can have, and none of an interval that is too short" {
+	need_jq
+	sh -c 'while :; do :; done' &
+	sleeper=$!
+	osconcepts watch --source procfs --json -i 20ms -n 20 -p "$sleeper" >"$BATS_TEST_TMPDIR/short"
+	jq -es '[.[].rates[] | select(.interval_s < 0.05)] | length > 0 and all(.per_second.cpu == null)' \
+		"$BATS_TEST_TMPDIR/short"
+	osconcepts watch --source procfs --json -i 60ms -n 20 -p "$sleeper" >"$BATS_TEST_TMPDIR/long"
+	jq -es --argjson cpus "$(nproc --all)" \
+		'[.[].rates[].per_second.cpu | values] | length > 0 and all(. <= $cpus)' "$BATS_TEST_TMPDIR/long"
+}

@@ -258,6 +258,52 @@ static void partial_comparison_says_so(void **state)
 	json_decref(doc);
 }
 
+static void set_sample(json_t *samples, double t_s, double cpu_s)
+{
+	json_array_append_new(
+		samples, json_pack("{s:f, s:i, s:i, s:i, s:I, s:I}", "t_s", t_s,
+				   "requests", (int)(1000 * t_s), "tasks_live",
+				   1, "tasks_exited", 0, "cpu_ns",
+				   (json_int_t)(cpu_s * 1e9), "run_delay_ns",
+				   (json_int_t)(cpu_s * 3e9)));
+}
+
+/* One CPU: a second of it in each second, whenever the samples come. */
+static void no_picture_shows_more_time_than_there_is(void **state)
+{
+	json_t *doc = load(), *runs = json_object_get(doc, "runs"), *run;
+	const char *peak;
+	size_t r;
+	char *page;
+	int err;
+
+	(void)state;
+	json_array_foreach(runs, r, run) {
+		json_t *samples = json_array();
+
+		for (size_t i = 0; i < 20; i++) {
+			double at = 0.1 * (double)i;
+
+			set_sample(samples, at, at);
+			/* It follows a late one, which had read less. */
+			if (i % 5 == 4)
+				set_sample(samples, at + 0.001, at + 0.0031);
+		}
+		json_object_set_new(run, "samples", samples);
+	}
+	page = render(doc, &err);
+	assert_int_equal(err, 0);
+	check_page(page);
+	peak = strstr(page, ">CPU time</text>");
+	assert_non_null(peak);
+	peak = strstr(peak, "<text class=\"value\"");
+	assert_non_null(peak);
+	peak = strchr(peak, '>');
+	assert_memory_equal(peak, ">1.00\xe2\x80\xafs<", 9);
+	free(page);
+	json_decref(doc);
+}
+
 /* Load by load; what differs between loads is named, and nothing else. */
 static void loads_of_a_matrix_are_told_apart(void **state)
 {
@@ -721,6 +767,7 @@ int main(void)
 		cmocka_unit_test(a_failed_calibration_is_open),
 		cmocka_unit_test(counters_stand_without_a_valid_run),
 		cmocka_unit_test(partial_comparison_says_so),
+		cmocka_unit_test(no_picture_shows_more_time_than_there_is),
 		cmocka_unit_test(loads_of_a_matrix_are_told_apart),
 		cmocka_unit_test(page_shows_calls_and_memory),
 		cmocka_unit_test(connections_make_curves),

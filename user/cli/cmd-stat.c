@@ -137,21 +137,22 @@ static int begin(struct session *s, struct osc_error *e)
 	return ret;
 }
 
-static int print_interval(struct session *s, uint64_t since_ns,
+/* *since_ns: when the counts were read last, and then, when they were now. */
+static int print_interval(struct session *s, uint64_t *since_ns,
 			  struct osc_error *e)
 {
 	struct osc_counts now, delta;
-	uint64_t now_ns;
+	uint64_t before_ns = *since_ns, now_ns;
 	int ret = read_counts(s, false, &now, e);
 
 	if (ret)
 		return ret;
-	now_ns = osc_clock_ns();
+	*since_ns = now_ns = osc_clock_ns();
 	osc_counts_since(&now, &s->last, &delta);
 	s->last = now;
 	return osc_stat_print_interval(
 		s->lines++, (double)(now_ns - s->start_ns) / OSC_NS_PER_S,
-		(double)(now_ns - since_ns) / OSC_NS_PER_S, &delta,
+		(double)(now_ns - before_ns) / OSC_NS_PER_S, &delta,
 		s->set->json, s->out, e);
 }
 
@@ -187,13 +188,13 @@ static int wait_for_end(struct session *s, struct osc_error *e)
 	uint64_t deadline = s->set->duration_ns ?
 				    s->start_ns + s->set->duration_ns :
 				    UINT64_MAX;
-	uint64_t line = s->start_ns, next = UINT64_MAX;
+	uint64_t next = UINT64_MAX, read_ns = s->start_ns;
 	struct osc_cli_signal signal;
 	int ret = 0;
 
+	if (s->set->interval_ns)
+		next = s->start_ns + s->set->interval_ns;
 	while (!ret) {
-		if (s->set->interval_ns)
-			next = line + s->set->interval_ns;
 		ret = osc_cli_wait(s->signals, fd,
 				   next < deadline ? next : deadline, &signal,
 				   e);
@@ -205,8 +206,9 @@ static int wait_for_end(struct session *s, struct osc_error *e)
 		else if (ret == OSC_CLI_TIME && osc_clock_ns() >= deadline)
 			ret = time_is_up(s, &deadline, e);
 		else if (ret == OSC_CLI_TIME) {
-			ret = print_interval(s, line, e);
-			line = next;
+			ret = print_interval(s, &read_ns, e);
+			next = osc_cli_next_report(next, s->set->interval_ns,
+						   osc_clock_ns());
 		}
 	}
 	return ret < 0 ? ret : 0;

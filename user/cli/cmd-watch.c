@@ -179,9 +179,13 @@ static const struct line *earlier(const struct look *before,
 static double difference(const struct line *now, const struct line *old,
 			 struct osc_counts *delta)
 {
+	double seconds =
+		osc_clock_seconds(old->counts.time_ns, now->counts.time_ns);
+
 	osc_counts_since(&now->counts, &old->counts, delta);
-	return (double)(now->counts.time_ns - old->counts.time_ns) /
-	       OSC_NS_PER_S;
+	osc_counts_check_times(delta, seconds,
+			       now->scope == SCOPE_CPU ? 1 : osc_cpus_online());
+	return seconds;
 }
 
 static json_t *line_json(const struct line *now, const struct line *old)
@@ -296,7 +300,8 @@ static int loop(struct session *s, int signals, struct osc_error *e)
 	for (uint64_t i = 0; !ret && (!s->set->count || i < s->set->count);
 	     i++) {
 		/* From the start, not from now: reports do not drift. */
-		next += s->set->interval_ns;
+		next = osc_cli_next_report(next, s->set->interval_ns,
+					   osc_clock_ns());
 		ret = osc_cli_wait(signals, -1, next, &signal, e);
 		if (ret == OSC_CLI_SIGNAL)
 			return 0;

@@ -233,8 +233,11 @@ static void print_right(const char *text, int width, FILE *out)
 }
 
 static void interval_text(double time_s, double seconds,
-			  const struct osc_counts *delta, FILE *out)
+			  const struct osc_counts *counts, FILE *out)
 {
+	struct osc_counts checked = *counts, *delta = &checked;
+
+	osc_counts_check_times(delta, seconds, osc_cpus_online());
 	fprintf(out, "%10.3f", time_s);
 	for (size_t i = 0; i < NR_INTERVAL_COLUMNS; i++) {
 		enum osc_counter n = interval_columns[i].counter;

@@ -94,6 +94,18 @@ int osc_cli_wait(int signal_fd, int fd, uint64_t until_ns,
 	}
 }
 
+uint64_t osc_cli_next_report(uint64_t last_ns, uint64_t interval_ns,
+			     uint64_t now_ns)
+{
+	uint64_t next = last_ns + interval_ns;
+	uint64_t earliest = now_ns + interval_ns / 2;
+
+	if (next < earliest)
+		next += (earliest - next + interval_ns - 1) / interval_ns *
+			interval_ns;
+	return next;
+}
+
 int osc_cli_parse_duration(const char *text, uint64_t *ns, struct osc_error *e)
 {
 	return osc_parse_duration_ns("--duration", text, OSC_NS_PER_MS,

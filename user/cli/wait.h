@@ -30,6 +30,14 @@ int osc_cli_wait(int signal_fd, int fd, uint64_t until_ns,
 		 struct osc_cli_signal *signal, struct osc_error *e);
 
 /*
+ * The moment of the next of reports at regular moments, of which `last_ns` was
+ * that of the last: one that is at least half an interval away. Who was stopped for
+ * a while does not make up for the reports of that time, all at once.
+ */
+uint64_t osc_cli_next_report(uint64_t last_ns, uint64_t interval_ns,
+			     uint64_t now_ns);
+
+/*
  * *fd can be read when the process has ended, also where there is none any more,
  * and is the caller's to close. -errno on failure.
  */

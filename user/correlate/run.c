@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/osconcepts_hist.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "lib/clock.h"
 #include "lib/counters_output.h"
 #include "lib/error.h"
+#include "lib/rates.h"
 #include "lib/standing.h"
 
 int osc_samples_add(struct osc_samples *s, const struct osc_sample *one)
@@ -84,44 +86,81 @@ json_t *osc_sample_document(const struct osc_sample *s, uint64_t start_ns)
 	return o;
 }
 
-static double rate(uint64_t before, uint64_t after, uint64_t ns)
+struct correlating {
+	struct osc_reading *readings;
+	struct osc_rate *rates;
+	double *x, *y;
+};
+
+static double value_of(const struct osc_sample *s, int counter)
 {
-	return ((double)after - (double)before) / ((double)ns / OSC_NS_PER_S);
+	return counter < 0 ? (double)s->requests :
+			     (double)s->counts.value[counter];
+}
+
+/*
+ * Of requests (-1) or a counter, over the intervals that `s` gives: the same for
+ * all of them that are in each sample.
+ */
+static size_t rates_of(const struct osc_samples *s, int counter,
+		       struct correlating *c, double *out)
+{
+	size_t n;
+
+	for (size_t i = 0; i < s->n; i++)
+		c->readings[i] = (struct osc_reading){
+			.t_s = (double)(s->at[i].time_ns - s->at[0].time_ns) /
+			       OSC_NS_PER_S,
+			.value = value_of(&s->at[i], counter),
+			.most = INFINITY,
+		};
+	n = osc_rates(c->readings, s->n, 0, c->rates);
+	for (size_t i = 0; i < n; i++)
+		out[i] = c->rates[i].per_s;
+	return n;
+}
+
+static bool in_each(const struct osc_samples *s, enum osc_counter c)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		if (!osc_counts_have(&s->at[i].counts, c))
+			return false;
+	}
+	return s->n;
 }
 
 /* Pearson's r over the intervals between samples, or null. */
 static json_t *correlation_of(const struct osc_samples *s, enum osc_counter c,
-			      double *x, double *y)
+			      size_t n, struct correlating *with)
 {
-	size_t n = 0;
 	double r;
 
-	for (size_t i = 1; i < s->n; i++) {
-		const struct osc_sample *a = &s->at[i - 1], *b = &s->at[i];
-		uint64_t ns = b->time_ns - a->time_ns;
-
-		if (!ns || !osc_counts_have(&a->counts, c) ||
-		    !osc_counts_have(&b->counts, c))
-			continue;
-		x[n] = rate(a->requests, b->requests, ns);
-		y[n] = rate(a->counts.value[c], b->counts.value[c], ns);
-		n++;
-	}
-	return osc_correlation(x, y, n, &r) ? json_real(r) : json_null();
+	if (!in_each(s, c) || rates_of(s, c, with, with->y) != n)
+		return json_null();
+	return osc_correlation(with->x, with->y, n, &r) ? json_real(r) :
+							  json_null();
 }
 
 json_t *osc_samples_correlation(const struct osc_samples *s)
 {
-	json_t *o = json_pack("{s:I}", "n", (json_int_t)(s->n ? s->n - 1 : 0));
-	double *x = calloc(s->n + 1, sizeof(*x));
-	double *y = calloc(s->n + 1, sizeof(*y));
-	bool ok = o && x && y;
+	struct correlating with = {
+		.readings = calloc(s->n + 1, sizeof(*with.readings)),
+		.rates = calloc(s->n + 1, sizeof(*with.rates)),
+		.x = calloc(s->n + 1, sizeof(*with.x)),
+		.y = calloc(s->n + 1, sizeof(*with.y)),
+	};
+	bool ok = with.readings && with.rates && with.x && with.y;
+	size_t n = ok ? rates_of(s, -1, &with, with.x) : 0;
+	json_t *o = json_pack("{s:I}", "n", (json_int_t)n);
 
+	ok = ok && o;
 	for (int c = 0; ok && c < OSC_NR_COUNTERS; c++)
 		ok = !json_object_set_new(o, osc_counter_info[c].name,
-					  correlation_of(s, c, x, y));
-	free(x);
-	free(y);
+					  correlation_of(s, c, n, &with));
+	free(with.readings);
+	free(with.rates);
+	free(with.x);
+	free(with.y);
 	if (!ok) {
 		json_decref(o);
 		return NULL;

@@ -59,6 +59,7 @@ struct osc_counts {
 	 */
 	uint64_t callbacks_unknown;
 	uint32_t present; /* bit per counter; others are not counted here */
+	uint32_t withheld; /* counted, and no rate: osc_counts_check_times() */
 	enum osc_backend backend;
 	uint64_t time_ns; /* when they were read, CLOCK_MONOTONIC */
 	/* Of a target; all 0 in totals. lost: tasks or events not counted. */

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/counters_output.h"
 
+#include <math.h>
 #include <pwd.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/clock.h"
+#include "lib/rates.h"
 #include "lib/standing.h"
 
 json_t *osc_counts_json(const struct osc_counts *c)
@@ -73,6 +76,41 @@ void osc_rates_cells(struct osc_table *t, const struct osc_counts *delta,
 						    osc_rate_scale(n, seconds),
 						    text, sizeof(text)));
 	}
+}
+
+unsigned int osc_cpus_online(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n > 0 ? (unsigned int)n : 1;
+}
+
+static void check_time(struct osc_counts *delta, enum osc_counter n,
+		       double seconds, double most)
+{
+	double rate = osc_rate_of_time(
+		(double)delta->value[n] / (double)OSC_NS_PER_S, seconds, most);
+
+	if (!osc_counts_have(delta, n))
+		return;
+	if (isnan(rate)) {
+		delta->present &= ~(1u << n);
+		delta->withheld |= 1u << n;
+	} else {
+		delta->value[n] =
+			(uint64_t)(rate * seconds * (double)OSC_NS_PER_S);
+	}
+}
+
+void osc_counts_check_times(struct osc_counts *delta, double seconds,
+			    unsigned int cpus)
+{
+	uint64_t tasks = delta->tasks_live + delta->tasks_exited;
+
+	check_time(delta, OSC_CPU_NS, seconds, cpus);
+	/* A task waits for a CPU for at most all of the time. */
+	check_time(delta, OSC_RUN_DELAY_NS, seconds,
+		   tasks ? (double)tasks : INFINITY);
 }
 
 json_t *osc_target_json(const struct osc_target *t)

@@ -24,6 +24,16 @@ double osc_rate_scale(enum osc_counter n, double seconds);
 /* The same per second; times become shares of one CPU: cpu, run_delay. */
 json_t *osc_rates_json(const struct osc_counts *delta, double seconds);
 
+/*
+ * What grew between two readings of something that ran on, before it is shown as a
+ * rate: a time is withheld where the interval is too short for it, or where it
+ * grew by more than `cpus`, or the tasks, can have taken.
+ */
+void osc_counts_check_times(struct osc_counts *delta, double seconds,
+			    unsigned int cpus);
+/* How many there are for those who are bound to none; at least 1. */
+unsigned int osc_cpus_online(void);
+
 /* {id, pid, comm, uid, state, bound, follow, tasks…, counters{…}} */
 json_t *osc_target_json(const struct osc_target *t);
 

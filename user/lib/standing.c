@@ -15,6 +15,9 @@ static const char *const kind_names[] = {
 
 static const char *why_absent(const struct osc_counts *c, enum osc_counter n)
 {
+	if (c->withheld & 1u << n)
+		return "the interval is too short for a rate of it, or it grew "
+		       "by more than is possible in one; try a longer interval";
 	if (c->backend == OSC_BACKEND_MODULE)
 		return "the module does not count it here; try osconcepts "
 		       "sources";

@@ -48,22 +48,33 @@ void osc_series_begin(struct osc_series *s, FILE *out, uint64_t interval_ns,
 	osc_host_read(&s->before);
 }
 
-static json_t *counts_json(const struct osc_load_interval *i, uint64_t start_ns)
+/* Of the rest of an interval, at the end, a rate is that of a few requests. */
+static json_t *rps_json(const struct osc_load_interval *i, uint64_t interval_ns)
 {
 	const struct osc_load_stats *s = &i->stats;
 	double all = (double)(s->requests + s->warmup_requests);
 
+	return span(i) * 2 < (double)interval_ns / OSC_NS_PER_S ||
+			       span(i) <= 0 ?
+		       json_null() :
+		       json_real(all / span(i));
+}
+
+static json_t *counts_json(const struct osc_load_interval *i, uint64_t start_ns,
+			   uint64_t interval_ns)
+{
+	const struct osc_load_stats *s = &i->stats;
+
 	return json_pack(
-		"{s:s, s:f, s:f, s:I, s:I, s:f, s:o, s:I, s:I, s:I, s:I}",
+		"{s:s, s:f, s:f, s:I, s:I, s:o, s:o, s:I, s:I, s:I, s:I}",
 		"schema", "osconcepts-load-series/1", "t_s",
 		osc_clock_seconds(start_ns, i->to_ns), "seconds", span(i),
 		"requests", (json_int_t)s->requests, "warmup_requests",
-		(json_int_t)s->warmup_requests, "rps",
-		span(i) > 0 ? all / span(i) : 0, "errors",
-		osc_failures_json(&s->failures), "bytes", (json_int_t)s->bytes,
-		"connections_opened", (json_int_t)s->connections_opened,
-		"connections_open", (json_int_t)i->open, "in_flight",
-		(json_int_t)i->in_flight);
+		(json_int_t)s->warmup_requests, "rps", rps_json(i, interval_ns),
+		"errors", osc_failures_json(&s->failures), "bytes",
+		(json_int_t)s->bytes, "connections_opened",
+		(json_int_t)s->connections_opened, "connections_open",
+		(json_int_t)i->open, "in_flight", (json_int_t)i->in_flight);
 }
 
 static json_t *times_json(const struct osc_load_interval *i, bool open_loop,
@@ -85,10 +96,11 @@ static json_t *times_json(const struct osc_load_interval *i, bool open_loop,
 }
 
 json_t *osc_load_interval_json(const struct osc_load_interval *i,
+			       uint64_t interval_ns,
 			       const struct osc_load_result *so_far,
 			       const struct osc_host *host)
 {
-	return osc_json_updated(counts_json(i, so_far->start_ns),
+	return osc_json_updated(counts_json(i, so_far->start_ns, interval_ns),
 				times_json(i, osc_load_is_open(so_far->config),
 					   host));
 }
@@ -105,7 +117,8 @@ static int write_interval(struct osc_series *s,
 	host = osc_host_between(&s->before, &now);
 	s->before = now;
 	ret = osc_json_print_line(
-		osc_load_interval_json(&s->sum, so_far, &host), s->out, e);
+		osc_load_interval_json(&s->sum, s->interval_ns, so_far, &host),
+		s->out, e);
 	restart(s, s->sum.to_ns);
 	return ret;
 }

@@ -27,8 +27,9 @@ struct osc_series {
 void osc_load_interval_add(struct osc_load_interval *to,
 			   const struct osc_load_interval *from);
 
-/* osconcepts-load-series/1; NULL without memory. */
+/* osconcepts-load-series/1, of intervals of interval_ns; NULL without memory. */
 json_t *osc_load_interval_json(const struct osc_load_interval *i,
+			       uint64_t interval_ns,
 			       const struct osc_load_result *so_far,
 			       const struct osc_host *host);
 

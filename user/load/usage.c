@@ -37,6 +37,11 @@ void osc_usage_read(struct osc_usage *u)
 	u->has_wait = read_wait(&u->wait_ns);
 }
 
+static double share(double part, double wall)
+{
+	return part < wall ? part / wall : 1;
+}
+
 struct osc_shares osc_usage_shares(const struct osc_usage *from,
 				   const struct osc_usage *to)
 {
@@ -45,9 +50,13 @@ struct osc_shares osc_usage_shares(const struct osc_usage *from,
 
 	if (!from->taken || !to->taken || wall <= 0)
 		return shares;
-	shares.cpu = (double)(to->cpu_ns - from->cpu_ns) / wall;
+	/* The clocks are read one after the other, and a wait that began
+	 * before is added when it ends: a thread has no more than all.
+	 */
+	shares.cpu = share((double)(to->cpu_ns - from->cpu_ns), wall);
 	if (from->has_wait && to->has_wait)
-		shares.wait = (double)(to->wait_ns - from->wait_ns) / wall;
+		shares.wait =
+			share((double)(to->wait_ns - from->wait_ns), wall);
 	return shares;
 }
 

@@ -329,7 +329,10 @@ class Bench:
 
     def __init__(self, doc):
         self.args, self.scratch, self.accounts, self.stopped = None, None, {}, None
-        self.parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+        self.parser = argparse.ArgumentParser(
+            description=doc, formatter_class=argparse.RawDescriptionHelpFormatter,
+            epilog="Exit status: 0 measured, 1 failed, 2 wrong usage, 77 something is missing\n"
+                   "here, 130 or 143 stopped by SIGINT or SIGTERM.")
         p = self.parser
         p.add_argument("--rounds", type=whole, default=7, help="of all programs and cases (7)")
         self.add_options(p)

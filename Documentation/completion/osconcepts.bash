@@ -5,8 +5,8 @@
 # are a row here; tests/cli/completion.bats holds them against its --help.
 
 declare -gA _osconcepts_options=(
-	[stat]='--pid --duration --interval --json --output --source --help'
-	[watch]='--pid --interval --count --json --source --help'
+	[stat]='--pid --duration --interval --json --output --backend --help'
+	[watch]='--pid --interval --count --json --backend --help'
 	[monitor]='--json --help'
 	[targets]='--no-follow --json --help'
 	[sources]='--json --help'
@@ -20,19 +20,18 @@ declare -gA _osconcepts_options=(
 		--requests-per-connection --pipeline --connect-rate --ramp --src --unix --engine --idle --warmup --timeout
 		--threads --cpus --method --body --header --cacert --servername --insecure --expect-status --expect-length
 		--slo --weights --json --hdr --series --interval --no-progress --help'
-	[sweep]='--sweep --duration --rate --connections --cpus --slo --json --help'
 	[compare]='--models --keepalive --modes --connections --work --io
-		--duration --requests --runs --path --workers --interval --source
+		--duration --requests --runs --path --workers --interval --backend
 		--server-cpus --client-cpus --socket --json --resume --html
 		--no-progress --help'
-	[osconceptsd]='--socket --group --counters --osconcepts --client-fd
+	[osconceptsd]='--socket --group --backend --osconcepts --client-fd
 		--help --version'
 )
 
 # Options whose next word is a value.
 declare -gA _osconcepts_values=(
-	[stat]='-p --pid -d --duration -I --interval -o --output --source'
-	[watch]='-p --pid -i --interval -n --count --source'
+	[stat]='-p --pid -d --duration -I --interval -o --output --backend'
+	[watch]='-p --pid -i --interval -n --count --backend'
 	[hist]='-t --target --source -d --duration -I --interval -T --time'
 	[serve]='-m --model -p --port -a --address -w --workers
 		--min-spare --max-spare --accept --max-connections --backlog --cpus --header-timeout
@@ -44,13 +43,21 @@ declare -gA _osconcepts_values=(
 		--expect-status --expect-length --slo --weights --sweep --connect-rate --ramp --src --unix --hdr
 		--body --engine --idle --series --interval --cacert --servername'
 	[compare]='--models --keepalive --modes -c --connections --work --io
-		-d --duration -n --requests -r --runs --path --workers --interval --source
+		-d --duration -n --requests -r --runs --path --workers --interval --backend
 		--server-cpus --client-cpus --socket --json --html'
-	[osconceptsd]='--socket --group --counters --osconcepts --client-fd'
+	[osconceptsd]='--socket --group --backend --osconcepts --client-fd'
 )
 
+# As its --help says: those of load, but for these.
+_osconcepts_options[sweep]=$(printf '%s\n' ${_osconcepts_options[load]} |
+	grep -vxE -- '--(closed|idle|requests|trace|hdr|series|interval)')
 _osconcepts_values[sweep]=${_osconcepts_values[load]}
 
+_osconcepts_commands='stat watch monitor targets sources hist timings serve load sweep
+	compare'
+_osconcepts_models='iterative fork prefork prefork-fdpass thread pool leader
+	pool-event select poll epoll epoll-et epoll-multi epoll-shared uring
+	epoll-offload prefork-epoll'
 _osconcepts_timings='sched off_cpu fault epoll epoll_return'
 
 _osconcepts_targets()
@@ -63,6 +70,18 @@ _osconcepts_words()
 	mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur")
 }
 
+# Words of a list with commas: those that are not in it yet.
+_osconcepts_list()
+{
+	local before= word
+	[[ $cur != *,* ]] || before=${cur%,*},
+	COMPREPLY=()
+	for word in $1; do
+		[[ ,$before == *,"$word",* || $before$word != "$cur"* ]] ||
+			COMPREPLY+=("$before$word")
+	done
+}
+
 # What may follow the option $1 of the command $2; fails if it takes no value.
 _osconcepts_value()
 {
@@ -72,20 +91,15 @@ _osconcepts_value()
 	-p | --pid)
 		[[ $2 != stat && $2 != watch ]] ||
 			_osconcepts_words "$(cd /proc && echo [0-9]*)" ;;
-	--source | --counters)
-		if [[ $2 == hist ]]; then
-			_osconcepts_words "$_osconcepts_timings"
-		else
-			_osconcepts_words 'auto module procfs'
-		fi ;;
-	-T | --time) _osconcepts_words "$_osconcepts_timings" ;;
+	--backend) _osconcepts_words 'auto module procfs' ;;
+	-T | --time | --source) _osconcepts_list "$_osconcepts_timings" ;;
 	--target) _osconcepts_words "system $(_osconcepts_targets)" ;;
-	-m | --model) _osconcepts_words 'iterative fork prefork prefork-fdpass thread pool leader pool-event select poll epoll epoll-et epoll-multi epoll-shared uring epoll-offload prefork-epoll' ;;
-	--models) _osconcepts_words 'iterative fork prefork prefork-fdpass thread pool leader pool-event select poll epoll epoll-et epoll-multi epoll-shared uring epoll-offload prefork-epoll fork,thread,epoll all all-process all-thread all-event all-hybrid' ;;
+	-m | --model) _osconcepts_words "$_osconcepts_models" ;;
+	--models) _osconcepts_list "$_osconcepts_models all all-process all-thread all-event all-hybrid" ;;
 	--accept) _osconcepts_words 'shared serialised' ;;
-	--modes) _osconcepts_words 'keepalive close keepalive,close' ;;
+	--modes) _osconcepts_list 'keepalive close' ;;
 	--engine) _osconcepts_words 'epoll uring' ;;
-	--keepalive) _osconcepts_words 'yes no yes,no' ;;
+	--keepalive) _osconcepts_list 'yes no' ;;
 	--arrival) _osconcepts_words 'constant poisson burst:' ;;
 	--group) mapfile -t COMPREPLY < <(compgen -g -- "$cur") ;;
 	-o | --output | --json | --hdr | --series | --trace | --unix | --cacert | --html | --account | --socket | --osconcepts)
@@ -113,6 +127,8 @@ _osconcepts_argument()
 		*=*) cur=${cur#=} _osconcepts_words 'off targets all' ;;
 		*) _osconcepts_words "$_osconcepts_timings" ;;
 		esac ;;
+	help)
+		_osconcepts_words "$_osconcepts_commands" ;;
 	load | sweep)
 		_osconcepts_words 'http://127.0.0.1:8080/' ;;
 	esac
@@ -146,8 +162,7 @@ _osconcepts()
 	COMPREPLY=()
 	if [[ ${COMP_WORDS[0]##*/} != osconceptsd ]]; then
 		if ((COMP_CWORD == 1)); then
-			_osconcepts_words 'stat watch monitor targets sources
-				hist timings serve load sweep compare --help --version'
+			_osconcepts_words "$_osconcepts_commands help --help --version"
 			return
 		fi
 		command=${COMP_WORDS[1]}

@@ -16,7 +16,7 @@ setup()
 	top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd -P)
 	build=${BUILD:-$top/build}
 	osconcepts=$build/osconcepts
-	options=(compare --source procfs -c 2 -r 1)
+	options=(compare --backend procfs -c 2 -r 1)
 	dir=$(mktemp -d /tmp/osc-bats.XXXXXX)
 	sock=$dir/s
 	cd "$dir" || return
@@ -49,7 +49,7 @@ stand_in()
 	printf '#!/bin/bash\nreal=%q dir=%q\n' "$osconcepts" "$dir" >"$dir/osconcepts"
 	cat >>"$dir/osconcepts"
 	chmod +x "$dir/osconcepts"
-	"$build/osconceptsd" --counters procfs --socket "$sock" --osconcepts "$dir/osconcepts" 2>"$dir/log" 3>&- &
+	"$build/osconceptsd" --backend procfs --socket "$sock" --osconcepts "$dir/osconcepts" 2>"$dir/log" 3>&- &
 	daemon=$!
 	eventually test -S "$sock"
 }
@@ -273,7 +273,7 @@ PYTHON
 	run -2 quick --path index.html
 	run -2 quick --server-cpus 1-0
 	run -2 quick --server-cpus 4096
-	run -2 quick --source magic
+	run -2 quick --backend magic
 	run -2 quick --json x --html x
 	run -2 quick --colour
 	run -2 quick extra
@@ -302,7 +302,7 @@ PYTHON
 	run -77 --separate-stderr quick --socket "$sock"
 	[[ $stderr == *"cannot reach osconceptsd"* ]]
 	[[ ! -e /proc/osconcepts ]] || skip "the module is loaded here"
-	run -77 --separate-stderr quick --source module
+	run -77 --separate-stderr quick --backend module
 	[[ $stderr == *"module"* ]]
 }
 

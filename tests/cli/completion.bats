@@ -37,15 +37,27 @@ long_options()
 
 @test "every command of --help is offered, and none that is not there" {
 	run -0 diff <(complete_line osconcepts '' | grep -v '^-') \
-		<(commands | sort)
+		<({ commands; echo help; } | sort)
+	run -0 diff <(complete_line osconcepts help '') <(commands | sort)
 }
 
 @test "every command offers the options of its --help, and only these" {
-	for command in $(commands); do
+	for command in $(commands | grep -vx sweep); do
 		run -0 diff <(complete_line osconcepts "$command" --) \
 			<(long_options osconcepts "$command")
 	done
 	run -0 diff <(complete_line osconceptsd --) <(long_options osconceptsd)
+}
+
+@test "sweep offers the options of load but for those that its help excludes" {
+	local excluded
+	excluded=$(osconcepts sweep --help | sed -n '/^Others are/,/\.$/p' |
+		grep -oE -- '--[a-z-]+')
+	[[ $(wc -w <<<"$excluded") == 7 ]]
+	run -0 diff <(complete_line osconcepts sweep --) \
+		<(long_options osconcepts load | grep -vxF -e "$excluded")
+	[[ -z $(comm -23 <(long_options osconcepts sweep) \
+		<(complete_line osconcepts sweep --)) ]]
 }
 
 @test "an option that takes a value is followed by one, not by an option" {
@@ -58,9 +70,9 @@ long_options()
 }
 
 @test "values that are known are offered" {
-	[[ $(complete_line osconcepts stat --source m) == module ]]
+	[[ $(complete_line osconcepts stat --backend m) == module ]]
 	[[ $(complete_line osconcepts serve --model f) == fork ]]
-	[[ $(complete_line osconceptsd --counters p) == procfs ]]
+	[[ $(complete_line osconceptsd --backend p) == procfs ]]
 	complete_line osconcepts stat -p '' | grep -qx 1
 	complete_line osconcepts targets '' | grep -qx add
 	[[ $(complete_line osconcepts hist --source f) == fault ]]
@@ -68,6 +80,22 @@ long_options()
 	[[ $(complete_line osconcepts timings sch) == sched ]]
 	[[ $(complete_line osconcepts timings sched = t) == targets ]]
 	[[ $(complete_line osconcepts timings sched =) == $'all\noff\ntargets' ]]
+}
+
+@test "a list goes on behind each comma, without what it has" {
+	[[ $(complete_line osconcepts compare --models fork,thr) == fork,thread ]]
+	[[ $(complete_line osconcepts compare --models fork,) == *fork,epoll* ]]
+	[[ $(complete_line osconcepts compare --models fork,) != *fork,fork$'\n'* ]]
+	[[ $(complete_line osconcepts compare --models fork,epoll,ur) == fork,epoll,uring ]]
+	[[ $(complete_line osconcepts compare --modes keepalive,) == keepalive,close ]]
+	[[ $(complete_line osconcepts compare --keepalive '') == $'no\nyes' ]]
+	[[ $(complete_line osconcepts hist --source sched,fau) == sched,fault ]]
+	[[ $(complete_line osconcepts hist -T sched,off) == sched,off_cpu ]]
+}
+
+@test "the models offered are those of serve --list" {
+	run -0 diff <(complete_line osconcepts serve --model '') \
+		<(osconcepts serve --list --json | grep -oP '"model": *"\K[^"]*' | sort)
 }
 
 @test "a file is completed after --output" {

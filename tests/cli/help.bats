@@ -27,9 +27,114 @@ commands()
 		run -0 --separate-stderr osconcepts "$command" --help
 		[[ ${lines[0]} == "Usage: osconcepts $command"* ]]
 		[[ -z $stderr ]]
-		[[ $output == *"Exit status"* || $command == serve ]]
 		[[ $output == *"osconcepts-$command(1)"* ]]
 	done
+}
+
+@test "every --help ends with the exit status" {
+	local last help
+	for help in osconcepts osconceptsd $(commands | sed 's/^/osconcepts:/') \
+		"$top"/scripts/{demo,deps,kernel,kunit,million,module,test,vm,fuzz-netlink,coverage} \
+		"$top"/scripts/bench-{kmod,load,profile,servers}; do
+		# Its last paragraph, and of that the first line.
+		# shellcheck disable=SC2086
+		last=$(COLUMNS=80 ${help/:/ } --help | awk -v RS= 'END { print }' | head -n 1)
+		[[ $last == "Exit status:"* ]] || {
+			echo "$help --help ends with: $last"
+			return 1
+		}
+	done
+}
+
+@test "help COMMAND is COMMAND --help, and help alone is --help" {
+	for command in $(commands); do
+		run -0 diff <(osconcepts help "$command") \
+			<(osconcepts "$command" --help)
+	done
+	run -0 diff <(osconcepts help) <(osconcepts --help)
+	run -2 osconcepts help frobnicate
+	run -2 osconcepts help stat watch
+}
+
+@test "a near miss of a command, an option or a model is suggested" {
+	run -2 osconcepts stats
+	[[ $output == *"help stat'" ]]
+	run -2 osconcepts comapre
+	[[ $output == *"help compare'" ]]
+	run -2 osconcepts help tagets
+	[[ $output == *"help targets'" ]]
+	run -2 osconcepts serve --modle epoll
+	[[ $output == *"osconcepts serve: did you mean '--model'?"* ]]
+	run -2 osconcepts load http://127.0.0.1/ --conections=3
+	[[ $output == *"osconcepts load: did you mean '--connections'?"* ]]
+	run -2 osconceptsd --bakend module
+	[[ $output == *"osconceptsd: did you mean '--backend'?"* ]]
+	run -2 osconcepts serve --model eopll
+	[[ $output == *"try epoll, or "* ]]
+	run -2 osconcepts compare --models fork,therad
+	[[ $output == *"try thread, or "* ]]
+	# What is like nothing has no suggestion.
+	run -2 osconcepts frobnicate
+	[[ $output == *" --help'" ]]
+	run -2 osconcepts serve --frobnicate
+	[[ $output != *"did you mean"* ]]
+}
+
+@test "every error begins with the program's name and its command" {
+	for command in $(commands); do
+		for wrong in --no-such-option -Q --he=x; do
+			run -2 --separate-stderr osconcepts "$command" "$wrong"
+			# shellcheck disable=SC2154 # run sets it
+			[[ ${stderr_lines[0]} == "osconcepts $command: "* ]] || {
+				echo "$command $wrong: ${stderr_lines[0]}"
+				return 1
+			}
+		done
+	done
+	run -2 --separate-stderr osconceptsd --no-such-option
+	[[ ${stderr_lines[0]} == "osconceptsd: "* ]]
+}
+
+@test "a hint names a program that runs, from any directory and without PATH" {
+	local program
+	program=$(command -v osconcepts)
+	cd /
+	for command in "serve --model no" "stat --bad" "frobnicate" "compare x"; do
+		# With it in PATH the name suffices.
+		# shellcheck disable=SC2086
+		run -2 osconcepts $command
+		[[ $output == *"'osconcepts "* ]]
+		# shellcheck disable=SC2086
+		PATH=/usr/bin:/bin run -2 "$program" $command
+		[[ $output =~ (\'/[^ ]*/osconcepts) ]]
+		[[ -x ${BASH_REMATCH[1]#\'} ]]
+	done
+}
+
+# Whoever runs a build directory's program has none of this name in PATH.
+@test "no hint has the program's bare name" {
+	# A text that goes on with the next line is one text.
+	run -1 bash -c "cat $top/user/*/*.c | tr -d '\n\t' | sed 's/\"\"//g' |
+		grep -oE \"(try|see):? *'?osconcepts [a-z]+\""
+}
+
+@test "a hint to load the module names a file that is there, or how to build it" {
+	[[ ! -e /proc/osconcepts ]] || skip "the module is loaded"
+	cd /
+	run -77 osconcepts sources
+	case $output in
+	*"; try: sudo modprobe osconcepts") modinfo osconcepts ;;
+	*"; try: sudo insmod /"*) [[ -e ${output##* } ]] ;;
+	*"; try: make -C /"*" module && sudo insmod /"*) ;;
+	*) [[ $output == *"README.md"* ]] ;;
+	esac
+}
+
+@test "the older names of --backend are still taken" {
+	run -2 osconcepts stat --source magic true
+	[[ $output == *"backend 'magic'"* ]]
+	run -2 osconceptsd --counters magic
+	[[ $output == *"backend 'magic'"* ]]
 }
 
 @test "no line of any help is wider than 80 columns" {

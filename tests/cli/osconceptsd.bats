@@ -285,7 +285,7 @@ refuses()
 @test "wrong usage ends with 2" {
 	run -2 "$build/osconceptsd" --colour
 	run -2 "$build/osconceptsd" something
-	run -2 "$build/osconceptsd" --counters magic
+	run -2 "$build/osconceptsd" --backend magic
 	run -2 "$build/osconceptsd" --group no-such-group-here
 	run -2 "$build/osconceptsd" --client-fd x
 	run -0 "$build/osconceptsd" --help

@@ -327,27 +327,6 @@ print({m["model"]: m["family"] for m in json.load(sys.stdin)}[sys.argv[1]])' "$1
 	done
 }
 
-@test "the examples of the man page work" {
-	local page=$BATS_TEST_DIRNAME/../../Documentation/man/osconcepts-serve.1 example
-	# The seconds of a busy machine may end before the server is there to be ended.
-	cat >"$BATS_TEST_TMPDIR/timeout" <<-'EOF'
-		#!/bin/bash
-		[[ $1 == --preserve-status && $2 == [0-9]* ]] || exit
-		shift 2
-		"$@" &
-		for ((i = 0; i < 1200; i++)); do pgrep -P $! && break; sleep 0.05; done >/dev/null
-		kill -TERM $!
-		wait $!
-	EOF
-	chmod +x "$BATS_TEST_TMPDIR/timeout"
-	PATH=$BATS_TEST_TMPDIR:${osconcepts%/*}:$PATH
-	while read -r example; do
-		run -0 bash -c "$example"
-		[[ $output ]]
-	done < <(sed -n 's/^\.Dl \$ //p' "$page")
-	[[ $output == *'"schema":"osconcepts-serve-end/1"'* ]]
-}
-
 @test "a forked child has no mapping of libraries that it never calls" {
 	local child
 	start fork

@@ -15,7 +15,7 @@ setup()
 	PATH=${BUILD:-$top/build}:$PATH
 	export OSCONCEPTS_EMULATED=0
 	json=$BATS_TEST_TMPDIR/json
-	stat="osconcepts stat --source procfs"
+	stat="osconcepts stat --backend procfs"
 }
 
 teardown()
@@ -116,7 +116,7 @@ need_jq()
 @test "a signal to us is the command's, and its counts still come" {
 	need_jq
 	run -0 bash -c '
-		osconcepts stat --source procfs --json -o '"$json"' sleep 978 &
+		osconcepts stat --backend procfs --json -o '"$json"' sleep 978 &
 		until pgrep -P $! -x sleep >/dev/null; do sleep 0.05; done
 		kill -TERM $!
 		wait $!
@@ -182,7 +182,7 @@ need_jq()
 	run -2 $stat -I 1 true
 	run -2 $stat -d soon true
 	[[ $output == *"--duration 'soon': not a duration"* ]]
-	run -2 osconcepts stat --source magic true
+	run -2 osconcepts stat --backend magic true
 	[[ $output == *"try auto, module or procfs"* ]]
 	run -2 $stat -p 1 true
 	run -2 osconcepts watch -n 0
@@ -196,24 +196,24 @@ need_jq()
 
 @test "the module, asked for and not loaded, is exit 77 with what to try" {
 	[[ ! -e /proc/osconcepts ]] || skip "the module is loaded"
-	run -77 osconcepts stat --source module true
-	[[ $output == *"is not loaded; try: sudo insmod"* ]]
-	run -77 osconcepts watch --source module
+	run -77 osconcepts stat --backend module true
+	[[ $output == *"is not loaded; try: "*sudo* ]]
+	run -77 osconcepts watch --backend module
 }
 
 @test "watch prints as many reports as were asked for" {
 	need_jq
-	run -0 osconcepts watch --source procfs -n 2 -i 50ms
+	run -0 osconcepts watch --backend procfs -n 2 -i 50ms
 	[[ $(grep -c '^system' <<<"$output") == 2 ]]
 	[[ $output != *$'\e'* ]]
-	osconcepts watch --source procfs -n 2 -i 50ms --json >"$json"
+	osconcepts watch --backend procfs -n 2 -i 50ms --json >"$json"
 	jq -es 'length == 2 and .[0].schema == "osconcepts-watch/1" and
 		.[1].rates[0].per_second.context_switches >= 0' "$json"
 }
 
 @test "watch redraws in place on a terminal" {
 	command -v script >/dev/null || skip "no script(1)"
-	run -0 script -qec "osconcepts watch --source procfs -n 2 -i 50ms" /dev/null
+	run -0 script -qec "osconcepts watch --backend procfs -n 2 -i 50ms" /dev/null
 	[[ $output == *$'\e[H'*$'\e[J'* ]]
 }
 

@@ -12,7 +12,7 @@ trap 'rm -rf "$dir"' EXIT
 # compare OPTION…: into $dir/c.json; on failure what it said is a remark.
 compare()
 {
-	"$BUILD/osconcepts" compare --source module --json "$dir/c.json" "$@" >"$dir/log" 2>&1 ||
+	"$BUILD/osconcepts" compare --backend module --json "$dir/c.json" "$@" >"$dir/log" 2>&1 ||
 		{ sed 's/^/# /' "$dir/log"; false; }
 }
 
@@ -54,7 +54,7 @@ holds "samples follow the load, counters never decrease" \
 
 chmod 777 "$dir"
 rm -f "$dir/c.json"
-setpriv --reuid 12345 --regid 12345 --clear-groups "$BUILD/osconcepts" compare --source module \
+setpriv --reuid 12345 --regid 12345 --clear-groups "$BUILD/osconcepts" compare --backend module \
 	--json "$dir/c.json" -n 100 -c 2 -r 1 >"$dir/log" 2>&1 || sed 's/^/# /' "$dir/log"
 holds "a user without rights compares their own servers" '.overall.ok and .source == "module"'
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/cli.h"
+#include "lib/nearest.h"
+#include "lib/program.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -12,9 +14,25 @@ int osc_cli_fail(const char *command, const struct osc_error *e)
 	return e->exit_code ? (int)e->exit_code : OSC_EXIT_FAILED;
 }
 
+int osc_cli_getopt(int argc, char **argv, const char *shorts,
+		   const struct option *longs)
+{
+	int c = getopt_long(argc, argv, shorts, longs, NULL);
+	const char *meant;
+
+	/* optopt is 0 for a long option that is unknown or ambiguous. */
+	if (c == '?' && !optopt) {
+		meant = osc_nearest_option(argv[optind - 1], longs);
+		if (meant)
+			fprintf(stderr, "%s: did you mean '--%s'?\n", argv[0],
+				meant);
+	}
+	return c;
+}
+
 int osc_cli_usage(const char *command)
 {
-	fprintf(stderr, "Try 'osconcepts %s --help'.\n", command);
+	fprintf(stderr, "Try '%s %s --help'.\n", osc_program(), command);
 	return OSC_EXIT_USAGE;
 }
 
@@ -35,7 +53,7 @@ bool osc_cli_json_option(const char *command, int argc, char **argv,
 	int c;
 
 	*json = false;
-	while ((c = getopt_long(argc, argv, "jh", options, NULL)) != -1) {
+	while ((c = osc_cli_getopt(argc, argv, "jh", options)) != -1) {
 		switch (c) {
 		case 'j':
 			*json = true;

@@ -15,11 +15,21 @@
 struct osc_command {
 	const char *name;
 	const char *summary; /* one line for `osconcepts --help` */
-	int (*run)(int argc, char **argv); /* argv[0] is the command's name */
+	/* argv[0] is "osconcepts NAME". */
+	int (*run)(int argc, char **argv);
 };
 
 /* Prints "osconcepts NAME: text" to stderr and returns the exit code. */
 int osc_cli_fail(const char *command, const struct osc_error *e);
+
+struct option; /* <getopt.h> */
+
+/*
+ * getopt_long(), which names a long option like the one that is unknown. Its
+ * messages begin with argv[0]: main() has made it "osconcepts NAME".
+ */
+int osc_cli_getopt(int argc, char **argv, const char *shorts,
+		   const struct option *longs);
 
 /* After a wrong flag: points to --help and returns OSC_EXIT_USAGE. */
 int osc_cli_usage(const char *command);

@@ -11,6 +11,7 @@
 #include "cli/wait.h"
 #include "lib/clock.h"
 #include "lib/parse.h"
+#include "lib/program.h"
 #include "lib/signals.h"
 
 #define TIME_MAX 128
@@ -53,7 +54,7 @@ static void usage(FILE *out)
 	      "  -j, --json             print JSON, with every slot\n"
 	      "  -h, --help             show this help\n"
 	      "\n"
-	      "NAME: sched, off_cpu, fault, epoll, epoll_return; see 'osconcepts timings'.\n"
+	      "NAME: sched, off_cpu, fault, epoll, epoll_return; see osconcepts-timings(1).\n"
 	      "\n"
 	      "Exit status: 0 shown, 1 failed or nothing is timed, 2 usage, 77 no\n"
 	      "module, no right, or not possible here. See osconcepts-hist(1).\n",
@@ -202,8 +203,8 @@ static int add_wish(struct settings *set, const char *word, int otherwise,
 	if (wish.level == OSC_TIMING_OFF)
 		return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
 					  "--time '%s': nothing to time; try "
-					  "osconcepts timings %s",
-					  word, word);
+					  "%s timings %s",
+					  word, osc_program(), word);
 	for (size_t i = 0; i < set->nr_wishes; i++) {
 		if (set->wish[i].kind == wish.kind)
 			return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
@@ -282,9 +283,7 @@ int cmd_hist(int argc, char **argv)
 	struct osc_error e = { 0 };
 	int c, ret;
 
-	argv[0] = (char *)"osconcepts hist";
-	while ((c = getopt_long(argc, argv, "t:d:I:T:jh", options, NULL)) !=
-	       -1) {
+	while ((c = osc_cli_getopt(argc, argv, "t:d:I:T:jh", options)) != -1) {
 		if (c == 'h') {
 			usage(stdout);
 			return osc_cli_finish("hist", OSC_EXIT_OK);

@@ -12,6 +12,7 @@
 #include "lib/counters_output.h"
 #include "lib/module.h"
 #include "lib/output.h"
+#include "lib/program.h"
 #include "lib/signals.h"
 
 static void usage(FILE *out)
@@ -56,8 +57,8 @@ static void print_text(const struct osc_event *event, double time_s)
 
 	if (event->kind == OSC_EVENT_LOST) {
 		printf("%.3fs %" PRIu32 " lost: events came faster than they "
-		       "could be read; see osconcepts targets\n",
-		       time_s, event->lost);
+		       "could be read; see %s targets\n",
+		       time_s, event->lost, osc_program());
 		return;
 	}
 	printf("%.3fs %s target %u pid %d %s uid %u", time_s,
@@ -146,7 +147,6 @@ int cmd_monitor(int argc, char **argv)
 	bool json;
 	int code;
 
-	argv[0] = (char *)"osconcepts monitor";
 	if (!osc_cli_json_option("monitor", argc, argv, usage, &json, &code))
 		return code;
 	if (optind < argc)

@@ -17,6 +17,7 @@
 #include "lib/cpus.h"
 #include "lib/output.h"
 #include "lib/parse.h"
+#include "lib/program.h"
 #include "servers/engine.h"
 #include "servers/server.h"
 
@@ -80,8 +81,10 @@ static void usage(FILE *out)
 	      "  -h, --help               show this help\n"
 	      "\n"
 	      "SIGTERM, SIGINT or SIGHUP stops the server: it finishes what is in\n"
-	      "flight and exits 0; a second one ends it at once, exit 1.\n"
-	      "See osconcepts-serve(1).\n",
+	      "flight. A second one ends it at once.\n"
+	      "\n"
+	      "Exit status: 0 stopped, 1 failed or ended at once, 2 usage, 77\n"
+	      "this kernel lacks what the model needs. See osconcepts-serve(1).\n",
 	      out);
 }
 
@@ -235,13 +238,15 @@ static const struct option options[] = {
 static int parse_model(const char *name, struct osc_server_config *c,
 		       struct osc_error *e)
 {
+	char text[OSC_ENGINE_HINT_SIZE];
+
 	c->engine = osc_engine_find(name);
 	if (c->engine)
 		return 0;
-	return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
-				  "--model '%s': there is no such model; try "
-				  "'osconcepts serve --list'",
-				  name);
+	return osc_error_set_exit(
+		e, OSC_EXIT_USAGE, EINVAL,
+		"--model '%s': there is no such model; try %s", name,
+		osc_engine_hint(name, text, sizeof(text)));
 }
 
 static int parse_accept(const char *how, struct osc_server_config *c,
@@ -340,7 +345,8 @@ static int check(struct osc_server_config *c, struct osc_error *e)
 	if (!c->engine)
 		return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
 					  "no --model given; try --model epoll "
-					  "or 'osconcepts serve --list'");
+					  "or '%s serve --list'",
+					  osc_program());
 	if (c->limits.line_bytes > c->limits.head_bytes)
 		c->limits.line_bytes = c->limits.head_bytes;
 	if (c->workers > c->engine->workers_max)
@@ -394,10 +400,8 @@ int cmd_serve(int argc, char **argv)
 	bool list = false;
 	int opt;
 
-	/* What getopt's messages begin with. */
-	argv[0] = (char *)"osconcepts serve";
 	osc_server_defaults(&config);
-	while ((opt = getopt_long(argc, argv, "m:p:a:w:ljqh", options, NULL)) !=
+	while ((opt = osc_cli_getopt(argc, argv, "m:p:a:w:ljqh", options)) !=
 	       -1) {
 		if (opt == '?')
 			return osc_cli_usage(NAME);

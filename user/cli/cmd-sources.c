@@ -82,7 +82,6 @@ int cmd_sources(int argc, char **argv)
 	size_t n = 0;
 	int code, ret;
 
-	argv[0] = (char *)"osconcepts sources";
 	if (!osc_cli_json_option("sources", argc, argv, usage, &json, &code))
 		return code;
 	if (optind < argc)

@@ -64,7 +64,7 @@ static void usage(FILE *out)
 	      "  -j, --json             print JSON\n"
 	      "  -o, --output FILE      print to FILE, not to stderr (with COMMAND)\n"
 	      "                         or stdout\n"
-	      "      --source SOURCE    module, procfs, or auto (the default)\n"
+	      "      --backend KIND     module, procfs, or auto (the default)\n"
 	      "  -h, --help             show this help\n"
 	      "\n"
 	      "Exit status: that of COMMAND (128 + N when signal N ended it, 126 or\n"
@@ -328,6 +328,8 @@ static int parse(struct settings *set, int argc, char **argv, int *code)
 		{ "interval", required_argument, NULL, 'I' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "output", required_argument, NULL, 'o' },
+		{ "backend", required_argument, NULL, 's' },
+		/* Its name until 0.1. */
 		{ "source", required_argument, NULL, 's' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -336,8 +338,7 @@ static int parse(struct settings *set, int argc, char **argv, int *code)
 	int c, ret;
 
 	/* "+": options behind the command are the command's. */
-	while ((c = getopt_long(argc, argv, "+p:d:I:jo:h", options, NULL)) !=
-	       -1) {
+	while ((c = osc_cli_getopt(argc, argv, "+p:d:I:jo:h", options)) != -1) {
 		if (c == 'h') {
 			usage(stdout);
 			*code = osc_cli_finish("stat", OSC_EXIT_OK);
@@ -374,7 +375,6 @@ int cmd_stat(int argc, char **argv)
 	struct osc_error e = { 0 };
 	int code;
 
-	argv[0] = (char *)"osconcepts stat";
 	if (parse(&set, argc, argv, &code))
 		return code;
 	return session_end(&s, session_run(&s, &e), &e);

@@ -263,8 +263,7 @@ int cmd_targets(int argc, char **argv)
 	const struct verb *verb;
 	int c;
 
-	argv[0] = (char *)"osconcepts targets";
-	while ((c = getopt_long(argc, argv, "jh", options, NULL)) != -1) {
+	while ((c = osc_cli_getopt(argc, argv, "jh", options)) != -1) {
 		switch (c) {
 		case 'n':
 			r.flags |= OSC_WATCH_NO_FOLLOW;

@@ -136,7 +136,6 @@ int cmd_timings(int argc, char **argv)
 	bool json;
 	int code;
 
-	argv[0] = (char *)"osconcepts timings";
 	if (!osc_cli_json_option("timings", argc, argv, usage, &json, &code))
 		return code;
 	return run(argv + optind, (size_t)(argc - optind), json);

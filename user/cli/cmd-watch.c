@@ -58,7 +58,7 @@ static void usage(FILE *out)
 	      "  -i, --interval TIME  between two reports (default 1s)\n"
 	      "  -n, --count N        end after N reports\n"
 	      "  -j, --json           print one JSON object a line\n"
-	      "      --source SOURCE  module, procfs, or auto (the default)\n"
+	      "      --backend KIND   module, procfs, or auto (the default)\n"
 	      "  -h, --help           show this help\n"
 	      "\n"
 	      "Exit status: 0 ended by Ctrl-C or --count, 1 failed, 2 usage, 77 no\n"
@@ -387,6 +387,8 @@ int cmd_watch(int argc, char **argv)
 		{ "interval", required_argument, NULL, 'i' },
 		{ "count", required_argument, NULL, 'n' },
 		{ "json", no_argument, NULL, 'j' },
+		{ "backend", required_argument, NULL, 's' },
+		/* Its name until 0.1. */
 		{ "source", required_argument, NULL, 's' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -395,8 +397,7 @@ int cmd_watch(int argc, char **argv)
 	struct osc_error e = { 0 };
 	int c, ret;
 
-	argv[0] = (char *)"osconcepts watch";
-	while ((c = getopt_long(argc, argv, "p:i:n:jh", options, NULL)) != -1) {
+	while ((c = osc_cli_getopt(argc, argv, "p:i:n:jh", options)) != -1) {
 		if (c == 'h') {
 			usage(stdout);
 			return osc_cli_finish("watch", OSC_EXIT_OK);

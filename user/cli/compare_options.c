@@ -12,6 +12,7 @@
 #include "lib/clock.h"
 #include "lib/cpus.h"
 #include "lib/parse.h"
+#include "lib/program.h"
 #include "servers/engine.h"
 #include "servers/route.h"
 
@@ -41,7 +42,7 @@ static void usage(FILE *out)
 	      "      --workers N          of each server (default: the model's own)\n"
 	      "      --interval TIME      between samples (default: a 40th of the\n"
 	      "                           duration, at least 20ms)\n"
-	      "      --source SOURCE      module, procfs, or auto (the default)\n"
+	      "      --backend KIND       module, procfs, or auto (the default)\n"
 	      "      --server-cpus LIST   such as 0,2-3 (default: the first half)\n"
 	      "      --client-cpus LIST   (default: the other half)\n"
 	      "      --socket PATH        of a running osconceptsd (default: start\n"
@@ -69,7 +70,7 @@ enum {
 	PATH_,
 	WORKERS,
 	INTERVAL,
-	SOURCE,
+	BACKEND,
 	SERVER_CPUS,
 	CLIENT_CPUS,
 	SOCKET,
@@ -91,7 +92,9 @@ static const struct option longs[] = {
 	{ "path", required_argument, NULL, PATH_ },
 	{ "workers", required_argument, NULL, WORKERS },
 	{ "interval", required_argument, NULL, INTERVAL },
-	{ "source", required_argument, NULL, SOURCE },
+	{ "backend", required_argument, NULL, BACKEND },
+	/* Its name until 0.1. */
+	{ "source", required_argument, NULL, BACKEND },
 	{ "server-cpus", required_argument, NULL, SERVER_CPUS },
 	{ "client-cpus", required_argument, NULL, CLIENT_CPUS },
 	{ "socket", required_argument, NULL, SOCKET },
@@ -144,11 +147,13 @@ static const char *family_of(const char *word)
 
 static int no_model(const char *word, struct osc_error *e)
 {
+	char text[OSC_ENGINE_HINT_SIZE];
+
 	return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
 				  "--models '%s': there is no such model; try "
-				  "'osconcepts serve --list', all, or "
-				  "all-event and the like",
-				  word);
+				  "%s, all, or all-event and the like",
+				  word,
+				  osc_engine_hint(word, text, sizeof(text)));
 }
 
 /* False: there is no such family. One that was named already stays there. */
@@ -310,7 +315,7 @@ static int take_option(int c, struct osc_compare_settings *s,
 	case IO:
 		return take_numbers("--io", optarg, true,
 				    OSC_ROUTE_SLEEP_MAX_US, &s->io_us, e);
-	case SOURCE:
+	case BACKEND:
 		return osc_counters_kind_parse(optarg, &s->source, e);
 	case SERVER_CPUS:
 		return take_cpus("--server-cpus", optarg, s->server_cpus,
@@ -425,10 +430,8 @@ static int take_all(int argc, char **argv, struct osc_compare_settings *s,
 {
 	int c, ret;
 
-	/* getopt begins its messages with it. */
-	argv[0] = (char *)"osconcepts compare";
 	optind = 0;
-	while ((c = getopt_long(argc, argv, "c:d:n:r:h", longs, NULL)) != -1) {
+	while ((c = osc_cli_getopt(argc, argv, "c:d:n:r:h", longs)) != -1) {
 		if (c == 'h') {
 			usage(stdout);
 			return 1;
@@ -442,8 +445,8 @@ static int take_all(int argc, char **argv, struct osc_compare_settings *s,
 	if (optind < argc)
 		return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
 					  "'%s' is not an option; try "
-					  "'osconcepts compare --help'",
-					  argv[optind]);
+					  "'%s compare --help'",
+					  argv[optind], osc_program());
 	return 0;
 }
 

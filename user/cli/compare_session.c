@@ -14,6 +14,7 @@
 #include "cli/cli.h"
 #include "cli/compare.h"
 #include "lib/clock.h"
+#include "lib/program.h"
 
 /* How often a wait looks whether a signal asked us to stop. */
 #define LOOK_NS (200 * OSC_NS_PER_MS)
@@ -22,26 +23,6 @@
 #define SLACK_NS (60 * OSC_NS_PER_S)
 /* Where our daemon finds its end of the pair. */
 #define CLIENT_FD 3
-
-/* Beside us, as in a build directory and in an installation; else by PATH. */
-static void find_daemon(char *path, size_t size)
-{
-	static const char name[] = "osconceptsd";
-	ssize_t n = readlink("/proc/self/exe", path, size - 1);
-	char *slash;
-
-	if (n > 0) {
-		path[n] = '\0';
-		slash = strrchr(path, '/');
-		if (slash &&
-		    (size_t)(slash + 1 - path) + sizeof(name) <= size) {
-			strcpy(slash + 1, name);
-			if (!access(path, X_OK))
-				return;
-		}
-	}
-	strcpy(path, name);
-}
 
 static const char *const kind_names[] = {
 	[OSC_COUNTERS_AUTO] = "auto",
@@ -67,7 +48,7 @@ static int start_daemon(struct osc_session *s, struct osc_error *e)
 				     "cannot make a socket pair: %s; try a "
 				     "higher 'ulimit -n'",
 				     strerror(errno));
-	find_daemon(path, sizeof(path));
+	osc_program_beside("osconceptsd", path, sizeof(path));
 	fd.parent = ends[1];
 	ret = osc_child_start(&s->daemon, &o, e);
 	close(ends[1]);

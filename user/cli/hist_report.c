@@ -8,6 +8,7 @@
 #include "lib/error.h"
 #include "lib/output.h"
 #include "lib/platform.h"
+#include "lib/program.h"
 #include "lib/timings_output.h"
 
 static const struct osc_histogram *earlier(const struct osc_hist_look *before,
@@ -51,8 +52,8 @@ static void draw(const struct osc_hist_report *r, const struct osc_histogram *h,
 static void print_timing_note(const struct osc_timing *t)
 {
 	if (!strcmp(t->state, "off"))
-		printf("%s is not timed; try: osconcepts timings %s=targets\n",
-		       t->name, t->name);
+		printf("%s is not timed; try: %s timings %s=targets\n", t->name,
+		       osc_program(), t->name);
 	else if (strcmp(t->state, "on"))
 		printf("%s is %s: %s\n", t->name, t->state, t->why);
 	if (t->lost)
@@ -127,8 +128,8 @@ static int nothing(const struct osc_hist_report *r, struct osc_error *e)
 		return osc_error_set(
 			e, ENODATA,
 			"cannot show histograms: %s is not timed; try "
-			"osconcepts timings %s=targets, or --time %s",
-			t->name, t->name, t->name);
+			"%s timings %s=targets, or --time %s",
+			t->name, osc_program(), t->name, t->name);
 	if (strcmp(t->state, "on"))
 		return osc_error_set_exit(
 			e, OSC_EXIT_MISSING, EOPNOTSUPP,
@@ -138,20 +139,19 @@ static int nothing(const struct osc_hist_report *r, struct osc_error *e)
 		return osc_error_set(
 			e, ENODATA,
 			"cannot show histograms: %s is timed for targets only; "
-			"try osconcepts timings %s=all",
-			t->name, t->name);
+			"try %s timings %s=all",
+			t->name, osc_program(), t->name);
 	/* One that is there has them as long as the timing is on. */
 	if (r->session->only)
 		return osc_error_set(e, ENOENT,
 				     "cannot show histograms: target %u is "
-				     "gone; try osconcepts targets",
-				     r->session->id);
+				     "gone; try %s targets",
+				     r->session->id, osc_program());
 	return osc_error_set(
 		e, ENODATA,
 		"cannot show histograms: %s is timed for targets, "
-		"and there is none; try osconcepts targets add, or "
-		"osconcepts timings %s=all",
-		t->name, t->name);
+		"and there is none; try %s targets add, or %s timings %s=all",
+		t->name, osc_program(), osc_program(), t->name);
 }
 
 int osc_hist_check(const struct osc_hist_report *r, struct osc_error *e)

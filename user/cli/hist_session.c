@@ -8,6 +8,7 @@
 
 #include "cli/wait.h"
 #include "lib/error.h"
+#include "lib/program.h"
 #include "lib/target_find.h"
 
 /*
@@ -87,8 +88,8 @@ static int switch_one(struct osc_hist_session *s,
 			e, EBUSY,
 			"cannot time %s for all: it is timed for targets, and "
 			"another level would drop what was measured; try "
-			"osconcepts timings %s=all",
-			name, name);
+			"%s timings %s=all",
+			name, osc_program(), name);
 	ret = osc_module_timing_set(s->m, name, wish->level, &set, e);
 	if (ret)
 		return ret;

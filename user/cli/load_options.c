@@ -463,14 +463,14 @@ int osc_load_options(int argc, char **argv, struct osc_load_settings *s)
 	int opt;
 
 	osc_load_defaults(&s->load);
-	s->name = argv[0];
+	s->name = s->is_sweep ? "sweep" : "load";
 	if (s->is_sweep)
 		s->sweep = SWEEP_STEPS;
 	/* It depends on the body. */
 	s->load.method = NULL;
 	/* '-' first: URLs may stand anywhere, and come as option 1. */
-	while ((opt = getopt_long(argc, argv, "-c:d:n:r:k:p:t:X:H:jh", options,
-				  NULL)) != -1) {
+	while ((opt = osc_cli_getopt(argc, argv, "-c:d:n:r:k:p:t:X:H:jh",
+				     options)) != -1) {
 		if (opt == 'h') {
 			(s->is_sweep ? sweep_usage : load_usage)(stdout);
 			return osc_cli_finish(s->name, OSC_EXIT_OK);

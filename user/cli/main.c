@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "lib/nearest.h"
+#include "lib/program.h"
 #include "lib/version.h"
 
 static const struct osc_command commands[] = {
@@ -36,7 +38,8 @@ static void usage(FILE *out)
 		fprintf(out, "  %-10s %s\n", c->name, c->summary);
 	fputs("\n"
 	      "Options:\n"
-	      "  -h, --help     show this help; COMMAND --help shows a command's\n"
+	      "  -h, --help     show this help; 'help COMMAND' or COMMAND --help\n"
+	      "                 that of a command\n"
 	      "  -V, --version  show the version\n"
 	      "\n"
 	      "Exit status: 0 ok, 1 failed, 2 usage, 3 gate breached, 4 result\n"
@@ -44,8 +47,57 @@ static void usage(FILE *out)
 	      out);
 }
 
+/* NULL after saying that there is no such command, and which is like it. */
+static const struct osc_command *find(const char *name)
+{
+	struct osc_nearest near;
+
+	osc_nearest_begin(&near, name);
+	for (const struct osc_command *c = commands; c->name; c++) {
+		if (!strcmp(name, c->name))
+			return c;
+		osc_nearest_offer(&near, c->name);
+	}
+	fprintf(stderr, "osconcepts: '%s' is not a command; try '%s %s%s'\n",
+		name, osc_program(), near.best ? "help " : "--help",
+		near.best ? near.best : "");
+	return NULL;
+}
+
+static int run(const struct osc_command *command, int argc, char **argv)
+{
+	static char name[32];
+
+	/* getopt begins its messages with it. */
+	snprintf(name, sizeof(name), "osconcepts %s", command->name);
+	argv[0] = name;
+	return command->run(argc, argv);
+}
+
+/* osconcepts help [COMMAND] */
+static int help(int argc, char **argv)
+{
+	char *words[] = { NULL, (char *)"--help", NULL };
+	const struct osc_command *command;
+
+	if (argc > 3) {
+		fprintf(stderr,
+			"osconcepts help: unexpected '%s'; try one command\n",
+			argv[3]);
+		return OSC_EXIT_USAGE;
+	}
+	if (argc == 3 && strcmp(argv[2], "help") && *argv[2] != '-') {
+		command = find(argv[2]);
+		return command ? run(command, 2, words) : OSC_EXIT_USAGE;
+	}
+	usage(stdout);
+	return osc_cli_finish("help", OSC_EXIT_OK);
+}
+
 int main(int argc, char **argv)
 {
+	const struct osc_command *command;
+
 	/* A closed pipe is an error to report, not a reason to die mid-way. */
 	signal(SIGPIPE, SIG_IGN);
 	/* What a letter is, for tables; numbers stay as programs read them. */
@@ -63,12 +115,8 @@ int main(int argc, char **argv)
 		puts("osconcepts " OSC_VERSION);
 		return osc_cli_finish("version", OSC_EXIT_OK);
 	}
-	for (const struct osc_command *c = commands; c->name; c++) {
-		if (!strcmp(argv[1], c->name))
-			return c->run(argc - 1, argv + 1);
-	}
-	fprintf(stderr,
-		"osconcepts: '%s' is not a command; try 'osconcepts --help'\n",
-		argv[1]);
-	return OSC_EXIT_USAGE;
+	if (!strcmp(argv[1], "help"))
+		return help(argc, argv);
+	command = find(argv[1]);
+	return command ? run(command, argc - 1, argv + 1) : OSC_EXIT_USAGE;
 }

@@ -16,7 +16,9 @@
 #include "daemon/run.h"
 #include "lib/control.h"
 #include "lib/error.h"
+#include "lib/nearest.h"
 #include "lib/parse.h"
+#include "lib/program.h"
 #include "lib/signals.h"
 #include "lib/version.h"
 
@@ -39,7 +41,7 @@ static void usage(FILE *out)
 	      "                        /run/osconcepts/control.sock, else\n"
 	      "                        $XDG_RUNTIME_DIR/osconcepts/control.sock)\n"
 	      "      --group GROUP     members may connect, too\n"
-	      "      --counters KIND   auto, module or procfs (default auto)\n"
+	      "      --backend KIND    auto, module or procfs (default auto)\n"
 	      "      --osconcepts PATH the program that serves and loads\n"
 	      "                        (default: beside this one, then by PATH)\n"
 	      "      --client-fd FD    no socket: serve the client at the other\n"
@@ -49,6 +51,7 @@ static void usage(FILE *out)
 	      "\n"
 	      "It stays in the foreground. SIGTERM and SIGINT end it and all it\n"
 	      "started.\n"
+	      "\n"
 	      "Exit status: 0 ok, 1 failed, 2 usage, 77 something needed is\n"
 	      "missing here. See osconceptsd(8).\n",
 	      out);
@@ -106,34 +109,6 @@ static int open_signals(struct osc_daemon *d, struct osc_error *e)
 	return ret;
 }
 
-/* Beside us, as in a build directory and in an installation; else by PATH. */
-static int find_osconcepts(struct osc_daemon *d, struct osc_error *e)
-{
-	char *slash;
-	ssize_t n;
-
-	if (*d->osconcepts)
-		return 0;
-	n = readlink("/proc/self/exe", d->osconcepts,
-		     sizeof(d->osconcepts) - 1);
-	if (n < 0)
-		return osc_error_set(e, errno,
-				     "cannot find out where osconceptsd is: "
-				     "%s; try --osconcepts PATH",
-				     strerror(errno));
-	d->osconcepts[n] = '\0';
-	slash = strrchr(d->osconcepts, '/');
-	if (slash &&
-	    (size_t)(slash + 1 - d->osconcepts) + sizeof("osconcepts") <=
-		    sizeof(d->osconcepts)) {
-		strcpy(slash + 1, "osconcepts");
-		if (!access(d->osconcepts, X_OK))
-			return 0;
-	}
-	strcpy(d->osconcepts, "osconcepts");
-	return 0;
-}
-
 static int take_group(struct osc_daemon *d, const char *name,
 		      struct osc_error *e)
 {
@@ -163,7 +138,7 @@ static int take_text(char *out, size_t size, const char *what, const char *text,
 enum {
 	SOCKET = 256,
 	GROUP,
-	COUNTERS,
+	BACKEND,
 	OSCONCEPTS,
 	CLIENT_FD,
 	FOREGROUND,
@@ -173,7 +148,9 @@ enum {
 static const struct option longs[] = {
 	{ "socket", required_argument, NULL, SOCKET },
 	{ "group", required_argument, NULL, GROUP },
-	{ "counters", required_argument, NULL, COUNTERS },
+	{ "backend", required_argument, NULL, BACKEND },
+	/* Its name until 0.1. */
+	{ "counters", required_argument, NULL, BACKEND },
 	{ "osconcepts", required_argument, NULL, OSCONCEPTS },
 	{ "client-fd", required_argument, NULL, CLIENT_FD },
 	{ "foreground", no_argument, NULL, FOREGROUND },
@@ -198,7 +175,7 @@ static int take_option(int c, struct osc_daemon *d, struct options *o,
 	case GROUP:
 		o->mode = 0660;
 		return take_group(d, optarg, e);
-	case COUNTERS:
+	case BACKEND:
 		return osc_counters_kind_parse(optarg, &d->kind, e);
 	case OSCONCEPTS:
 		return take_text(d->osconcepts, sizeof(d->osconcepts),
@@ -216,8 +193,11 @@ static int take_option(int c, struct osc_daemon *d, struct options *o,
 static int parse(int argc, char **argv, struct osc_daemon *d, struct options *o)
 {
 	struct osc_error e;
+	const char *meant;
 	int c;
 
+	/* getopt begins its messages with it. */
+	argv[0] = (char *)"osconceptsd";
 	while ((c = getopt_long(argc, argv, "hV", longs, NULL)) != -1) {
 		if (c == 'h') {
 			usage(stdout);
@@ -230,6 +210,13 @@ static int parse(int argc, char **argv, struct osc_daemon *d, struct options *o)
 		if (c == EXERCISE)
 			return osc_exercise_run();
 		if (c == '?') {
+			meant = optopt ? NULL :
+					 osc_nearest_option(argv[optind - 1],
+							    longs);
+			if (meant)
+				fprintf(stderr,
+					"osconceptsd: did you mean '--%s'?\n",
+					meant);
 			fputs("Try 'osconceptsd --help'.\n", stderr);
 			return OSC_EXIT_USAGE;
 		}
@@ -266,8 +253,9 @@ static int open_all(struct osc_daemon *d, struct options *o,
 
 	d->loop.between = between;
 	d->loop.arg = d;
-	if (!ret)
-		ret = find_osconcepts(d, e);
+	if (!*d->osconcepts)
+		osc_program_beside("osconcepts", d->osconcepts,
+				   sizeof(d->osconcepts));
 	/* A source that is not there is better known now than at a run. */
 	if (!ret)
 		ret = osc_counters_open(&probe, d->kind, e);

@@ -122,6 +122,7 @@ int osc_request_source(const char *text, enum osc_counters_kind *out,
 int osc_request_server(const struct osc_server_fields *f,
 		       struct osc_hosted_options *o, struct osc_error *e)
 {
+	char text[OSC_ENGINE_HINT_SIZE];
 	int ret;
 
 	*o = (struct osc_hosted_options){ 0 };
@@ -135,9 +136,10 @@ int osc_request_server(const struct osc_server_fields *f,
 	if (!osc_engine_find(f->model))
 		return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
 					  "cannot take the request: there is "
-					  "no model '%.40s'; try 'osconcepts "
-					  "serve --list'",
-					  f->model);
+					  "no model '%.40s'; try %s",
+					  f->model,
+					  osc_engine_hint(f->model, text,
+							  sizeof(text)));
 	ret = copy_text(o->model, sizeof(o->model), f->model,
 			"model is too long", e);
 	if (!ret)

@@ -15,6 +15,7 @@
 #include "lib/clock.h"
 #include "lib/error.h"
 #include "lib/outfile.h"
+#include "lib/program.h"
 
 static const char *const names[OSC_NR_ACCOUNT] = {
 	[OSC_ACCOUNT_ACCEPTS] = "accepts",
@@ -185,8 +186,8 @@ int osc_account_open(const char *path, struct osc_account_reader *out,
 	if (fd < 0)
 		return osc_error_set(e, errno,
 				     "account file%s: %s; try the path given "
-				     "to 'osconcepts serve --account'",
-				     what, strerror(errno));
+				     "to '%s serve --account'",
+				     what, strerror(errno), osc_program());
 	ret = check_size(fd, what, e);
 	if (ret)
 		goto close_fd;

@@ -92,7 +92,7 @@ int osc_counters_kind_parse(const char *text, enum osc_counters_kind *out,
 		}
 	}
 	return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
-				  "source '%s': not a source; try auto, "
+				  "backend '%s': not a backend; try auto, "
 				  "module or procfs",
 				  text);
 }

@@ -95,7 +95,7 @@ enum osc_counters_kind {
 	OSC_COUNTERS_PROCFS,
 };
 
-/* "auto", "module" or "procfs" as typed after --source. */
+/* "auto", "module" or "procfs" as typed after --backend. */
 int osc_counters_kind_parse(const char *text, enum osc_counters_kind *out,
 			    struct osc_error *e);
 

@@ -11,6 +11,7 @@
 #include "lib/error.h"
 #include "lib/module_msg.h"
 #include "lib/netlink.h"
+#include "lib/program.h"
 
 /* A list that changes with every look is given up after so many. */
 #define DUMP_TRIES 32
@@ -22,33 +23,37 @@ struct osc_module {
 	bool lost; /* told since the last one that was received */
 };
 
-/* What to try after a refusal, by errno. */
-static const char *hint(int err)
+/* Room for a command with the path of the program. */
+#define HINT_SIZE 256
+
+/* What to try after a refusal, by errno; in text, of size bytes. */
+static const char *hint(int err, char *text, size_t size)
 {
-	switch (err) {
-	case EPERM:
-	case EACCES:
+	const char *osc = osc_program();
+
+	*text = '\0';
+	if (err == EPERM || err == EACCES)
 		return "; try sudo, or a process of your own";
-	case ESRCH:
+	if (err == ESRCH)
 		return "; try ps -e";
-	case ENOENT:
-		return "; try osconcepts targets";
-	case ENOSPC:
-		return "; try osconcepts targets del";
-	case EBUSY:
-		return "; try 'osconcepts targets' to find it, and remove it "
-		       "or watch another";
-	}
-	return "";
+	if (err == ENOENT)
+		snprintf(text, size, "; try %s targets", osc);
+	else if (err == ENOSPC)
+		snprintf(text, size, "; try %s targets del", osc);
+	else if (err == EBUSY)
+		snprintf(text, size,
+			 "; try '%s targets' to find it, and remove it or "
+			 "watch another",
+			 osc);
+	return text;
 }
 
 int osc_module_missing(const char *what, struct osc_error *e)
 {
 	return osc_error_set_exit(
 		e, OSC_EXIT_MISSING, ENOENT,
-		"cannot %s: the module osconcepts is not loaded; try: sudo "
-		"insmod build/kmod/$(uname -r)/osconcepts.ko",
-		what);
+		"cannot %s: the module osconcepts is not loaded; try: %s", what,
+		osc_program_load_module());
 }
 
 /* The kernel's ENOENT is for a target that is not there, or for the family. */
@@ -76,9 +81,8 @@ int osc_module_check_version(uint32_t version, struct osc_error *e)
 	return osc_error_set_exit(
 		e, OSC_EXIT_MISSING, EPROTONOSUPPORT,
 		"cannot use the module: module of another version: it speaks "
-		"%u and this program %u; try: sudo rmmod osconcepts && sudo "
-		"insmod build/kmod/$(uname -r)/osconcepts.ko",
-		version, OSCONCEPTS_FAMILY_VERSION);
+		"%u and this program %u; try: sudo rmmod osconcepts && %s",
+		version, OSCONCEPTS_FAMILY_VERSION, osc_program_load_module());
 }
 
 int osc_module_open(struct osc_module **out, struct osc_error *e)
@@ -279,7 +283,7 @@ int osc_module_add(struct osc_module *m, pid_t pid, unsigned int flags,
 						 OSCONCEPTS_CMD_TARGET_ADD, 0);
 	struct osc_target target;
 	struct one one = { .out = &target, .parse = parse_target };
-	char why[OSC_NETLINK_WHY_SIZE];
+	char why[OSC_NETLINK_WHY_SIZE], try[HINT_SIZE];
 	int ret;
 
 	mnl_attr_put_u32(nlh, OSCONCEPTS_A_TARGET_PID, (uint32_t)pid);
@@ -288,7 +292,8 @@ int osc_module_add(struct osc_module *m, pid_t pid, unsigned int flags,
 	ret = ask(m, nlh, &one, why);
 	if (ret)
 		return osc_error_set(e, -ret, "cannot watch process %d: %s%s",
-				     (int)pid, why, hint(-ret));
+				     (int)pid, why,
+				     hint(-ret, try, sizeof(try)));
 	if (out)
 		*out = target;
 	return 0;
@@ -301,7 +306,7 @@ static int by_id(struct osc_module *m, uint8_t command, const char *verb,
 	struct nlmsghdr *nlh = osc_netlink_begin(m->nl, &m->family, command, 0);
 	struct osc_target target;
 	struct one one = { .out = &target, .parse = parse_target };
-	char why[OSC_NETLINK_WHY_SIZE];
+	char why[OSC_NETLINK_WHY_SIZE], try[HINT_SIZE];
 	int ret;
 
 	mnl_attr_put_u32(nlh, OSCONCEPTS_A_TARGET_ID, id);
@@ -310,7 +315,7 @@ static int by_id(struct osc_module *m, uint8_t command, const char *verb,
 		return gone("target", e);
 	if (ret)
 		return osc_error_set(e, -ret, "cannot %s target %u: %s%s", verb,
-				     id, why, hint(-ret));
+				     id, why, hint(-ret, try, sizeof(try)));
 	if (out)
 		*out = target;
 	return 0;

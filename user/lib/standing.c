@@ -19,8 +19,8 @@ static const char *why_absent(const struct osc_counts *c, enum osc_counter n)
 		return "the interval is too short for a rate of it, or it grew "
 		       "by more than is possible in one; try a longer interval";
 	if (c->backend == OSC_BACKEND_MODULE)
-		return "the module does not count it here; try osconcepts "
-		       "sources";
+		return "the module does not count it here; see "
+		       "osconcepts-sources(1)";
 	switch (n) {
 	case OSC_EPOLL_CALLBACKS:
 	case OSC_EPOLL_WAKEUPS:

@@ -9,6 +9,7 @@
 
 #include "lib/error.h"
 #include "lib/parse.h"
+#include "lib/program.h"
 
 static bool is_number(const char *word)
 {
@@ -98,11 +99,11 @@ int osc_target_match(const struct osc_target *targets, size_t n,
 		return osc_error_set(
 			e, ENOENT,
 			"cannot find the target '%s': none has this %s%s%s; "
-			"try osconcepts targets",
+			"try %s targets",
 			word, number ? "ID or PID" : "name",
 			m.n ? ": a process that has ended had it in target " :
 			      "",
-			m.ids);
+			m.ids, osc_program());
 	*out = m.first;
 	return 0;
 }

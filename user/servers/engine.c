@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "servers/engine.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "lib/nearest.h"
+#include "lib/program.h"
 #include "lib/ring.h"
 #include "servers/event.h"
 
@@ -219,4 +222,16 @@ const struct osc_engine *osc_engine_find(const char *name)
 			return e;
 	}
 	return NULL;
+}
+
+const char *osc_engine_hint(const char *name, char *text, size_t size)
+{
+	struct osc_nearest near;
+
+	osc_nearest_begin(&near, name);
+	for (const struct osc_engine *e = osc_engines; e->name; e++)
+		osc_nearest_offer(&near, e->name);
+	snprintf(text, size, "%s%s'%s serve --list'", near.best ?: "",
+		 near.best ? ", or " : "", osc_program());
+	return text;
 }

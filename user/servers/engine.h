@@ -7,6 +7,7 @@
 #define OSC_SERVERS_ENGINE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct osc_error;
 struct osc_event_backend;
@@ -71,6 +72,13 @@ extern const struct osc_engine osc_engines[];
 
 /* NULL when there is none of that name. */
 const struct osc_engine *osc_engine_find(const char *name);
+
+/*
+ * What to try where no model is called so: the one that is spelt most like it,
+ * and the list; in text, which is returned.
+ */
+#define OSC_ENGINE_HINT_SIZE 256
+const char *osc_engine_hint(const char *name, char *text, size_t size);
 
 int osc_engine_fork(struct osc_server *server, unsigned int index,
 		    struct osc_server_report *report, struct osc_error *e);

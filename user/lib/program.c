@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/program.h"
+
+#include <limits.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#define NAME "osconcepts"
+/* A path in single quotes, where each quote in it takes four bytes. */
+#define QUOTED_MAX (4 * PATH_MAX + 3)
+
+static char program[QUOTED_MAX] = NAME;
+static char load_module[3 * QUOTED_MAX];
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/* The directory of the running program; false where it cannot be told. */
+static bool own_directory(char *path, size_t size)
+{
+	ssize_t n = readlink("/proc/self/exe", path, size - 1);
+	char *slash;
+
+	if (n <= 0)
+		return false;
+	path[n] = '\0';
+	slash = strrchr(path, '/');
+	if (!slash)
+		return false;
+	*slash = '\0';
+	return true;
+}
+
+/* As a word of a shell's command line. */
+static void quote(const char *path, char *out)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789/._-+@%,:=";
+
+	if (!path[strspn(path, plain)]) {
+		strcpy(out, path);
+		return;
+	}
+	*out++ = '\'';
+	for (; *path; path++) {
+		if (*path == '\'') {
+			memcpy(out, "'\\''", 4);
+			out += 4;
+		} else {
+			*out++ = *path;
+		}
+	}
+	strcpy(out, "'");
+}
+
+/* The file that a shell would run for NAME. */
+static bool by_path(struct stat *out)
+{
+	const char *dirs = getenv("PATH");
+	char path[PATH_MAX];
+
+	while (dirs && *dirs) {
+		int length = (int)strcspn(dirs, ":");
+		int n = snprintf(path, sizeof(path), "%.*s/" NAME, length,
+				 dirs);
+
+		if (length && n > 0 && (size_t)n < sizeof(path) &&
+		    !access(path, X_OK) && !stat(path, out))
+			return true;
+		dirs += length + (dirs[length] == ':');
+	}
+	return false;
+}
+
+static void find_program(void)
+{
+	char path[PATH_MAX];
+	struct stat beside, found;
+
+	osc_program_beside(NAME, path, sizeof(path));
+	if (stat(path, &beside))
+		return;
+	if (by_path(&found) && found.st_dev == beside.st_dev &&
+	    found.st_ino == beside.st_ino)
+		return;
+	quote(path, program);
+}
+
+/* Whether depmod knows the module. */
+static bool is_installed(const char *release)
+{
+	char path[PATH_MAX], line[4096];
+	bool found = false;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/lib/modules/%s/modules.dep", release);
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	while (!found && fgets(line, sizeof(line), f))
+		found = strstr(line, "/" NAME ".ko");
+	fclose(f);
+	return found;
+}
+
+/* The build directory is a checkout's own where its parent has a Kbuild. */
+static bool is_checkout(const char *dir)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/../Kbuild", dir);
+	return !access(path, F_OK);
+}
+
+static void find_module(void)
+{
+	char dir[PATH_MAX - 300], path[PATH_MAX];
+	char module[QUOTED_MAX], top[QUOTED_MAX];
+	struct utsname u;
+
+	strcpy(load_module, "building it: README.md of its source says how");
+	if (uname(&u))
+		return;
+	if (is_installed(u.release)) {
+		strcpy(load_module, "sudo modprobe " NAME);
+		return;
+	}
+	if (!own_directory(dir, sizeof(dir)) || !is_checkout(dir))
+		return;
+	snprintf(path, sizeof(path), "%s/kmod/%s/" NAME ".ko", dir, u.release);
+	quote(path, module);
+	if (!access(path, F_OK)) {
+		snprintf(load_module, sizeof(load_module), "sudo insmod %s",
+			 module);
+		return;
+	}
+	*strrchr(dir, '/') = '\0';
+	quote(dir, top);
+	snprintf(load_module, sizeof(load_module),
+		 "make -C %s module && sudo insmod %s", top, module);
+}
+
+static void find(void)
+{
+	find_program();
+	find_module();
+}
+
+const char *osc_program(void)
+{
+	pthread_once(&once, find);
+	return program;
+}
+
+const char *osc_program_load_module(void)
+{
+	pthread_once(&once, find);
+	return load_module;
+}
+
+void osc_program_beside(const char *name, char *path, size_t size)
+{
+	size_t length;
+
+	if (own_directory(path, size)) {
+		length = strlen(path);
+		if (length + 1 + strlen(name) < size) {
+			sprintf(path + length, "/%s", name);
+			if (!access(path, X_OK))
+				return;
+		}
+	}
+	snprintf(path, size, "%s", name);
+}

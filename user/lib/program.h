@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * program.h - where our programs and the module's file are, so that a hint
+ * names a command that works as it stands: from any directory, installed or
+ * run from a build directory.
+ */
+#ifndef OSC_LIB_PROGRAM_H
+#define OSC_LIB_PROGRAM_H
+
+#include <stddef.h>
+
+/*
+ * How a shell finds `osconcepts`: that name where PATH leads to the one beside
+ * the running program, its quoted path otherwise. The text lives for ever.
+ */
+const char *osc_program(void);
+
+/*
+ * The program of that name in the directory of the running one, as in a build
+ * directory and in an installation; the bare name where there is none, for
+ * execvp() to find.
+ */
+void osc_program_beside(const char *name, char *path, size_t size);
+
+/*
+ * The command that loads the module into the running kernel: modprobe where it
+ * is installed, insmod of the file in the build directory, or how to build it.
+ * The text lives for ever.
+ */
+const char *osc_program_load_module(void);
+
+#endif

@@ -193,11 +193,11 @@ static void a_target_is_told_whole_whatever_it_calls_itself(void **state)
 		.counts = { .tasks_exited = 2, .lost = 1 },
 	};
 	json_t *json, *counters;
-	json_t *want =
-		json_pack("{s:i, s:i, s:s, s:i, s:s, s:b, s:b, s:i, s:i, s:i}",
-			  "id", 3, "pid", 812, "comm", "caf?", "uid", 1000,
-			  "state", "exited", "bound", 1, "follow", 1,
-			  "tasks_live", 0, "tasks_exited", 2, "lost", 1);
+	json_t *want = json_pack(
+		"{s:i, s:i, s:s, s:i, s:s, s:s, s:b, s:b, s:i, s:i, s:i}", "id",
+		3, "pid", 812, "comm", "caf?", "uid", 1000, "state", "exited",
+		"root_state", "exited", "bound", 1, "follow", 1, "tasks_live",
+		0, "tasks_exited", 2, "lost", 1);
 	char *text;
 
 	(void)state;

@@ -149,6 +149,11 @@ refused()
 		is .requests 10
 		[[ $(awk '{ print $1 }' "$log" | sort -u) == tls.test ]]
 		: >"$log"
+		# The dot of a name from the root is not the certificate's.
+		load --unix "$socket" https://tls.test./ok --cacert "$certificate" -n 10 -c 2
+		is '[.requests, .errors]' '[10,{}]'
+		[[ $(awk '{ print $1 }' "$log" | sort -u) == tls.test ]]
+		: >"$log"
 		load --unix "$socket" https://other.test/ok --insecure -n 10 -c 2
 		is '[.requests, .errors]' '[10,{}]'
 		[[ $(awk '{ print $1 }' "$log" | sort -u) == other.test ]]

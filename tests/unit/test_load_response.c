@@ -24,6 +24,12 @@ struct sample {
 #define LONG_VALUE                                                         \
 	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" \
 	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define LONG_BLANK                                                       \
+	"                                                              " \
+	"                                                              "
+#define LONG_ZERO                                                        \
+	"00000000000000000000000000000000000000000000000000000000000000" \
+	"00000000000000000000000000000000000000000000000000000000000000"
 #define DONE OSC_RESPONSE_COMPLETE
 #define BAD OSC_RESPONSE_FAILED
 #define REFUSED(text, error)                            \
@@ -64,27 +70,83 @@ static const struct sample samples[] = {
 	  DONE, 0, 200, 1, false, false, 0 },
 	{ "HTTP/1.1 200 " LONG_VALUE "\r\nContent-Length: 1\r\n\r\nx", DONE, 0,
 	  200, 1, false, false, 0 },
+	/* Folded fields: each fold is a blank (RFC 9112, 5.2). */
+	{ "HTTP/1.1 200 OK\r\nX: y\r\n folded\r\n\t\r\n"
+	  "Content-Length: 1\r\n\r\nx",
+	  DONE, 0, 200, 1, false, false, 0 },
+	{ "HTTP/1.1 200 OK\r\nContent-Length:\r\n \t5\r\n\r\nhello", DONE, 0,
+	  200, 5, false, false, 0 },
+	{ "HTTP/1.1 200 OK\r\nConnection: upgrade,\r\n  Close\r\n ,x\r\n"
+	  "Content-Length: 0\n\n",
+	  DONE, 0, 200, 0, false, true, 0 },
+	{ "HTTP/1.1 200 OK\r\nConnection: clo\r\n se\r\n"
+	  "Content-Length: 0\r\n\r\n",
+	  DONE, 0, 200, 0, false, false, 0 },
+	/* Long lines. */
+	{ "HTTP/1.1 200 OK\r\nConnection: " LONG_VALUE ", " LONG_VALUE ",close"
+	  "\r\nContent-Length: 0\r\n\r\n",
+	  DONE, 0, 200, 0, false, true, 0 },
+	{ "HTTP/1.1 200 OK\r\nConnection: close" LONG_VALUE "\r\n"
+	  "Content-Length:" LONG_BLANK "1" LONG_BLANK "\r\n\r\nx",
+	  DONE, 0, 200, 1, false, false, 0 },
+	{ "HTTP/1.1 200 OK\r\n" LONG_VALUE
+	  ": y\r\nTransfer-Encoding:" LONG_BLANK
+	  "chunked\r\n\r\n0\r\n" LONG_VALUE ": y\r\n z\r\n\r\n",
+	  DONE, 0, 200, 0, false, false, 0 },
+	/* Equal lengths (RFC 9112, 6.3). */
+	{ "HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\nContent-Length: 05\r\n"
+	  "\r\nhello",
+	  DONE, 0, 200, 5, false, false, 0 },
+	/* One empty line before (RFC 9112, 2.2). */
+	{ "\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx", DONE, 0, 200, 1,
+	  false, false, 0 },
+	{ "\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx\r\n", DONE, 0, 200,
+	  1, false, false, 2 },
 	REFUSED("HTTP/2 200 OK\r\n", OSC_RESPONSE_BAD_STATUS_LINE),
 	REFUSED("HTTP/1.1 2000\r\n", OSC_RESPONSE_BAD_STATUS_LINE),
 	REFUSED("HTTP/1.1 20\r\n", OSC_RESPONSE_BAD_STATUS_LINE),
-	REFUSED("\r\n", OSC_RESPONSE_BAD_STATUS_LINE),
+	REFUSED("\r\n\r\n", OSC_RESPONSE_BAD_STATUS_LINE),
+	REFUSED("\rHTTP/1.1 200 OK\r\n", OSC_RESPONSE_BAD_STATUS_LINE),
 	REFUSED("HTTP/1.1 101 Switching\r\n\r\n", OSC_RESPONSE_UPGRADE),
-	REFUSED("HTTP/1.1 200 OK\r\nContent-Length: 5x\r\n",
+	REFUSED("HTTP/1.1 200 OK\r\nContent-Length: 5x\r\n\r\n",
 		OSC_RESPONSE_BAD_LENGTH),
-	REFUSED("HTTP/1.1 200 OK\r\nContent-Length:\r\n",
+	REFUSED("HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\n",
 		OSC_RESPONSE_BAD_LENGTH),
-	REFUSED("HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551616\r\n",
+	REFUSED("HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551616\r\n\r\n",
 		OSC_RESPONSE_BAD_LENGTH),
-	REFUSED("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n",
+	REFUSED("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
 		OSC_RESPONSE_BAD_LENGTH),
 	REFUSED("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"
 		"Transfer-Encoding: chunked\r\n\r\n",
 		OSC_RESPONSE_BAD_LENGTH),
-	REFUSED("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n",
+	REFUSED("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
 		OSC_RESPONSE_BAD_CODING),
-	REFUSED("HTTP/1.1 200 OK\r\nX: y\r\n folded\r\n",
+	REFUSED("HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\n",
+		OSC_RESPONSE_BAD_LENGTH),
+	REFUSED("HTTP/1.1 200 OK\r\nContent-Length: 5,\r\n 6\r\n\r\n",
+		OSC_RESPONSE_BAD_LENGTH),
+	REFUSED("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n 6\r\n\r\n",
+		OSC_RESPONSE_BAD_LENGTH),
+	REFUSED("HTTP/1.1 200 OK\r\nContent-Length: 5,,5\r\n",
+		OSC_RESPONSE_BAD_LENGTH),
+	REFUSED("HTTP/1.1 200 OK\r\nContent-Length: 1" LONG_BLANK "1\r\n\r\n",
+		OSC_RESPONSE_BAD_LENGTH),
+	REFUSED("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked" LONG_VALUE
+		"\r\n\r\n",
+		OSC_RESPONSE_BAD_CODING),
+	REFUSED("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n",
+		OSC_RESPONSE_BAD_CODING),
+	/* A continuation of no field. */
+	REFUSED("HTTP/1.1 200 OK\r\n folded: y\r\n", OSC_RESPONSE_BAD_FIELD),
+	/* A blank before the colon, no colon, no name (RFC 9112, 5.1). */
+	REFUSED("HTTP/1.1 200 OK\r\nContent-Length : 5\r\n",
 		OSC_RESPONSE_BAD_FIELD),
-	REFUSED("HTTP/1.1 200 OK\r\nConnection: " LONG_VALUE "\r\n",
+	REFUSED("HTTP/1.1 200 OK\r\nX\t: 5\r\n", OSC_RESPONSE_BAD_FIELD),
+	REFUSED("HTTP/1.1 200 OK\r\nX\r\n", OSC_RESPONSE_BAD_FIELD),
+	REFUSED("HTTP/1.1 200 OK\r\n: y\r\n", OSC_RESPONSE_BAD_FIELD),
+	REFUSED("HTTP/1.1 200 OK\r\n\rX: y\r\n", OSC_RESPONSE_BAD_FIELD),
+	REFUSED("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+		"0\r\nTrailer : t\r\n",
 		OSC_RESPONSE_BAD_FIELD),
 	REFUSED("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
 		OSC_RESPONSE_BAD_CHUNK),
@@ -92,6 +154,9 @@ static const struct sample samples[] = {
 		OSC_RESPONSE_BAD_CHUNK),
 	REFUSED("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 		"11111111111111111\r\n",
+		OSC_RESPONSE_BAD_CHUNK),
+	REFUSED("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" LONG_ZERO
+		"5\r\n",
 		OSC_RESPONSE_BAD_CHUNK),
 };
 
@@ -108,7 +173,7 @@ static void check_outcome(const struct sample *s, struct osc_response *r,
 	if (s->result == BAD)
 		return;
 	if (s->result == OSC_RESPONSE_MORE)
-		assert_int_equal(osc_response_end(r), DONE);
+		assert_int_equal(osc_response_end(r, true), DONE);
 	assert_int_equal(r->status, s->status);
 	assert_int_equal(r->body_bytes, s->body);
 	assert_int_equal(osc_response_closes(r), s->closes);
@@ -220,9 +285,11 @@ static void only_a_head_is_a_head(void **unused)
 		assert_int_equal(used, length);
 		assert_int_equal(r.body_bytes, 39);
 		osc_response_init(&r, false);
+		/* An empty line is none, but may stand before one. */
 		assert_int_equal(osc_response_feed(&r, &last, text + cut,
 						   length - cut, &used),
-				 cut ? BAD : OSC_RESPONSE_MORE);
+				 cut && cut < length - 2 ? BAD :
+							   OSC_RESPONSE_MORE);
 	}
 }
 
@@ -262,9 +329,46 @@ static void an_end_in_the_middle_is_truncated(void **unused)
 		assert_int_equal(osc_response_feed(&r, NULL, text, n, &used),
 				 OSC_RESPONSE_MORE);
 		assert_false(osc_response_untouched(&r));
-		assert_int_equal(osc_response_end(&r), BAD);
+		assert_int_equal(osc_response_end(&r, true), BAD);
 		assert_int_equal(r.error, OSC_RESPONSE_TRUNCATED);
 	}
+}
+
+/* Only of a body that ends with the connection does it matter how that ended. */
+static void an_end_out_of_order_cuts_a_body_without_length(void **unused)
+{
+	static const char text[] = "HTTP/1.1 200 OK\r\n\r\nhello";
+	struct osc_response r;
+	size_t used;
+
+	(void)unused;
+	osc_response_init(&r, false);
+	assert_int_equal(osc_response_feed(&r, NULL, text, strlen(text), &used),
+			 OSC_RESPONSE_MORE);
+	assert_int_equal(osc_response_end(&r, false), BAD);
+	assert_int_equal(r.error, OSC_RESPONSE_NO_CLOSE_NOTIFY);
+	osc_response_init(&r, false);
+	assert_int_equal(osc_response_feed(&r, NULL, text, 18, &used),
+			 OSC_RESPONSE_MORE);
+	assert_int_equal(osc_response_end(&r, false), BAD);
+	assert_int_equal(r.error, OSC_RESPONSE_TRUNCATED);
+}
+
+/* One empty line may come when nothing is asked; not a second, nor part of one. */
+static void one_empty_line_is_passed_over(void **unused)
+{
+	struct osc_response r;
+
+	(void)unused;
+	osc_response_init(&r, false);
+	assert_int_equal(osc_response_skip_blank(&r, "\r", 1), 1);
+	assert_int_equal(osc_response_skip_blank(&r, "\r", 1), 0);
+	assert_int_equal(osc_response_skip_blank(&r, "\n\r\n", 3), 1);
+	assert_int_equal(osc_response_skip_blank(&r, "\r\n", 2), 0);
+	assert_true(osc_response_untouched(&r));
+	osc_response_init(&r, false);
+	assert_int_equal(osc_response_skip_blank(&r, "H", 1), 0);
+	assert_int_equal(osc_response_skip_blank(&r, "\r\nH", 3), 2);
 }
 
 static void a_head_without_end_is_refused(void **unused)
@@ -314,6 +418,9 @@ int main(void)
 		cmocka_unit_test(a_head_is_read_once),
 		cmocka_unit_test(only_a_head_is_a_head),
 		cmocka_unit_test(an_end_in_the_middle_is_truncated),
+		cmocka_unit_test(
+			an_end_out_of_order_cuts_a_body_without_length),
+		cmocka_unit_test(one_empty_line_is_passed_over),
 		cmocka_unit_test(a_head_without_end_is_refused),
 		cmocka_unit_test(a_body_of_many_chunks_is_taken),
 	};

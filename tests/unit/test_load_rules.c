@@ -2,6 +2,7 @@
 /* The pure rules of the load: URLs, failures, the verdict. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -36,6 +37,19 @@ static void urls_are_taken_apart(void **unused)
 		{ "http://[::1]", "::1", "[::1]", "/", 80, false },
 		{ "https://a", "a", "a", "/", 443, true },
 		{ "HTTPS://a:80/x", "a", "a:80", "/x", 80, true },
+		/* An empty port, the port with zeros, a name from the root. */
+		{ "http://a:/x", "a", "a", "/x", 80, false },
+		{ "https://[::1]:", "::1", "[::1]", "/", 443, true },
+		{ "http://a:080/x", "a", "a:80", "/x", 80, false },
+		{ "http://a.b.:81/x", "a.b.", "a.b.:81", "/x", 81, false },
+		/* A zone is of this host alone (RFC 6874). */
+		{ "http://[fe80::1%25eth0]:81/x", "fe80::1%eth0",
+		  "[fe80::1]:81", "/x", 81, false },
+		{ "http://[fe80::1%eth0]/", "fe80::1%eth0", "[fe80::1]", "/",
+		  80, false },
+		{ "http://[fe80::1%2525]/", "fe80::1%25", "[fe80::1]", "/", 80,
+		  false },
+		{ "http://[::1]:8080/", "::1", "[::1]:8080", "/", 8080, false },
 	};
 
 	(void)unused;
@@ -61,7 +75,12 @@ static void wrong_urls_are_usage_errors(void **unused)
 		"httpss://a",
 		"http://",
 		"http:///x",
-		"http://a:",
+		"http://a::80/",
+		"http://::1/",
+		"http://::1:80/",
+		"http://[a]/",
+		"http://[fe80::1%]/",
+		"http://[%25eth0]/",
 		"http://a:0",
 		"http://a:65536",
 		"http://a:8x",
@@ -85,6 +104,28 @@ static void wrong_urls_are_usage_errors(void **unused)
 		assert_int_equal(e.exit_code, OSC_EXIT_USAGE);
 		assert_non_null(strstr(e.text, "try "));
 	}
+}
+
+static void a_zone_is_that_of_the_address(void **unused)
+{
+	const struct sockaddr_in6 *a;
+	struct osc_addresses addresses;
+	struct osc_error e = { 0 };
+	struct osc_url u;
+
+	(void)unused;
+	assert_int_equal(osc_url_parse("http://[fe80::1%25lo]:81/", &u, NULL),
+			 0);
+	assert_int_equal(osc_url_resolve(&u, &addresses, NULL), 0);
+	assert_int_equal(addresses.n, 1);
+	a = (const struct sockaddr_in6 *)&addresses.address[0];
+	assert_int_equal(a->sin6_family, AF_INET6);
+	assert_int_equal(a->sin6_scope_id, if_nametoindex("lo"));
+	assert_int_equal(ntohs(a->sin6_port), 81);
+	assert_int_equal(osc_url_parse("http://[fe80::1%25none0]/", &u, NULL),
+			 0);
+	assert_true(osc_url_resolve(&u, &addresses, &e) < 0);
+	assert_non_null(strstr(e.text, "'fe80::1%none0'"));
 }
 
 static void urls_have_their_weight_of_the_turns(void **unused)
@@ -498,6 +539,7 @@ int main(void)
 		cmocka_unit_test(the_knee_is_where_power_is_greatest),
 		cmocka_unit_test(a_knee_is_none_before_a_step_beyond_was_seen),
 		cmocka_unit_test(wrong_urls_are_usage_errors),
+		cmocka_unit_test(a_zone_is_that_of_the_address),
 		cmocka_unit_test(urls_have_their_weight_of_the_turns),
 		cmocka_unit_test(weights_that_fit_nothing_are_usage_errors),
 		cmocka_unit_test(failures_are_counted_by_kind),

@@ -74,7 +74,10 @@ static void a_server_is_asked_for_by_name_and_not_by_address(void **unused)
 		bool is_said;
 	} rows[] = { { "a.test", true },
 		     { "127.0.0.1", false },
-		     { "::1", false } };
+		     { "::1", false },
+		     { "fe80::1", false },
+		     /* A dot at the end is not part of it (RFC 6066, 3). */
+		     { "a.test.", false } };
 
 	(void)unused;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -91,6 +94,24 @@ static void a_server_is_asked_for_by_name_and_not_by_address(void **unused)
 		assert_null(s.out);
 		osc_tls_close(tls);
 	}
+}
+
+static void a_name_from_the_root_is_said_without_its_dot(void **unused)
+{
+	struct osc_tls *tls = opened("a.test.", false);
+	struct osc_tls_session s = { 0 };
+
+	(void)unused;
+	greet(tls, &s);
+	assert_true(is_in(&s, "a.test"));
+	osc_tls_end(&s);
+	osc_tls_close(tls);
+	/* Nor is the zone of an address. */
+	tls = opened("fe80::1%lo", false);
+	greet(tls, &s);
+	assert_false(is_in(&s, "fe80"));
+	osc_tls_end(&s);
+	osc_tls_close(tls);
 }
 
 static void what_is_sent_makes_room_and_the_rest_stays(void **unused)
@@ -161,6 +182,7 @@ int main(void)
 		cmocka_unit_test(a_reason_is_in_the_librarys_words_as_one),
 		cmocka_unit_test(
 			a_server_is_asked_for_by_name_and_not_by_address),
+		cmocka_unit_test(a_name_from_the_root_is_said_without_its_dot),
 		cmocka_unit_test(what_is_sent_makes_room_and_the_rest_stays),
 		cmocka_unit_test(a_server_that_speaks_no_tls_is_known_for_it),
 		cmocka_unit_test(authorities_that_cannot_be_had_are_told),

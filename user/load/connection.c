@@ -332,6 +332,9 @@ bool osc_connection_read(struct osc_loop *loop, struct osc_load_connection *c,
 		size_t used;
 
 		if (!c->sent) {
+			used = osc_response_skip_blank(&c->response, p, size);
+			if (used == size)
+				return true;
 			osc_connection_broken(loop, c, OSC_LOAD_PARSE,
 					      OSC_RESPONSE_UNSOLICITED, now);
 			return false;
@@ -364,10 +367,11 @@ bool osc_connection_received(struct osc_loop *loop,
 
 /* The server has closed: as agreed, between two requests, or too early. */
 static void close_ended(struct osc_loop *loop, struct osc_load_connection *c,
-			uint64_t now)
+			bool in_order, uint64_t now)
 {
 	if (c->sent && !osc_response_untouched(&c->response)) {
-		if (osc_response_end(&c->response) == OSC_RESPONSE_COMPLETE) {
+		if (osc_response_end(&c->response, in_order) ==
+		    OSC_RESPONSE_COMPLETE) {
 			answered(loop, c, now);
 		} else {
 			osc_connection_broken(loop, c, OSC_LOAD_PARSE,
@@ -384,16 +388,22 @@ static void close_ended(struct osc_loop *loop, struct osc_load_connection *c,
 	close_socket(loop, c);
 }
 
-void osc_connection_ended(struct osc_loop *loop, struct osc_load_connection *c,
-			  uint64_t now)
+void osc_connection_closed(struct osc_loop *loop, struct osc_load_connection *c,
+			   bool in_order, uint64_t now)
 {
 	if (c->state == OSC_LOAD_HANDSHAKE) {
 		osc_connection_failed(loop, c, OSC_LOAD_TLS, OSC_TLS_CLOSED,
 				      now);
 		return;
 	}
-	close_ended(loop, c, now);
+	close_ended(loop, c, in_order, now);
 	osc_loop_offer(loop, c, now);
+}
+
+void osc_connection_ended(struct osc_loop *loop, struct osc_load_connection *c,
+			  uint64_t now)
+{
+	osc_connection_closed(loop, c, !loop->tls, now);
 }
 
 void osc_connection_connected(struct osc_loop *loop,

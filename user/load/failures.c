@@ -73,6 +73,9 @@ static const struct hint {
 	  "no answer within --timeout; the server is stuck or overloaded" },
 	{ OSC_LOAD_PARSE, OSC_RESPONSE_TRUNCATED,
 	  "the server closed in the middle of an answer; see its log" },
+	{ OSC_LOAD_PARSE, OSC_RESPONSE_NO_CLOSE_NOTIFY,
+	  "TLS ended without close_notify, so the body may be cut; see the "
+	  "server's log" },
 	{ OSC_LOAD_PARSE, ANY, "not valid HTTP/1.1; look with curl -v" },
 	{ OSC_LOAD_STATUS, ANY,
 	  "look with curl -v, or say --expect-status when it is wanted" },

@@ -239,6 +239,9 @@ void osc_connection_failed(struct osc_loop *loop, struct osc_load_connection *c,
 			   enum osc_load_phase phase, int code, uint64_t now);
 void osc_connection_established(struct osc_loop *loop,
 				struct osc_load_connection *c, uint64_t now);
+/* The server sends no more; with TLS, only its close_notify says so in order. */
+void osc_connection_closed(struct osc_loop *loop, struct osc_load_connection *c,
+			   bool in_order, uint64_t now);
 /* Answers came, as text; false when the connection is gone. */
 bool osc_connection_read(struct osc_loop *loop, struct osc_load_connection *c,
 			 const char *p, size_t size, uint64_t now);

@@ -7,13 +7,15 @@
 
 enum state {
 	STATUS_LINE,
-	FIELDS,
+	FIELD_START, /* at the first byte of a line */
+	FIELD_NAME,
+	FIELD_VALUE,
+	FIELDS_END, /* between CR and LF */
 	BODY_LENGTH,
 	BODY_TO_END,
 	CHUNK_SIZE,
 	CHUNK_DATA,
 	CHUNK_END,
-	TRAILERS,
 	COMPLETE,
 };
 
@@ -27,6 +29,7 @@ static const char *const error_names[OSC_NR_RESPONSE_ERRORS] = {
 	[OSC_RESPONSE_HEAD_TOO_LONG] = "head-too-long",
 	[OSC_RESPONSE_UPGRADE] = "protocol-switch",
 	[OSC_RESPONSE_TRUNCATED] = "truncated",
+	[OSC_RESPONSE_NO_CLOSE_NOTIFY] = "no-close-notify",
 	[OSC_RESPONSE_UNSOLICITED] = "unsolicited",
 };
 
@@ -69,7 +72,7 @@ static bool status_line(struct osc_response *r, const char *p, size_t size)
 	r->minor = (uint8_t)(p[7] - '0');
 	r->status = (uint16_t)((p[9] - '0') * 100 + (p[10] - '0') * 10 +
 			       (p[11] - '0'));
-	r->state = FIELDS;
+	r->state = FIELD_START;
 	return true;
 }
 
@@ -84,7 +87,7 @@ static bool content_length(struct osc_response *r, const char *p, size_t size)
 		    __builtin_add_overflow(v, (uint64_t)(p[i] - '0'), &v))
 			return fail(r, OSC_RESPONSE_BAD_LENGTH);
 	}
-	if (!size || (r->has_length && v != r->left))
+	if (!size || r->cut || (r->has_length && v != r->left))
 		return fail(r, OSC_RESPONSE_BAD_LENGTH);
 	r->has_length = true;
 	r->left = v;
@@ -95,77 +98,205 @@ static bool content_length(struct osc_response *r, const char *p, size_t size)
 static bool transfer_encoding(struct osc_response *r, const char *p,
 			      size_t size)
 {
-	if (r->chunked || size != 7 || strncasecmp(p, "chunked", 7))
+	if (r->chunked || r->cut || size != 7 || strncasecmp(p, "chunked", 7))
 		return fail(r, OSC_RESPONSE_BAD_CODING);
 	r->chunked = true;
 	return true;
 }
 
-/* A list of words: "close", "keep-alive" and others. */
+/* "close", "keep-alive" and others. */
 static bool connection(struct osc_response *r, const char *p, size_t size)
 {
-	const char *end = p + size;
-
-	while (p < end) {
-		const char *word = p;
-		size_t n;
-
-		while (p < end && *p != ',')
-			p++;
-		n = (size_t)(p - word);
-		while (n && (*word == ' ' || *word == '\t'))
-			word++, n--;
-		while (n && (word[n - 1] == ' ' || word[n - 1] == '\t'))
-			n--;
-		if (n == 5 && !strncasecmp(word, "close", 5))
-			r->close = true;
-		else if (n == 10 && !strncasecmp(word, "keep-alive", 10))
-			r->keep_alive = true;
-		p++;
-	}
+	if (r->cut)
+		return true;
+	if (size == 5 && !strncasecmp(p, "close", 5))
+		r->close = true;
+	else if (size == 10 && !strncasecmp(p, "keep-alive", 10))
+		r->keep_alive = true;
 	return true;
 }
 
-/* The fields that frame a message; adding one is a row. */
+/*
+ * The fields that frame a message; adding one is a row. Their values are lists,
+ * and repeated fields are one list (RFC 9110, 5.3): each element is taken by
+ * itself.
+ */
 static const struct field {
 	const char *name;
 	uint8_t length;
-	bool (*take)(struct osc_response *r, const char *value, size_t size);
+	bool (*take)(struct osc_response *r, const char *element, size_t size);
 } fields[] = {
 	{ "content-length", 14, content_length },
 	{ "transfer-encoding", 17, transfer_encoding },
 	{ "connection", 10, connection },
 };
 
-/* The row of the field whose name these bytes begin with, or NULL. */
-static const struct field *field_of(const char *p, size_t size)
+/* The row of the field of that name, from 1, or 0. */
+static uint8_t field_of(const char *name, size_t size)
 {
 	/* The first letter decides nearly always. */
-	if (!size || !strchr("cCtT", *p))
-		return NULL;
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-		if (size > fields[i].length && p[fields[i].length] == ':' &&
-		    !strncasecmp(p, fields[i].name, fields[i].length))
-			return &fields[i];
+	if (!size || !strchr("cCtT", *name))
+		return 0;
+	for (uint8_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		if (size == fields[i].length &&
+		    !strncasecmp(name, fields[i].name, size))
+			return i + 1;
 	}
-	return NULL;
+	return 0;
 }
 
-static bool field_line(struct osc_response *r, const char *p, size_t size)
+static void carry(struct osc_response *r, const char *p, size_t size)
 {
-	const struct field *f = field_of(p, size);
+	size_t room = sizeof(r->carry) - r->carried;
 
-	if (!f)
-		return true;
-	if (size >= OSC_RESPONSE_LINE)
-		return fail(r, OSC_RESPONSE_BAD_FIELD);
-	p += f->length + 1;
-	size -= f->length + 1u;
-	while (size && (*p == ' ' || *p == '\t'))
-		p++, size--;
-	while (size && (p[size - 1] == ' ' || p[size - 1] == '\t'))
+	if (size > room)
+		size = room;
+	memcpy(r->carry + r->carried, p, size);
+	r->carried = (uint8_t)(r->carried + size);
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r';
+}
+
+static bool end_element(struct osc_response *r)
+{
+	size_t size = r->carried;
+	bool ok;
+
+	while (size && is_blank(r->carry[size - 1]))
 		size--;
-	return f->take(r, p, size);
+	ok = fields[r->field - 1].take(r, r->carry, size);
+	r->carried = 0;
+	r->cut = false;
+	return ok;
+}
+
+static bool end_field(struct osc_response *r)
+{
+	bool ok = !r->field || end_element(r);
+
+	r->field = 0;
+	return ok;
+}
+
+static bool fields_ended(struct osc_response *r);
+
+/*
+ * A line that begins with a blank continues the one before, which therefore ends
+ * only here (RFC 9112, 5.2).
+ */
+static bool field_start(struct osc_response *r, const char **data)
+{
+	char c = **data;
+
+	if (c == ' ' || c == '\t') {
+		r->state = FIELD_VALUE;
+		return r->may_fold || fail(r, OSC_RESPONSE_BAD_FIELD);
+	}
+	if (!end_field(r))
+		return false;
+	r->may_fold = false;
+	if (c != '\r' && c != '\n') {
+		r->state = FIELD_NAME;
+		return true;
+	}
+	++*data;
+	r->state = FIELDS_END;
+	return c == '\r' || fields_ended(r);
+}
+
+/* Up to the colon, before which there is no blank (RFC 9112, 5.1). */
+static bool field_name(struct osc_response *r, const char **data,
+		       const char *end)
+{
+	const char *p = *data, *name = p;
+	size_t size;
+
+	while (p < end && *p != ':') {
+		if ((unsigned char)*p <= ' ' || *p == 0x7f)
+			return fail(r, OSC_RESPONSE_BAD_FIELD);
+		p++;
+	}
+	size = (size_t)(p - name);
+	*data = p;
+	if (p == end || r->carried) {
+		carry(r, name, size);
+		name = r->carry;
+		size = r->carried;
+	}
+	if (p == end)
+		return true;
+	if (!size)
+		return fail(r, OSC_RESPONSE_BAD_FIELD);
+	++*data;
+	/* Those of trailers frame nothing. */
+	r->field = r->in_trailers ? 0 : field_of(name, size);
+	r->carried = 0;
+	r->state = FIELD_VALUE;
+	return true;
+}
+
+/* A byte of the element. */
+static void add_to_element(struct osc_response *r, char c)
+{
+	if (!r->carried && is_blank(c))
+		return;
+	if (r->carried < sizeof(r->carry))
+		r->carry[r->carried++] = c;
+	else if (!is_blank(c))
+		r->cut = true;
+}
+
+static bool field_value(struct osc_response *r, const char **data,
+			const char *end)
+{
+	const char *p = *data;
+	const char *nl = memchr(p, '\n', (size_t)(end - p));
+	const char *stop = nl ? nl : end;
+
+	*data = nl ? nl + 1 : end;
+	if (nl) {
+		r->state = FIELD_START;
+		r->may_fold = true;
+	}
+	if (!r->field)
+		return true;
+	for (; p < stop; p++) {
+		if (*p != ',')
+			add_to_element(r, *p);
+		else if (!end_element(r))
+			return false;
+	}
+	return true;
+}
+
+static bool feed_field(struct osc_response *r, const char **data,
+		       const char *end)
+{
+	const char *p = *data;
+	bool ok;
+
+	switch (r->state) {
+	case FIELD_START:
+		ok = field_start(r, data);
+		break;
+	case FIELD_NAME:
+		ok = field_name(r, data, end);
+		break;
+	case FIELD_VALUE:
+		ok = field_value(r, data, end);
+		break;
+	default: /* FIELDS_END */
+		++*data;
+		ok = *p == '\n' ? fields_ended(r) :
+				  fail(r, OSC_RESPONSE_BAD_FIELD);
+	}
+	r->head_bytes += (uint32_t)(*data - p);
+	if (ok && r->head_bytes > OSC_RESPONSE_HEAD_MAX)
+		return fail(r, OSC_RESPONSE_HEAD_TOO_LONG);
+	return ok;
 }
 
 /* The empty line: what follows? */
@@ -197,6 +328,14 @@ static bool head_ended(struct osc_response *r)
 	return true;
 }
 
+static bool fields_ended(struct osc_response *r)
+{
+	if (!r->in_trailers)
+		return head_ended(r);
+	r->state = COMPLETE;
+	return true;
+}
+
 static bool chunk_size(struct osc_response *r, const char *p, size_t size)
 {
 	uint64_t v = 0;
@@ -209,13 +348,14 @@ static bool chunk_size(struct osc_response *r, const char *p, size_t size)
 			return fail(r, OSC_RESPONSE_BAD_CHUNK);
 		v = v << 4 | (c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
 	}
-	/* An extension may follow. */
-	if (!i || (i < size && !strchr("; \t", p[i])))
+	/* An extension may follow; of more digits than were kept some are missing. */
+	if (!i || i == OSC_RESPONSE_LINE || (i < size && !strchr("; \t", p[i])))
 		return fail(r, OSC_RESPONSE_BAD_CHUNK);
 	r->left = v;
 	/* The limit is for each such line, not for all of a long body. */
 	r->head_bytes = 0;
-	r->state = v ? CHUNK_DATA : TRAILERS;
+	r->state = v ? CHUNK_DATA : FIELD_START;
+	r->in_trailers = !v;
 	return true;
 }
 
@@ -225,22 +365,11 @@ static bool line(struct osc_response *r, const char *p, size_t size)
 	switch (r->state) {
 	case STATUS_LINE:
 		return status_line(r, p, size);
-	case FIELDS:
-		if (!size)
-			return head_ended(r);
-		/* A continued field is obsolete, and could hide anything. */
-		if (*p == ' ' || *p == '\t' || *p == ':')
-			return fail(r, OSC_RESPONSE_BAD_FIELD);
-		return field_line(r, p, size);
 	case CHUNK_SIZE:
 		return chunk_size(r, p, size);
-	case CHUNK_END:
+	default: /* CHUNK_END */
 		r->state = CHUNK_SIZE;
 		return !size || fail(r, OSC_RESPONSE_BAD_CHUNK);
-	default: /* TRAILERS */
-		if (!size)
-			r->state = COMPLETE;
-		return true;
 	}
 }
 
@@ -254,17 +383,13 @@ static bool feed_line(struct osc_response *r, const char **data,
 	const char *p = *data;
 	const char *nl = memchr(p, '\n', (size_t)(end - p));
 	size_t size = (size_t)((nl ? nl : end) - p);
-	size_t keep = sizeof(r->carry) - r->carried;
 
 	*data = nl ? nl + 1 : end;
 	r->head_bytes += (uint32_t)(*data - p);
 	if (r->head_bytes > OSC_RESPONSE_HEAD_MAX)
 		return fail(r, OSC_RESPONSE_HEAD_TOO_LONG);
 	if (!nl || r->carried) {
-		if (keep > size)
-			keep = size;
-		memcpy(r->carry + r->carried, p, keep);
-		r->carried = (uint8_t)(r->carried + keep);
+		carry(r, p, size);
 		if (!nl)
 			return true;
 		p = r->carry;
@@ -322,9 +447,31 @@ static void remember(struct osc_response_last *last,
 	last->size = size;
 }
 
+static bool in_fields(const struct osc_response *r)
+{
+	return r->state >= FIELD_START && r->state <= FIELDS_END;
+}
+
 static bool in_head(const struct osc_response *r)
 {
-	return r->state == STATUS_LINE || r->state == FIELDS;
+	return r->state == STATUS_LINE || (in_fields(r) && !r->in_trailers);
+}
+
+size_t osc_response_skip_blank(struct osc_response *r, const char *data,
+			       size_t size)
+{
+	size_t n = 0;
+
+	if (r->state != STATUS_LINE || r->head_bytes || r->blank)
+		return 0;
+	if (n < size && data[n] == '\r' && !r->carried)
+		carry(r, &data[n++], 1);
+	if (n < size && data[n] == '\n') {
+		r->blank = true;
+		r->carried = 0;
+		n++;
+	}
+	return n;
 }
 
 enum osc_response_result osc_response_feed(struct osc_response *r,
@@ -332,11 +479,12 @@ enum osc_response_result osc_response_feed(struct osc_response *r,
 					   const char *data, size_t size,
 					   size_t *used)
 {
-	const char *p = data, *end = data + size;
-	bool whole = last && osc_response_untouched(r);
+	const char *p = data + osc_response_skip_blank(r, data, size);
+	const char *head = p, *end = data + size;
+	bool whole = last && osc_response_untouched(r) && !r->carried;
 
 	if (whole)
-		p += recall(r, last, data, size);
+		p += recall(r, last, p, (size_t)(end - p));
 	while (p < end && r->state != COMPLETE && !r->error) {
 		if (r->state == BODY_LENGTH || r->state == BODY_TO_END ||
 		    r->state == CHUNK_DATA) {
@@ -344,9 +492,12 @@ enum osc_response_result osc_response_feed(struct osc_response *r,
 			continue;
 		}
 		whole &= in_head(r);
-		feed_line(r, &p, end);
+		if (in_fields(r))
+			feed_field(r, &p, end);
+		else
+			feed_line(r, &p, end);
 		if (whole && !in_head(r) && !r->error)
-			remember(last, r, data, (size_t)(p - data));
+			remember(last, r, head, (size_t)(p - head));
 	}
 	*used = (size_t)(p - data);
 	if (r->error)
@@ -354,12 +505,13 @@ enum osc_response_result osc_response_feed(struct osc_response *r,
 	return r->state == COMPLETE ? OSC_RESPONSE_COMPLETE : OSC_RESPONSE_MORE;
 }
 
-enum osc_response_result osc_response_end(struct osc_response *r)
+enum osc_response_result osc_response_end(struct osc_response *r, bool in_order)
 {
-	if (r->state == BODY_TO_END) {
+	if (r->state == BODY_TO_END && in_order) {
 		r->state = COMPLETE;
 		return OSC_RESPONSE_COMPLETE;
 	}
-	fail(r, OSC_RESPONSE_TRUNCATED);
+	fail(r, r->state == BODY_TO_END ? OSC_RESPONSE_NO_CLOSE_NOTIFY :
+					  OSC_RESPONSE_TRUNCATED);
 	return OSC_RESPONSE_FAILED;
 }

@@ -3,9 +3,9 @@
  * response.h - the parser of HTTP/1.1 responses, as a client meets them.
  *
  * It is pure: no socket, no clock, no allocation. Bytes come in pieces of any
- * size and the outcome does not depend on the pieces. Whole lines are read
- * where they lie; only a line cut by the end of a piece is kept, so that a
- * connection needs no buffer of its own.
+ * size and the outcome does not depend on the pieces. Most bytes are read where
+ * they lie; only a line or an element that the end of a piece cuts is kept, so
+ * that a connection needs no buffer of its own.
  */
 #ifndef OSC_LOAD_RESPONSE_H
 #define OSC_LOAD_RESPONSE_H
@@ -14,8 +14,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A field that frames the message must fit, others are passed over. */
-#define OSC_RESPONSE_LINE 96
+/*
+ * Kept of a status line, of a chunk's first line, and of each element of a field
+ * that frames the message ("close" of "Connection: upgrade, close").
+ */
+#define OSC_RESPONSE_LINE 64
 /* Of a head, with its 1xx predecessors, and of trailers. */
 #define OSC_RESPONSE_HEAD_MAX (64u << 10)
 /* A longer head is not remembered, but read each time. */
@@ -31,6 +34,7 @@ enum osc_response_error {
 	OSC_RESPONSE_HEAD_TOO_LONG,
 	OSC_RESPONSE_UPGRADE,
 	OSC_RESPONSE_TRUNCATED,
+	OSC_RESPONSE_NO_CLOSE_NOTIFY, /* a body up to the end, and TLS has none */
 	OSC_RESPONSE_UNSOLICITED, /* set by the caller: nothing was asked */
 	OSC_NR_RESPONSE_ERRORS,
 };
@@ -47,7 +51,12 @@ struct osc_response {
 	uint8_t error;
 	uint8_t minor; /* HTTP/1.minor */
 	uint8_t carried; /* bytes in carry */
+	uint8_t field; /* the row of the field that is being read, from 1 */
 	bool head_only; /* the request was HEAD: no body follows */
+	bool blank; /* an empty line came before it */
+	bool may_fold; /* a field line can be continued */
+	bool in_trailers;
+	bool cut; /* the element is longer than carry */
 	bool has_length, chunked;
 	bool close, keep_alive; /* as the Connection field says */
 	char carry[OSC_RESPONSE_LINE];
@@ -79,8 +88,19 @@ enum osc_response_result osc_response_feed(struct osc_response *r,
 					   const char *data, size_t size,
 					   size_t *used);
 
-/* The connection has ended: that completes a body without a length. */
-enum osc_response_result osc_response_end(struct osc_response *r);
+/*
+ * The connection has ended: that completes a body without a length, if it ended
+ * in good order. TLS without a close_notify did not (RFC 9112, 9.8).
+ */
+enum osc_response_result osc_response_end(struct osc_response *r,
+					  bool in_order);
+
+/*
+ * One empty line may stand before a response (RFC 9112, 2.2). Returns how many of
+ * these bytes belong to it.
+ */
+size_t osc_response_skip_blank(struct osc_response *r, const char *data,
+			       size_t size);
 
 /* Nothing of a response has come yet. */
 bool osc_response_untouched(const struct osc_response *r);

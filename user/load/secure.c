@@ -61,7 +61,7 @@ static bool read_all(struct osc_loop *loop, struct osc_load_connection *c,
 		if (state == OSC_TLS_WAITS)
 			return true;
 		if (state == OSC_TLS_ENDED)
-			osc_connection_ended(loop, c, now);
+			osc_connection_closed(loop, c, true, now);
 		else if (state != OSC_TLS_DONE)
 			osc_connection_broken(loop, c, OSC_LOAD_TLS, code, now);
 		else

@@ -77,7 +77,8 @@ _Static_assert(sizeof(lib.f) == sizeof(names), "a pointer for each name");
 struct osc_tls {
 	struct osc_tls_config config;
 	SSL_CTX *context;
-	bool by_address; /* the server has no name to be shown */
+	char name[TLSEXT_MAXLEN_host_name + 1]; /* the server's */
+	bool by_address; /* which is no name to be shown */
 };
 
 /* All of them; NULL, or the name of one that is not there. */
@@ -177,6 +178,25 @@ static bool is_address(const char *name)
 	       inet_pton(AF_INET6, name, &a) == 1;
 }
 
+/* As certificates have it: no zone, no dot at the end (RFC 6066, 3). */
+static int take_name(struct osc_tls *tls, struct osc_error *e)
+{
+	const char *name = tls->config.name;
+	size_t size = strcspn(name, "%");
+
+	if (size > 1 && name[size - 1] == '.')
+		size--;
+	if (size >= sizeof(tls->name))
+		return osc_error_set_exit(
+			e, OSC_EXIT_USAGE, EINVAL,
+			"TLS: a server's name has at most %zu bytes; try a "
+			"shorter --servername",
+			sizeof(tls->name) - 1);
+	memcpy(tls->name, name, size);
+	tls->by_address = is_address(tls->name);
+	return 0;
+}
+
 int osc_tls_open(const struct osc_tls_config *config, struct osc_tls **out,
 		 struct osc_error *e)
 {
@@ -193,11 +213,12 @@ int osc_tls_open(const struct osc_tls_config *config, struct osc_tls **out,
 		return osc_error_set(e, ENOMEM,
 				     "cannot set up TLS: out of memory");
 	tls->config = *config;
-	tls->by_address = is_address(config->name);
+	ret = take_name(tls, e);
 	lib.f.ERR_clear_error();
 	tls->context = lib.f.SSL_CTX_new(lib.f.TLS_client_method());
-	if (!tls->context ||
-	    lib.f.SSL_CTX_set_alpn_protos(tls->context, alpn, sizeof(alpn) - 1))
+	if (!ret &&
+	    (!tls->context || lib.f.SSL_CTX_set_alpn_protos(tls->context, alpn,
+							    sizeof(alpn) - 1)))
 		ret = library_failed(e, "cannot set up TLS");
 	if (!ret) {
 		lib.f.SSL_CTX_set_options(tls->context,
@@ -226,7 +247,7 @@ void osc_tls_close(struct osc_tls *tls)
 /* Whose certificate it has to be, and who is asked for. */
 static bool expect_name(const struct osc_tls *tls, SSL *ssl)
 {
-	const char *name = tls->config.name;
+	const char *name = tls->name;
 
 	if (tls->by_address)
 		return lib.f.X509_VERIFY_PARAM_set1_ip_asc(

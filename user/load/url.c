@@ -19,21 +19,43 @@ static int bad(struct osc_error *e, const char *text, const char *why)
 				  text, why);
 }
 
+/*
+ * "fe80::1%25eth0" (RFC 6874), or "fe80::1%eth0" as people write it, and most
+ * clients take it. `size` bytes of the host are the address.
+ */
+static const char *take_zone(struct osc_url *url, size_t *size)
+{
+	char *zone = strchr(url->host, '%');
+
+	*size = zone ? (size_t)(zone - url->host) : strlen(url->host);
+	if (!memchr(url->host, ':', *size))
+		return "in the brackets there is no IPv6 address";
+	if (!zone)
+		return NULL;
+	zone++;
+	if (!strncmp(zone, "25", 2) && zone[2])
+		memmove(zone, zone + 2, strlen(zone + 2) + 1);
+	return *zone ? NULL : "there is no zone after the %";
+}
+
 /* Up to `end`, in brackets or not; *rest is behind it. */
 static const char *take_host(const char *p, const char *end,
 			     struct osc_url *url, const char **rest)
 {
-	const char *stop = end;
+	const char *stop = end, *colon, *why = NULL;
+	bool in_brackets = *p == '[';
+	size_t size;
 
-	if (*p == '[') {
+	if (in_brackets) {
 		p++;
 		stop = memchr(p, ']', (size_t)(end - p));
 		if (!stop)
 			return "the '[' has no ']'";
 		*rest = stop + 1;
 	} else {
-		const char *colon = memchr(p, ':', (size_t)(end - p));
-
+		colon = memchr(p, ':', (size_t)(end - p));
+		if (colon && memchr(colon + 1, ':', (size_t)(end - colon - 1)))
+			return "an IPv6 address is written in brackets: [::1]";
 		if (colon)
 			stop = colon;
 		*rest = stop;
@@ -42,14 +64,22 @@ static const char *take_host(const char *p, const char *end,
 		return "it names no host";
 	if ((size_t)(stop - p) >= sizeof(url->host))
 		return "its host is too long";
-	memcpy(url->host, p, (size_t)(stop - p));
-	url->host[stop - p] = '\0';
-	return NULL;
+	size = (size_t)(stop - p);
+	memcpy(url->host, p, size);
+	url->host[size] = '\0';
+	if (in_brackets)
+		why = take_zone(url, &size);
+	snprintf(url->authority, sizeof(url->authority), "%s%.*s%s",
+		 in_brackets ? "[" : "", (int)size, url->host,
+		 in_brackets ? "]" : "");
+	return why;
 }
 
+/* An empty port is the scheme's (RFC 3986, 3.2.3). */
 static const char *take_port(const char *p, const char *end,
 			     struct osc_url *url)
 {
+	size_t used = strlen(url->authority);
 	char digits[8];
 	uint64_t port;
 
@@ -58,13 +88,17 @@ static const char *take_port(const char *p, const char *end,
 		return NULL;
 	if (*p++ != ':')
 		return "a ':' and a port must follow the ']'";
-	if (p == end || (size_t)(end - p) >= sizeof(digits))
+	if (p == end)
+		return NULL;
+	if ((size_t)(end - p) >= sizeof(digits))
 		return "its port is not a number from 1 to 65535";
 	memcpy(digits, p, (size_t)(end - p));
 	digits[end - p] = '\0';
 	if (osc_parse_u64("port", digits, 1, 65535, &port, NULL))
 		return "its port is not a number from 1 to 65535";
 	url->port = (uint16_t)port;
+	snprintf(url->authority + used, sizeof(url->authority) - used, ":%u",
+		 (unsigned int)url->port);
 	return NULL;
 }
 
@@ -100,11 +134,7 @@ int osc_url_parse(const char *text, struct osc_url *url, struct osc_error *e)
 		why = take_port(port, end, url);
 	if (!why)
 		why = take_target(end, url);
-	if (why)
-		return bad(e, text, why);
-	snprintf(url->authority, sizeof(url->authority), "%.*s", (int)(end - p),
-		 p);
-	return 0;
+	return why ? bad(e, text, why) : 0;
 }
 
 int osc_url_unix(const char *path, struct osc_addresses *out,

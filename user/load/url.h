@@ -14,8 +14,8 @@ struct osc_error;
 #define OSC_URL_ADDRESSES 8
 
 struct osc_url {
-	char host[OSC_URL_HOST]; /* without the brackets of IPv6 */
-	char authority[OSC_URL_HOST + 8]; /* for the Host field */
+	char host[OSC_URL_HOST]; /* without brackets; "fe80::1%eth0" with a zone */
+	char authority[OSC_URL_HOST + 8]; /* for the Host field: no zone */
 	char target[OSC_URL_TARGET]; /* path and query, at least "/" */
 	uint16_t port;
 	bool tls; /* https */

@@ -50,6 +50,8 @@ static const struct hint {
 	{ OSC_LOAD_CONNECT, ANY, "check the address and the server's log" },
 	{ OSC_LOAD_TLS, OSC_TLS_CLOSED,
 	  "the server closed the connection in the handshake; see its log" },
+	{ OSC_LOAD_TLS, OSC_TLS_UNREAD,
+	  "the server asks for more TLS messages than it reads; see its log" },
 	{ OSC_LOAD_TLS, OSC_TLS_NO_TLS,
 	  "the server speaks no TLS there; try http:// or another port" },
 	{ OSC_LOAD_TLS, ANY, "see the server's log and openssl s_client" },

@@ -19,6 +19,7 @@
 
 struct poller {
 	int epoll;
+	size_t received; /* in this round */
 	struct epoll_event events[EVENTS];
 	char buffer[BUFFER_BYTES];
 };
@@ -57,8 +58,9 @@ static int begin(struct osc_loop *loop)
 									0;
 }
 
-static int connect_to(struct osc_loop *loop, struct osc_load_connection *c,
-		      const struct sockaddr *to, socklen_t length)
+/* Also again: the event of what is already there comes once more. */
+static int watch(const struct osc_loop *loop,
+		 const struct osc_load_connection *c, int operation)
 {
 	const struct poller *d = loop->io_data;
 	struct epoll_event event = {
@@ -66,9 +68,15 @@ static int connect_to(struct osc_loop *loop, struct osc_load_connection *c,
 		.data.u32 = (uint32_t)(c - loop->connections),
 	};
 
+	return epoll_ctl(d->epoll, operation, c->fd, &event) ? -errno : 0;
+}
+
+static int connect_to(struct osc_loop *loop, struct osc_load_connection *c,
+		      const struct sockaddr *to, socklen_t length)
+{
 	if (connect(c->fd, to, length) && errno != EINPROGRESS)
 		return -errno;
-	return epoll_ctl(d->epoll, EPOLL_CTL_ADD, c->fd, &event) ? -errno : 0;
+	return watch(loop, c, EPOLL_CTL_ADD);
 }
 
 static ssize_t send_parts(int fd, struct iovec *iov, unsigned int n)
@@ -102,12 +110,22 @@ static void send_now(struct osc_loop *loop, struct osc_load_connection *c,
 	}
 }
 
+/* The rest in the next round. */
+static void receive_later(struct osc_loop *loop, struct osc_load_connection *c)
+{
+	int ret = watch(loop, c, EPOLL_CTL_MOD);
+
+	if (ret)
+		osc_connection_broken(loop, c, OSC_LOAD_READ, -ret,
+				      osc_clock_ns());
+}
+
 static void receive(struct osc_loop *loop, struct osc_load_connection *c,
 		    bool hung_up)
 {
 	struct poller *d = loop->io_data;
 
-	for (;;) {
+	while (d->received < OSC_ROUND_BYTES) {
 		ssize_t n = recv(c->fd, d->buffer, BUFFER_BYTES, 0);
 		uint64_t now;
 
@@ -127,7 +145,9 @@ static void receive(struct osc_loop *loop, struct osc_load_connection *c,
 		/* Less than asked for: that was all, unless the end follows. */
 		if (!hung_up && (size_t)n < BUFFER_BYTES)
 			return;
+		d->received += (size_t)n;
 	}
+	receive_later(loop, c);
 }
 
 /* Why a connection attempt failed. */
@@ -177,6 +197,7 @@ static int wait_for_events(struct osc_loop *loop, uint64_t now, uint64_t until)
 	osc_loop_woke(loop, until);
 	if (err)
 		return err == EINTR ? 0 : -err;
+	d->received = 0;
 	for (int i = 0; i < n; i++) {
 		uint32_t of = d->events[i].data.u32;
 

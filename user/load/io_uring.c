@@ -322,13 +322,18 @@ static void reap(struct osc_loop *loop)
 	uint64_t now = osc_clock_ns();
 	struct io_uring_cqe *cqe;
 	unsigned int head, n = 0;
+	size_t received = 0;
 
 	io_uring_for_each_cqe(&d->ring, head, cqe)
 	{
 		on_completion(loop, cqe, now);
-		if (cqe->flags & IORING_CQE_F_BUFFER)
+		if (cqe->flags & IORING_CQE_F_BUFFER) {
 			osc_ring_return(&d->lent, osc_ring_buffer_id(cqe));
-		n++;
+			received += (size_t)cqe->res;
+		}
+		/* The others wait in the queue. */
+		if (++n == CQ_ENTRIES || received >= OSC_ROUND_BYTES)
+			break;
 	}
 	io_uring_cq_advance(&d->ring, n);
 	osc_ring_lend_again(&d->lent);

@@ -98,12 +98,19 @@ struct osc_load_io {
 	void (*forget)(struct osc_loop *loop, struct osc_load_connection *c);
 	/*
 	 * Waits, at most until then (UINT64_MAX: for ever), for what happens to
-	 * connections or to loop->wake, and tells. Returns 0 or -errno.
+	 * connections or to loop->wake, and tells; of what can be received some
+	 * OSC_ROUND_BYTES. Returns 0 or -errno.
 	 */
 	int (*wait)(struct osc_loop *loop, uint64_t now, uint64_t until);
 };
 
 extern const struct osc_load_io osc_load_io_epoll, osc_load_io_uring;
+
+/*
+ * Received in one round of wait(), about: then timers and stop are looked at, for
+ * a server may send faster than we read.
+ */
+#define OSC_ROUND_BYTES (4u << 20)
 
 /* What one record of TLS can hold. */
 #define OSC_SECURE_BYTES (16u << 10)

@@ -16,6 +16,8 @@
 #include "lib/error.h"
 
 #define LIBRARY "libssl.so.3"
+/* More does not wait to be sent: of requests there is one record or two. */
+#define UNSENT_MAX (128u << 10)
 
 _Static_assert(OSC_TLS_NO_TLS ==
 		       ERR_PACK(ERR_LIB_SSL, 0, SSL_R_WRONG_VERSION_NUMBER),
@@ -128,6 +130,8 @@ const char *osc_tls_reason(bool untrusted, int code)
 {
 	if (!untrusted && code == OSC_TLS_CLOSED)
 		return "closed";
+	if (!untrusted && code == OSC_TLS_UNREAD)
+		return "unread";
 	if (!lib.library)
 		return NULL;
 	if (untrusted)
@@ -295,27 +299,29 @@ void osc_tls_forget_sent(struct osc_tls_session *s)
 
 /*
  * What the library wants to send goes to the end of what waits. What is sent
- * stays: an engine may yet learn that some of it was not.
+ * stays: an engine may yet learn that some of it was not. Returns 0 or a code.
  */
-static bool fetch_output(struct osc_tls_session *s)
+static int fetch_output(struct osc_tls_session *s)
 {
 	BIO *out = lib.f.SSL_get_wbio(s->ssl);
 	size_t n = lib.f.BIO_ctrl_pending(out);
 	char *more;
 
 	if (!n)
-		return true;
+		return 0;
+	if (s->size - s->sent + n > UNSENT_MAX)
+		return OSC_TLS_UNREAD;
 	if (s->size + n > s->room) {
 		more = realloc(s->out, s->size + n);
 		if (!more)
-			return false;
+			return ERR_R_MALLOC_FAILURE;
 		s->out = more;
 		s->room = s->size + n;
 	}
 	if (lib.f.BIO_read(out, s->out + s->size, (int)n) != (int)n)
-		return false;
+		return ERR_R_MALLOC_FAILURE;
 	s->size += n;
-	return true;
+	return 0;
 }
 
 /* What `ret` of the library means. */
@@ -326,10 +332,9 @@ static enum osc_tls_state outcome(struct osc_tls_session *s, int ret, int *code)
 	unsigned long error = lib.f.ERR_peek_last_error();
 
 	/* Also what it says to the server of an error. */
-	if (!fetch_output(s)) {
-		*code = ERR_R_MALLOC_FAILURE;
+	*code = fetch_output(s);
+	if (*code)
 		return OSC_TLS_FAILED;
-	}
 	if (ret > 0)
 		return OSC_TLS_DONE;
 	if (why == SSL_ERROR_WANT_READ)

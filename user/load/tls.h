@@ -22,6 +22,7 @@ struct osc_tls; /* of all connections; opaque */
  * certificate; see osc_tls_reason().
  */
 #define OSC_TLS_CLOSED 0 /* by the server, in the handshake */
+#define OSC_TLS_UNREAD 1 /* it makes us reply, and does not read */
 #define OSC_TLS_NO_TLS (20 << 23 | 267) /* SSL_R_WRONG_VERSION_NUMBER */
 
 struct osc_tls_config {

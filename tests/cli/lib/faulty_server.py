@@ -9,8 +9,23 @@ silent  nothing is answered
 slow    requests are read a small piece at a time, and answered when whole
 keep    it is said to be closed with each answer, and is not
 hang-up the connection is closed when the first bytes have come
-half    with TLS, by the certificate and the key that follow: every other
-        connection is closed in the handshake, the rest after an answer
+odd     each answer is framed in another way that RFC 9112 allows
+flood   a chunk of 512 MiB, then chunks of one byte without end
+fields  fields without end
+line    a field of one line without end
+interim 103 Early Hints without end
+blank   empty lines without end, before any answer
+chatter the answer, then empty lines without end
+extend  a chunk whose extension has no end
+drip    a body of a byte every 10 ms, without end
+
+With TLS, by the certificate and the key that follow:
+
+half    every other connection is closed in the handshake, the rest after an
+        answer
+cut-off a body that ends with the connection, which ends without close_notify
+in-order the same, with it
+tls-HOW what HOW, one of the above, does
 """
 
 import itertools
@@ -20,6 +35,7 @@ import ssl
 import struct
 import sys
 import threading
+import time
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK"
 PIECE = 65536
@@ -66,19 +82,108 @@ def hang_up(connection):
     connection.recv(PIECE)
 
 
-class Half:
-    def __init__(self, certificate, key):
+STATUS = b"HTTP/1.1 200 OK\r\n"
+LONG = b"x" * 1000
+ODD = (
+    STATUS + b"X: y\r\n folded\r\nContent-Length:\r\n\t2\r\n\r\nOK",
+    STATUS + b"Content-Length: 2, 2\r\nContent-Length: 2\r\n\r\nOK\r\n",
+    STATUS + b"Connection: " + LONG + b",\r\n " + LONG + b"\r\nContent-Length: 2\r\n\r\nOK",
+    STATUS + b"Transfer-Encoding:" + b" " * 1000 + b"chunked\r\n\r\n2\r\nOK\r\n0\r\n\r\n\r\n",
+)
+
+
+def odd(connection):
+    for answer in itertools.cycle(ODD):
+        if not connection.recv(PIECE):
+            return
+        connection.sendall(answer)
+
+
+def repeat(first, more):
+    """Who sends the one, and then the other without end."""
+    def how(connection):
+        connection.recv(PIECE)
+        connection.sendall(first)
+        while True:
+            connection.sendall(more * (PIECE // len(more)))
+    return how
+
+
+def flood(connection):
+    connection.recv(PIECE)
+    connection.sendall(STATUS + b"Transfer-Encoding: chunked\r\n\r\n20000000\r\n")
+    for _ in range(0x20000000 // PIECE):
+        connection.sendall(bytes(PIECE))
+    connection.sendall(b"\r\n")
+    while True:
+        connection.sendall(b"1\r\nx\r\n" * 100000)
+
+
+def drip(connection):
+    connection.recv(PIECE)
+    connection.sendall(STATUS + b"\r\n")
+    while True:
+        connection.sendall(b"x")
+        time.sleep(0.01)
+
+
+class Secure:
+    def __init__(self, how, certificate, key):
+        self.how = how
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(certificate, key)
+
+    def __call__(self, connection):
+        with self.context.wrap_socket(connection, server_side=True) as wrapped:
+            self.how(wrapped)
+
+
+class Half(Secure):
+    def __init__(self, certificate, key):
+        super().__init__(self.answer, certificate, key)
         self.numbers = itertools.count()
+
+    @staticmethod
+    def answer(connection):
+        connection.recv(PIECE)
+        connection.sendall(ANSWER)
 
     def __call__(self, connection):
         if next(self.numbers) % 2:
             hang_up(connection)
-            return
-        with self.context.wrap_socket(connection, server_side=True) as wrapped:
-            wrapped.recv(PIECE)
-            wrapped.sendall(ANSWER)
+        else:
+            super().__call__(connection)
+
+
+def cut_off(connection):
+    connection.recv(PIECE)
+    connection.sendall(STATUS + b"\r\nOK")
+
+
+def in_order(connection):
+    cut_off(connection)
+    connection.unwrap()
+
+
+WAYS = {
+    "reset": reset, "cut": cut, "silent": silent, "slow": slow, "keep": keep,
+    "hang-up": hang_up, "odd": odd, "flood": flood, "drip": drip,
+    "fields": repeat(STATUS, b"X: y\r\n"),
+    "line": repeat(STATUS + b"X: ", b"y"),
+    "interim": repeat(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+    "blank": repeat(b"", b"\r\n"),
+    "chatter": repeat(ANSWER, b"\r\n"),
+    "extend": repeat(STATUS + b"Transfer-Encoding: chunked\r\n\r\n1;", b"x"),
+}
+
+
+def way(name, *pair):
+    if name == "half":
+        return Half(*pair)
+    if pair:
+        ways = WAYS | {"cut-off": cut_off, "in-order": in_order}
+        return Secure(ways[name.removeprefix("tls-")], *pair)
+    return WAYS[name]
 
 
 def serve(connection, how):
@@ -90,9 +195,7 @@ def serve(connection, how):
 
 
 def main():
-    ways = {"reset": reset, "cut": cut, "silent": silent, "slow": slow, "keep": keep,
-            "hang-up": hang_up}
-    how = Half(*sys.argv[2:]) if sys.argv[1] == "half" else ways[sys.argv[1]]
+    how = way(*sys.argv[1:])
     listener = socket.create_server(("127.0.0.1", 0))
     # Inherited by what is accepted: little fits in, so that senders must wait.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

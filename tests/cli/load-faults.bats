@@ -1,0 +1,109 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# osconcepts load against servers that are odd, or hostile: what RFC 9112 allows
+# is accepted, and whatever a server sends, a load ends when it should. No test
+# judges a time: a load that does not end by itself is ended after a minute.
+
+bats_require_minimum_version 1.5.0
+# shellcheck source=tests/cli/lib/serve.bash
+source "$BATS_TEST_DIRNAME/lib/serve.bash"
+# shellcheck source=tests/cli/lib/load.bash
+source "$BATS_TEST_DIRNAME/lib/load.bash"
+
+# A certificate that signed itself.
+setup_file()
+{
+	cd "$BATS_FILE_TMPDIR" || return
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=tls.test \
+		-keyout key.pem -out certificate.pem 2>openssl.log || { cat openssl.log; return 1; }
+}
+
+setup()
+{
+	servers=()
+	engine=epoll
+	pair=("$BATS_FILE_TMPDIR/certificate.pem" "$BATS_FILE_TMPDIR/key.pem")
+}
+
+teardown()
+{
+	end_servers
+}
+
+@test "responses that RFC 9112 allows are accepted, however odd" {
+	for engine in $(engines); do
+		faulty_server odd
+		load "$url/" -n 100 -c 1
+		is '[.requests, .errors, .connections_opened]' '[100,{},1]'
+	done
+}
+
+@test "a TLS stream that ends without close_notify cuts a body without length" {
+	for engine in $(engines); do
+		faulty_server cut-off "${pair[@]}"
+		load "https://127.0.0.1:$port/" -n 5 -c 1 --insecure
+		is '[.requests, .errors]' '[0,{"parse.no-close-notify":5}]'
+		is '.error_details[0].hint | contains("close_notify")' true
+		faulty_server in-order "${pair[@]}"
+		load "https://127.0.0.1:$port/" -n 5 -c 1 --insecure
+		is '[.requests, .errors]' '[5,{}]'
+	done
+}
+
+# ends_itself URL ARGUMENTS: a load of 1 s ends without our help, and what the
+# server sends does not pile up in its memory. It is nice, so that the server is
+# the faster one.
+ends_itself()
+{
+	run nice -n 19 timeout -s KILL 60 /usr/bin/python3 - "$osconcepts" load --engine "$engine" "$@" -d 1s --timeout 1s --json <<-'EOF'
+		import resource, subprocess, sys
+		code = subprocess.run(sys.argv[1:], stdin=subprocess.DEVNULL, check=False).returncode
+		most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+		sys.exit(code if most < 256 << 10 else f"{most} KiB of memory")
+	EOF
+	((status == 4)) || { echo "$engine $how: $status"; echo "$output"; return 1; }
+	json=$BATS_TEST_TMPDIR/load.json
+	echo "$output" >"$json"
+}
+
+@test "a load ends in time, whatever the server sends without end" {
+	local how
+	for engine in $(engines); do
+		for how in flood fields line interim blank chatter extend drip; do
+			faulty_server "$how"
+			ends_itself "$url/" -c 1
+			is '.errors | length > 0' true
+			faulty_server "tls-$how" "${pair[@]}"
+			ends_itself "https://127.0.0.1:$port/" -c 1 --insecure
+			is '.errors | length > 0' true
+			end_servers
+		done
+	done
+}
+
+@test "a signal ends a load that a server floods" {
+	local pid
+	for engine in $(engines); do
+		faulty_server flood
+		rm -f "$BATS_TEST_TMPDIR/series"
+		nice -n 19 timeout -s KILL 100 "$osconcepts" load --engine "$engine" "$url/" -d 600s --timeout 600s -c 1 --json \
+			--series "$BATS_TEST_TMPDIR/series" --interval 100ms >"$BATS_TEST_TMPDIR/part.json" 3>&- &
+		pid=$!
+		# By then it is in the chunks of one byte.
+		eventually has_received 600000000
+		kill -TERM "$(pgrep -P "$pid")"
+		status=0
+		wait "$pid" || status=$?
+		[[ $status == 143 ]]
+		json=$BATS_TEST_TMPDIR/part.json
+		is .partial true
+		end_servers
+	done
+}
+
+# has_received BYTES: so many, as the series tells.
+has_received()
+{
+	(($(jq -s 'map(.bytes) | add // 0' "$BATS_TEST_TMPDIR/series") >= $1))
+}

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -20,6 +21,7 @@
 #include "lib/counters.h"
 #include "lib/error.h"
 #include "lib/procfs.h"
+#include "lib/standing.h"
 
 static struct osc_error e;
 
@@ -43,34 +45,119 @@ static void touch_pages(size_t pages)
 	munmap(p, pages * size);
 }
 
-/* 'f': 1000 faults; 'c': a child with 500, waited for; 't': a thread. */
 static void *thread_main(void *arg)
 {
 	touch_pages(200);
 	return arg;
 }
 
-static void serve(int in, int out)
+static void wait_for(pid_t pid)
+{
+	if (pid < 0 || waitpid(pid, NULL, 0) != pid)
+		_exit(1);
+}
+
+static void run_child(void)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		touch_pages(500);
+		_exit(0);
+	}
+	wait_for(pid);
+}
+
+/* Nobody waits for it, so nobody inherits what it did. */
+static void run_ignored_child(void)
+{
+	signal(SIGCHLD, SIG_IGN);
+	if (!fork()) {
+		touch_pages(500);
+		_exit(0);
+	}
+	/* It returns when no child is left. */
+	waitpid(-1, NULL, 0);
+	signal(SIGCHLD, SIG_DFL);
+}
+
+/* It shares our memory: it may live without a fault of its own. */
+static void run_faultless_child(void)
+{
+	pid_t pid = vfork();
+
+	if (!pid)
+		_exit(0);
+	wait_for(pid);
+}
+
+static void burn(void)
+{
+	struct timespec t;
+
+	do {
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	} while (!t.tv_sec && t.tv_nsec < 50000000);
+}
+
+static void run_busy_child(void)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		burn();
+		_exit(0);
+	}
+	wait_for(pid);
+}
+
+static void *busy_thread_main(void *arg)
+{
+	burn();
+	return arg;
+}
+
+static void run_thread(void *(*body)(void *))
 {
 	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, body, NULL) ||
+	    pthread_join(thread, NULL))
+		_exit(1);
+}
+
+/*
+ * 'f': 1000 faults; 'c': a child with 500, waited for; 'i': the same, not waited
+ * for; 'v': a child without faults; 't': a thread with 200; 'C', 'T': a child, a
+ * thread with 50 ms of CPU time.
+ */
+static void serve(int in, int out)
+{
 	char what;
 
 	while (read(in, &what, 1) == 1) {
-		if (what == 'f')
+		switch (what) {
+		case 'f':
 			touch_pages(1000);
-		if (what == 't' &&
-		    (pthread_create(&thread, NULL, thread_main, NULL) ||
-		     pthread_join(thread, NULL)))
-			_exit(1);
-		if (what == 'c') {
-			pid_t pid = fork();
-
-			if (!pid) {
-				touch_pages(500);
-				_exit(0);
-			}
-			if (waitpid(pid, NULL, 0) != pid)
-				_exit(1);
+			break;
+		case 'c':
+			run_child();
+			break;
+		case 'i':
+			run_ignored_child();
+			break;
+		case 'v':
+			run_faultless_child();
+			break;
+		case 't':
+			run_thread(thread_main);
+			break;
+		case 'C':
+			run_busy_child();
+			break;
+		case 'T':
+			run_thread(busy_thread_main);
+			break;
 		}
 		if (write(out, &what, 1) != 1)
 			_exit(1);
@@ -277,6 +364,138 @@ static void a_child_that_came_and_went_unseen_is_marked(void **state)
 	osc_counters_close(c);
 }
 
+static enum osc_standing_kind stands(const struct osc_counts *c,
+				     enum osc_counter n)
+{
+	return osc_standing(c, n).kind;
+}
+
+/* What children did that were waited for is inherited, however short they are. */
+static void what_unseen_children_did_is_counted(void **state)
+{
+	struct osc_counters *c = open_procfs();
+	struct osc_counts counts;
+	struct worker w;
+	uint32_t id;
+
+	(void)state;
+	worker_start(&w);
+	/* What it inherited before the watch began is not counted. */
+	worker_do(&w, 'c');
+	assert_int_equal(osc_counters_watch(c, w.pid, 0, &id, &e), 0);
+	for (int i = 0; i < 10; i++)
+		worker_do(&w, 'c');
+	counts = read_target(c, id);
+	assert_in_range(counts.value[OSC_FAULTS_MINOR], 5000, 9999);
+	for (int i = 0; i < 4; i++) {
+		worker_do(&w, 'C');
+		worker_do(&w, 'T');
+	}
+	counts = read_target(c, id);
+	/* 400 ms, of which a tick of either kind may be missing. */
+	assert_true(counts.value[OSC_CPU_NS] > 370000000);
+	assert_int_equal(stands(&counts, OSC_CPU_NS), OSC_LOWER_BOUND);
+	assert_int_equal(stands(&counts, OSC_SWITCHES), OSC_LOWER_BOUND);
+	worker_end(&w, NULL);
+	osc_counters_close(c);
+}
+
+/* Whatever begins and ends between two looks: no count is called exact. */
+static void what_may_have_been_missed_is_no_exact_count(void **state)
+{
+	static const char orders[] = "civtCT";
+
+	(void)state;
+	for (const char *order = orders; *order; order++) {
+		struct osc_counters *c = open_procfs();
+		struct osc_counts counts;
+		struct worker w;
+		uint32_t id;
+
+		worker_start(&w);
+		assert_int_equal(osc_counters_watch(c, w.pid, 0, &id, &e), 0);
+		worker_do(&w, *order);
+		counts = read_target(c, id);
+		for (int i = 0; i < OSC_NR_COUNTERS; i++)
+			assert_int_not_equal(stands(&counts,
+						    (enum osc_counter)i),
+					     OSC_EXACT);
+		/* Nor does it become so. */
+		worker_do(&w, 'f');
+		counts = read_target(c, id);
+		assert_int_equal(stands(&counts, OSC_SWITCHES),
+				 OSC_LOWER_BOUND);
+		worker_end(&w, NULL);
+		osc_counters_close(c);
+	}
+}
+
+/* Where the kernel made no task at all, nothing can have been missed. */
+static void what_cannot_have_been_missed_is_exact(void **state)
+{
+	struct osc_counters *c = open_procfs();
+	uint64_t before, after;
+	struct osc_counts counts;
+	struct worker w;
+	uint32_t id;
+
+	(void)state;
+	worker_start(&w);
+	assert_int_equal(osc_procfs_forks(&before, &e), 0);
+	assert_int_equal(osc_counters_watch(c, w.pid, 0, &id, &e), 0);
+	worker_do(&w, 'f');
+	counts = read_target(c, id);
+	assert_int_equal(osc_procfs_forks(&after, &e), 0);
+	if (before == after)
+		assert_int_equal(stands(&counts, OSC_FAULTS_MINOR), OSC_EXACT);
+	assert_int_equal(stands(&counts, OSC_EPOLL_WAKEUPS), OSC_ABSENT);
+	worker_end(&w, NULL);
+	osc_counters_close(c);
+}
+
+/* At random, looked at now and then: never more than the kernel's own sum. */
+static void no_count_exceeds_what_the_kernel_says(void **state)
+{
+	static const char orders[] = "ffcvtCT";
+
+	(void)state;
+	srand(21);
+	for (int run = 0; run < 20; run++) {
+		struct osc_counters *c = open_procfs();
+		struct osc_counts counts;
+		struct rusage usage;
+		struct worker w;
+		siginfo_t info;
+		uint32_t id;
+		uint64_t us;
+
+		worker_start(&w);
+		assert_int_equal(osc_counters_watch(c, w.pid, 0, &id, &e), 0);
+		for (int i = rand() % 8; i >= 0; i--) {
+			worker_do(&w, orders[rand() % (int)strlen(orders)]);
+			if (rand() % 2)
+				read_target(c, id);
+		}
+		close(w.to);
+		assert_int_equal(waitid(P_PID, (id_t)w.pid, &info,
+					WEXITED | WNOWAIT),
+				 0);
+		counts = read_target(c, id);
+		worker_end(&w, &usage);
+		us = (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) *
+			     1000000 +
+		     (uint64_t)(usage.ru_utime.tv_usec +
+				usage.ru_stime.tv_usec) +
+		     2;
+		assert_true(counts.value[OSC_FAULTS_MINOR] <=
+			    (uint64_t)usage.ru_minflt);
+		assert_true(counts.value[OSC_SWITCHES_VOLUNTARY] <=
+			    (uint64_t)usage.ru_nvcsw + 1);
+		assert_true(counts.value[OSC_CPU_NS] <= us * 1000);
+		osc_counters_close(c);
+	}
+}
+
 static void faults_of_threads_that_ended_are_kept(void **state)
 {
 	struct osc_counters *c = open_procfs();
@@ -395,6 +614,10 @@ int main(void)
 		cmocka_unit_test(a_missing_file_is_an_errno),
 		cmocka_unit_test(a_target_counts_from_the_watch_on),
 		cmocka_unit_test(a_child_that_came_and_went_unseen_is_marked),
+		cmocka_unit_test(what_unseen_children_did_is_counted),
+		cmocka_unit_test(what_may_have_been_missed_is_no_exact_count),
+		cmocka_unit_test(what_cannot_have_been_missed_is_exact),
+		cmocka_unit_test(no_count_exceeds_what_the_kernel_says),
 		cmocka_unit_test(faults_of_threads_that_ended_are_kept),
 		cmocka_unit_test(
 			a_target_that_ends_keeps_its_counts_and_marks_the_rest),

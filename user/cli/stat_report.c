@@ -139,6 +139,14 @@ static void print_title(const struct osc_stat_result *r, FILE *out)
 	fprintf(out, ", source: %s\n\n", r->source);
 }
 
+/* printf counts bytes; a person sees characters. */
+static void print_right(const char *text, int width, FILE *out)
+{
+	int n = (int)mbstowcs(NULL, text, 0);
+
+	fprintf(out, "%*s%s", n < width ? width - n : 1, "", text);
+}
+
 static void print_times(const struct osc_stat_result *r, FILE *out)
 {
 	fprintf(out, "\n%14.6f seconds elapsed\n", r->elapsed_s);
@@ -146,12 +154,18 @@ static void print_times(const struct osc_stat_result *r, FILE *out)
 		fprintf(out, "%14.6f seconds user\n%14.6f seconds sys\n",
 			seconds_of(&r->child->usage.ru_utime),
 			seconds_of(&r->child->usage.ru_stime));
-	if (r->pid)
+	if (r->pid) {
+		const char *sign =
+			osc_standing_sign(osc_standing_of_tasks(&r->counts));
+		char text[32];
+
+		snprintf(text, sizeof(text), "%s%" PRIu64, sign,
+			 r->counts.tasks_exited);
+		print_right(text, 14, out);
 		fprintf(out,
-			"%14" PRIu64 " tasks ended, %" PRIu64 " live, %" PRIu64
-			" lost\n",
-			r->counts.tasks_exited, r->counts.tasks_live,
-			r->counts.lost);
+			" tasks ended, %" PRIu64 " live, %s%" PRIu64 " lost\n",
+			r->counts.tasks_live, sign, r->counts.lost);
+	}
 }
 
 /* Each reason once, behind what it is the reason of. */
@@ -223,14 +237,6 @@ static const struct {
 
 #define NR_INTERVAL_COLUMNS \
 	(sizeof(interval_columns) / sizeof(*interval_columns))
-
-/* printf counts bytes; a person sees characters. */
-static void print_right(const char *text, int width, FILE *out)
-{
-	int n = (int)mbstowcs(NULL, text, 0);
-
-	fprintf(out, "%*s%s", n < width ? width - n : 1, "", text);
-}
 
 static void interval_text(double time_s, double seconds,
 			  const struct osc_counts *counts, FILE *out)

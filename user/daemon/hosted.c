@@ -322,10 +322,14 @@ int osc_hosted_reap(struct osc_hosted *s, struct osc_error *e)
 	return osc_child_wait(&s->child, 0, e);
 }
 
-static void prove(struct osc_counts *c, const struct osc_account_snapshot *a)
+static uint64_t tasks_made(const struct osc_account_snapshot *a)
 {
-	uint64_t made = 1 + a->value[OSC_ACCOUNT_FORKS] +
-			a->value[OSC_ACCOUNT_THREADS_CREATED];
+	return 1 + a->value[OSC_ACCOUNT_FORKS] +
+	       a->value[OSC_ACCOUNT_THREADS_CREATED];
+}
+
+static void prove(struct osc_counts *c, uint64_t made)
+{
 	uint64_t seen = c->tasks_live + c->tasks_exited;
 
 	c->unproved = 0;
@@ -338,12 +342,17 @@ static void prove(struct osc_counts *c, const struct osc_account_snapshot *a)
 int osc_hosted_read(struct osc_hosted *s, struct osc_account_snapshot *account,
 		    struct osc_counts *counts, struct osc_error *e)
 {
+	struct osc_account_snapshot after;
 	int ret = osc_account_read(&s->account, account, e);
 
 	if (!ret)
 		ret = osc_counters_read(s->counters, s->target, counts, e);
-	if (!ret && counts->backend == OSC_BACKEND_PROCFS)
-		prove(counts, account);
+	if (ret || counts->backend != OSC_BACKEND_PROCFS)
+		return ret;
+	ret = osc_account_read(&s->account, &after, e);
+	/* One that was made meanwhile may stand for one that was not seen. */
+	if (!ret && tasks_made(&after) == tasks_made(account))
+		prove(counts, tasks_made(account));
 	return ret;
 }
 

@@ -36,6 +36,11 @@ struct osc_counters {
 	void *state;
 };
 
+static uint64_t rise(uint64_t now, uint64_t before)
+{
+	return now > before ? now - before : 0;
+}
+
 void osc_counts_since(const struct osc_counts *now,
 		      const struct osc_counts *before, struct osc_counts *out)
 {
@@ -49,10 +54,9 @@ void osc_counts_since(const struct osc_counts *now,
 	for (int i = 0; i < OSC_NR_COUNTERS; i++)
 		d.missed[i] -= before->missed[i];
 	d.callbacks_unknown =
-		now->callbacks_unknown > before->callbacks_unknown ?
-			now->callbacks_unknown - before->callbacks_unknown :
-			0;
-	d.unproved -= before->unproved;
+		rise(now->callbacks_unknown, before->callbacks_unknown);
+	/* Of the two, one may have been proved by other means. */
+	d.unproved = rise(now->unproved, before->unproved);
 	d.tasks_exited -= before->tasks_exited;
 	d.lost -= before->lost;
 	*out = d;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
@@ -96,7 +97,16 @@ static bool field(const char *text, const char *name, uint64_t *out)
  */
 static bool parse_stat(const char *text, bool whole, struct osc_procfs_task *t)
 {
-	enum { PPID = 4, MINFLT = 10, CMINFLT, MAJFLT, STARTTIME = 22 };
+	enum {
+		PPID = 4,
+		MINFLT = 10,
+		CMINFLT,
+		MAJFLT,
+		CMAJFLT,
+		CUTIME = 16,
+		CSTIME,
+		STARTTIME = 22
+	};
 	const char *p = strrchr(text, ')');
 	uint64_t value[STARTTIME + 1] = { 0 };
 
@@ -111,7 +121,12 @@ static bool parse_stat(const char *text, bool whole, struct osc_procfs_task *t)
 	}
 	t->ppid = (pid_t)value[PPID];
 	t->start_ticks = value[STARTTIME];
-	t->reaped_minor = value[CMINFLT];
+	t->reaped = (struct osc_procfs_reaped){
+		.minor = value[CMINFLT],
+		.major = value[CMAJFLT],
+		.user_ticks = value[CUTIME],
+		.system_ticks = value[CSTIME],
+	};
 	if (whole) {
 		osc_counts_set(&t->counts, OSC_FAULTS_MINOR, value[MINFLT]);
 		osc_counts_set(&t->counts, OSC_FAULTS_MAJOR, value[MAJFLT]);
@@ -180,6 +195,24 @@ int osc_procfs_leader(pid_t pid, struct osc_procfs_task *out)
 	return read_stat(out);
 }
 
+/*
+ * A thread takes what it ran with it when it ends; the clock of its process
+ * keeps it.
+ */
+static void take_process_clock(struct osc_procfs_task *t)
+{
+	struct timespec ts;
+	clockid_t clock;
+
+	if (t->tid != t->pid)
+		t->counts.present &= ~(1u << OSC_CPU_NS);
+	else if (!clock_getcpuclockid(t->pid, &clock) &&
+		 !clock_gettime(clock, &ts))
+		osc_counts_set(&t->counts, OSC_CPU_NS,
+			       (uint64_t)ts.tv_sec * OSC_NS_PER_S +
+				       (uint64_t)ts.tv_nsec);
+}
+
 static int read_task(struct osc_procfs_task *t)
 {
 	char *text;
@@ -202,6 +235,8 @@ static int read_task(struct osc_procfs_task *t)
 		return ret == -ESRCH ? 0 : ret;
 	good = parse_schedstat(text, &t->counts);
 	free(text);
+	if (good)
+		take_process_clock(t);
 	return good ? 0 : -EPROTO;
 }
 
@@ -301,6 +336,14 @@ static int read_fields(const char *path, const char *const *names,
 int osc_procfs_context_switches(uint64_t *out, struct osc_error *e)
 {
 	const char *const names[] = { "ctxt ", NULL };
+	uint64_t *const values[] = { out };
+
+	return read_fields("/proc/stat", names, values, e);
+}
+
+int osc_procfs_forks(uint64_t *out, struct osc_error *e)
+{
+	const char *const names[] = { "processes ", NULL };
 	uint64_t *const values[] = { out };
 
 	return read_fields("/proc/stat", names, values, e);

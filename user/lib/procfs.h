@@ -11,20 +11,26 @@
 
 #include "lib/counters.h"
 
+/* What a process inherits from the children that it waits for. */
+struct osc_procfs_reaped {
+	uint64_t minor, major; /* faults */
+	uint64_t user_ticks, system_ticks; /* CPU time, rounded down */
+};
+
 /* One thread, as /proc/PID/task/TID shows it. */
 struct osc_procfs_task {
 	pid_t pid, tid, ppid;
 	char state; /* as in stat: 'Z' has ended but was not waited for */
 	uint64_t start_ticks; /* since boot; with tid it names the thread */
-	/* Minor faults of the children it has waited for, and theirs. */
-	uint64_t reaped_minor;
-	/* Of the leader (tid == pid) with the faults of the whole process,
-	 * those of threads that have ended included; of others without faults.
+	/* Of the children that the process waited for, and of theirs. */
+	struct osc_procfs_reaped reaped;
+	/* Of the leader (tid == pid) with the faults and the CPU time of the
+	 * whole process, threads that have ended included; of others without.
 	 */
 	struct osc_counts counts;
 };
 
-/* Only the first thread's stat: pid, ppid, state, start and faults. */
+/* Only the first thread's stat: pid, ppid, state, start, faults and reaped. */
 int osc_procfs_leader(pid_t pid, struct osc_procfs_task *out);
 
 /* Appends the threads of a process to *tasks, growing it; frees nothing. */
@@ -37,12 +43,14 @@ struct osc_procfs_tasks {
 int osc_procfs_threads(pid_t pid, struct osc_procfs_tasks *tasks);
 
 /*
- * One process, without its children, since it started: switches, CPU time and
- * run delay are the sums over its threads that live, faults include those of
- * threads that have ended (as /proc/PID/stat books them). A zombie still
- * reads. -ESRCH when it is gone.
+ * One process, without its children, since it started: switches and run delay
+ * are the sums over its threads that live, faults and CPU time include those of
+ * threads that have ended. A zombie still reads. -ESRCH when it is gone.
  */
 int osc_procfs_process(pid_t pid, struct osc_counts *out, struct osc_error *e);
+
+/* /proc/stat processes: all tasks, threads too, that were made since boot. */
+int osc_procfs_forks(uint64_t *out, struct osc_error *e);
 
 /* /proc/stat ctxt: all context switches since boot. */
 int osc_procfs_context_switches(uint64_t *out, struct osc_error *e);

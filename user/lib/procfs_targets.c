@@ -6,9 +6,13 @@
  * base (what it had done when the watch began); one that is gone is folded in
  * as it was last seen, and counted in `lost` unless it was seen ended: what it
  * did since that look, and what it started, is not known.
+ *
+ * A process inherits the faults and the CPU time of the children that it waits
+ * for, and of theirs: what exceeds that which was seen of them is added. What a
+ * child did whose parent never waits, and switches, nobody inherits. Whether a
+ * task came and went unseen is in doubt after each look, unless the kernel's
+ * count of all tasks ever made rose only by those that are there.
  */
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,11 +24,23 @@
 #include "lib/counters.h"
 #include "lib/error.h"
 #include "lib/procfs.h"
+#include "lib/procfs_members.h"
+
+/* Of children that have ended, and of theirs. */
+struct inherited {
+	uint64_t minor, major, cpu_ns;
+};
 
 struct record {
 	struct osc_procfs_task task; /* as last seen */
 	struct osc_counts base;
 	bool final; /* it was seen ended */
+	/* Of a leader: */
+	struct osc_procfs_reaped reaped_base;
+	bool since_birth; /* the base is nothing */
+	struct inherited known; /* what children were seen to do that ended */
+	struct inherited unseen; /* what it inherited besides */
+	bool missed_child; /* one of this look that is in `lost` */
 };
 
 struct tree {
@@ -35,6 +51,9 @@ struct tree {
 	bool begun; /* the root was found: its number may be another's later */
 	struct record *record; /* sorted by tid and start */
 	size_t n;
+	uint64_t forks; /* tasks made in the whole system, at the last look */
+	bool forks_known;
+	uint64_t unproved; /* looks after which some may have been missed */
 	struct osc_counts gone; /* of tasks that are no longer there */
 	struct osc_counts shown; /* the last reading: none may be less */
 	struct tree *next;
@@ -45,36 +64,24 @@ struct targets {
 	uint32_t last_id;
 };
 
+static uint64_t tick_ns(void)
+{
+	return OSC_NS_PER_S / (uint64_t)sysconf(_SC_CLK_TCK);
+}
+
+static uint64_t boot_ticks(void)
+{
+	struct timespec ts;
+	uint64_t hz = (uint64_t)sysconf(_SC_CLK_TCK);
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (uint64_t)ts.tv_sec * hz +
+	       (uint64_t)ts.tv_nsec * hz / OSC_NS_PER_S;
+}
+
 static bool is_leader(const struct osc_procfs_task *task)
 {
 	return task->tid == task->pid;
-}
-
-struct process {
-	pid_t pid, ppid;
-	bool member;
-};
-
-struct processes {
-	struct process *p;
-	size_t n, room;
-};
-
-static int add_process(struct processes *all, pid_t pid, pid_t ppid,
-		       bool member)
-{
-	if (all->n == all->room) {
-		size_t room = all->room ? all->room * 2 : 256;
-		struct process *more =
-			reallocarray(all->p, room, sizeof(*more));
-
-		if (!more)
-			return -ENOMEM;
-		all->p = more;
-		all->room = room;
-	}
-	all->p[all->n++] = (struct process){ pid, ppid, member };
-	return 0;
 }
 
 /* Sorted by number and, for numbers used twice, by start. */
@@ -104,82 +111,16 @@ static struct record *find(const struct record *records, size_t n,
 }
 
 /*
- * Adds a process. Known ones are members by their records, not by their
- * parents: a member stays one when its parent ends and it is handed to
- * another, and a stranger that was given the same number is none.
+ * Known processes are members by their records, not by their parents: a member
+ * stays one when its parent ends and it is handed to another, and a stranger
+ * that was given the same number is none.
  */
-static int consider(const struct tree *t, struct processes *all, pid_t pid)
+static bool is_known(const struct osc_procfs_task *leader, const void *tree)
 {
-	struct osc_procfs_task leader;
-	int ret = osc_procfs_leader(pid, &leader);
+	const struct tree *t = tree;
 
-	if (ret)
-		return ret == -ESRCH ? 0 : ret;
-	return add_process(all, pid, leader.ppid,
-			   t->begun ? !!find(t->record, t->n, &leader) :
-				      pid == t->root);
-}
-
-static int list_processes(const struct tree *t, struct processes *all)
-{
-	struct dirent *entry;
-	int ret = 0;
-	DIR *dir;
-
-	if (t->flags & OSC_WATCH_NO_FOLLOW)
-		return consider(t, all, t->root);
-	dir = opendir("/proc");
-	if (!dir)
-		return -errno;
-	while (!ret && (entry = readdir(dir))) {
-		if (isdigit((unsigned char)entry->d_name[0]))
-			ret = consider(t, all, atoi(entry->d_name));
-	}
-	closedir(dir);
-	return ret;
-}
-
-static bool parent_is_member(const struct processes *all, pid_t ppid)
-{
-	for (size_t i = 0; i < all->n; i++) {
-		if (all->p[i].pid == ppid)
-			return all->p[i].member;
-	}
-	return false;
-}
-
-/* Until nothing changes: a child may be listed before its parent. */
-static void spread(struct processes *all)
-{
-	bool changed = true;
-
-	while (changed) {
-		changed = false;
-		for (size_t i = 0; i < all->n; i++) {
-			struct process *p = &all->p[i];
-
-			if (!p->member && parent_is_member(all, p->ppid))
-				p->member = changed = true;
-		}
-	}
-}
-
-static int look(const struct tree *t, struct osc_procfs_tasks *tasks)
-{
-	struct processes all = { 0 };
-	int ret = list_processes(t, &all);
-
-	if (!ret)
-		spread(&all);
-	for (size_t i = 0; !ret && i < all.n; i++) {
-		if (!all.p[i].member)
-			continue;
-		ret = osc_procfs_threads(all.p[i].pid, tasks);
-		if (ret == -ESRCH)
-			ret = 0;
-	}
-	free(all.p);
-	return ret;
+	return t->begun ? !!find(t->record, t->n, leader) :
+			  leader->pid == t->root;
 }
 
 /*
@@ -204,7 +145,9 @@ static int make_records(const struct tree *t, struct record **out, size_t *n)
 {
 	struct osc_procfs_tasks tasks = { 0 };
 	struct record *r = NULL;
-	int ret = look(t, &tasks);
+	int ret =
+		osc_procfs_members(t->flags & OSC_WATCH_NO_FOLLOW ? t->root : 0,
+				   is_known, t, &tasks);
 
 	if (!ret) {
 		r = calloc(tasks.n + 1, sizeof(*r));
@@ -225,74 +168,238 @@ static int make_records(const struct tree *t, struct record **out, size_t *n)
 	return 0;
 }
 
-static void fold(struct tree *t, const struct record *r)
+static const enum osc_counter switches[] = {
+	OSC_SWITCHES,
+	OSC_SWITCHES_VOLUNTARY,
+	OSC_SWITCHES_INVOLUNTARY,
+	OSC_RUN_DELAY_NS,
+};
+
+/* What no process inherits or keeps of the threads that it had. */
+static void lose_switches(struct tree *t)
+{
+	t->gone.lost++;
+	for (size_t i = 0; i < sizeof(switches) / sizeof(*switches); i++)
+		t->gone.missed[switches[i]]++;
+}
+
+static void add_inherited(struct osc_counts *c, const struct inherited *from)
+{
+	c->value[OSC_FAULTS_MINOR] += from->minor;
+	c->value[OSC_FAULTS_MAJOR] += from->major;
+	c->value[OSC_CPU_NS] += from->cpu_ns;
+}
+
+/* process_lives: what a thread did is in the faults and times of its leader. */
+static void fold(struct tree *t, const struct record *r, bool process_lives)
 {
 	struct osc_counts did;
 
 	osc_counts_since(&r->task.counts, &r->base, &did);
+	add_inherited(&did, &r->unseen);
 	osc_counts_add(&t->gone, &did);
 	t->gone.tasks_exited++;
-	t->gone.lost += !r->final;
+	if (r->final)
+		return;
+	lose_switches(t);
+	if (!process_lives) {
+		t->gone.missed[OSC_FAULTS_MINOR]++;
+		t->gone.missed[OSC_FAULTS_MAJOR]++;
+		t->gone.missed[OSC_CPU_NS]++;
+	}
 }
 
 /* Where a task that was not there before begins. */
-static struct osc_counts base_of(const struct tree *t, const struct record *r)
+static void set_base(const struct tree *t, struct record *r)
 {
-	struct osc_counts zero = { .present = r->task.counts.present };
-
 	/* Ours from its birth, or an older one that came to us. */
-	return r->task.start_ticks >= t->since_ticks && t->n ? zero :
-							       r->task.counts;
+	r->since_birth = t->begun && r->task.start_ticks >= t->since_ticks;
+	r->base = r->since_birth ?
+			  (struct osc_counts){
+				  .present = r->task.counts.present,
+			  } :
+			  r->task.counts;
+	r->reaped_base = r->since_birth ? (struct osc_procfs_reaped){ 0 } :
+					  r->task.reaped;
 }
 
-/* Whether `parent` had a child that was never seen, or not to its end. */
-static bool missed_children(const struct tree *t, const struct record *now,
-			    size_t n, const struct osc_procfs_task *parent,
-			    uint64_t reaped_before)
+static struct record *find_leader(struct record *records, size_t n, pid_t pid)
 {
-	uint64_t known = reaped_before;
+	size_t low = 0, high = n;
 
-	for (size_t i = 0; i < t->n; i++) {
-		const struct osc_procfs_task *child = &t->record[i].task;
+	/* Numbers used twice lie side by side: the first of them. */
+	while (low < high) {
+		size_t middle = (low + high) / 2;
 
-		if (!is_leader(child) || child->ppid != parent->pid ||
-		    find(now, n, child))
-			continue;
-		/* That one is marked already. */
-		if (!t->record[i].final)
-			return false;
-		known += child->counts.value[OSC_FAULTS_MINOR] +
-			 child->reaped_minor;
+		if (records[middle].task.tid < pid)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	/* No process lives without a fault: what came and went unseen shows
-	 * in the faults that its parent inherited.
-	 */
-	return parent->reaped_minor > known;
+	return low < n && records[low].task.tid == pid &&
+			       is_leader(&records[low].task) ?
+		       &records[low] :
+		       NULL;
+}
+
+/*
+ * Who inherits from a process that is gone: its parent as last seen, or the
+ * next one up that is still there.
+ */
+static struct record *heir(const struct tree *t, struct record *now, size_t n,
+			   const struct record *gone)
+{
+	/* No deeper than there are tasks: numbers used twice make rings. */
+	for (size_t depth = 0; gone && depth <= t->n; depth++) {
+		pid_t parent = gone->task.ppid;
+
+		gone = find_leader(t->record, t->n, parent);
+		if (gone && find(now, n, &gone->task))
+			return find(now, n, &gone->task);
+	}
+	return NULL;
+}
+
+/* It was counted; what the heir got beyond that was not. */
+static void bequeath(struct record *to, const struct record *gone)
+{
+	const struct osc_procfs_reaped *base = &gone->reaped_base;
+	const uint64_t *own = gone->task.counts.value;
+	uint64_t ticks = base->user_ticks + base->system_ticks;
+
+	to->known.minor += own[OSC_FAULTS_MINOR] + base->minor +
+			   gone->known.minor + gone->unseen.minor;
+	to->known.major += own[OSC_FAULTS_MAJOR] + base->major +
+			   gone->known.major + gone->unseen.major;
+	/* Both were rounded down. */
+	to->known.cpu_ns += own[OSC_CPU_NS] + gone->known.cpu_ns +
+			    gone->unseen.cpu_ns +
+			    (ticks ? ticks + 2 : 0) * tick_ns();
+	to->missed_child |= !gone->final;
+}
+
+static uint64_t excess(uint64_t all, uint64_t part)
+{
+	return all > part ? all - part : 0;
+}
+
+/* At least so many whole ticks lie between two that were rounded down. */
+static uint64_t ticks_between(const struct record *r, uint64_t now,
+			      uint64_t base)
+{
+	return r->since_birth ? now : excess(now - base, 1);
+}
+
+static void inherit(struct record *r)
+{
+	const struct osc_procfs_reaped *now = &r->task.reaped;
+	const struct osc_procfs_reaped *base = &r->reaped_base;
+	uint64_t ticks =
+		ticks_between(r, now->user_ticks, base->user_ticks) +
+		ticks_between(r, now->system_ticks, base->system_ticks);
+
+	r->unseen = (struct inherited){
+		.minor = excess(now->minor - base->minor, r->known.minor),
+		.major = excess(now->major - base->major, r->known.major),
+		.cpu_ns = excess(ticks * tick_ns(), r->known.cpu_ns),
+	};
+}
+
+/* Takes up where the last look ended; returns how many tasks are new. */
+static uint64_t carry_on(const struct tree *t, struct record *now, size_t n)
+{
+	uint64_t born = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct record *old = find(t->record, t->n, &now[i].task);
+
+		if (!old) {
+			set_base(t, &now[i]);
+			born++;
+			continue;
+		}
+		now[i].base = old->base;
+		now[i].reaped_base = old->reaped_base;
+		now[i].since_birth = old->since_birth;
+		now[i].known = old->known;
+		now[i].unseen = old->unseen;
+	}
+	return born;
+}
+
+static void bury(struct tree *t, struct record *now, size_t n)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct record *r = &t->record[i];
+		struct record *to;
+
+		if (find(now, n, &r->task))
+			continue;
+		fold(t, r,
+		     !is_leader(&r->task) && find_leader(now, n, r->task.pid));
+		to = is_leader(&r->task) ? heir(t, now, n, r) : NULL;
+		if (to)
+			bequeath(to, r);
+	}
+	for (size_t i = 0; i < n; i++) {
+		uint64_t before = now[i].unseen.minor;
+
+		if (!is_leader(&now[i].task))
+			continue;
+		inherit(&now[i]);
+		/* No process lives without a fault: one came and went. */
+		if (now[i].unseen.minor > before && !now[i].missed_child) {
+			t->gone.tasks_exited++;
+			lose_switches(t);
+		}
+	}
+}
+
+/* Whether what was there at the last look may have made a task since. */
+static bool could_fork(const struct tree *t)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		if (!t->record[i].final)
+			return true;
+	}
+	return false;
+}
+
+/* The number of tasks ever made, before a look and after it. */
+struct forks {
+	uint64_t before, after;
+	bool known; /* no task was made in between */
+};
+
+static void prove(struct tree *t, const struct forks *f, uint64_t born)
+{
+	if (t->begun && could_fork(t) &&
+	    !(t->forks_known && f->known && f->before - t->forks == born))
+		t->unproved++;
+	t->forks = f->after;
+	t->forks_known = f->known;
 }
 
 static int update(struct tree *t)
 {
+	struct forks forks = { 0 };
 	struct record *now;
+	uint64_t born;
 	size_t n;
-	int ret = make_records(t, &now, &n);
+	int ret;
 
+	/* All have ended: who has their numbers now is a stranger. */
+	if (t->begun && !t->n)
+		return 0;
+	forks.known = !osc_procfs_forks(&forks.before, NULL);
+	ret = make_records(t, &now, &n);
 	if (ret)
 		return ret;
-	for (size_t i = 0; i < n; i++) {
-		const struct record *old = find(t->record, t->n, &now[i].task);
-
-		now[i].base = old ? old->base : base_of(t, &now[i]);
-		if (t->n && is_leader(&now[i].task) &&
-		    missed_children(t, now, n, &now[i].task,
-				    old ? old->task.reaped_minor : 0))
-			t->gone.lost++;
-	}
-	for (size_t i = 0; i < t->n; i++) {
-		const struct record *r = &t->record[i];
-
-		if (!find(now, n, &r->task))
-			fold(t, r);
-	}
+	forks.known = forks.known && !osc_procfs_forks(&forks.after, NULL) &&
+		      forks.before == forks.after;
+	born = carry_on(t, now, n);
+	prove(t, &forks, born);
+	bury(t, now, n);
 	free(t->record);
 	t->record = now;
 	t->n = n;
@@ -309,6 +416,7 @@ static void sum(struct tree *t)
 		struct osc_counts did;
 
 		osc_counts_since(&r->task.counts, &r->base, &did);
+		add_inherited(&did, &r->unseen);
 		osc_counts_add(&total, &did);
 		if (r->task.state == 'Z')
 			total.tasks_exited++;
@@ -323,19 +431,9 @@ static void sum(struct tree *t)
 			total.value[i] = t->shown.value[i];
 	}
 	total.backend = OSC_BACKEND_PROCFS;
-	osc_counts_missed(&total, total.lost);
+	total.unproved = t->unproved;
 	total.time_ns = osc_clock_ns();
 	t->shown = total;
-}
-
-static uint64_t boot_ticks(void)
-{
-	struct timespec ts;
-	uint64_t hz = (uint64_t)sysconf(_SC_CLK_TCK);
-
-	clock_gettime(CLOCK_BOOTTIME, &ts);
-	return (uint64_t)ts.tv_sec * hz +
-	       (uint64_t)ts.tv_nsec * hz / OSC_NS_PER_S;
 }
 
 static int procfs_open(void **state, struct osc_error *e)

@@ -62,6 +62,13 @@ struct osc_standing osc_standing(const struct osc_counts *c, enum osc_counter n)
 	return s;
 }
 
+enum osc_standing_kind osc_standing_of_tasks(const struct osc_counts *c)
+{
+	return c->backend == OSC_BACKEND_PROCFS && (c->unproved || c->lost) ?
+		       OSC_LOWER_BOUND :
+		       OSC_EXACT;
+}
+
 const char *osc_standing_sign(enum osc_standing_kind kind)
 {
 	switch (kind) {
@@ -123,33 +130,6 @@ char *osc_standing_scaled(const struct osc_counts *c, enum osc_counter n,
 	return print(&s, format_scaled, scale, buf, size);
 }
 
-static json_t *entry(const struct osc_standing *s)
-{
-	if (s->kind == OSC_INTERVAL)
-		return json_pack("{s:s, s:I, s:I, s:s}", "standing",
-				 kind_names[s->kind], "low", (json_int_t)s->low,
-				 "high", (json_int_t)s->high, "why", s->why);
-	return json_pack("{s:s, s:s}", "standing", kind_names[s->kind], "why",
-			 s->why);
-}
-
-json_t *osc_standing_json(const struct osc_counts *c)
-{
-	json_t *all = json_object();
-
-	for (int i = 0; all && i < OSC_NR_COUNTERS; i++) {
-		struct osc_standing s = osc_standing(c, (enum osc_counter)i);
-
-		if (s.kind != OSC_EXACT &&
-		    json_object_set_new(all, osc_counter_info[i].name,
-					entry(&s))) {
-			json_decref(all);
-			all = NULL;
-		}
-	}
-	return all;
-}
-
 static const json_t *find(const json_t *document, const char *name)
 {
 	if (!strcmp(name, "cpu_us"))
@@ -201,4 +181,38 @@ int osc_standing_put(json_t *standing, const char *name,
 	return json_object_set_new(standing, name,
 				   json_pack("{s:s, s:s}", "standing",
 					     kind_names[kind], "why", why));
+}
+
+static json_t *entry(const struct osc_standing *s)
+{
+	if (s->kind == OSC_INTERVAL)
+		return json_pack("{s:s, s:I, s:I, s:s}", "standing",
+				 kind_names[s->kind], "low", (json_int_t)s->low,
+				 "high", (json_int_t)s->high, "why", s->why);
+	return json_pack("{s:s, s:s}", "standing", kind_names[s->kind], "why",
+			 s->why);
+}
+
+json_t *osc_standing_json(const struct osc_counts *c)
+{
+	enum osc_standing_kind tasks = osc_standing_of_tasks(c);
+	json_t *all = json_object();
+
+	for (int i = 0; all && i < OSC_NR_COUNTERS; i++) {
+		struct osc_standing s = osc_standing(c, (enum osc_counter)i);
+
+		if (s.kind != OSC_EXACT &&
+		    json_object_set_new(all, osc_counter_info[i].name,
+					entry(&s))) {
+			json_decref(all);
+			all = NULL;
+		}
+	}
+	if (all &&
+	    (osc_standing_put(all, "tasks_exited", tasks, why_least(c)) ||
+	     osc_standing_put(all, "lost", tasks, why_least(c)))) {
+		json_decref(all);
+		all = NULL;
+	}
+	return all;
 }

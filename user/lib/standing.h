@@ -38,6 +38,9 @@ struct osc_standing {
 struct osc_standing osc_standing(const struct osc_counts *c,
 				 enum osc_counter n);
 
+/* Of tasks_exited and lost: /proc may show neither a task nor its end. */
+enum osc_standing_kind osc_standing_of_tasks(const struct osc_counts *c);
+
 /* By the locale "≥" or ">=", which stands before a number; "..", "-" or "". */
 const char *osc_standing_sign(enum osc_standing_kind kind);
 
@@ -53,7 +56,7 @@ char *osc_standing_text(const struct osc_counts *c, enum osc_counter n,
 char *osc_standing_scaled(const struct osc_counts *c, enum osc_counter n,
 			  double scale, char *buf, size_t size);
 
-/* {counter: {standing, why, ...}} of all that are not exact. */
+/* {counter: {standing, why, ...}} of all that are not exact, tasks too. */
 json_t *osc_standing_json(const struct osc_counts *c);
 
 /* Adds to a "standing" object; 0 or -1. A worse entry is not replaced. */

@@ -259,7 +259,8 @@ static int print_text(const struct session *s, const struct look *now,
 		return osc_error_set(e, ENOMEM, "cannot watch: out of memory");
 	strftime(clock, sizeof(clock), "%H:%M:%S", localtime_r(&wall, &tm));
 	/* Home, print over, then clear what is left: no flicker. */
-	printf("%s%s, source: %s%s\n", s->redraw ? "\033[H\033[2K" : "", clock,
+	printf("%s%s, per second, source: %s%s\n",
+	       s->redraw ? "\033[H\033[2K" : "", clock,
 	       osc_counters_source(s->counters),
 	       s->redraw ? "; Ctrl-C ends" : "");
 	ret = osc_table_print(t, stdout, e);

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "lib/output.h"
@@ -16,11 +15,11 @@
 static unsigned int width_of(FILE *out)
 {
 	const char *columns = getenv("COLUMNS");
-	struct winsize size;
+	unsigned int width = osc_terminal_columns(out);
 	uint64_t typed;
 
-	if (!ioctl(fileno(out), TIOCGWINSZ, &size) && size.ws_col)
-		return size.ws_col;
+	if (width)
+		return width;
 	if (columns &&
 	    !osc_parse_u64("COLUMNS", columns, 1, UINT16_MAX, &typed, NULL))
 		return (unsigned int)typed;

@@ -38,18 +38,17 @@ unsigned int osc_cpus_online(void);
 json_t *osc_target_json(const struct osc_target *t);
 
 /* For tables with rates: the columns behind the caller's own. */
-#define OSC_RATE_COLUMNS                                                       \
-	{ "context_switches", "SWITCH/s", OSC_COLUMN_REAL },                   \
-		{ "context_switches_voluntary", "VOLUNT/s", OSC_COLUMN_REAL }, \
-		{ "context_switches_involuntary", "INVOL/s",                   \
-		  OSC_COLUMN_REAL },                                           \
-		{ "page_faults_minor", "MINFLT/s", OSC_COLUMN_REAL },          \
-		{ "page_faults_major", "MAJFLT/s", OSC_COLUMN_REAL },          \
-		{ "epoll_callbacks", "EPCALL/s", OSC_COLUMN_REAL },            \
-		{ "epoll_wakeups", "EPWAKE/s", OSC_COLUMN_REAL },              \
-		{ "cpu", "CPUS", OSC_COLUMN_REAL },                            \
-	{                                                                      \
-		"run_delay", "DELAY", OSC_COLUMN_REAL                          \
+#define OSC_RATE_COLUMNS                                                      \
+	{ "context_switches", "SWITCH", OSC_COLUMN_REAL },                    \
+		{ "context_switches_voluntary", "VOLUNT", OSC_COLUMN_REAL },  \
+		{ "context_switches_involuntary", "INVOL", OSC_COLUMN_REAL }, \
+		{ "page_faults_minor", "MINFLT", OSC_COLUMN_REAL },           \
+		{ "page_faults_major", "MAJFLT", OSC_COLUMN_REAL },           \
+		{ "epoll_callbacks", "EPCALL", OSC_COLUMN_REAL },             \
+		{ "epoll_wakeups", "EPWAKE", OSC_COLUMN_REAL },               \
+		{ "cpu", "CPUS", OSC_COLUMN_REAL },                           \
+	{                                                                     \
+		"run_delay", "DELAY", OSC_COLUMN_REAL                         \
 	}
 
 void osc_rates_cells(struct osc_table *t, const struct osc_counts *delta,

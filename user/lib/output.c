@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "lib/error.h"
 
@@ -180,31 +181,97 @@ static const char *cell_text(const json_t *value, enum osc_column_kind kind,
 	return buf;
 }
 
-static int fill(const struct osc_table *t, struct libscols_table *out)
+/* The columns of a terminal that a text takes. */
+static size_t width_of(const char *text)
+{
+	size_t n = mbstowcs(NULL, text, 0);
+
+	return n == (size_t)-1 ? strlen(text) : n;
+}
+
+static size_t column_width(const struct osc_table *t, size_t column)
+{
+	const struct osc_column *c = &t->columns[column];
+	size_t width = width_of(c->heading), r;
+	json_t *row;
+
+	json_array_foreach(t->rows, r, row) {
+		char buf[64];
+		size_t n = width_of(cell_text(json_object_get(row, c->key),
+					      c->kind, buf, sizeof(buf)));
+
+		width = n > width ? n : width;
+	}
+	return width;
+}
+
+/* Columns of a table: the first one, then those from begin to end. */
+struct part {
+	size_t begin, end;
+};
+
+/* The column that part shows at place i; t->n behind the last. */
+static size_t column_at(const struct osc_table *t, const struct part *part,
+			size_t i)
+{
+	if (!i)
+		return 0;
+	i += part->begin - 1;
+	return i < part->end ? i : t->n;
+}
+
+/* At least one column, though it is too wide. */
+static struct part part_from(const struct osc_table *t, size_t begin,
+			     unsigned int columns)
+{
+	struct part part = { .begin = begin, .end = t->n };
+	size_t width;
+
+	if (!columns)
+		return part;
+	width = column_width(t, 0);
+	for (part.end = begin; part.end < t->n; part.end++) {
+		width += 1 + column_width(t, part.end);
+		if (width > columns && part.end > begin)
+			break;
+	}
+	return part;
+}
+
+static int add_columns(const struct osc_table *t, const struct part *part,
+		       struct libscols_table *out)
+{
+	for (size_t i = 0, c; (c = column_at(t, part, i)) < t->n; i++) {
+		int flags = t->columns[c].kind == OSC_COLUMN_TEXT ?
+				    0 :
+				    SCOLS_FL_RIGHT;
+
+		if (!scols_table_new_column(out, t->columns[c].heading, 0,
+					    flags))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int fill(const struct osc_table *t, const struct part *part,
+		struct libscols_table *out)
 {
 	json_t *row;
 	size_t r;
 
-	for (size_t i = 0; i < t->n; i++) {
-		int flags = t->columns[i].kind == OSC_COLUMN_TEXT ?
-				    0 :
-				    SCOLS_FL_RIGHT;
-
-		if (!scols_table_new_column(out, t->columns[i].heading, 0,
-					    flags))
-			return -ENOMEM;
-	}
+	if (add_columns(t, part, out))
+		return -ENOMEM;
 	json_array_foreach(t->rows, r, row) {
 		struct libscols_line *line = scols_table_new_line(out, NULL);
 
-		for (size_t i = 0; i < t->n; i++) {
-			json_t *value = json_object_get(row, t->columns[i].key);
+		for (size_t i = 0, c; (c = column_at(t, part, i)) < t->n; i++) {
+			json_t *value = json_object_get(row, t->columns[c].key);
 			char buf[64];
 
 			if (!line ||
 			    scols_line_set_data(line, i,
 						cell_text(value,
-							  t->columns[i].kind,
+							  t->columns[c].kind,
 							  buf, sizeof(buf))))
 				return -ENOMEM;
 		}
@@ -212,10 +279,11 @@ static int fill(const struct osc_table *t, struct libscols_table *out)
 	return 0;
 }
 
-/* libsmartcols prints nothing of an empty table; a person wants to see that
+/*
+ * libsmartcols prints nothing of an empty table; a person wants to see that
  * it is empty.
  */
-static char *headings(const struct osc_table *t)
+static char *headings(const struct osc_table *t, const struct part *part)
 {
 	size_t size = 1;
 	char *text;
@@ -223,14 +291,15 @@ static char *headings(const struct osc_table *t)
 	for (size_t i = 0; i < t->n; i++)
 		size += strlen(t->columns[i].heading) + 1;
 	text = calloc(1, size);
-	for (size_t i = 0; text && i < t->n; i++) {
+	for (size_t i = 0, c; text && (c = column_at(t, part, i)) < t->n; i++) {
 		strcat(text, i ? " " : "");
-		strcat(text, t->columns[i].heading);
+		strcat(text, t->columns[c].heading);
 	}
 	return text;
 }
 
-static int lay_out(const struct osc_table *t, char **text)
+static int lay_out(const struct osc_table *t, const struct part *part,
+		   char **text)
 {
 	struct libscols_table *table;
 	int ret;
@@ -239,12 +308,13 @@ static int lay_out(const struct osc_table *t, char **text)
 	if (t->failed)
 		return -ENOMEM;
 	if (!osc_table_rows(t)) {
-		*text = headings(t);
+		*text = headings(t, part);
 		return *text ? 0 : -ENOMEM;
 	}
 	table = scols_new_table();
-	ret = table ? fill(t, table) : -ENOMEM;
-	/* To a string: it is then neither cut to a terminal nor are errors of
+	ret = table ? fill(t, part, table) : -ENOMEM;
+	/*
+	 * To a string: it is then neither cut to a terminal nor are errors of
 	 * the stream lost.
 	 */
 	if (!ret)
@@ -253,19 +323,41 @@ static int lay_out(const struct osc_table *t, char **text)
 	return ret;
 }
 
-int osc_table_print(const struct osc_table *t, FILE *out, struct osc_error *e)
+static int print_part(const struct osc_table *t, const struct part *part,
+		      FILE *out, struct osc_error *e)
 {
 	char *text;
-	int ret = lay_out(t, &text);
+	int ret = lay_out(t, part, &text);
 
 	if (ret)
 		ret = osc_error_set(e, ENOMEM,
 				    "cannot print a table: out of memory");
-	else if (fputs(text, out) == EOF || fputc('\n', out) == EOF ||
+	else if ((part->begin > 1 && fputc('\n', out) == EOF) ||
+		 fputs(text, out) == EOF || fputc('\n', out) == EOF ||
 		 fflush(out))
 		ret = osc_error_set(e, errno, "cannot write the output: %s",
 				    strerror(errno));
 	free(text);
+	return ret;
+}
+
+unsigned int osc_terminal_columns(FILE *out)
+{
+	struct winsize size;
+
+	return ioctl(fileno(out), TIOCGWINSZ, &size) ? 0 : size.ws_col;
+}
+
+int osc_table_print(const struct osc_table *t, FILE *out, struct osc_error *e)
+{
+	unsigned int columns = osc_terminal_columns(out);
+	struct part part = { .end = 1 };
+	int ret;
+
+	do {
+		part = part_from(t, part.end, columns);
+		ret = print_part(t, &part, out, e);
+	} while (!ret && part.end < t->n);
 	return ret;
 }
 

@@ -44,6 +44,10 @@ void osc_table_real(struct osc_table *t, const char *key, double value);
 void osc_table_text(struct osc_table *t, const char *key, const char *value);
 
 size_t osc_table_rows(const struct osc_table *t);
+/*
+ * On a terminal that is narrower than the table it comes in parts, each with the
+ * first column and as many others as fit.
+ */
 int osc_table_print(const struct osc_table *t, FILE *out, struct osc_error *e);
 
 /* [{key: value, …}, …]; NULL when memory ran out, now or before. */
@@ -68,6 +72,9 @@ json_t *osc_json_updated(json_t *o, json_t *more);
  * what cannot be told becomes '?'.
  */
 json_t *osc_json_text(const char *text);
+
+/* The width of a terminal; 0 where the stream is none, or does not say. */
+unsigned int osc_terminal_columns(FILE *out);
 
 /* Whether the locale's letters, which people read, are those of UTF-8. */
 bool osc_text_is_utf8(void);

@@ -218,3 +218,24 @@ commands()
 	run -0 find . ! -type d
 	[[ -z $output ]]
 }
+
+# Blanks and line feeds as one blank.
+in_one_line()
+{
+	tr -s '[:space:]' ' '
+}
+
+@test "what holds on an emulated CPU is said in one sentence, wherever it is said" {
+	local note file
+	note=$(OSCONCEPTS_EMULATED=1 osconcepts stat true 2>&1 | in_one_line | grep -o 'The CPU is emulated: [^.]*[.]')
+	[[ $note == *"counts are exact"*"times"* ]]
+	for file in README.md scripts/demo Documentation/man/osconcepts.1 Documentation/man/osconcepts-compare.1; do
+		in_one_line <"$top/$file" | grep -qF "$note"
+	done
+	note=${note#*: }
+	note=${note%.}
+	for file in Documentation/million.md Documentation/compare.schema.json Documentation/load.schema.json; do
+		in_one_line <"$top/$file" | grep -qF "$note"
+	done
+	! grep -rnE 'mean(s)? nothing|only compare with each other' "$top"/{README.md,Documentation,user/{cli,lib,load,report},scripts} || false
+}

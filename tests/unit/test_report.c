@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "lib/emulated.h"
 #include "lib/error.h"
 #include "report/html.h"
 #include "report/report.h"
@@ -22,13 +23,23 @@
 
 #define FIXTURE "tests/unit/data/compare.json"
 
-static json_t *load(void)
+static json_t *load_emulated(void)
 {
 	json_error_t error;
 	json_t *doc = json_load_file(FIXTURE, 0, &error);
 
 	if (!doc)
 		fail_msg("%s: %s", FIXTURE, error.text);
+	return doc;
+}
+
+/* The same, of a real CPU. */
+static json_t *load(void)
+{
+	json_t *doc = load_emulated();
+
+	json_object_set_new(json_object_get(doc, "platform"), "emulated",
+			    json_false());
 	return doc;
 }
 
@@ -114,7 +125,6 @@ static void page_shows_the_comparison(void **state)
 {
 	static const char *const expected[] = {
 		"<h1>fork and epoll compared</h1>",
-		"Emulated CPU.",
 		"Audit holds.",
 		"<strong>Not valid: </strong>",
 		"<strong>Suspect: </strong>",
@@ -266,6 +276,45 @@ static void set_sample(json_t *samples, double t_s, double cpu_s)
 				   1, "tasks_exited", 0, "cpu_ns",
 				   (json_int_t)(cpu_s * 1e9), "run_delay_ns",
 				   (json_int_t)(cpu_s * 3e9)));
+}
+
+static void without(const char *page, const char *text)
+{
+	if (strstr(page, text))
+		fail_msg("the page has '%s'", text);
+}
+
+/* Of times there is neither a number nor a picture; counts stand. */
+static void times_of_an_emulated_cpu_are_withheld(void **state)
+{
+	json_t *doc = load_emulated();
+	int err;
+	char *page = render(doc, &err);
+
+	(void)state;
+	assert_int_equal(err, 0);
+	check_page(page);
+	assert_non_null(strstr(page, OSC_EMULATED_NOTE(" ")));
+	assert_non_null(strstr(page, "<figcaption>Voluntary switches "));
+	assert_non_null(strstr(page, "<polyline class=\"trace m1\""));
+	without(page, "<figcaption>CPU time ");
+	without(page, "<figcaption>Requests per second ");
+	without(page, "<figcaption>Latency p99 ");
+	without(page, "<polyline class=\"curve");
+	without(page, ">CPU time</text>");
+	without(page, ">/s</text>");
+	free(page);
+	/* The document keeps them. */
+	assert_true(json_is_object(json_object_get(
+		json_array_get(json_object_get(doc, "summary"), 0), "rps")));
+	json_decref(doc);
+	doc = load();
+	page = render(doc, &err);
+	assert_non_null(strstr(page, "<figcaption>CPU time "));
+	assert_non_null(strstr(page, ">/s</text>"));
+	without(page, "CPU is emulated");
+	free(page);
+	json_decref(doc);
 }
 
 /* One CPU: a second of it in each second, whenever the samples come. */
@@ -767,6 +816,7 @@ int main(void)
 		cmocka_unit_test(a_failed_calibration_is_open),
 		cmocka_unit_test(counters_stand_without_a_valid_run),
 		cmocka_unit_test(partial_comparison_says_so),
+		cmocka_unit_test(times_of_an_emulated_cpu_are_withheld),
 		cmocka_unit_test(no_picture_shows_more_time_than_there_is),
 		cmocka_unit_test(loads_of_a_matrix_are_told_apart),
 		cmocka_unit_test(page_shows_calls_and_memory),

@@ -6,6 +6,7 @@
 
 #include "cli/cli.h"
 #include "cli/compare.h"
+#include "lib/emulated.h"
 #include "lib/output.h"
 #include "lib/standing.h"
 
@@ -448,10 +449,8 @@ static void print_notes(const json_t *document, FILE *out)
 		" hold.\n",
 		integer(overall, "audits") - integer(overall, "failed"),
 		integer(overall, "audits"));
-	if (json_is_true(json_object_get(platform, "emulated")))
-		fputs("The CPU is emulated: counts are exact, times only "
-		      "compare with each other.\n",
-		      out);
+	if (osc_emulated_is(document))
+		fputs(OSC_EMULATED_NOTE("\n") "\n", out);
 	if (strcmp(source, "module"))
 		osc_compare_fold("Without the module the counts are samples "
 				 "of /proc, and epoll is not counted ('-').",
@@ -470,9 +469,13 @@ static void print_notes(const json_t *document, FILE *out)
 int osc_compare_print(const json_t *document, FILE *out, struct osc_error *e)
 {
 	const json_t *runs = json_object_get(document, "runs");
-	const json_t *summary = json_object_get(document, "summary");
-	int ret = print_summary(summary, out, e);
+	json_t *shown = osc_emulated_without_times(document);
+	int ret = shown ? print_summary(json_object_get(shown, "summary"), out,
+					e) :
+			  osc_error_set(e, ENOMEM,
+					"cannot print a table: out of memory");
 
+	json_decref(shown);
 	if (ret)
 		return ret;
 	osc_compare_verdicts(json_object_get(document, "verdicts"), out);

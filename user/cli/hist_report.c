@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/hist_session.h"
+#include "lib/emulated.h"
 #include "lib/error.h"
 #include "lib/output.h"
 #include "lib/platform.h"
@@ -92,7 +93,7 @@ static void print_notes(const struct osc_hist_report *r)
 			       source->name, source->why);
 	}
 	if (osc_platform_emulated())
-		puts("The CPU is emulated: times mean nothing.");
+		puts(OSC_EMULATED_NOTE("\n"));
 }
 
 /* Of those asked for the one that says most: on, else off, else neither. */

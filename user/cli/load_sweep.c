@@ -8,7 +8,9 @@
 #include "cli/cli.h"
 #include "cli/load.h"
 #include "lib/bars.h"
+#include "lib/emulated.h"
 #include "lib/output.h"
+#include "lib/platform.h"
 #include "load/sweep.h"
 
 /* "  123,456/s  123,456/s    291 us   7.93 ms  SUSPECT  |" before each bar. */
@@ -169,6 +171,8 @@ static void print_text(const struct sweep *w)
 		puts("Within the SLO: not even the first step");
 	if (w->signal)
 		puts("PARTIAL: stopped early");
+	if (osc_platform_emulated())
+		puts(OSC_EMULATED_NOTE("\n"));
 }
 
 static json_t *step_json(const struct osc_sweep_step *step)

@@ -9,6 +9,7 @@
 
 #include "lib/clock.h"
 #include "lib/counters_output.h"
+#include "lib/emulated.h"
 #include "lib/error.h"
 #include "lib/output.h"
 #include "lib/platform.h"
@@ -188,8 +189,7 @@ static void print_notes(const struct osc_stat_result *r, FILE *out)
 {
 	print_reasons(&r->counts, out);
 	if (osc_platform_emulated())
-		fputs("\nThe CPU is emulated: times and rates mean nothing.\n",
-		      out);
+		fputs("\n" OSC_EMULATED_NOTE("\n") "\n", out);
 	fputc('\n', out);
 }
 

@@ -16,7 +16,7 @@
 json_t *osc_platform(void);
 
 /*
- * Whether the CPU is emulated (QEMU's TCG), so that times mean nothing.
+ * Whether the CPU is emulated (QEMU's TCG): emulated.h says what follows.
  * OSCONCEPTS_EMULATED=1 or 0 in the environment has the last word.
  */
 bool osc_platform_emulated(void);

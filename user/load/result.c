@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "lib/clock.h"
+#include "lib/emulated.h"
 #include "lib/output.h"
 #include "lib/platform.h"
 #include "load/arrivals.h"
@@ -337,4 +338,6 @@ void osc_load_text(const struct osc_load_result *r, FILE *out)
 	fputs(r->client.cpu >= 0 ? ")\n" : "\n", out);
 	for (unsigned int i = 0; i < r->validity.n; i++)
 		fprintf(out, "  %s\n", r->validity.why[i]);
+	if (osc_platform_emulated())
+		fputs(OSC_EMULATED_NOTE("\n") "\n", out);
 }

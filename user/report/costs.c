@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/emulated.h"
 #include "report/pictures.h"
 #include "report/sections.h"
 #include "report/table.h"
@@ -19,6 +20,10 @@
 static void list_others(FILE *out, const struct doc *doc, size_t first,
 			size_t n, bool absent)
 {
+	const char *heading = !absent ? "Zero everywhere: " :
+			      osc_emulated_is(doc->root) ?
+					"Not counted here, or withheld: " :
+					"Not counted here: ";
 	bool any = false;
 
 	for (size_t i = first; i < first + n; i++) {
@@ -29,9 +34,7 @@ static void list_others(FILE *out, const struct doc *doc, size_t first,
 			continue;
 		if (!any)
 			html_open(out, "p", "class", "note", NULL);
-		html_text(out, any    ? ", " :
-			       absent ? "Not counted here: " :
-					"Zero everywhere: ");
+		html_text(out, any ? ", " : heading);
 		html_text(out, metric.label);
 		any = true;
 	}

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "lib/emulated.h"
 #include "report/doc.h"
 #include "report/html.h"
 #include "report/sections.h"
@@ -287,6 +288,10 @@ int section_latency(FILE *out, const struct doc *doc)
 	int err = 0;
 
 	html_element(out, "h2", NULL, "How long a request takes");
+	if (osc_emulated_is(doc->root)) {
+		html_element(out, "p", "note", OSC_EMULATED_NOTE(" "));
+		return 0;
+	}
 	html_element(
 		out, "p", "note",
 		"The valid runs together, suspect ones included, from the intended start of a "

@@ -5,6 +5,7 @@
  */
 #include <math.h>
 
+#include "lib/emulated.h"
 #include "report/doc.h"
 #include "report/html.h"
 #include "report/sections.h"
@@ -156,18 +157,15 @@ static void tell_verdicts(FILE *out, const struct doc *doc)
 
 int section_head(FILE *out, const struct doc *doc)
 {
-	const json_t *platform = json_object_get(doc->root, "platform");
-
 	html_open(out, "header", NULL);
 	html_element(out, "p", "eyebrow", "osconcepts compare");
 	html_open(out, "h1", NULL);
 	list_models(out, doc);
 	html_close(out, "h1");
 	list_facts(out, doc);
-	if (doc_bool(platform, "emulated") == 1)
-		notice(out, "notice warn", "Emulated CPU. ",
-		       "Absolute times and rates say nothing about real "
-		       "hardware; counts per request do.");
+	if (osc_emulated_is(doc->root))
+		notice(out, "notice warn", "Times are withheld. ",
+		       OSC_EMULATED_NOTE(" "));
 	tell_audit(out, doc);
 	tell_verdicts(out, doc);
 	if (doc_bool(doc->root, "partial") == 1)

@@ -6,6 +6,7 @@
 #include <locale.h>
 #include <string.h>
 
+#include "lib/emulated.h"
 #include "lib/error.h"
 #include "report/doc.h"
 #include "report/html.h"
@@ -57,11 +58,14 @@ static void page_end(FILE *out)
 
 static int write_page(FILE *out, const json_t *compare)
 {
+	json_t *shown = osc_emulated_without_times(compare);
 	struct doc doc;
-	int err = doc_open(&doc, compare);
+	int err = shown ? doc_open(&doc, shown) : -ENOMEM;
 
-	if (err)
+	if (err) {
+		json_decref(shown);
 		return err;
+	}
 	page_begin(out, &doc);
 	for (size_t i = 0; i < sizeof(sections) / sizeof(*sections) && !err;
 	     i++) {
@@ -71,6 +75,7 @@ static int write_page(FILE *out, const json_t *compare)
 	}
 	page_end(out);
 	doc_close(&doc);
+	json_decref(shown);
 	return err;
 }
 

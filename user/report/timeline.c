@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/emulated.h"
 #include "lib/rates.h"
 #include "report/doc.h"
 #include "report/html.h"
@@ -230,12 +231,16 @@ static int draw_run(FILE *out, const char *class, const struct doc *doc,
 	return points ? 0 : -ENOMEM;
 }
 
-static void draw_peak(FILE *out, const struct strip *strip, double y)
+static void draw_peak(FILE *out, const struct doc *doc,
+		      const struct strip *strip, double y)
 {
 	struct html_number n =
 		strip->to_us ? html_microseconds(strip->peak * strip->to_us) :
 			       html_value(strip->peak);
 
+	/* The shape is that of counts; how much a second has is a rate. */
+	if (osc_emulated_is(doc->root))
+		return;
 	svg_text(out, "value", "end", SVG_WIDTH - 16, y, n.text);
 	svg_text(out, "tick", "end", SVG_WIDTH - 2, y, "/s");
 }
@@ -265,7 +270,7 @@ static int draw_strip(FILE *out, const struct doc *doc,
 	if (!err)
 		err = draw_run(out, class, doc, strip, samples_of(group, front),
 			       x, &y);
-	draw_peak(out, strip, top + STRIP / 2 + 4);
+	draw_peak(out, doc, strip, top + STRIP / 2 + 4);
 	return err;
 }
 

@@ -33,14 +33,14 @@ static bool near(double a, double b)
 static json_t *a_run_judged(const char *model, const char *verdict, double rps,
 			    double switches, bool audit_ok)
 {
-	return json_pack(
-		"{s:s, s:s, s:i, s:s, s:b, s:f, s:{s:f, s:n}, s:{}, s:{s:f},"
-		" s:[{s:b}, {s:b}]}",
-		"model", model, "mode", "close", "requests", 100, "verdict",
-		verdict, "valid", strcmp(verdict, "invalid"), "rps", rps,
-		"per_request", "context_switches_voluntary", switches,
-		"epoll_wakeups", "per_connection", "latency_us", "p50",
-		1e6 / rps, "audit", "ok", audit_ok, "ok", 1);
+	return json_pack("{s:s, s:s, s:i, s:s, s:b, s:f, s:{s:f, s:n}, s:{s:f},"
+			 " s:[{s:b}, {s:b}]}",
+			 "model", model, "mode", "close", "requests", 100,
+			 "verdict", verdict, "valid",
+			 strcmp(verdict, "invalid"), "rps", rps, "per_request",
+			 "context_switches_voluntary", switches,
+			 "epoll_wakeups", "latency_us", "p50", 1e6 / rps,
+			 "audit", "ok", audit_ok, "ok", 1);
 }
 
 static json_t *a_run(const char *model, bool valid, double rps, double switches,
@@ -327,9 +327,6 @@ static void a_run_counts_from_before_the_load_to_after_it(void **state)
 	assert_true(near(number(run, "per_request",
 				"context_switches_voluntary", NULL),
 			 4));
-	assert_true(near(number(run, "per_connection",
-				"context_switches_voluntary", NULL),
-			 16));
 	assert_true(near(number(run, "per_request", "cpu_us", NULL), 2));
 	assert_true(json_is_null(json_object_get(
 		json_object_get(run, "per_request"), "epoll_wakeups")));
@@ -386,71 +383,189 @@ static void ratios_of_nothing_are_absent_with_a_reason(void **state)
 	json_decref(o);
 }
 
-static struct osc_memory_facts held(uint64_t connections)
+/* A server that takes 5,000 bytes once, and so much for each connection. */
+static struct osc_held_facts held(size_t points)
 {
-	return (struct osc_memory_facts){
-		.connections = connections,
+	struct osc_held_facts f = {
+		.n = points,
 		.fresh = { .pss = 1000,
 			   .user_stacks = 500,
 			   .page_tables = 5000,
-			   .kernel_stacks = 100,
-			   .system_slab = 1 },
+			   .kernel_stacks = 100 },
 		.slab_before = 100000,
-		.held = { .pss = 1000 + 300 * connections,
-			  .user_stacks = 500 + 200 * connections,
-			  .page_tables = 4000,
-			  .kernel_stacks = 100 + 2 * connections,
-			  .system_slab = 100000 + 7 * connections },
 	};
+
+	osc_counts_set(&f.before, OSC_FAULTS_MINOR, 7);
+	for (size_t i = 0; i < points; i++) {
+		uint64_t n = 24 * (i + 1);
+
+		f.point[i] = (struct osc_held_point){
+			.connections = n,
+			.memory = { .pss = 6000 + 300 * n,
+				    .user_stacks = 500 + 200 * n,
+				    .page_tables = 5000 - n,
+				    .kernel_stacks = 100 + 2 * n,
+				    .system_slab = 100000 + 7 * n },
+		};
+		osc_counts_set(&f.point[i].counts, OSC_FAULTS_MINOR,
+			       18 + 2 * n);
+	}
+	return f;
+}
+
+/* The runs of a row, of which each held connections like this. */
+static json_t *a_row_that_held(const struct osc_held_facts *f)
+{
+	json_t *runs = json_array(), *summary, *row;
+
+	for (int i = 0; i < 6; i++) {
+		json_t *run = a_run("fork", true, 10, 2, true);
+
+		json_object_set_new(run, "held", osc_held_document(f));
+		json_array_append_new(runs, run);
+	}
+	summary = osc_compare_summary(runs);
+	row = json_incref(json_array_get(summary, 0));
+	json_decref(summary);
+	json_decref(runs);
+	return row;
 }
 
 /* The server's own since it was fresh, the system's since just before. */
-static void memory_is_what_grew_for_each_connection(void **state)
+static void memory_has_a_fixed_and_a_marginal_part(void **state)
 {
-	struct osc_memory_facts f = held(OSC_MEMORY_SYSTEM_MIN);
-	json_t *o = osc_memory_document(&f);
+	static const struct {
+		const char *name;
+		double slope, fixed;
+	} expected[] = {
+		{ "pss", 300, 5000 },
+		{ "user_stacks", 200, 0 },
+		{ "page_tables", -1, 0 },
+		{ "kernel_stacks", 2, 0 },
+		{ "slab", 7, 0 },
+		{ "own", 301, 5000 },
+		/* All kinds, but for the fixed part of the system. */
+		{ "total", 308, 5000 },
+	};
+	struct osc_held_facts f = held(5);
+	json_t *row = a_row_that_held(&f);
 
 	(void)state;
-	assert_true(near(number(o, "pss", NULL, NULL), 300));
-	assert_true(near(number(o, "user_stacks", NULL, NULL), 200));
-	assert_true(near(number(o, "kernel_stacks", NULL, NULL), 2));
-	assert_true(near(number(o, "slab", NULL, NULL), 7));
-	/* Given back, it is nothing, and not less. */
-	assert_true(near(number(o, "page_tables", NULL, NULL), 0));
-	assert_int_equal(json_object_size(json_object_get(o, "absent")), 0);
-	json_decref(o);
+	for (size_t i = 0; i < sizeof(expected) / sizeof(*expected); i++) {
+		const char *name = expected[i].name;
+		double low = number(row, "memory", name, "low");
+		double high = number(row, "memory", name, "high");
+
+		assert_true(fabs(number(row, "memory", name, "slope") -
+				 expected[i].slope) < 1e-6);
+		assert_true(fabs(number(row, "memory", name, "fixed") -
+				 expected[i].fixed) < 1e-6);
+		assert_true(low <= expected[i].slope + 1e-6);
+		assert_true(high >= expected[i].slope - 1e-6);
+	}
+	/* What was there before the first is none of theirs. */
+	assert_true(fabs(number(row, "per_connection", "page_faults_minor",
+				"slope") -
+			 2) < 1e-6);
+	assert_true(fabs(number(row, "per_connection", "page_faults_minor",
+				"fixed") -
+			 11) < 1e-6);
+	json_decref(row);
 }
 
-static void memory_that_cannot_be_told_is_absent(void **state)
+/* A huge page has room that no page of it shows to be used. */
+static void growth_inside_huge_pages_widens_the_bound(void **state)
 {
-	struct osc_memory_facts f = held(OSC_MEMORY_SYSTEM_MIN - 1);
-	json_t *o = osc_memory_document(&f);
+	struct osc_held_facts f = held(5);
+	json_t *row = a_row_that_held(&f);
+	double before = number(row, "memory", "total", "high");
 
 	(void)state;
-	assert_true(json_is_null(json_object_get(o, "slab")));
-	assert_true(json_is_string(
-		json_object_get(json_object_get(o, "absent"), "slab")));
-	assert_true(near(number(o, "pss", NULL, NULL), 300));
-	json_decref(o);
-	f = held(OSC_MEMORY_SYSTEM_MIN);
-	f.fresh.stacks_hidden = true;
-	o = osc_memory_document(&f);
-	assert_true(json_is_null(json_object_get(o, "user_stacks")));
-	assert_true(json_is_string(
-		json_object_get(json_object_get(o, "absent"), "user_stacks")));
-	assert_int_equal(json_object_size(json_object_get(o, "absent")), 1);
-	json_decref(o);
-	f = (struct osc_memory_facts){ .why = "a reason" };
-	o = osc_memory_document(&f);
-	for (size_t i = 0; i < OSC_NR_MEMORY; i++) {
-		assert_true(
-			json_is_null(json_object_get(o, osc_memory_names[i])));
-		assert_string_equal(json_string_value(json_object_get(
-					    json_object_get(o, "absent"),
-					    osc_memory_names[i])),
-				    "a reason");
+	json_decref(row);
+	for (size_t i = 0; i < f.n; i++)
+		f.point[i].memory.huge = 1200000;
+	row = a_row_that_held(&f);
+	assert_true(fabs(number(row, "memory", "total", "high") - before -
+			 1200000.0 / 120) < 1e-6);
+	json_decref(row);
+}
+
+static void is_absent(const json_t *row, const char *group, const char *name,
+		      const char *why)
+{
+	const json_t *o = json_object_get(row, group);
+
+	assert_true(json_is_null(json_object_get(o, name)));
+	assert_string_equal(json_string_value(json_object_get(
+				    json_object_get(o, "absent"), name)),
+			    why);
+}
+
+static void what_was_not_held_is_absent_with_the_reason(void **state)
+{
+	struct osc_held_facts f = held(2);
+	json_t *row;
+
+	(void)state;
+	/* Two numbers of connections are no line. */
+	f.why = "it took 30 of 72 connections";
+	row = a_row_that_held(&f);
+	for (int i = 0; i < OSC_NR_HELD_MEMORY; i++)
+		is_absent(row, "memory", osc_held_memory_names[i], f.why);
+	is_absent(row, "per_connection", "page_faults_minor", f.why);
+	json_decref(row);
+	/* It ended early, and has enough of them all the same. */
+	f = held(3);
+	f.why = "it took 80 of 96 connections";
+	row = a_row_that_held(&f);
+	assert_true(number(row, "memory", "pss", "slope") > 0);
+	is_absent(row, "per_connection", "epoll_wakeups",
+		  "it is not counted here");
+	json_decref(row);
+}
+
+static void memory_that_cannot_be_read_leaves_the_counters(void **state)
+{
+	struct osc_held_facts f = held(4);
+	json_t *row;
+
+	(void)state;
+	f.memory_why = "a reason";
+	row = a_row_that_held(&f);
+	is_absent(row, "memory", "total", "a reason");
+	assert_true(number(row, "per_connection", "page_faults_minor",
+			   "slope") > 0);
+	json_decref(row);
+	f = held(4);
+	f.point[3].memory.stacks_hidden = true;
+	row = a_row_that_held(&f);
+	assert_true(json_is_null(json_object_get(json_object_get(row, "memory"),
+						 "user_stacks")));
+	assert_true(number(row, "memory", "total", "slope") > 0);
+	json_decref(row);
+}
+
+/* Above what the load left in caches, and never beyond the descriptors. */
+static void numbers_to_hold_rise_above_those_of_the_load(void **state)
+{
+	uint64_t n[OSC_HELD_LEVELS];
+
+	(void)state;
+	for (uint64_t load = 1; load < 100000; load = load * 3 + 1) {
+		for (uint64_t most = 9; most < 200000; most *= 7) {
+			size_t levels = osc_held_ladder(load, most, n);
+
+			assert_in_range(levels, 3, OSC_HELD_LEVELS);
+			assert_true(n[0] > 0 && n[levels - 1] <= most);
+			for (size_t i = 1; i < levels; i++)
+				assert_true(n[i] > n[i - 1]);
+			if (most >= 6 * load + 64)
+				assert_true(n[0] > load &&
+					    n[levels - 1] >= 4 * n[0]);
+		}
 	}
-	json_decref(o);
+	assert_int_equal(osc_held_ladder(16, 0, n), 0);
+	assert_int_equal(osc_held_ladder(16, 2, n), 0);
 }
 
 static void a_run_without_requests_divides_by_nothing(void **state)
@@ -526,8 +641,12 @@ int main(void)
 		cmocka_unit_test(a_run_counts_from_before_the_load_to_after_it),
 		cmocka_unit_test(ratios_of_calls_are_of_what_was_booked),
 		cmocka_unit_test(ratios_of_nothing_are_absent_with_a_reason),
-		cmocka_unit_test(memory_is_what_grew_for_each_connection),
-		cmocka_unit_test(memory_that_cannot_be_told_is_absent),
+		cmocka_unit_test(memory_has_a_fixed_and_a_marginal_part),
+		cmocka_unit_test(growth_inside_huge_pages_widens_the_bound),
+		cmocka_unit_test(what_was_not_held_is_absent_with_the_reason),
+		cmocka_unit_test(
+			memory_that_cannot_be_read_leaves_the_counters),
+		cmocka_unit_test(numbers_to_hold_rise_above_those_of_the_load),
 		cmocka_unit_test(a_run_without_requests_divides_by_nothing),
 		cmocka_unit_test(a_doubtful_run_says_why),
 		cmocka_unit_test(a_calibration_is_part_of_the_verdict),

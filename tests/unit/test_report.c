@@ -18,6 +18,7 @@
 #include "lib/emulated.h"
 #include "lib/error.h"
 #include "report/html.h"
+#include "report/doc.h"
 #include "report/report.h"
 #include "report/svg.h"
 
@@ -535,11 +536,17 @@ static void page_shows_calls_and_memory(void **state)
 		"<rect class=\"bar m0 doubt\"",
 		"<li>Events " HTML_MISSING
 		" fork: it has no loop that waits for events</li>",
-		"<li>Slab of the system " HTML_MISSING " fork, epoll: too few ",
+		"<li>Slab of the system " HTML_MISSING
+		" fork: the slab of the ",
 		"data-label=\"Woken in vain\"",
 		"<span>320</span>",
-		"<span>56.4</span>",
-		"<small>KiB per idle connection</small>",
+		"<span>56.4" NARROW "KiB<small>",
+		"<small>per further connection</small>",
+		/* What epoll takes once, and the bound of each connection. */
+		"<span>2.00" NARROW "MiB</span>",
+		"<span>" DOC_AT_MOST "7.23" NARROW "KiB<small>",
+		DOC_AT_MOST "before what cannot be told from zero",
+		"<span>" DOC_BENT "512" NARROW "B<small>",
 		"<dt>EAGAIN</dt>",
 	};
 	json_t *doc = load();
@@ -667,7 +674,7 @@ static void curves_survive_any_value_of_any_key(void **state)
 
 static void empty_document_has_a_page(void **state)
 {
-	json_t *doc = json_pack("{s:s}", "schema", "osconcepts-compare/1");
+	json_t *doc = json_pack("{s:s}", "schema", "osconcepts-compare/2");
 	int err;
 	char *page = render(doc, &err);
 

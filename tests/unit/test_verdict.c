@@ -26,10 +26,11 @@ static json_t *least(const char *name)
 
 static json_t *row(const char *model, int connections, json_t *rps)
 {
-	json_t *o = json_pack("{s:s, s:s, s:i, s:o, s:{}, s:{}, s:{}, s:{}}",
-			      "model", model, "mode", "close", "concurrency",
-			      connections, "rps", rps, "per_request",
-			      "per_connection", "calls", "latency_us");
+	json_t *o =
+		json_pack("{s:s, s:s, s:i, s:o, s:{}, s:{}, s:{}, s:{}, s:{}}",
+			  "model", model, "mode", "close", "concurrency",
+			  connections, "rps", rps, "per_request",
+			  "per_connection", "calls", "latency_us", "memory");
 
 	/* Where a model has tasks, the C library makes further calls. */
 	if (strcmp(model, "epoll"))
@@ -44,6 +45,21 @@ static void set(json_t *summary, size_t at, const char *group, const char *name,
 	json_t *o = json_object_get(json_array_get(summary, at), group);
 
 	json_object_set_new(o, name, spread(low, high, 0.96875));
+}
+
+static json_t *line(double low, double high, double fixed, int runs)
+{
+	return json_pack("{s:f, s:f, s:f, s:f, s:s, s:i}", "slope",
+			 (low + high) / 2, "low", low, "high", high, "fixed",
+			 fixed, "shape", "line", "runs", runs);
+}
+
+static void set_line(json_t *summary, size_t at, const char *group,
+		     const char *name, double low, double high, double fixed)
+{
+	json_t *o = json_object_get(json_array_get(summary, at), group);
+
+	json_object_set_new(o, name, line(low, high, fixed, 6));
 }
 
 /* Three models, of which the second answers the most. */
@@ -74,6 +90,8 @@ static char *texts(json_t *summary, bool emulated)
 			json_string_value(json_object_get(v, "text")));
 		json_array_foreach(json_object_get(v, "why"), j, why)
 			fprintf(out, "- %s\n", json_string_value(why));
+		json_array_foreach(json_object_get(v, "looked_at"), j, why)
+			fprintf(out, "? %s\n", json_string_value(why));
 	}
 	fclose(out);
 	json_decref(all);
@@ -89,9 +107,9 @@ static void says(json_t *summary, bool emulated, const char *expected)
 	free(text);
 }
 
-#define WINS                                                             \
-	"epoll answers the most requests: 110 per second against 55 of " \
-	"thread, the next\n"
+#define WINS                                                               \
+	"epoll answers the most requests at 1 connection: 110 per second " \
+	"against 55 of thread, the next\n"
 
 static void who_is_apart_from_all_others_wins(void **state)
 {
@@ -152,9 +170,59 @@ static void loads_are_judged_apart(void **state)
 			      row("fork", 2, spread(500, 600, 0.96875)));
 	json_array_append_new(summary,
 			      row("epoll", 2, spread(300, 400, 0.96875)));
+	json_array_append_new(summary,
+			      row("thread", 2, spread(100, 200, 0.96875)));
+	/* Each holds at its number of connections, and names the other. */
 	says(summary, false,
-	     WINS "fork answers the most requests: 550 per second against 350 "
-		  "of epoll, the next\n");
+	     "fork answers the most requests at 2 connections: 550 per second "
+	     "against 350 of epoll, the next; at 1 epoll does: 110 against 55\n"
+	     "epoll answers the most requests at 1 connection: 110 per second "
+	     "against 55 of thread, the next; at 2 fork does: 550 against "
+	     "350\n");
+}
+
+/* Three models at 1 and at 16 connections; epoll switches least at 16. */
+static json_t *at_1_and_16(double low_at_1, double high_at_1)
+{
+	static const char *const models[] = { "fork", "epoll", "thread" };
+	json_t *summary = json_array();
+
+	for (size_t i = 0; i < 6; i++) {
+		bool more = i > 2, loop = i % 3 == 1;
+
+		json_array_append_new(summary, row(models[i % 3], more ? 16 : 1,
+						   json_null()));
+		set(summary, i, "per_request", "context_switches",
+		    more ? (loop ? 0.06 : 1) : (loop ? low_at_1 : 1),
+		    more ? (loop ? 0.08 : 1.02) : (loop ? high_at_1 : 1.02));
+	}
+	return summary;
+}
+
+#define SWITCHES                                                          \
+	"epoll switches least at 16 connections: 0.07 times per request " \
+	"against 1.01 of fork, the next; at 1 "
+
+static void a_finding_says_under_which_load_it_does_not_hold(void **state)
+{
+	(void)state;
+	says(at_1_and_16(1, 1.01), true, SWITCHES "they do not differ\n");
+	says(at_1_and_16(0.5, 1.5), true,
+	     SWITCHES "none is apart from all others\n");
+	says(at_1_and_16(0.4, 0.6), true, SWITCHES "too: 0.5 against 1.01\n");
+	says(at_1_and_16(2, 3), true,
+	     SWITCHES "none is apart from all others\n");
+}
+
+static void a_finding_says_who_is_left_out_elsewhere(void **state)
+{
+	json_t *summary = at_1_and_16(0.4, 0.6);
+
+	(void)state;
+	json_object_clear(
+		json_object_get(json_array_get(summary, 0), "per_request"));
+	says(summary, true,
+	     SWITCHES "none is named, left out: fork (it was not measured)\n");
 }
 
 /* Less is better of all but the rate; the reasons are by the same rule. */
@@ -174,8 +242,213 @@ static void reasons_are_what_is_apart_from_the_next(void **state)
 	}
 	says(summary, false,
 	     WINS "- 2 system calls per request against at least 5\n"
-		  "epoll makes the fewest system calls: 2 per request against "
-		  "at least 5 of fork, the next\n");
+		  "? voluntary switches per request\n"
+		  "? page faults per request\n"
+		  "epoll makes the fewest system calls at 1 connection: 2 per "
+		  "request against at least 5 of fork, the next\n"
+		  "? voluntary switches per request\n"
+		  "? page faults per request\n");
+}
+
+/* Of a count, too: a loop switches least since it takes several at once. */
+static void counts_have_reasons(void **state)
+{
+	json_t *summary = a_summary();
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++)
+		set(summary, i, "per_request", "context_switches",
+		    i == 1 ? 0.06 : 1, i == 1 ? 0.08 : 1.02);
+	set(summary, 1, "calls", "events_per_wait", 13, 15);
+	says(summary, true,
+	     "epoll switches least at 1 connection: 0.07 times per request "
+	     "against 1.01 of fork, the next\n"
+	     "- 14 events per return of its wait\n");
+}
+
+static json_t *memory_of_three(void)
+{
+	json_t *summary = a_summary();
+
+	set_line(summary, 0, "memory", "total", 108 * 1024, 110 * 1024, 4096);
+	set_line(summary, 1, "memory", "total", -50, 1900, 2 << 20);
+	set_line(summary, 2, "memory", "total", 28 * 1024, 30 * 1024, 8192);
+	return summary;
+}
+
+static void fixed_and_marginal_memory_are_told_apart(void **state)
+{
+	(void)state;
+	says(memory_of_three(), true,
+	     "epoll takes the least memory for each further idle connection "
+	     "after a load of 1 connection: 2.0 MiB + at most 1.9 KiB per "
+	     "connection against 8.0 KiB + 29.0 KiB of thread, the next; with "
+	     "fewer than 79 connections its fixed part outweighs that\n");
+}
+
+/* An interval is no interval of 95 % where the runs were too few. */
+static void lines_of_too_few_runs_say_nothing(void **state)
+{
+	json_t *summary = memory_of_three();
+
+	(void)state;
+	json_object_set_new(json_object_get(json_array_get(summary, 2),
+					    "memory"),
+			    "total", line(28 * 1024, 30 * 1024, 8192, 5));
+	says(summary, true, "");
+}
+
+/* --- no winner where a model that was run is missing */
+
+static const struct {
+	const char *group, *name;
+	bool more, line;
+} compared[] = {
+	{ NULL, "rps", true, false },
+	{ "per_request", "cpu_us", false, false },
+	{ "latency_us", "p99", false, false },
+	{ "calls", "system_calls_per_request", false, false },
+	{ "per_request", "context_switches", false, false },
+	{ "per_connection", "page_faults_minor", false, true },
+	{ "memory", "total", false, true },
+	{ "memory", "own", false, true },
+};
+#define NR_COMPARED (sizeof(compared) / sizeof(*compared))
+
+/* poll, epoll and select, of which the second is the best by all. */
+static json_t *the_second_wins_by_all(void)
+{
+	static const char *const models[] = { "poll", "epoll", "select" };
+	json_t *summary = json_array();
+
+	for (size_t i = 0; i < 3; i++) {
+		json_array_append_new(summary, row(models[i], 4, json_null()));
+		for (size_t m = 0; m < NR_COMPARED; m++) {
+			double low = (i == 1) == compared[m].more ? 50 : 5;
+			json_t *o = json_array_get(summary, i);
+
+			o = compared[m].group ?
+				    json_object_get(o, compared[m].group) :
+				    o;
+			json_object_set_new(o, compared[m].name,
+					    compared[m].line ?
+						    line(low, low + 1, 0, 6) :
+						    spread(low, low + 1,
+							   0.96875));
+		}
+	}
+	return summary;
+}
+
+static const json_t *find(const json_t *list, const char *metric)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(list, i, one) {
+		if (!strcmp(json_string_value(json_object_get(one, "metric")),
+			    metric))
+			return one;
+	}
+	return NULL;
+}
+
+/* The metric has no winner, and `model` is left out for the reason. */
+static void is_open(json_t *summary, size_t metric, const char *model,
+		    const char *why)
+{
+	const char *name = compared[metric].name;
+	json_t *verdicts = osc_verdicts(summary, false);
+	json_t *undecided = osc_undecided(summary, false);
+	const json_t *open = find(undecided, name), *out;
+	char said[160];
+
+	assert_null(find(verdicts, name));
+	assert_non_null(open);
+	out = json_array_get(json_object_get(open, "left_out"), 0);
+	assert_int_equal(json_array_size(json_object_get(open, "left_out")), 1);
+	assert_string_equal(json_string_value(json_object_get(out, "model")),
+			    model);
+	assert_string_equal(json_string_value(json_object_get(out, "why")),
+			    why);
+	snprintf(said, sizeof(said), "left out: %s (%s)", model, why);
+	assert_non_null(
+		strstr(json_string_value(json_object_get(open, "text")), said));
+	json_decref(verdicts);
+	json_decref(undecided);
+}
+
+/* Each metric, each model, in each way to be missing. */
+static void no_model_wins_where_one_is_missing(void **state)
+{
+	static const char *const models[] = { "poll", "epoll", "select" };
+	json_t *all = the_second_wins_by_all();
+
+	(void)state;
+	for (size_t m = 0; m < NR_COMPARED; m++) {
+		json_t *verdicts = osc_verdicts(all, false);
+		json_t *undecided = osc_undecided(all, false);
+
+		assert_string_equal(
+			json_string_value(json_object_get(
+				find(verdicts, compared[m].name), "model")),
+			"epoll");
+		assert_int_equal(json_array_size(undecided), 0);
+		json_decref(verdicts);
+		json_decref(undecided);
+		for (size_t i = 0; i < 3; i++) {
+			json_t *summary = json_deep_copy(all);
+			json_t *o = json_array_get(summary, i);
+			bool client = m == 0 || m == 2;
+
+			if (compared[m].group)
+				o = json_object_get(o, compared[m].group);
+			json_object_set_new(o, compared[m].name, json_null());
+			is_open(summary, m, models[i],
+				client ? "none of its runs is valid" :
+					 "it was not measured");
+			json_object_set_new(o, "absent",
+					    json_pack("{s:s}", compared[m].name,
+						      "a reason"));
+			if (compared[m].group)
+				is_open(summary, m, models[i], "a reason");
+			json_decref(summary);
+		}
+	}
+	json_decref(all);
+}
+
+/* As when the comparison was stopped: it has a row under another load alone. */
+static void a_model_without_a_run_under_this_load_is_missing(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		json_t *summary = the_second_wins_by_all();
+		json_t *o = json_array_get(summary, i);
+		json_object_set_new(o, "mode", json_string("keepalive"));
+		for (size_t m = 0; m < NR_COMPARED; m++) {
+			json_t *verdicts = osc_verdicts(summary, false);
+			json_t *undecided = osc_undecided(summary, false);
+
+			assert_int_equal(json_array_size(verdicts), 0);
+			assert_non_null(find(undecided, compared[m].name));
+			json_decref(verdicts);
+			json_decref(undecided);
+		}
+		json_decref(summary);
+	}
+}
+
+/* Then it was not asked for, or cannot be counted here. */
+static void what_no_model_has_is_passed_over(void **state)
+{
+	json_t *summary = a_summary(), *undecided;
+
+	(void)state;
+	undecided = osc_undecided(summary, false);
+	assert_int_equal(json_array_size(undecided), 0);
+	json_decref(undecided);
+	json_decref(summary);
 }
 
 /* Of any of them: the client may have held one back, or others have been lucky. */
@@ -192,8 +465,8 @@ static void who_wins_by_what_the_client_saw_takes_no_suspect_run(void **state)
 			set(summary, j, "per_request", "context_switches",
 			    j ? 2 : 0.5, j ? 3 : 1);
 		says(summary, false,
-		     "fork switches least: 0.75 times per request against 2.5 "
-		     "of epoll, the next\n");
+		     "fork switches least at 1 connection: 0.75 times per "
+		     "request against 2.5 of epoll, the next\n");
 	}
 }
 
@@ -212,42 +485,42 @@ static void the_least_of_a_number_does_not_win(void **state)
 			    json_string("poll"));
 	json_object_del(json_array_get(summary, 2), "standing");
 	says(summary, true,
-	     "poll makes the fewest system calls: 1.5 per request against at "
-	     "least 4.5 of fork, the next\n");
+	     "poll makes the fewest system calls at 1 connection: 1.5 per "
+	     "request against at least 4.5 of fork, the next\n");
 }
 
-/* fork faults least, and of one model there is some that was not seen. */
-static json_t *faults_with_lost(size_t at)
+/* fork switches least, and of one model there is some that was not seen. */
+static json_t *switches_with_lost(size_t at)
 {
 	json_t *summary = a_summary();
 
 	for (size_t i = 0; i < 3; i++)
-		set(summary, i, "per_connection", "page_faults_minor",
-		    i ? 20 : 1, i ? 30 : 2);
+		set(summary, i, "per_request", "context_switches", i ? 20 : 1,
+		    i ? 30 : 2);
 	json_object_set_new(json_array_get(summary, at), "standing",
-			    least("page_faults_minor"));
+			    least("context_switches"));
 	return summary;
 }
 
 static void what_was_lost_is_no_merit(void **state)
 {
-	json_t *summary = faults_with_lost(0);
+	json_t *summary = switches_with_lost(0);
 
 	(void)state;
 	says(json_deep_copy(summary), true, "");
 	json_object_del(json_array_get(summary, 0), "standing");
 	says(summary, true,
-	     "fork faults least: 1.5 times per connection against 25 of "
-	     "epoll, the next\n");
+	     "fork switches least at 1 connection: 1.5 times per request "
+	     "against 25 of epoll, the next\n");
 }
 
 /* Nor is it held against who has less than the least of it. */
 static void who_loses_by_the_least_of_a_number_loses(void **state)
 {
 	(void)state;
-	says(faults_with_lost(1), true,
-	     "fork faults least: 1.5 times per connection against at least 25 "
-	     "of epoll, the next\n");
+	says(switches_with_lost(1), true,
+	     "fork switches least at 1 connection: 1.5 times per request "
+	     "against at least 25 of epoll, the next\n");
 }
 
 static void times_of_an_emulated_cpu_say_nothing(void **state)
@@ -259,8 +532,8 @@ static void times_of_an_emulated_cpu_say_nothing(void **state)
 		set(summary, i, "per_request", "context_switches", i ? 2 : 0.5,
 		    i ? 3 : 1);
 	says(summary, true,
-	     "fork switches least: 0.75 times per request against 2.5 of "
-	     "epoll, the next\n");
+	     "fork switches least at 1 connection: 0.75 times per request "
+	     "against 2.5 of epoll, the next\n");
 }
 
 int main(void)
@@ -272,6 +545,16 @@ int main(void)
 		cmocka_unit_test(nothing_is_said_where_one_was_not_measured),
 		cmocka_unit_test(nobody_wins_alone),
 		cmocka_unit_test(loads_are_judged_apart),
+		cmocka_unit_test(
+			a_finding_says_under_which_load_it_does_not_hold),
+		cmocka_unit_test(a_finding_says_who_is_left_out_elsewhere),
+		cmocka_unit_test(counts_have_reasons),
+		cmocka_unit_test(fixed_and_marginal_memory_are_told_apart),
+		cmocka_unit_test(lines_of_too_few_runs_say_nothing),
+		cmocka_unit_test(no_model_wins_where_one_is_missing),
+		cmocka_unit_test(
+			a_model_without_a_run_under_this_load_is_missing),
+		cmocka_unit_test(what_no_model_has_is_passed_over),
 		cmocka_unit_test(reasons_are_what_is_apart_from_the_next),
 		cmocka_unit_test(the_least_of_a_number_does_not_win),
 		cmocka_unit_test(what_was_lost_is_no_merit),

@@ -217,13 +217,14 @@ static json_t *document(const struct comparison *c, struct osc_error *e)
 
 	strftime(created, sizeof(created), "%Y-%m-%dT%H:%M:%SZ",
 		 gmtime_r(&now, &utc));
-	o = json_pack("{s:s, s:s, s:O, s:s, s:O, s:b, s:O, s:O, s:O, s:o, s:o}",
-		      "schema", "osconcepts-compare/1", "created", created,
-		      "platform", c->platform, "source", source, "config",
-		      c->config, "partial", c->partial, "calibration",
-		      c->calibration, "runs", c->runs, "summary", summary,
-		      "verdicts", osc_verdicts(summary, emulated), "overall",
-		      osc_compare_overall(c->runs, c->calibration));
+	o = json_pack(
+		"{s:s, s:s, s:O, s:s, s:O, s:b, s:O, s:O, s:O, s:o, s:o, s:o}",
+		"schema", OSC_COMPARE_SCHEMA, "created", created, "platform",
+		c->platform, "source", source, "config", c->config, "partial",
+		c->partial, "calibration", c->calibration, "runs", c->runs,
+		"summary", summary, "verdicts", osc_verdicts(summary, emulated),
+		"undecided", osc_undecided(summary, emulated), "overall",
+		osc_compare_overall(c->runs, c->calibration));
 	json_decref(summary);
 	if (!o)
 		osc_error_set(e, ENOMEM,

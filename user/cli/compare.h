@@ -87,6 +87,8 @@ bool osc_compare_is_done(const json_t *runs,
 			 const struct osc_compare_item *item);
 /* "256 connections, 100us of work, 1ms of io"; of a run, or of a summary's row. */
 void osc_compare_scenario(const json_t *run, char *out, size_t size);
+/* ", 100us of work, 1ms of io", where it has any. */
+void osc_compare_times(const json_t *run, char *out, size_t size);
 /*
  * What was made of the same comparison before: a document, NULL where there is
  * no file yet. One of another comparison is an error.
@@ -132,8 +134,11 @@ int osc_compare_print(const json_t *document, FILE *out, struct osc_error *e);
 /* A line, broken between words so that it fits; what follows is indented. */
 void osc_compare_fold(const char *text, FILE *out);
 
-/* Which model wins, load by load; where nothing can be said, that. */
-void osc_compare_verdicts(const json_t *verdicts, FILE *out);
+/*
+ * Which model wins by what, load by load, and which is left out; where nothing
+ * can be said, that. -ENOMEM.
+ */
+int osc_compare_findings(const json_t *document, FILE *out);
 
 /*
  * Why runs are suspect or not valid: each reason once, with the range of its

@@ -185,53 +185,101 @@ int osc_compare_doubts(const json_t *runs, FILE *out)
 				   out);
 }
 
-/* "close, 16 connections, 1ms of io:" */
-static void name_load(const json_t *verdict, char *out, size_t size)
+/* "close, 1ms of io": a load without its connections, which each text has. */
+static void name_load(const json_t *finding, char *out, size_t size)
 {
-	const char *mode = json_string_value(json_object_get(verdict, "mode"));
-	int n = snprintf(out, size, "%s, ", mode ?: "?");
+	const char *mode = json_string_value(json_object_get(finding, "mode"));
+	int n = snprintf(out, size, "%s", mode ?: "?");
 
-	osc_compare_scenario(verdict, out + n, size - (size_t)n);
+	osc_compare_times(finding, out + n, size - (size_t)n);
 }
 
-static void print_verdict_text(const json_t *verdict, FILE *out)
+/* "a, b" of a list of texts. */
+static void print_list(const json_t *list, FILE *out)
 {
-	const json_t *why = json_object_get(verdict, "why"), *reason;
-	const char *text = json_string_value(json_object_get(verdict, "text"));
-	char line[1024];
+	const json_t *text;
 	size_t i;
-	int n = snprintf(line, sizeof(line), "  %s", text ?: "?");
 
-	json_array_foreach(why, i, reason) {
-		if ((size_t)n < sizeof(line))
-			n += snprintf(line + n, sizeof(line) - (size_t)n,
-				      "%s%s", i ? ", " : "; it has ",
-				      json_string_value(reason) ?: "?");
+	json_array_foreach(list, i, text)
+		fprintf(out, "%s%s", i ? ", " : "",
+			json_string_value(text) ?: "?");
+}
+
+/* What goes with it, or what was looked at and does not differ. */
+static void print_why(const json_t *finding, FILE *out)
+{
+	const json_t *why = json_object_get(finding, "why");
+	const json_t *looked = json_object_get(finding, "looked_at");
+
+	if (json_array_size(why)) {
+		fputs("; it has ", out);
+		print_list(why, out);
+	} else if (json_array_size(looked)) {
+		fputs("; looked at: ", out);
+		print_list(looked, out);
+		fputs(": none differs for sure", out);
+	}
+}
+
+static int print_finding(const json_t *finding, FILE *out)
+{
+	char *line = NULL;
+	size_t size;
+	FILE *text = open_memstream(&line, &size);
+
+	if (!text)
+		return -ENOMEM;
+	fprintf(text, "  %s",
+		json_string_value(json_object_get(finding, "text")) ?: "?");
+	print_why(finding, text);
+	if (fclose(text)) {
+		free(line);
+		return -ENOMEM;
 	}
 	osc_compare_fold(line, out);
+	free(line);
+	return 0;
 }
 
-void osc_compare_verdicts(const json_t *verdicts, FILE *out)
+/* Under a heading for each load. */
+static int print_findings(const json_t *findings, const char *heading,
+			  FILE *out)
 {
 	char last[OSC_COMPARE_WIDTH] = "";
-	const json_t *verdict;
+	const json_t *finding;
 	size_t i;
+	int ret = 0;
+
+	json_array_foreach(findings, i, finding) {
+		char load[OSC_COMPARE_WIDTH];
+
+		name_load(finding, load, sizeof(load));
+		if (strcmp(load, last))
+			fprintf(out, "%s, %s:\n", heading, load);
+		strcpy(last, load);
+		if (!ret)
+			ret = print_finding(finding, out);
+	}
+	return ret;
+}
+
+int osc_compare_findings(const json_t *document, FILE *out)
+{
+	const json_t *verdicts = json_object_get(document, "verdicts");
+	const json_t *undecided = json_object_get(document, "undecided");
+	int ret;
 
 	if (!json_array_size(verdicts))
 		osc_compare_fold("Which model wins cannot be said: their "
 				 "intervals overlap, or the runs are too few "
-				 "(six at the least) or suspect.",
+				 "(six at the least) or suspect, or a model "
+				 "has no number.",
 				 out);
-	json_array_foreach(verdicts, i, verdict) {
-		char load[OSC_COMPARE_WIDTH];
-
-		name_load(verdict, load, sizeof(load));
-		if (strcmp(load, last))
-			fprintf(out, "What is sure, %s:\n", load);
-		strcpy(last, load);
-		print_verdict_text(verdict, out);
-	}
+	ret = print_findings(verdicts, "What is sure", out);
+	if (!ret)
+		ret = print_findings(undecided, "What is left open", out);
 	fputc('\n', out);
+	return ret;
 }
 
 void osc_compare_fold(const char *text, FILE *out)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/compare.h"
+#include "correlate/compare.h"
 
 size_t osc_compare_rows(const struct osc_compare_settings *s)
 {
@@ -146,8 +147,15 @@ void osc_compare_scenario(const json_t *run, char *out, size_t size)
 {
 	uint64_t connections = number(run, "concurrency");
 
-	snprintf(out, size, "%" PRIu64 " connection%s", connections,
-		 connections == 1 ? "" : "s");
+	int n = snprintf(out, size, "%" PRIu64 " connection%s", connections,
+			 connections == 1 ? "" : "s");
+
+	osc_compare_times(run, out + n, size - (size_t)n);
+}
+
+void osc_compare_times(const json_t *run, char *out, size_t size)
+{
+	*out = '\0';
 	if (number(run, "work_us"))
 		append_time(out, size, ", ", number(run, "work_us"),
 			    " of work");
@@ -169,7 +177,8 @@ static bool is_of_same(const json_t *earlier, const json_t *config,
 	static const char *const keys[] = { "kernel", "cpu_model",
 					    "cpus_allowed", "module_version" };
 	const json_t *machine = json_object_get(earlier, "platform");
-	bool same = is_text(earlier, "source", source) &&
+	bool same = is_text(earlier, "schema", OSC_COMPARE_SCHEMA) &&
+		    is_text(earlier, "source", source) &&
 		    json_equal(json_object_get(earlier, "config"), config);
 
 	for (size_t i = 0; same && i < sizeof(keys) / sizeof(*keys); i++)
@@ -200,6 +209,6 @@ int osc_compare_resume(const struct osc_compare_settings *s,
 	return osc_error_set_exit(
 		e, OSC_EXIT_USAGE, EINVAL,
 		"--resume: '%s' is of another comparison (its options, kernel, "
-		"CPUs or source differ); try the same options, or another file",
+		"CPUs, source or format differ); try the same options, or another file",
 		s->json);
 }

@@ -72,6 +72,83 @@ static void spread_cell(struct osc_table *t, const char *key,
 	osc_table_text(t, key, text);
 }
 
+static const char *at_most(void)
+{
+	return osc_text_is_utf8() ? "\xe2\x89\xa4" : "<=";
+}
+
+static const char *about(void)
+{
+	return osc_text_is_utf8() ? "\xe2\x89\x88" : "~";
+}
+
+/* How the slope of a line is written: scaled, or as bytes with their unit. */
+struct slope {
+	double scale;
+	bool bytes;
+};
+
+/*
+ * "12.3 +-4%" of a slope and its interval; "<=0.02", its upper end, where it
+ * cannot be told from zero; "~" before one whose line is not straight.
+ */
+static void slope_text(const json_t *line, struct slope how,
+		       const struct style *style, char *out, size_t size)
+{
+	double slope = json_number_value(json_object_get(line, "slope"));
+	double low = json_number_value(json_object_get(line, "low"));
+	double high = json_number_value(json_object_get(line, "high"));
+	double percent = 100 * fmax(slope - low, high - slope) / slope;
+	const char *shape = json_string_value(json_object_get(line, "shape"));
+	const char *mark = shape && strcmp(shape, "line") ? about() : "";
+	char number[32];
+
+	if (high <= 0)
+		slope = 0;
+	else if (low <= 0)
+		slope = high;
+	if (how.bytes)
+		osc_format_bytes(slope, number, sizeof(number));
+	else
+		short_number(slope * how.scale, style, number, sizeof(number));
+	if (low > 0 && style->gap && percent >= 1)
+		snprintf(out, size, "%s%s%s%s%.0f%%", mark, number, style->gap,
+			 plus_minus(), fmin(percent, 999));
+	else
+		snprintf(out, size, "%s%s",
+			 low <= 0 && high > 0 ? at_most() : mark, number);
+}
+
+static void line_cell(struct osc_table *t, const char *key, const json_t *line,
+		      double scale, const struct style *style)
+{
+	const struct slope how = { .scale = scale };
+	char text[64];
+
+	if (!json_is_object(line))
+		return;
+	slope_text(line, how, style, text, sizeof(text));
+	osc_table_text(t, key, text);
+}
+
+/* "2.0 MiB + 62 B": the fixed cost and the slope. */
+static void fixed_cell(struct osc_table *t, const char *key, const json_t *line,
+		       const struct style *style)
+{
+	const struct slope how = { .bytes = true };
+	char fixed[32], slope[64], text[100];
+
+	if (!json_is_object(line))
+		return;
+	/* What a server gives back is no cost. */
+	osc_format_bytes(fmax(json_number_value(json_object_get(line, "fixed")),
+			      0),
+			 fixed, sizeof(fixed));
+	slope_text(line, how, style, slope, sizeof(slope));
+	snprintf(text, sizeof(text), "%s + %s", fixed, slope);
+	osc_table_text(t, key, text);
+}
+
 static json_int_t integer(const json_t *o, const char *key)
 {
 	return json_integer_value(json_object_get(o, key));
@@ -94,7 +171,6 @@ static const struct osc_column count_columns[] = {
 	{ "context_switches_involuntary", "INVOL/REQ", OSC_COLUMN_REAL },
 	{ "epoll_wakeups", "WAKE/REQ", OSC_COLUMN_REAL },
 	{ "page_faults_minor", "FLT/REQ", OSC_COLUMN_REAL },
-	{ "minor_per_connection", "FLT/CONN", OSC_COLUMN_REAL },
 };
 
 /* A number of a row under its key in "standing": "≥5.10". */
@@ -123,8 +199,6 @@ static void count_row(struct osc_table *t, const json_t *row,
 	osc_table_u64(t, "requests", (uint64_t)integer(row, "requests"));
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
 		standing_cell(t, keys[i], row, "per_request", keys[i], style);
-	standing_cell(t, "minor_per_connection", row, "per_connection",
-		      "page_faults_minor", style);
 }
 
 static const struct osc_column call_columns[] = {
@@ -149,6 +223,45 @@ static void call_row(struct osc_table *t, const json_t *row,
 			      call_columns[i].key, style);
 }
 
+static const struct osc_column connection_columns[] = {
+	{ "model", "MODEL", OSC_COLUMN_TEXT },
+	{ "mode", "MODE", OSC_COLUMN_TEXT },
+	{ "held", "HELD", OSC_COLUMN_REAL },
+	{ "page_faults_minor", "FLT/CONN", OSC_COLUMN_REAL },
+	{ "context_switches_voluntary", "VOL/CONN", OSC_COLUMN_REAL },
+	{ "memory", "MEMORY", OSC_COLUMN_REAL },
+};
+
+/* "24-96": by which numbers of connections the lines were made. */
+static void held_cell(struct osc_table *t, const json_t *line)
+{
+	char text[64];
+
+	if (!json_is_object(line))
+		return;
+	snprintf(text, sizeof(text), "%.0f-%.0f",
+		 json_number_value(json_object_get(line, "least")),
+		 json_number_value(json_object_get(line, "most")));
+	osc_table_text(t, "held", text);
+}
+
+static void connection_row(struct osc_table *t, const json_t *row,
+			   const struct style *style)
+{
+	static const char *const keys[] = { "page_faults_minor",
+					    "context_switches_voluntary" };
+	const json_t *counts = json_object_get(row, "per_connection");
+
+	names(t, row);
+	held_cell(t, json_object_get(counts, keys[0]));
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+		line_cell(t, keys[i], json_object_get(counts, keys[i]), 1,
+			  style);
+	fixed_cell(t, "memory",
+		   json_object_get(json_object_get(row, "memory"), "total"),
+		   style);
+}
+
 static const struct osc_column memory_columns[] = {
 	{ "model", "MODEL", OSC_COLUMN_TEXT },
 	{ "mode", "MODE", OSC_COLUMN_TEXT },
@@ -167,9 +280,9 @@ static void memory_row(struct osc_table *t, const json_t *row,
 	names(t, row);
 	for (size_t i = 2; i < sizeof(memory_columns) / sizeof(*memory_columns);
 	     i++)
-		spread_cell(t, memory_columns[i].key,
-			    json_object_get(memory, memory_columns[i].key),
-			    1.0 / 1024, style);
+		line_cell(t, memory_columns[i].key,
+			  json_object_get(memory, memory_columns[i].key),
+			  1.0 / 1024, style);
 }
 
 static const struct osc_column time_columns[] = {
@@ -231,9 +344,8 @@ struct view {
 };
 
 static const struct view views[] = {
-	{ "Counts: context switches (voluntary, involuntary) and wakeups from "
-	  "epoll per\nrequest, minor page faults per request and per "
-	  "connection",
+	{ "Counts: context switches (voluntary, involuntary), wakeups from "
+	  "epoll and minor\npage faults, per request",
 	  count_columns, sizeof(count_columns) / sizeof(*count_columns),
 	  count_row },
 	{ "Calls: system calls and bytes copied per request, EAGAIN per read, "
@@ -241,9 +353,15 @@ static const struct view views[] = {
 	  "and of these in vain",
 	  call_columns, sizeof(call_columns) / sizeof(*call_columns),
 	  call_row },
-	{ "Memory: per connection that is open and idle; its own, of it stacks, "
-	  "page\ntables, kernel stacks, slab (* of the whole system: others' as "
-	  "well)",
+	{ "Connections: what each further one costs that is opened and held "
+	  "idle, by a line\nthrough several numbers of them: page faults, "
+	  "switches, memory (fixed + each)",
+	  connection_columns,
+	  sizeof(connection_columns) / sizeof(*connection_columns),
+	  connection_row },
+	{ "Memory of each further connection: the server's own, of which "
+	  "stacks, page\ntables, kernel stacks, slab (* of the whole system: "
+	  "others' as well)",
 	  memory_columns, sizeof(memory_columns) / sizeof(*memory_columns),
 	  memory_row },
 	{ "Time and trust: CPU time per request, rate, latency; runs that are "
@@ -478,7 +596,10 @@ int osc_compare_print(const json_t *document, FILE *out, struct osc_error *e)
 	json_decref(shown);
 	if (ret)
 		return ret;
-	osc_compare_verdicts(json_object_get(document, "verdicts"), out);
+	if (osc_compare_findings(document, out))
+		return osc_error_set(e, ENOMEM,
+				     "cannot print the findings: out of "
+				     "memory");
 	print_notes(document, out);
 	if (osc_compare_doubts(runs, out))
 		return osc_error_set(e, ENOMEM,

@@ -5,7 +5,7 @@
 
 #include "correlate/audit.h"
 #include "correlate/calls.h"
-#include "correlate/memory.h"
+#include "correlate/held.h"
 #include "correlate/stats.h"
 #include "lib/counters.h"
 #include "lib/error.h"
@@ -108,11 +108,6 @@ static const char *calls_name(size_t i)
 	return osc_calls_ratios[i].name;
 }
 
-static const char *memory_name(size_t i)
-{
-	return osc_memory_names[i];
-}
-
 static const char *time_name(size_t i)
 {
 	static const char *const names[NR_TIMES] = { "p50",  "p90", "p99",
@@ -144,8 +139,9 @@ static json_t *spreads(const struct row *r, const char *group, size_t n,
 }
 
 /* CPU time is a count, too: the kernel's. */
-static json_t *counter_spreads(const struct row *r, const char *group)
+static json_t *counter_spreads(const struct row *r)
 {
+	static const char group[] = "per_request";
 	json_t *o =
 		json_pack("{s:o}", "cpu_us", spread(r, group, "cpu_us", false));
 
@@ -195,12 +191,10 @@ static json_t *row_document(const struct row *r)
 		"runs", (int)r->n, "valid", (int)r->valid, "suspect",
 		(int)r->suspect, "requests", r->requests, "lost", r->lost,
 		"standing", standing(r), "rps", spread(r, NULL, "rps", true),
-		"per_request", counter_spreads(r, "per_request"),
-		"per_connection", counter_spreads(r, "per_connection"), "calls",
+		"per_request", counter_spreads(r), "per_connection",
+		osc_held_counter_lines(r->run, r->n), "calls",
 		spreads(r, "calls", OSC_NR_CALLS_RATIOS, calls_name, false),
-		"memory",
-		spreads(r, "memory", OSC_NR_MEMORY, memory_name, false),
-		"latency_us",
+		"memory", osc_held_memory_lines(r->run, r->n), "latency_us",
 		spreads(r, "latency_us", NR_TIMES, time_name, true), "audits",
 		(int)r->audits, "audits_failed", (int)r->failed, "audit_ok",
 		r->audits ? json_boolean(!r->failed) : json_null());

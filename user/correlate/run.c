@@ -360,7 +360,7 @@ json_t *osc_run_document(const struct osc_run_facts *f, struct osc_error *e)
 
 	osc_counts_since(&f->after, &f->before, &delta);
 	o = json_pack("{s:s, s:s, s:I, s:I, s:s, s:b, s:o, s:o, s:o, s:o, s:o,"
-		      " s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		      " s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		      "model", f->model, "mode", f->mode, "requests",
 		      (json_int_t)requests, "connections", (json_int_t)accepts,
 		      "verdict", verdict, "valid", strcmp(verdict, "invalid"),
@@ -371,10 +371,9 @@ json_t *osc_run_document(const struct osc_run_facts *f, struct osc_error *e)
 		      member(f->load, "service_us"), "latency_histogram",
 		      histogram(f->load), "kernel",
 		      kernel_document(&delta, &f->after), "server",
-		      server_document(f), "calls", calls_document(f), "memory",
-		      osc_memory_document(&f->memory), "per_request",
-		      ratios(&delta, requests), "per_connection",
-		      ratios(&delta, accepts), "correlation",
+		      server_document(f), "calls", calls_document(f), "held",
+		      osc_held_document(&f->held), "per_request",
+		      ratios(&delta, requests), "correlation",
 		      osc_samples_correlation(&f->samples), "samples",
 		      samples_document(&f->samples), "audit",
 		      json_deep_copy(f->audit));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * run.h - one measured run: what the kernel counted, what the server and the
- * client counted, joined per request, per connection and over time.
+ * client counted, joined per request and over time.
  */
 #ifndef OSC_CORRELATE_RUN_H
 #define OSC_CORRELATE_RUN_H
@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "correlate/memory.h"
+#include "correlate/held.h"
 #include "lib/account.h"
 #include "lib/counters.h"
 
@@ -43,7 +43,7 @@ struct osc_run_facts {
 	struct osc_counts before, after;
 	struct osc_account_snapshot account_before, account_after;
 	struct osc_samples samples; /* during the load */
-	struct osc_memory_facts memory;
+	struct osc_held_facts held; /* after it */
 };
 
 /* {t_s, requests, connections, bytes_out, counter…}; t_s from start_ns. */
@@ -52,7 +52,7 @@ json_t *osc_sample_document(const struct osc_sample *s, uint64_t start_ns);
 /* {n, counter: Pearson's r of its rate with that of requests, or null}. */
 json_t *osc_samples_correlation(const struct osc_samples *s);
 
-/* One element of "runs" of an osconcepts-compare/1 document. */
+/* One element of "runs" of an osconcepts-compare/2 document. */
 json_t *osc_run_document(const struct osc_run_facts *f, struct osc_error *e);
 
 #endif

@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * verdict.h - which model wins under which load, in words, by rules.
+ * verdict.h - findings: which model wins by what, under which condition, in
+ * words, by rules.
  *
- * A model wins by a metric where its interval does not touch that of any other
- * model under the same load, each of them has one, and each is made of enough
- * runs, six or more, that the interval holds the true median with a probability
- * of OSC_SPREAD_COVERAGE. By the requests per second and the latency nobody wins
- * where some of the runs are suspect, under that load, of any model: they may tell
- * of the client. What is the least of a number loses, but does not win. In all
- * other cases nothing is said. Why it wins are
- * the counters by which it is apart from the next, by the same rule: what goes
- * with the win, which is not proof that it causes it.
+ * A model wins by a metric under a load where its interval does not touch that
+ * of any other model, and each is made of enough runs, six or more, that it
+ * holds the true value with a probability of 95 %. No model wins where one that
+ * was run under any load has no such number under this one: the finding names
+ * who is left out, and why. By the requests per second and the latency none
+ * wins where some of the runs under that load are suspect, of any model: they
+ * may reflect the client. A lower bound loses, but does not win. In all other
+ * cases nothing is said.
+ *
+ * What a finding holds under is its condition: the number of connections, and
+ * what is so at the other numbers that were measured. Why a model wins are the
+ * counters by which it is apart from the next, by the same rule: what goes with
+ * the win, which is not proof that it causes it.
  */
 #ifndef OSC_CORRELATE_VERDICT_H
 #define OSC_CORRELATE_VERDICT_H
@@ -20,9 +25,17 @@
 
 /*
  * [{mode, concurrency, work_us, io_us, metric, model, next, value, next_value,
- * text, why: [text]}], of the rows of a summary; without metrics of time where
- * the CPU is emulated. NULL without memory.
+ * text, why: [text], looked_at: [text]}], of the rows of a summary; without
+ * metrics of time where the CPU is emulated. A model that wins under loads
+ * which differ in their connections alone has one, of the most connections.
+ * NULL without memory.
  */
 json_t *osc_verdicts(const json_t *summary, bool emulated);
+
+/*
+ * [{mode, concurrency, work_us, io_us, metric, left_out: [{model, why}],
+ * text}]: where no model is named because some could not be measured.
+ */
+json_t *osc_undecided(const json_t *summary, bool emulated);
 
 #endif

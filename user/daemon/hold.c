@@ -45,10 +45,11 @@ static int open_one(const char *address, unsigned int port)
 int osc_hold_open(struct osc_hold *h, const char *address, unsigned int port,
 		  size_t n, struct osc_error *e)
 {
-	h->n = 0;
-	h->fd = calloc(n, sizeof(*h->fd));
-	if (!h->fd)
+	int *more = reallocarray(h->fd, n, sizeof(*h->fd));
+
+	if (!more)
 		return osc_error_set(e, ENOMEM, "out of memory");
+	h->fd = more;
 	while (h->n < n) {
 		int fd = open_one(address, port);
 
@@ -88,44 +89,48 @@ static int field(const char *text, const char *key, uint64_t *bytes)
 	return 0;
 }
 
-/* The sum of those fields of a file; `second` may be NULL. */
-static int read_fields(const char *path, const char *first, const char *second,
+/* Those n fields of a file. */
+static int read_fields(const char *path, const char *const *keys, size_t n,
 		       uint64_t *bytes)
 {
-	uint64_t more = 0;
 	char *text;
 	int ret = osc_procfs_slurp(path, &text);
 
 	if (ret)
 		return ret;
-	ret = field(text, first, bytes);
-	if (!ret && second)
-		ret = field(text, second, &more);
-	if (!ret)
-		*bytes += more;
+	for (size_t i = 0; !ret && i < n; i++)
+		ret = field(text, keys[i], &bytes[i]);
 	free(text);
 	return ret;
 }
 
+static int read_field(const char *path, const char *key, uint64_t *bytes)
+{
+	return read_fields(path, &key, 1, bytes);
+}
+
 static int add_process(pid_t pid, void *memory)
 {
-	struct osc_memory *m = memory;
-	uint64_t pss, tables;
-	char path[48];
-	int ret;
-
-	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)pid);
 	/*
 	 * Without the pages of files: the part of one that a process has changes
 	 * with who else maps it, and of a connection none is.
 	 */
-	ret = read_fields(path, "Pss_Anon:", "Pss_Shmem:", &pss);
+	static const char *const keys[] = { "Pss_Anon:", "Pss_Shmem:",
+					    "AnonHugePages:" };
+	struct osc_memory *m = memory;
+	uint64_t of[3], tables;
+	char path[48];
+	int ret;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)pid);
+	ret = read_fields(path, keys, 3, of);
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	if (!ret)
-		ret = read_fields(path, "VmPTE:", NULL, &tables);
+		ret = read_field(path, "VmPTE:", &tables);
 	if (ret)
 		return ret;
-	m->pss += pss;
+	m->pss += of[0] + of[1];
+	m->huge += of[2];
 	m->page_tables += tables;
 	return 0;
 }
@@ -150,7 +155,7 @@ static int stack_bytes(uint64_t *bytes)
 	unsigned long long tasks;
 	uint64_t all, size = KIB;
 	char *text;
-	int ret = read_fields("/proc/meminfo", "KernelStack:", NULL, &all);
+	int ret = read_field("/proc/meminfo", "KernelStack:", &all);
 
 	if (!ret)
 		ret = osc_procfs_slurp("/proc/loadavg", &text);
@@ -168,7 +173,7 @@ static int stack_bytes(uint64_t *bytes)
 
 int osc_slab_read(uint64_t *bytes, struct osc_error *e)
 {
-	int ret = read_fields("/proc/meminfo", "Slab:", NULL, bytes);
+	int ret = read_field("/proc/meminfo", "Slab:", bytes);
 
 	return ret ? osc_error_set(e, -ret,
 				   "cannot read the memory of the system: %s",

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "correlate/memory.h"
+#include "correlate/held.h"
 
 struct osc_error;
 
@@ -19,8 +19,8 @@ struct osc_hold {
 };
 
 /*
- * Opens n, without waiting for any. One that cannot be had is an error; those
- * before it stay.
+ * Opens more until there are n, without waiting for any. One that cannot be had
+ * is an error; those before it stay. `h` begins as zeros.
  */
 int osc_hold_open(struct osc_hold *h, const char *address, unsigned int port,
 		  size_t n, struct osc_error *e);

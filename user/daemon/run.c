@@ -7,7 +7,7 @@
  *   load    the client works; samples at an interval
  *   rest    the server comes to rest again: counting for the load ends, and
  *           our counters are compared with /proc to the unit
- *   hold    connections are open and idle: the memory that they take
+ *   hold    rising numbers of connections are open and idle: what each takes
  *   stop    SIGTERM; the server ends in order
  *   end     its last task makes its last switch: ours against wait4
  *
@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "correlate/run.h"
 #include "daemon/books.h"
@@ -36,6 +37,14 @@
 /* A client takes us for hung when a phase is silent for a minute. */
 #define PHASE_NS (40 * OSC_NS_PER_S)
 #define END_NS (5 * OSC_NS_PER_S)
+/* Between two looks at held connections, of which there are many. */
+#define HOLD_LOOK_NS (10 * OSC_NS_PER_MS)
+/* After this long no larger number of connections is tried. */
+#define HOLD_NS (250 * OSC_NS_PER_MS)
+/* A server that has slept this long takes no more connections. */
+#define HOLD_FULL_NS OSC_NS_PER_S
+/* Of the daemon's descriptors, those that it needs for itself. */
+#define HOLD_SPARE 256
 /* A load for a duration may take that much longer to finish up. */
 #define LOAD_SLACK_NS (60 * OSC_NS_PER_S)
 #define LOAD_REQUESTS_NS (3600 * OSC_NS_PER_S)
@@ -61,8 +70,11 @@ struct osc_run {
 	struct osc_audit_facts audit;
 	struct osc_run_facts facts;
 	struct osc_hold hold;
-	uint64_t held; /* connections that were opened for it */
-	char not_held[160]; /* why, if so */
+	uint64_t ladder[OSC_HELD_LEVELS]; /* connections to hold, rising */
+	size_t nr_ladder;
+	bool held; /* connections were opened for it */
+	char not_held[160]; /* why there are no more of them */
+	char no_memory[160]; /* why memory could not be read */
 	json_t *load_document;
 };
 
@@ -251,18 +263,12 @@ static int begin_load(struct osc_run *r, const struct look *l,
 }
 
 /* Without rights to read it, or on an older kernel, the run goes on. */
-static void not_held(struct osc_run *r, const struct osc_error *why)
-{
-	if (!*r->not_held)
-		snprintf(r->not_held, sizeof(r->not_held), "%.159s", why->text);
-}
-
 static void read_memory(struct osc_run *r, struct osc_memory *m)
 {
 	struct osc_error e;
 
-	if (osc_memory_read(r->server->child.pid, m, &e))
-		not_held(r, &e);
+	if (osc_memory_read(r->server->child.pid, m, &e) && !*r->no_memory)
+		snprintf(r->no_memory, sizeof(r->no_memory), "%.159s", e.text);
 }
 
 static int settle(struct osc_run *r, struct osc_error *e)
@@ -277,7 +283,7 @@ static int settle(struct osc_run *r, struct osc_error *e)
    */
 	if (!l.rested && has_time(r, tasks_of(&l)))
 		return 0;
-	read_memory(r, &r->facts.memory.fresh);
+	read_memory(r, &r->facts.held.fresh);
 	return begin_load(r, &l, e);
 }
 
@@ -290,47 +296,97 @@ static int begin_stop(struct osc_run *r, struct osc_error *e)
 	return ret;
 }
 
-/* What has been counted is done with: nothing of this is in the counts. */
+/* As many connections as the daemon and the server have descriptors for. */
+static uint64_t most_held(const struct osc_engine *engine)
+{
+	struct rlimit limit;
+	uint64_t most = UINT32_MAX;
+
+	if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur < most)
+		most = limit.rlim_cur;
+	if (engine->descriptors_max && engine->descriptors_max < most)
+		most = engine->descriptors_max;
+	return most > HOLD_SPARE ? most - HOLD_SPARE : 0;
+}
+
+/* Opens up to the next number; false, with the reason noted, if it cannot. */
+static bool hold_more(struct osc_run *r)
+{
+	struct osc_error e;
+	size_t n = r->facts.held.n;
+
+	if (osc_hold_open(&r->hold, r->server->options.address, r->server->port,
+			  r->ladder[n], &e))
+		snprintf(r->not_held, sizeof(r->not_held), "%.159s", e.text);
+	r->held |= r->hold.n;
+	return !*r->not_held;
+}
+
+/* Counting for the load has ended: nothing of this is in its counts. */
 static int begin_hold(struct osc_run *r, struct osc_error *e)
 {
 	const struct osc_engine *engine =
 		osc_engine_find(r->options.server.model);
+	struct osc_held_facts *f = &r->facts.held;
 	struct osc_error refused;
 
+	f->before = r->audit.rest;
+	r->nr_ladder = osc_held_ladder(r->options.connections,
+				       most_held(engine), r->ladder);
 	if (engine->one_at_a_time)
 		snprintf(r->not_held, sizeof(r->not_held),
 			 "it takes one connection at a time");
-	else if (!*r->not_held &&
-		 (osc_slab_read(&r->facts.memory.slab_before, &refused) ||
-		  osc_hold_open(&r->hold, r->server->options.address,
-				r->server->port, r->options.connections,
-				&refused)))
-		not_held(r, &refused);
-	r->held = r->hold.n;
-	return *r->not_held ? begin_stop(r, e) : enter(r, HOLD, LOOK_NS, e);
+	else if (!r->nr_ladder)
+		snprintf(r->not_held, sizeof(r->not_held),
+			 "there are too few descriptors; try a higher 'ulimit "
+			 "-n'");
+	else if (osc_slab_read(&f->slab_before, &refused))
+		snprintf(r->not_held, sizeof(r->not_held), "%.159s",
+			 refused.text);
+	if (*r->not_held || !hold_more(r))
+		return begin_stop(r, e);
+	return enter(r, HOLD, HOLD_LOOK_NS, e);
+}
+
+/* Whether to go on waiting for connections to be taken, and for rest. */
+static bool holding_has_time(struct osc_run *r, const struct look *l, bool all)
+{
+	bool has = has_time(r, l->account.connections_open);
+
+	return has && (all || !l->asleep ||
+		       osc_clock_ns() - r->progress_ns < HOLD_FULL_NS);
 }
 
 static int hold(struct osc_run *r, struct osc_error *e)
 {
-	struct osc_memory_facts *m = &r->facts.memory;
+	struct osc_held_facts *f = &r->facts.held;
+	struct osc_held_point *p = &f->point[f->n];
+	uint64_t wanted = r->ladder[f->n];
 	struct look l;
-	bool held;
+	bool all;
 	int ret = look_at(r, &l, e);
 
 	if (ret)
 		return ret;
-	held = l.account.connections_open == r->options.connections;
-	if (!(held && l.asleep) && has_time(r, l.account.connections_open))
+	all = l.account.connections_open == wanted;
+	if (!(all && l.asleep) && holding_has_time(r, &l, all))
 		return 0;
-	if (held) {
-		read_memory(r, &m->held);
-		m->connections = *r->not_held ? 0 : r->options.connections;
+	if (all) {
+		p->connections = wanted;
+		p->counts = l.counts;
+		read_memory(r, &p->memory);
+		f->n++;
 	} else {
 		snprintf(r->not_held, sizeof(r->not_held),
 			 "it took %llu of %llu connections",
 			 (unsigned long long)l.account.connections_open,
-			 (unsigned long long)r->options.connections);
+			 (unsigned long long)wanted);
 	}
+	if (all && f->n < r->nr_ladder &&
+	    (f->n < OSC_HELD_LEVELS_MIN ||
+	     osc_clock_ns() - r->phase_ns < HOLD_NS) &&
+	    hold_more(r))
+		return 0;
 	osc_hold_close(&r->hold);
 	return begin_stop(r, e);
 }
@@ -395,7 +451,8 @@ static json_t *conclude(struct osc_run *r, struct osc_error *e)
 	r->facts.model = r->options.server.model;
 	r->facts.mode = r->options.mode;
 	r->facts.load = r->load_document;
-	r->facts.memory.why = *r->not_held ? r->not_held : NULL;
+	r->facts.held.why = *r->not_held ? r->not_held : NULL;
+	r->facts.held.memory_why = *r->no_memory ? r->no_memory : NULL;
 	r->facts.audit = audit;
 	document = osc_run_document(&r->facts, e);
 	json_decref(audit);

@@ -145,6 +145,20 @@ char *osc_format_count(uint64_t value, char *buf, size_t size)
 	return buf;
 }
 
+char *osc_format_bytes(double bytes, char *buf, size_t size)
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+	size_t unit = 0;
+
+	while (bytes >= 999.5 && unit < 4) {
+		bytes /= 1024;
+		unit++;
+	}
+	snprintf(buf, size, "%.*f %s", unit && bytes < 99.95, bytes,
+		 units[unit]);
+	return buf;
+}
+
 char *osc_format_real(double value, char *buf, size_t size)
 {
 	double magnitude = fabs(value);

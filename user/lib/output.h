@@ -83,6 +83,8 @@ bool osc_text_is_utf8(void);
 char *osc_format_count(uint64_t value, char *buf, size_t size);
 /* "1.02 ms": three digits, ns to s. buf is at least 16 bytes; returns it. */
 char *osc_format_ns(double ns, char *buf, size_t size);
+/* "62 B", "2.0 MiB", "128 KiB"; buf is at least 16 bytes; returns it. */
+char *osc_format_bytes(double bytes, char *buf, size_t size);
 /* Four significant digits without an exponent; buf as above. */
 char *osc_format_real(double value, char *buf, size_t size);
 

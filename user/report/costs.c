@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * costs.c - what a request costs, what the server's system calls were good for,
- * and what a connection that is open and idle takes: pictures and tables.
+ * and what each further connection costs: pictures and tables.
  */
 #include <errno.h>
 #include <math.h>
@@ -139,16 +139,22 @@ static void calls_cells(FILE *out, const struct doc_group *group)
 	metric_cells(out, group, METRIC_CALLS_FIRST, METRIC_NR_CALLS);
 }
 
-static void memory_cells(FILE *out, const struct doc_group *group)
+static void connection_cells(FILE *out, const struct doc_group *group)
 {
-	metric_cells(out, group, METRIC_NR_REQUEST, METRIC_NR_MEMORY);
+	metric_cells(out, group, METRIC_NR_REQUEST, METRIC_NR_CONNECTION);
 }
 
-/* Why a group lacks a number, by the first of its runs that says so; or "". */
+/*
+ * Why a group lacks a number, by its summary or the first of its runs that says
+ * so; or "".
+ */
 static const char *why_absent(const struct doc_group *group,
 			      const struct metric *metric)
 {
-	const char *why = "";
+	const char *why = doc_string(
+		json_object_get(json_object_get(group->summary, metric->group),
+				"absent"),
+		metric->key);
 
 	for (size_t i = 0; i < group->nr_runs && !*why; i++) {
 		const json_t *object =
@@ -238,14 +244,17 @@ int section_calls(FILE *out, const struct doc *doc)
 	return 0;
 }
 
-int section_memory(FILE *out, const struct doc *doc)
+int section_connections(FILE *out, const struct doc *doc)
 {
-	html_element(out, "h2", NULL, "What an idle connection takes");
+	html_element(out, "h2", NULL, "What a further connection costs");
 	html_element(out, "p", "note",
-		     "Of connections that were opened when the load was over "
-		     "and left alone. The server's own since it was fresh; "
-		     "slab is of the whole system, since just before.");
-	metric_table(out, doc, "Memory by mode and model", METRIC_NR_REQUEST,
-		     METRIC_NR_MEMORY, memory_cells);
-	return pictures(out, doc, METRIC_NR_REQUEST, METRIC_NR_MEMORY);
+		     "Rising numbers of connections were opened when the load "
+		     "was over, and left idle. A line through what the server "
+		     "used at each has a fixed part and a slope, the cost of "
+		     "one connection more; below it its interval of 95 %. The "
+		     "memory is the server's since it was fresh; slab is of "
+		     "the whole system.");
+	metric_table(out, doc, "Connections by mode and model",
+		     METRIC_NR_REQUEST, METRIC_NR_CONNECTION, connection_cells);
+	return pictures(out, doc, METRIC_NR_REQUEST, METRIC_NR_CONNECTION);
 }

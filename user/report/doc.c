@@ -64,11 +64,42 @@ int doc_bool(const json_t *object, const char *key)
 struct doc_spread doc_spread(const json_t *object, const char *key)
 {
 	const json_t *value = json_object_get(object, key);
-
-	return (struct doc_spread){
+	struct doc_spread s = {
 		.median = doc_number(value, "median"),
 		.low = doc_number(value, "low"),
 		.high = doc_number(value, "high"),
+		.mark = "",
+	};
+
+	if (isnan(doc_number(value, "slope")))
+		return s;
+	if (!(s.low > 0)) {
+		s.low = 0;
+		s.median = s.high = fmax(s.high, 0);
+		s.mark = s.high > 0 ? DOC_AT_MOST : "";
+		return s;
+	}
+	s.median = doc_number(value, "slope");
+	if (strcmp(doc_string(value, "shape"), "line"))
+		s.mark = DOC_BENT;
+	return s;
+}
+
+/* What a server gives back is no cost; NaN stays. */
+static double not_negative(double value)
+{
+	return value < 0 ? 0 : value;
+}
+
+struct doc_spread doc_fixed(const json_t *object, const char *key)
+{
+	const json_t *value = json_object_get(object, key);
+
+	return (struct doc_spread){
+		.median = not_negative(doc_number(value, "fixed")),
+		.low = not_negative(doc_number(value, "fixed_low")),
+		.high = not_negative(doc_number(value, "fixed_high")),
+		.mark = "",
 	};
 }
 

@@ -19,9 +19,23 @@ int doc_bool(const json_t *object, const char *key);
 
 struct doc_spread {
 	double median, low, high; /* NaN where missing */
+	const char *mark; /* "", or DOC_AT_MOST or DOC_BENT of a line */
 };
 
+/*
+ * Before a number: its upper bound, as it cannot be told from zero; the slope
+ * of a line that is not straight.
+ */
+#define DOC_AT_MOST "\xe2\x89\xa4 "
+#define DOC_BENT "\xe2\x89\x88 "
+
+/*
+ * Of a spread the median, of a line the slope, or the upper end of its interval
+ * where it cannot be told from zero.
+ */
 struct doc_spread doc_spread(const json_t *object, const char *key);
+/* The fixed cost beside the slope of a line. */
+struct doc_spread doc_fixed(const json_t *object, const char *key);
 
 /*
  * One model in one mode under one load: a row of the summary and the runs it is

@@ -8,8 +8,7 @@
 #include "lib/standing.h"
 
 #define REQUEST "per request"
-#define CONNECTION "KiB per idle connection"
-#define KIB (1.0 / 1024)
+#define CONNECTION "per further connection"
 
 #define LEAST "\xe2\x89\xa5 "
 #define MOST "\xe2\x89\xa4 "
@@ -57,23 +56,37 @@ static const struct metric others[METRIC_NR - DOC_NR_COUNTERS] = {
 	{ "latency_us", "p99", "Latency p99", REQUEST, html_microseconds, 1,
 	  false, METRIC_CLIENT,
 	  "99 % of the requests took at most this long." },
-	{ "memory", "pss", "Memory of its own (PSS)", CONNECTION, html_value,
-	  KIB, false, METRIC_SERVER,
+	{ "memory", "total", "Memory, fixed", "once", html_bytes, 1, false,
+	  METRIC_FIXED,
+	  "What the server takes once, such as a pool: where the line through "
+	  "several numbers of connections begins. Without slab." },
+	{ "memory", "total", "Memory", CONNECTION, html_bytes, 1, false,
+	  METRIC_LINE,
+	  "The slope of that line: its own memory, page tables, kernel stacks "
+	  "and slab together." },
+	{ "memory", "pss", "of which its own (PSS)", CONNECTION, html_bytes, 1,
+	  false, METRIC_LINE,
 	  "Memory of the server's processes that is of no file, shared pages "
 	  "in parts." },
-	{ "memory", "user_stacks", "of it stacks", CONNECTION, html_value, KIB,
-	  false, METRIC_SERVER,
+	{ "memory", "user_stacks", "of PSS, stacks", CONNECTION, html_bytes, 1,
+	  false, METRIC_LINE,
 	  "What of it processes and threads have their stacks in." },
-	{ "memory", "page_tables", "Page tables", CONNECTION, html_value, KIB,
-	  false, METRIC_SERVER,
+	{ "memory", "page_tables", "Page tables", CONNECTION, html_bytes, 1,
+	  false, METRIC_LINE,
 	  "A process has tables of its own, threads share them." },
-	{ "memory", "kernel_stacks", "Kernel stacks", CONNECTION, html_value,
-	  KIB, false, METRIC_SERVER,
-	  "Each task has one, which is never paged out." },
-	{ "memory", "slab", "Slab of the system", CONNECTION, html_value, KIB,
-	  false, METRIC_SERVER,
+	{ "memory", "kernel_stacks", "Kernel stacks", CONNECTION, html_bytes, 1,
+	  false, METRIC_LINE, "Each task has one, which is never paged out." },
+	{ "memory", "slab", "Slab of the system", CONNECTION, html_bytes, 1,
+	  false, METRIC_LINE,
 	  "Sockets, files and tasks, with the client's ends and whatever "
 	  "others do meanwhile." },
+	{ "per_connection", "page_faults_minor", "Minor page faults",
+	  CONNECTION, html_value, 1, false, METRIC_LINE,
+	  "To accept a connection and to make a process or thread for it, if "
+	  "the model does; without its requests." },
+	{ "per_connection", "context_switches_voluntary", "Voluntary switches",
+	  CONNECTION, html_value, 1, false, METRIC_LINE,
+	  "To accept a connection and wait for its first request." },
 };
 
 struct metric metric_at(size_t i)
@@ -108,9 +121,12 @@ struct doc_spread metric_spread(const struct metric *metric,
 	const json_t *object =
 		metric->group ? json_object_get(group->summary, metric->group) :
 				group->summary;
-	struct doc_spread s = doc_spread(object, metric->key);
+	struct doc_spread s = metric->word == METRIC_FIXED ?
+				      doc_fixed(object, metric->key) :
+				      doc_spread(object, metric->key);
 
 	return (struct doc_spread){
+		.mark = s.mark,
 		.median = shown(metric, s.median),
 		.low = shown(metric, metric->inverse ? s.high : s.low),
 		.high = shown(metric, metric->inverse ? s.low : s.high),
@@ -150,6 +166,9 @@ const char *metric_mark(const struct metric *metric,
 		return metric->inverse ? MOST : LEAST;
 	case METRIC_CLIENT:
 		return any_run(group, doc_run_is_suspect) ? SUSPECT : "";
+	case METRIC_LINE:
+		return metric_spread(metric, group).mark;
+	case METRIC_FIXED:
 	case METRIC_SERVER:
 		break;
 	}
@@ -190,6 +209,11 @@ void metric_tell_marks(FILE *out, const struct doc *doc, size_t first, size_t n)
 		{ METRIC_CLIENT,
 		  SUSPECT "before what the client saw: some of the runs are "
 			  "suspect." },
+		{ METRIC_LINE,
+		  DOC_AT_MOST "before what cannot be told from zero: the upper "
+			      "end of its interval of 95 %. " DOC_BENT
+			      "where the line is not straight: growth in "
+			      "steps, or a curve." },
 	};
 
 	for (size_t i = 0; i < sizeof(notes) / sizeof(*notes); i++) {

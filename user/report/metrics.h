@@ -2,7 +2,7 @@
 /*
  * metrics.h - what is pictured and tabled of each model under each load: the
  * counters of doc.h per request, what its system calls were good for, what the
- * client saw, and what a connection that is open and idle takes.
+ * client saw, and what each further connection costs that is open and idle.
  */
 #ifndef OSC_REPORT_METRICS_H
 #define OSC_REPORT_METRICS_H
@@ -18,6 +18,8 @@ enum metric_word {
 	METRIC_SERVER, /* its own books: nothing */
 	METRIC_CALLS, /* the same, but the C library makes calls beneath */
 	METRIC_CLIENT, /* runs may be suspect */
+	METRIC_LINE, /* the slope of a line, which may be none */
+	METRIC_FIXED, /* its fixed part */
 };
 
 struct metric {
@@ -33,8 +35,8 @@ struct metric {
 
 /* In this order: of requests, and of connections. */
 #define METRIC_NR_REQUEST (DOC_NR_COUNTERS + 11)
-#define METRIC_NR_MEMORY 5
-#define METRIC_NR (METRIC_NR_REQUEST + METRIC_NR_MEMORY)
+#define METRIC_NR_CONNECTION 9
+#define METRIC_NR (METRIC_NR_REQUEST + METRIC_NR_CONNECTION)
 /* Of those of requests, what the system calls were good for. */
 #define METRIC_CALLS_FIRST (DOC_NR_COUNTERS + 2)
 #define METRIC_NR_CALLS 7
@@ -47,8 +49,9 @@ struct doc_spread metric_spread(const struct metric *metric,
 double metric_most(const struct doc *doc, const struct metric *metric);
 
 /*
- * Before a number that is the least or the most that it can be, or of runs some
- * of which are suspect: "≥ ", "≤ ", "~ ". "" where nothing is against it.
+ * Before a number that is a lower or an upper bound, of runs some of which are
+ * suspect, or the slope of a line that is not straight: "≥ ", "≤ ", "~ ", "≈ ".
+ * "" where nothing is against it.
  */
 const char *metric_mark(const struct metric *metric,
 			const struct doc_group *group);

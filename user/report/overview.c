@@ -192,8 +192,9 @@ static const struct column {
 	  "per_request", "epoll_wakeups", html_value },
 	{ "Minor faults", "per request", "Minor faults per request",
 	  "per_request", "page_faults_minor", html_value },
-	{ "Minor faults", "per connection", "Minor faults per connection",
-	  "per_connection", "page_faults_minor", html_value },
+	{ "Minor faults", "per further connection",
+	  "Minor faults per further connection", "per_connection",
+	  "page_faults_minor", html_value },
 	{ "CPU", "per request", "CPU per request", "per_request", "cpu_us",
 	  html_microseconds },
 	{ "Requests", "per second", "Requests per second", NULL, "rps",
@@ -210,8 +211,9 @@ static void spread_cell(FILE *out, const json_t *summary,
 		column->object ? json_object_get(summary, column->object) :
 				 summary;
 
-	table_spread_cell(out, column->label, doc_spread(object, column->key),
-			  column->format, "");
+	struct doc_spread s = doc_spread(object, column->key);
+
+	table_spread_cell(out, column->label, s, column->format, s.mark);
 }
 
 static void audit_cell(FILE *out, const json_t *summary)

@@ -12,11 +12,11 @@
 #include "report/html.h"
 #include "report/sections.h"
 
-#define SCHEMA "osconcepts-compare/1"
+#define SCHEMA "osconcepts-compare/2"
 
 static int (*const sections[])(FILE *, const struct doc *) = {
 	section_head,	  section_verdicts, section_summary,
-	section_counters, section_calls,    section_memory,
+	section_counters, section_calls,    section_connections,
 	section_latency,  section_timeline, section_correlation,
 	section_audit,	  section_runs,	    section_platform,
 	section_meaning,

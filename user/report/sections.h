@@ -15,7 +15,7 @@ int section_summary(FILE *out, const struct doc *doc); /* overview.c */
 int section_verdicts(FILE *out, const struct doc *doc); /* verdicts.c */
 int section_counters(FILE *out, const struct doc *doc); /* costs.c */
 int section_calls(FILE *out, const struct doc *doc); /* costs.c */
-int section_memory(FILE *out, const struct doc *doc); /* costs.c */
+int section_connections(FILE *out, const struct doc *doc); /* costs.c */
 int section_latency(FILE *out, const struct doc *doc); /* latency.c */
 int section_timeline(FILE *out, const struct doc *doc); /* timeline.c */
 int section_correlation(FILE *out, const struct doc *doc); /* evidence.c */

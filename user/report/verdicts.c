@@ -8,16 +8,31 @@
 #include "report/html.h"
 #include "report/sections.h"
 
-static void reasons(FILE *out, const json_t *why)
+static void list(FILE *out, const json_t *texts)
 {
-	const json_t *reason;
+	const json_t *text;
 	size_t i;
 
-	json_array_foreach(why, i, reason) {
-		html_text(out, i ? ", " : "; it has ");
-		html_text(out, json_is_string(reason) ?
-				       json_string_value(reason) :
-				       HTML_MISSING);
+	json_array_foreach(texts, i, text) {
+		html_text(out, i ? ", " : "");
+		html_text(out, json_is_string(text) ? json_string_value(text) :
+						      HTML_MISSING);
+	}
+}
+
+/* What goes with it, or what was looked at and does not differ. */
+static void reasons(FILE *out, const json_t *finding)
+{
+	const json_t *why = json_object_get(finding, "why");
+	const json_t *looked = json_object_get(finding, "looked_at");
+
+	if (json_array_size(why)) {
+		html_text(out, "; it has ");
+		list(out, why);
+	} else if (json_array_size(looked)) {
+		html_text(out, "; looked at: ");
+		list(out, looked);
+		html_text(out, ": none differs for sure");
 	}
 	html_text(out, ".");
 }
@@ -26,8 +41,29 @@ static void verdict_item(FILE *out, const json_t *verdict)
 {
 	html_open(out, "li", NULL);
 	html_text(out, doc_string(verdict, "text"));
-	reasons(out, json_object_get(verdict, "why"));
+	reasons(out, verdict);
 	html_close(out, "li");
+}
+
+/* Where no model is named, as some could not be measured. */
+static void undecided(FILE *out, const struct doc *doc)
+{
+	const json_t *all = json_object_get(doc->root, "undecided"), *one;
+	size_t i;
+
+	if (!json_array_size(all))
+		return;
+	html_element(out, "h3", NULL, "Left open");
+	html_open(out, "ul", NULL);
+	json_array_foreach(all, i, one) {
+		html_open(out, "li", NULL);
+		html_text(out, doc_string(one, "mode"));
+		html_text(out, ": ");
+		html_text(out, doc_string(one, "text"));
+		html_text(out, ".");
+		html_close(out, "li");
+	}
+	html_close(out, "ul");
 }
 
 /* Those of one load, which begin with `first`. */
@@ -89,18 +125,23 @@ int section_verdicts(FILE *out, const struct doc *doc)
 		html_element(out, "p", "note",
 			     "Nothing can be said: no model's interval is "
 			     "apart from those of all others, or the runs are "
-			     "too few (six at the least) or suspect.");
+			     "too few (six at the least) or suspect, or a "
+			     "model has no number.");
+		undecided(out, doc);
 		return 0;
 	}
-	html_element(out, "p", "note",
-		     "Only what is sure: the winner's interval touches no "
-		     "other's, and each is of at least six runs, of rates and "
-		     "latency of none that is suspect. Why: the "
-		     "counters by which it is apart from the next, by the same "
-		     "rule. That goes with the win, and is no proof that it is "
-		     "the cause.");
+	html_element(
+		out, "p", "note",
+		"Only what is sure: the winner's interval touches no "
+		"other's, and each is of at least six runs, of rates and "
+		"latency of none that is suspect. Each says under which load "
+		"it holds, and what is so under the others. Why: the "
+		"counters by which it is apart from the next, by the same "
+		"rule. That goes with the win, and is no proof that it is "
+		"the cause.");
 	html_open(out, "div", "class", "figures", NULL);
 	err = figures(out, doc, verdicts);
 	html_close(out, "div");
+	undecided(out, doc);
 	return err;
 }

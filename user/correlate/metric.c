@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "correlate/metric.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "correlate/stats.h"
+#include "lib/output.h"
+#include "lib/standing.h"
+
+#define SYSTEM_CALLS "system_calls_per_request"
+#define PER_CONNECTION " per connection"
+
+const struct osc_metric osc_metrics[] = {
+	{ .name = "rps",
+	  .more = true,
+	  .time = true,
+	  .client = true,
+	  .wins = "answers the most requests",
+	  .unit = " per second" },
+	{ .name = "cpu_us",
+	  .group = "per_request",
+	  .time = true,
+	  .wins = "takes the least CPU time",
+	  .unit = " us per request" },
+	{ .name = "p99",
+	  .group = "latency_us",
+	  .time = true,
+	  .client = true,
+	  .wins = "has the lowest 99th percentile of latency",
+	  .unit = " us" },
+	{ .name = SYSTEM_CALLS,
+	  .group = "calls",
+	  .wins = "makes the fewest system calls",
+	  .unit = " per request" },
+	{ .name = "context_switches",
+	  .group = "per_request",
+	  .wins = "switches least",
+	  .unit = " times per request" },
+	{ .name = "page_faults_minor",
+	  .group = "per_connection",
+	  .of = OSC_METRIC_CONNECTION,
+	  .wins = "faults least when a connection is set up",
+	  .unit = " times" PER_CONNECTION },
+	{ .name = "total",
+	  .group = "memory",
+	  .of = OSC_METRIC_CONNECTION,
+	  .bytes = true,
+	  .fixed = true,
+	  .wins = "takes the least memory for each further idle connection",
+	  .unit = PER_CONNECTION },
+	{ .name = "own",
+	  .group = "memory",
+	  .of = OSC_METRIC_CONNECTION,
+	  .bytes = true,
+	  .fixed = true,
+	  .wins = "takes the least memory of its own (without slab) for each "
+		  "further idle connection",
+	  .unit = PER_CONNECTION },
+};
+const size_t osc_nr_metrics = sizeof(osc_metrics) / sizeof(*osc_metrics);
+
+const struct osc_metric osc_metric_causes[] = {
+	{ .name = SYSTEM_CALLS,
+	  .group = "calls",
+	  .unit = " system calls per request" },
+	{ .name = "events_per_wait",
+	  .group = "calls",
+	  .more = true,
+	  .unit = " events per return of its wait" },
+	{ .name = "context_switches_voluntary",
+	  .group = "per_request",
+	  .unit = " voluntary switches per request" },
+	{ .name = "context_switches_involuntary",
+	  .group = "per_request",
+	  .unit = " involuntary switches per request" },
+	{ .name = "epoll_wakeups",
+	  .group = "per_request",
+	  .unit = " wakeups from epoll per request" },
+	{ .name = "page_faults_minor",
+	  .group = "per_request",
+	  .unit = " page faults per request" },
+	{ .name = "page_faults_minor",
+	  .group = "per_connection",
+	  .of = OSC_METRIC_CONNECTION,
+	  .unit = " page faults" PER_CONNECTION },
+	{ .name = "context_switches_voluntary",
+	  .group = "per_connection",
+	  .of = OSC_METRIC_CONNECTION,
+	  .unit = " voluntary switches" PER_CONNECTION },
+	{ .name = "pss",
+	  .group = "memory",
+	  .of = OSC_METRIC_CONNECTION,
+	  .bytes = true,
+	  .unit = " of PSS" PER_CONNECTION },
+	{ .name = "page_tables",
+	  .group = "memory",
+	  .of = OSC_METRIC_CONNECTION,
+	  .bytes = true,
+	  .unit = " of page tables" PER_CONNECTION },
+	{ .name = "kernel_stacks",
+	  .group = "memory",
+	  .of = OSC_METRIC_CONNECTION,
+	  .bytes = true,
+	  .unit = " of kernel stacks" PER_CONNECTION },
+};
+const size_t osc_nr_metric_causes =
+	sizeof(osc_metric_causes) / sizeof(*osc_metric_causes);
+
+static const json_t *group_of(const json_t *row, const struct osc_metric *m)
+{
+	return m->group ? json_object_get(row, m->group) : row;
+}
+
+static double part(const json_t *o, const char *key)
+{
+	return json_number_value(json_object_get(o, key));
+}
+
+static void read_spread(const json_t *o, struct osc_interval *out)
+{
+	out->value = part(o, "median");
+	out->sure = part(o, "coverage") >= OSC_SPREAD_COVERAGE;
+}
+
+static void read_line(const json_t *o, struct osc_interval *out)
+{
+	const char *shape = json_string_value(json_object_get(o, "shape"));
+
+	out->value = part(o, "slope");
+	out->fixed = fmax(part(o, "fixed"), 0);
+	out->sure = part(o, "runs") >= OSC_SPREAD_MIN;
+	out->low = fmax(out->low, 0);
+	out->high = fmax(out->high, 0);
+	out->value = fmin(fmax(out->value, out->low), out->high);
+	out->at_most = !(out->low > 0) && out->high > 0;
+	out->bent = shape && strcmp(shape, "line");
+}
+
+bool osc_metric_interval(const json_t *row, const struct osc_metric *m,
+			 struct osc_interval *out)
+{
+	const json_t *o = json_object_get(group_of(row, m), m->name);
+
+	if (!json_is_object(o))
+		return false;
+	*out = (struct osc_interval){ .low = part(o, "low"),
+				      .high = part(o, "high") };
+	if (m->of == OSC_METRIC_CONNECTION)
+		read_line(o, out);
+	else
+		read_spread(o, out);
+	return true;
+}
+
+bool osc_metric_is_whole(const json_t *row, const struct osc_metric *m)
+{
+	/* What the row says is of its load; nothing is lost of a line. */
+	return m->of == OSC_METRIC_CONNECTION ||
+	       osc_standing_of(row, m->name) == OSC_EXACT;
+}
+
+const char *osc_metric_why_absent(const json_t *row, const struct osc_metric *m)
+{
+	const char *why = json_string_value(json_object_get(
+		json_object_get(group_of(row, m), "absent"), m->name));
+
+	if (why)
+		return why;
+	return m->client ? "none of its runs is valid" : "it was not measured";
+}
+
+/* Whether some of its runs may reflect something else than the server. */
+static bool is_doubtful(const json_t *row, const struct osc_metric *m)
+{
+	return m->client && json_integer_value(json_object_get(row, "suspect"));
+}
+
+bool osc_metric_beats(const json_t *a, const json_t *b,
+		      const struct osc_metric *m)
+{
+	struct osc_interval x, y;
+
+	if (!osc_metric_interval(a, m, &x) || !osc_metric_interval(b, m, &y) ||
+	    !x.sure || !y.sure || !osc_metric_is_whole(a, m) ||
+	    is_doubtful(a, m) || is_doubtful(b, m))
+		return false;
+	return m->more ? x.low > y.high : x.high < y.low;
+}
+
+/* Three digits, which is more than runs agree on; all before the point. */
+static char *number_text(double v, char *out, size_t size)
+{
+	if (v >= 1000)
+		return osc_format_real(v, out, size);
+	snprintf(out, size, "%.3g", v);
+	return out;
+}
+
+char *osc_metric_text(const json_t *row, const struct osc_metric *m, bool unit,
+		      char *out, size_t size)
+{
+	char *(*const text)(double, char *, size_t) =
+		m->bytes ? osc_format_bytes : number_text;
+	const char *bound = osc_metric_is_whole(row, m) ? "" : "at least ";
+	struct osc_interval i;
+	char value[32], fixed[48] = "", once[32];
+
+	if (!osc_metric_interval(row, m, &i)) {
+		snprintf(out, size, "?");
+		return out;
+	}
+	if (i.at_most)
+		bound = "at most ";
+	if (m->fixed)
+		snprintf(fixed, sizeof(fixed), "%s + ",
+			 osc_format_bytes(i.fixed, once, sizeof(once)));
+	snprintf(out, size, "%s%s%s%s%s", fixed, bound,
+		 text(i.at_most ? i.high : i.value, value, sizeof(value)),
+		 unit ? m->unit : "",
+		 i.bent ? " (not in a straight line)" : "");
+	return out;
+}

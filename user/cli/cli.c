@@ -3,10 +3,8 @@
 #include "lib/nearest.h"
 #include "lib/program.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <string.h>
 
 int osc_cli_fail(const char *command, const struct osc_error *e)
 {
@@ -60,7 +58,7 @@ bool osc_cli_json_option(const char *command, int argc, char **argv,
 			break;
 		case 'h':
 			usage(stdout);
-			*code = osc_cli_finish(command, OSC_EXIT_OK);
+			*code = OSC_EXIT_OK;
 			return false;
 		default:
 			*code = osc_cli_usage(command);
@@ -68,16 +66,4 @@ bool osc_cli_json_option(const char *command, int argc, char **argv,
 		}
 	}
 	return true;
-}
-
-int osc_cli_finish(const char *command, int code)
-{
-	if (!fflush(stdout) && !ferror(stdout))
-		return code;
-	/* The reader of a pipe that has seen enough is not our failure. */
-	if (errno == EPIPE)
-		return code;
-	fprintf(stderr, "osconcepts %s: cannot write the output: %s\n", command,
-		strerror(errno));
-	return OSC_EXIT_FAILED;
 }

@@ -44,13 +44,6 @@ int osc_cli_unexpected(const char *command, const char *word);
 bool osc_cli_json_option(const char *command, int argc, char **argv,
 			 void (*usage)(FILE *out), bool *json, int *code);
 
-/*
- * Flushes stdout and reports what went wrong with it (full disk, closed
- * pipe): a command whose output did not arrive has failed. Returns `code`, or
- * OSC_EXIT_FAILED when the output was lost.
- */
-int osc_cli_finish(const char *command, int code);
-
 int cmd_serve(int argc, char **argv);
 int cmd_load(int argc, char **argv);
 int cmd_sweep(int argc, char **argv);

@@ -442,7 +442,7 @@ int cmd_compare(int argc, char **argv)
 	int ret = osc_compare_options(argc, argv, &s, &e);
 
 	if (ret == 1)
-		return osc_cli_finish("compare", OSC_EXIT_OK);
+		return OSC_EXIT_OK;
 	if (ret == -EINVAL && !*e.text)
 		return osc_cli_usage("compare");
 	if (!ret)
@@ -451,5 +451,5 @@ int cmd_compare(int argc, char **argv)
 		ret = compare(&s, &e);
 	if (ret < 0)
 		return osc_cli_fail("compare", &e);
-	return osc_cli_finish("compare", ret);
+	return ret;
 }

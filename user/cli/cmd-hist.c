@@ -286,7 +286,7 @@ int cmd_hist(int argc, char **argv)
 	while ((c = osc_cli_getopt(argc, argv, "t:d:I:T:jh", options)) != -1) {
 		if (c == 'h') {
 			usage(stdout);
-			return osc_cli_finish("hist", OSC_EXIT_OK);
+			return OSC_EXIT_OK;
 		}
 		ret = set_option(&set, c, &e);
 		if (ret)

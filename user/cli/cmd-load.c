@@ -225,7 +225,7 @@ static int run_once(struct osc_load_settings *s, int signal_fd)
 		return osc_cli_fail(s->name, &e);
 	if (s->series_error.err)
 		return osc_cli_fail(s->name, &s->series_error);
-	return osc_cli_finish(s->name, code);
+	return code;
 }
 
 static int run(int argc, char **argv, bool is_sweep)

@@ -407,7 +407,7 @@ int cmd_serve(int argc, char **argv)
 			return osc_cli_usage(NAME);
 		if (opt == 'h') {
 			usage(stdout);
-			return osc_cli_finish(NAME, OSC_EXIT_OK);
+			return OSC_EXIT_OK;
 		}
 		if (opt == 'l')
 			list = true;

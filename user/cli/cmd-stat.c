@@ -341,7 +341,7 @@ static int parse(struct settings *set, int argc, char **argv, int *code)
 	while ((c = osc_cli_getopt(argc, argv, "+p:d:I:jo:h", options)) != -1) {
 		if (c == 'h') {
 			usage(stdout);
-			*code = osc_cli_finish("stat", OSC_EXIT_OK);
+			*code = OSC_EXIT_OK;
 			return 1;
 		}
 		ret = set_option(set, c, &e);

@@ -273,7 +273,7 @@ int cmd_targets(int argc, char **argv)
 			break;
 		case 'h':
 			usage(stdout);
-			return osc_cli_finish("targets", OSC_EXIT_OK);
+			return OSC_EXIT_OK;
 		default:
 			return osc_cli_usage("targets");
 		}

@@ -401,7 +401,7 @@ int cmd_watch(int argc, char **argv)
 	while ((c = osc_cli_getopt(argc, argv, "p:i:n:jh", options)) != -1) {
 		if (c == 'h') {
 			usage(stdout);
-			return osc_cli_finish("watch", OSC_EXIT_OK);
+			return OSC_EXIT_OK;
 		}
 		ret = set_option(&set, c, &e);
 		if (ret)

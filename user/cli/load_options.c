@@ -473,7 +473,7 @@ int osc_load_options(int argc, char **argv, struct osc_load_settings *s)
 				     options)) != -1) {
 		if (opt == 'h') {
 			(s->is_sweep ? sweep_usage : load_usage)(stdout);
-			return osc_cli_finish(s->name, OSC_EXIT_OK);
+			return OSC_EXIT_OK;
 		}
 		if (opt == '?')
 			return osc_cli_usage(s->name);

@@ -250,5 +250,5 @@ int osc_load_sweep(struct osc_load_settings *s, int signal_fd)
 		print_text(&w);
 	if (ret && ret != -EPIPE)
 		return osc_cli_fail(s->name, &e);
-	return osc_cli_finish(s->name, exit_code(&w));
+	return exit_code(&w);
 }

@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "lib/nearest.h"
 #include "lib/program.h"
+#include "lib/streams.h"
 #include "lib/version.h"
 
 static const struct osc_command commands[] = {
@@ -91,17 +92,12 @@ static int help(int argc, char **argv)
 		return command ? run(command, 2, words) : OSC_EXIT_USAGE;
 	}
 	usage(stdout);
-	return osc_cli_finish("help", OSC_EXIT_OK);
+	return OSC_EXIT_OK;
 }
 
-int main(int argc, char **argv)
+static int dispatch(int argc, char **argv)
 {
 	const struct osc_command *command;
-
-	/* A closed pipe is an error to report, not a reason to die mid-way. */
-	signal(SIGPIPE, SIG_IGN);
-	/* What a letter is, for tables; numbers stay as programs read them. */
-	setlocale(LC_CTYPE, "");
 
 	if (argc < 2) {
 		usage(stderr);
@@ -109,14 +105,34 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "-h") || !strcmp(argv[1], "--help")) {
 		usage(stdout);
-		return osc_cli_finish("help", OSC_EXIT_OK);
+		return OSC_EXIT_OK;
 	}
 	if (!strcmp(argv[1], "-V") || !strcmp(argv[1], "--version")) {
 		puts("osconcepts " OSC_VERSION);
-		return osc_cli_finish("version", OSC_EXIT_OK);
+		return OSC_EXIT_OK;
 	}
 	if (!strcmp(argv[1], "help"))
 		return help(argc, argv);
 	command = find(argv[1]);
 	return command ? run(command, argc - 1, argv + 1) : OSC_EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "";
+	struct osc_error e;
+	int code;
+
+	/* Before anything else opens a descriptor. */
+	if (osc_streams_open())
+		return OSC_EXIT_FAILED;
+	/* A closed pipe is an error to report, not a reason to die mid-way. */
+	signal(SIGPIPE, SIG_IGN);
+	/* What a letter is, for tables; numbers stay as programs read them. */
+	setlocale(LC_CTYPE, "");
+
+	code = osc_streams_finish(dispatch(argc, argv), &e);
+	if (e.err)
+		fprintf(stderr, "osconcepts %s: %s\n", name, e.text);
+	return code;
 }

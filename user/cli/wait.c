@@ -127,5 +127,5 @@ int osc_cli_end(const char *command, int ret, const struct osc_error *e)
 		return OSC_EXIT_OK;
 	if (ret)
 		return osc_cli_fail(command, e);
-	return osc_cli_finish(command, OSC_EXIT_OK);
+	return OSC_EXIT_OK;
 }

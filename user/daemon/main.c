@@ -20,6 +20,7 @@
 #include "lib/parse.h"
 #include "lib/program.h"
 #include "lib/signals.h"
+#include "lib/streams.h"
 #include "lib/version.h"
 
 struct options {
@@ -283,17 +284,7 @@ static void close_all(struct osc_daemon *d)
 	osc_reactor_close(&d->loop);
 }
 
-/* What was printed must have come out. */
-static int finish_output(int code)
-{
-	if (!fflush(stdout) && !ferror(stdout))
-		return code;
-	fprintf(stderr, "osconceptsd: cannot write the output: %s\n",
-		strerror(errno));
-	return OSC_EXIT_FAILED;
-}
-
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	static struct osc_daemon d = {
 		.loop = { .epoll = -1 },
@@ -308,7 +299,7 @@ int main(int argc, char **argv)
 	int ret;
 
 	if (code >= 0)
-		return finish_output(code);
+		return code;
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptors();
 	ret = open_all(&d, &o, &e);
@@ -316,4 +307,16 @@ int main(int argc, char **argv)
 		ret = osc_reactor_run(&d.loop, &e);
 	close_all(&d);
 	return ret ? fail(&e) : OSC_EXIT_OK;
+}
+
+int main(int argc, char **argv)
+{
+	struct osc_error e;
+	int code;
+
+	/* Before anything else opens a descriptor. */
+	if (osc_streams_open())
+		return OSC_EXIT_FAILED;
+	code = osc_streams_finish(run(argc, argv), &e);
+	return e.err ? fail(&e) : code;
 }

@@ -47,6 +47,27 @@ fits()
 	fits "osconcepts watch --backend procfs -p $$ -n 2 -i 50ms" MINFLT DELAY "process $$"
 }
 
+@test "the module's tables fit" {
+	[[ -e /proc/osconcepts ]] || skip "the module is not loaded"
+	osconcepts targets add $$
+	fits "osconcepts targets" EPWAKE bash
+	fits "osconcepts targets show $(osconcepts targets --json | jq '.targets[0].id')" \
+		EPWAKE MEANING
+	fits "osconcepts sources" GAPS
+	fits "osconcepts timings" LOST run_queue_wait
+	fits "osconcepts watch -n 1 -i 100ms" cpu0 DELAY
+}
+
+@test "a column of sentences is broken between words" {
+	widest 50 "osconcepts serve --list" 4>"$BATS_TEST_TMPDIR/shown"
+	run -0 grep -A 1 "^iterative *one process" "$BATS_TEST_TMPDIR/shown"
+	[[ ${lines[1]} == "               "[a-z]* ]]
+	[[ ${lines[0]} =~ [a-z,]$ ]]
+	# No word lost, none cut.
+	[[ $(sed 's/^iterative *//; s/^ *//' <<<"$output" | tr '\n' ' ') == \
+		"one process, one connection and request at a time " ]]
+}
+
 @test "a table in a file is whole, whatever the terminal" {
 	LC_ALL=C.UTF-8 script -qec "stty cols 50; osconcepts watch --backend procfs \
 		-p $$ -n 1 -i 50ms >$BATS_TEST_TMPDIR/table" /dev/null </dev/null

@@ -228,6 +228,7 @@ test_monitor
 test_monitor_too_slow
 test_watch
 test_rights
+tap_suite "on narrow terminals" bats --tap -f "module's tables" tests/cli/terminal.bats
 tap_suite "the examples of the man pages" tests/cli/man-examples \
 	Documentation/man/osconcepts.1 \
 	Documentation/man/osconcepts-{stat,watch,monitor,targets,sources}.1

@@ -222,6 +222,7 @@ static size_t column_width(const struct osc_table *t, size_t column)
 /* Columns of a table: the first one, then those from begin to end. */
 struct part {
 	size_t begin, end;
+	size_t room; /* of its only other column, which is too wide; or 0 */
 };
 
 /* The column that part shows at place i; t->n behind the last. */
@@ -239,15 +240,20 @@ static struct part part_from(const struct osc_table *t, size_t begin,
 			     unsigned int columns)
 {
 	struct part part = { .begin = begin, .end = t->n };
-	size_t width;
+	size_t width, first;
 
-	if (!columns)
+	if (!columns || begin >= t->n)
 		return part;
-	width = column_width(t, 0);
-	for (part.end = begin; part.end < t->n; part.end++) {
+	first = column_width(t, 0) + 1;
+	width = first + column_width(t, begin);
+	part.end = begin + 1;
+	if (width > columns && columns > first)
+		part.room = columns - first;
+	while (part.end < t->n) {
 		width += 1 + column_width(t, part.end);
-		if (width > columns && part.end > begin)
+		if (width > columns)
 			break;
+		part.end++;
 	}
 	return part;
 }
@@ -257,14 +263,49 @@ static int add_columns(const struct osc_table *t, const struct part *part,
 {
 	for (size_t i = 0, c; (c = column_at(t, part, i)) < t->n; i++) {
 		int flags = t->columns[c].kind == OSC_COLUMN_TEXT ?
-				    0 :
+				    SCOLS_FL_WRAP :
 				    SCOLS_FL_RIGHT;
+		struct libscols_column *column = scols_table_new_column(
+			out, t->columns[c].heading, 0, flags);
 
-		if (!scols_table_new_column(out, t->columns[c].heading, 0,
-					    flags))
+		if (!column || scols_column_set_safechars(column, "\n") ||
+		    scols_column_set_wrapfunc(column, scols_wrapnl_chunksize,
+					      scols_wrapnl_nextchunk, NULL))
 			return -ENOMEM;
 	}
 	return 0;
+}
+
+/* A line break for each blank behind which the next word has no room. */
+static void break_lines(char *text, size_t room)
+{
+	char *blank = NULL, *begin = text;
+
+	for (char *p = text; *p; p++) {
+		if (*p == ' ')
+			blank = p;
+		/* Bytes: what has other letters breaks a little early. */
+		if (blank && (size_t)(p - begin) >= room) {
+			*blank = '\n';
+			begin = blank + 1;
+			blank = NULL;
+		}
+	}
+}
+
+/* room 0: the text stays on its line. */
+static int set_cell(struct libscols_line *line, size_t i, const char *text,
+		    size_t room)
+{
+	char *copy;
+
+	if (!room)
+		return scols_line_set_data(line, i, text);
+	copy = strdup(text);
+	if (!copy)
+		return -ENOMEM;
+	break_lines(copy, room);
+	return scols_line_refer_data(line, i, copy);
 }
 
 static int fill(const struct osc_table *t, const struct part *part,
@@ -281,12 +322,11 @@ static int fill(const struct osc_table *t, const struct part *part,
 		for (size_t i = 0, c; (c = column_at(t, part, i)) < t->n; i++) {
 			json_t *value = json_object_get(row, t->columns[c].key);
 			char buf[64];
+			const char *text = cell_text(value, t->columns[c].kind,
+						     buf, sizeof(buf));
 
 			if (!line ||
-			    scols_line_set_data(line, i,
-						cell_text(value,
-							  t->columns[c].kind,
-							  buf, sizeof(buf))))
+			    set_cell(line, i, text, i ? part->room : 0))
 				return -ENOMEM;
 		}
 	}

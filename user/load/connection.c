@@ -60,6 +60,10 @@ static void after_failure(struct osc_loop *loop, struct osc_load_connection *c,
 			  uint64_t now)
 {
 	c->state = OSC_LOAD_BACKOFF;
+	if (osc_connection_unbegun(loop, c)) {
+		osc_connection_retire(loop, c);
+		return;
+	}
 	osc_connection_expect(loop, c, now + (BACKOFF_NS << c->failures));
 	if (c->failures < BACKOFF_DOUBLINGS)
 		c->failures++;
@@ -379,8 +383,11 @@ static void close_ended(struct osc_loop *loop, struct osc_load_connection *c,
 			return;
 		}
 	}
-	/* What is to be held does not end. */
-	if (c->inflight || !c->used || loop->config->idle) {
+	/*
+	 * What is to be held does not end. Any other may, between requests:
+	 * servers have time-outs.
+	 */
+	if (c->inflight || loop->config->idle) {
 		osc_connection_broken(loop, c, OSC_LOAD_READ, 0, now);
 		return;
 	}
@@ -473,11 +480,33 @@ void osc_connection_late(struct osc_loop *loop, struct osc_load_connection *c,
 	}
 }
 
+bool osc_connection_unbegun(const struct osc_loop *loop,
+			    const struct osc_load_connection *c)
+{
+	if (!loop->concluded || loop->end_ns == UINT64_MAX || !c->inflight ||
+	    c->sent)
+		return false;
+	/* What was due is sent by connections that are on their way. */
+	return !osc_load_is_open(loop->config) ||
+	       (c->state == OSC_LOAD_BACKOFF && !c->waits);
+}
+
+/* In the closed loop nothing is due: there was no time to connect. */
+static bool had_no_time(const struct osc_loop *loop,
+			const struct osc_load_connection *c)
+{
+	return !osc_load_is_open(loop->config) && loop->end_ns != UINT64_MAX &&
+	       (c->state == OSC_LOAD_CONNECTING ||
+		c->state == OSC_LOAD_HANDSHAKE);
+}
+
 void osc_connection_retire(struct osc_loop *loop, struct osc_load_connection *c)
 {
-	loop->stats->missed += count_measured(loop, c);
-	loop->stats->unanswered += c->sent;
-	loop->stats->unsent += (uint64_t)c->inflight - c->sent;
+	if (!had_no_time(loop, c)) {
+		loop->stats->missed += count_measured(loop, c);
+		loop->stats->unanswered += c->sent;
+		loop->stats->unsent += (uint64_t)c->inflight - c->sent;
+	}
 	forget_requests(loop, c);
 	close_socket(loop, c);
 }

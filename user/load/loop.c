@@ -18,6 +18,12 @@
 #define OPEN_AT_ONCE 64
 /* How long it may take until a thread knows that all connections are held. */
 #define LOOK_NS OSC_NS_PER_MS
+/*
+ * What was due before the end and waits for its turn, because the thread did not
+ * run or all connections were busy, has that long: a server that keeps up needs
+ * less, and of one that does not the queue is not emptied.
+ */
+#define GRACE_NS (200 * OSC_NS_PER_MS)
 /* So long nobody listens before we say so: a server may be starting. */
 #define NOBODY_NS (250 * OSC_NS_PER_MS)
 
@@ -27,10 +33,27 @@ void osc_loop_expect(struct osc_loop *loop, uint64_t deadline_ns)
 		loop->scan_ns = deadline_ns;
 }
 
+/* No request is due any more, or those that are will not be sent. */
+static bool is_over(struct osc_loop *loop, uint64_t now)
+{
+	if (!loop->budget)
+		return true;
+	if (loop->end_ns == UINT64_MAX)
+		return false;
+	if (!osc_load_is_open(loop->config))
+		return now >= loop->end_ns;
+	if (loop->schedule.next_ns >= loop->end_ns)
+		return !loop->config->idle || now >= loop->end_ns;
+	if (now < loop->end_ns)
+		return false;
+	if (!loop->grace_ns)
+		loop->grace_ns = now + GRACE_NS;
+	return now >= loop->grace_ns;
+}
+
 static bool may_take(struct osc_loop *loop, uint64_t now)
 {
-	if (!loop->budget || now >= loop->end_ns)
-		loop->retired = true;
+	loop->retired = loop->retired || is_over(loop, now);
 	return !loop->retired;
 }
 
@@ -111,11 +134,26 @@ void osc_loop_tried(struct osc_loop *loop, struct osc_load_connection *c,
 		ready_to_hold(loop, now);
 }
 
+/*
+ * A connection that has nothing more to send is closed: it may keep others from a
+ * server that has a worker for each. Where the server said that it closes, it may.
+ */
+static bool is_done(const struct osc_loop *loop,
+		    const struct osc_load_connection *c)
+{
+	return loop->retired && !c->inflight && !loop->config->idle &&
+	       c->state != OSC_LOAD_ENDING;
+}
+
 void osc_loop_offer(struct osc_loop *loop, struct osc_load_connection *c,
 		    uint64_t now)
 {
 	bool taken = false;
 
+	if (is_done(loop, c)) {
+		osc_connection_retire(loop, c);
+		return;
+	}
 	if (!osc_connection_has_room(loop, c))
 		return;
 	if (osc_load_is_open(loop->config)) {
@@ -130,6 +168,8 @@ void osc_loop_offer(struct osc_loop *loop, struct osc_load_connection *c,
 	}
 	if (taken)
 		osc_connection_go(loop, c, now);
+	else if (is_done(loop, c))
+		osc_connection_retire(loop, c);
 }
 
 void osc_loop_woke(struct osc_loop *loop, uint64_t until)
@@ -184,9 +224,7 @@ static void dispatch(struct osc_loop *loop, uint64_t now)
 		if (osc_connection_has_room(loop, c))
 			push_room(loop, c, now);
 	}
-	if (!loop->budget || now >= loop->end_ns ||
-	    (loop->end_ns != UINT64_MAX && s->next_ns >= loop->end_ns))
-		loop->retired = true;
+	may_take(loop, now);
 }
 
 /* Of the time measured until now. */
@@ -216,13 +254,13 @@ static uint64_t count_open(const struct osc_loop *loop)
 	return n;
 }
 
-/* What is due and not even begun will not be when the time is over. */
+/* What is due and not even begun will not be: the time is over. */
 static void abandon_unsent(struct osc_loop *loop)
 {
 	for (uint32_t i = 0; i < loop->nr; i++) {
 		struct osc_load_connection *c = &loop->connections[i];
 
-		if (c->inflight && !c->sent)
+		if (osc_connection_unbegun(loop, c))
 			osc_connection_retire(loop, c);
 	}
 	if (!osc_load_is_open(loop->config))
@@ -231,6 +269,23 @@ static void abandon_unsent(struct osc_loop *loop)
 		loop->stats->missed += osc_schedule_take(&loop->schedule) >=
 				       loop->measure_ns;
 		loop->stats->unsent++;
+	}
+}
+
+/* No more requests are taken; those that were go on. */
+static void conclude(struct osc_loop *loop)
+{
+	if (loop->io->send_all)
+		loop->io->send_all(loop);
+	conclude_usage(loop);
+	loop->stats->held = count_open(loop);
+	if (loop->end_ns != UINT64_MAX)
+		abandon_unsent(loop);
+	for (uint32_t i = 0; i < loop->nr; i++) {
+		struct osc_load_connection *c = &loop->connections[i];
+
+		if (is_done(loop, c))
+			osc_connection_retire(loop, c);
 	}
 }
 
@@ -350,14 +405,8 @@ static bool tick(struct osc_loop *loop, uint64_t now)
 		dispatch(loop, now);
 	else
 		may_take(loop, now);
-	if (loop->retired && !loop->concluded) {
-		if (loop->io->send_all)
-			loop->io->send_all(loop);
-		conclude_usage(loop);
-		loop->stats->held = count_open(loop);
-		if (loop->end_ns != UINT64_MAX)
-			abandon_unsent(loop);
-	}
+	if (loop->retired && !loop->concluded)
+		conclude(loop);
 	return !loop->retired || loop->outstanding;
 }
 

@@ -153,6 +153,7 @@ struct osc_loop {
 	uint64_t late_until_ns; /* what was due before has waited for the thread */
 
 	uint64_t start_ns, measure_ns, end_ns; /* end UINT64_MAX: none */
+	uint64_t grace_ns; /* until when what was due before the end is sent */
 	uint64_t last_success_ns;
 	uint64_t scan_ns; /* no deadline is before */
 	uint64_t publish_ns;
@@ -235,7 +236,10 @@ void osc_connection_unwrote(struct osc_loop *loop,
 /* Its deadline has passed. */
 void osc_connection_late(struct osc_loop *loop, struct osc_load_connection *c,
 			 uint64_t now);
-/* At the end of the run. */
+/* The load is over, and nothing of this connection has left. */
+bool osc_connection_unbegun(const struct osc_loop *loop,
+			    const struct osc_load_connection *c);
+/* At the end of the run, or of what it has to do. */
 void osc_connection_retire(struct osc_loop *loop,
 			   struct osc_load_connection *c);
 

@@ -241,6 +241,9 @@ static int run(int argc, char **argv, bool is_sweep)
 
 	s->screen = !s->no_progress && isatty(STDERR_FILENO) &&
 		    !getenv("NO_COLOR");
+	/* Before signals are taken: a name server may keep us waiting. */
+	if (osc_load_resolve(&s->load, &s->load.addresses, &e))
+		return osc_cli_fail(s->name, &e);
 	signal_fd = osc_signals_open(&e);
 	if (signal_fd < 0)
 		return osc_cli_fail(s->name, &e);

@@ -116,7 +116,36 @@ void osc_connection_failed(struct osc_loop *loop, struct osc_load_connection *c,
 	after_failure(loop, c, now);
 }
 
-/* What was taken and not begun stays due, on the next attempt. */
+static void try_address(struct osc_loop *loop, struct osc_load_connection *c,
+			uint64_t now);
+
+/* Whether another address may be better: what failed is not our own. */
+static bool may_try_next(const struct osc_loop *loop,
+			 const struct osc_load_connection *c, int err)
+{
+	if (c->attempts + 1u >= loop->addresses->n)
+		return false;
+	switch (err) {
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+	case EAGAIN:
+		return false;
+	case EADDRNOTAVAIL: /* all ports are taken; or there is no IPv6 here */
+	case ETIMEDOUT: /* a full backlog; or there is no such host */
+		return !loop->reached;
+	default:
+		return true;
+	}
+}
+
+/*
+ * One address is not to be had. The next is tried; what was taken and not begun
+ * stays due, on the next attempt. Of all addresses one failure is counted: the
+ * last one's, or, where connections were made before, that of the address that
+ * they were made to.
+ */
 void osc_connection_refused(struct osc_loop *loop,
 			    struct osc_load_connection *c, int err,
 			    uint64_t now)
@@ -127,37 +156,49 @@ void osc_connection_refused(struct osc_loop *loop,
 	 */
 	c->waits = err == EAGAIN &&
 		   now - c->opened_ns < loop->config->timeout_ns;
+	close_socket(loop, c);
 	if (c->waits) {
-		close_socket(loop, c);
 		after_failure(loop, c, now);
 		return;
 	}
 	if (err == EAGAIN)
 		err = ETIMEDOUT;
-	loop->connect_error = err;
-	close_socket(loop, c);
-	if (!loop->reached && loop->address + 1 < loop->addresses->n) {
-		/* "localhost" may mean ::1 where nobody listens. */
-		loop->address++;
-		c->state = OSC_LOAD_BACKOFF;
-		osc_connection_expect(loop, c, now);
+	if (!c->attempts)
+		c->first_error = err;
+	if (may_try_next(loop, c, err)) {
+		c->attempts++;
+		c->address = (uint8_t)((c->address + 1u) % loop->addresses->n);
+		try_address(loop, c, now);
 		return;
 	}
+	if (loop->reached)
+		err = c->first_error;
+	loop->connect_error = err;
 	osc_connection_failed(
 		loop, c, err == ETIMEDOUT ? OSC_LOAD_TIMEOUT : OSC_LOAD_CONNECT,
 		err == ETIMEDOUT ? OSC_TIMEOUT_CONNECT : err, now);
 }
 
-void osc_connection_open(struct osc_loop *loop, struct osc_load_connection *c,
-			 uint64_t now)
+/* Until which the address has time: as much as each of those left. */
+static uint64_t deadline_of(const struct osc_loop *loop,
+			    const struct osc_load_connection *c, uint64_t now)
+{
+	uint64_t end = c->opened_ns + loop->config->timeout_ns;
+	unsigned int left = loop->addresses->n - c->attempts;
+
+	if (loop->reached || c->waits)
+		left = 1;
+	return now < end ? now + (end - now) / left : now;
+}
+
+static void try_address(struct osc_loop *loop, struct osc_load_connection *c,
+			uint64_t now)
 {
 	const struct osc_addresses *a = loop->addresses;
 	const struct sockaddr *to =
-		(const struct sockaddr *)&a->address[loop->address];
+		(const struct sockaddr *)&a->address[c->address];
 	int one = 1, err;
 
-	if (!c->waits)
-		c->opened_ns = now;
 	c->fd = socket(to->sa_family,
 		       SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (c->fd < 0) {
@@ -174,13 +215,24 @@ void osc_connection_open(struct osc_loop *loop, struct osc_load_connection *c,
 				       loop->index,
 			       c->fd);
 	if (!err)
-		err = loop->io->connect(loop, c, to, a->length[loop->address]);
+		err = loop->io->connect(loop, c, to, a->length[c->address]);
 	if (err) {
 		osc_connection_refused(loop, c, -err, now);
 		return;
 	}
 	c->state = OSC_LOAD_CONNECTING;
-	osc_connection_expect(loop, c, now + loop->config->timeout_ns);
+	osc_connection_expect(loop, c, deadline_of(loop, c, now));
+}
+
+void osc_connection_open(struct osc_loop *loop, struct osc_load_connection *c,
+			 uint64_t now)
+{
+	if (!c->waits) {
+		c->opened_ns = now;
+		c->address = loop->address;
+		c->attempts = 0;
+	}
+	try_address(loop, c, now);
 }
 
 bool osc_connection_has_room(const struct osc_loop *loop,
@@ -416,10 +468,15 @@ void osc_connection_ended(struct osc_loop *loop, struct osc_load_connection *c,
 void osc_connection_connected(struct osc_loop *loop,
 			      struct osc_load_connection *c, uint64_t now)
 {
-	if (loop->tls)
+	loop->address = c->address;
+	loop->stats->opened_to[c->address]++;
+	if (loop->tls) {
+		osc_connection_expect(loop, c,
+				      c->opened_ns + loop->config->timeout_ns);
 		osc_secure_begin(loop, c, now);
-	else
+	} else {
 		osc_connection_established(loop, c, now);
+	}
 }
 
 void osc_connection_established(struct osc_loop *loop,
@@ -455,8 +512,12 @@ void osc_connection_late(struct osc_loop *loop, struct osc_load_connection *c,
 			osc_loop_offer(loop, c, now);
 		break;
 	case OSC_LOAD_CONNECTING:
-	case OSC_LOAD_HANDSHAKE:
 		osc_connection_refused(loop, c, ETIMEDOUT, now);
+		break;
+	case OSC_LOAD_HANDSHAKE:
+		loop->connect_error = ETIMEDOUT;
+		osc_connection_failed(loop, c, OSC_LOAD_TIMEOUT,
+				      OSC_TIMEOUT_CONNECT, now);
 		break;
 	case OSC_LOAD_OPEN:
 	case OSC_LOAD_ENDING:

@@ -214,6 +214,7 @@ static int start_workers(struct osc_load *load, struct osc_error *e)
 
 	load->start_ns = load->collected_ns = osc_clock_ns();
 	load->result.config = load->config;
+	load->result.addresses = load->addresses;
 	load->result.start_ns = load->start_ns;
 	osc_load_stats_init(&load->result.stats);
 	if (!osc_load_stats_add_urls(&load->result.stats, load->config->mix.n))
@@ -241,8 +242,22 @@ static int start_workers(struct osc_load *load, struct osc_error *e)
 	return ret;
 }
 
-static int resolve(const struct osc_load_config *config,
-		   struct osc_addresses *out, struct osc_error *e)
+/* Those that --src can reach. */
+static void keep_ipv4(struct osc_addresses *a)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < a->n; i++) {
+		if (a->address[i].ss_family != AF_INET)
+			continue;
+		a->address[n] = a->address[i];
+		a->length[n++] = a->length[i];
+	}
+	a->n = n;
+}
+
+int osc_load_resolve(const struct osc_load_config *config,
+		     struct osc_addresses *out, struct osc_error *e)
 {
 	int ret;
 
@@ -251,14 +266,13 @@ static int resolve(const struct osc_load_config *config,
 	ret = osc_url_resolve(osc_load_server(config), out, e);
 	if (ret || !config->sources.count)
 		return ret;
-	for (unsigned int i = 0; i < out->n; i++) {
-		if (out->address[i].ss_family != AF_INET)
-			return osc_error_set_exit(
-				e, OSC_EXIT_USAGE, EAFNOSUPPORT,
-				"--src: %s is no IPv4 address; try that of "
-				"the server",
-				osc_load_server(config)->host);
-	}
+	keep_ipv4(out);
+	if (!out->n)
+		return osc_error_set_exit(
+			e, OSC_EXIT_USAGE, EAFNOSUPPORT,
+			"--src: %s has no IPv4 address; try that of "
+			"the server",
+			osc_load_server(config)->host);
 	return osc_sources_check(&config->sources, config->connections, e);
 }
 
@@ -313,8 +327,10 @@ int osc_load_start(const struct osc_load_config *config, struct osc_load **out,
 		ret = osc_error_set(e, errno,
 				    "cannot run on the CPUs of --cpus: %s",
 				    strerror(errno));
-	if (!ret)
-		ret = resolve(config, &load->addresses, e);
+	if (!ret && config->addresses.n)
+		load->addresses = config->addresses;
+	else if (!ret)
+		ret = osc_load_resolve(config, &load->addresses, e);
 	if (!ret)
 		ret = open_tls(load, e);
 	if (!ret)

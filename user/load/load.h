@@ -71,6 +71,8 @@ struct osc_load_config {
 	struct osc_sources sources;
 	struct osc_tls_config tls; /* of an https URL; name NULL: its host */
 	const char *unix_path; /* of a socket in place of host and port */
+	/* The server's; none: found out at the start. */
+	struct osc_addresses addresses;
 	uint64_t timeout_ns; /* to connect, and without an answer */
 	const char *method;
 	const char *body; /* NULL: none */
@@ -115,6 +117,7 @@ struct osc_load_stats {
 	uint64_t bytes; /* received */
 	uint64_t body_bytes;
 	uint64_t connections_opened;
+	uint64_t opened_to[OSC_URL_ADDRESSES]; /* connected, without TLS */
 	uint64_t held; /* open at the end of the time */
 	uint64_t attempts; /* of requests: written at least in part */
 	uint64_t unsent; /* due, never sent */
@@ -146,6 +149,7 @@ void osc_load_stats_merge(struct osc_load_stats *to,
 struct osc_load_result {
 	const struct osc_load_config *config;
 	struct osc_load_stats stats;
+	struct osc_addresses addresses; /* see stats.opened_to */
 	struct osc_shares client; /* of the time measured */
 	struct osc_host host; /* from start to end */
 	uint64_t start_ns, measure_ns;
@@ -172,6 +176,13 @@ struct osc_load_interval {
 };
 
 struct osc_load; /* a running load; opaque */
+
+/*
+ * The addresses that config asks for. This may take long, where a name server
+ * does not answer.
+ */
+int osc_load_resolve(const struct osc_load_config *config,
+		     struct osc_addresses *out, struct osc_error *e);
 
 /*
  * Starts the threads. Raises the soft limit of descriptors and, with

@@ -359,6 +359,16 @@ static void publish(struct osc_loop *loop, uint64_t now)
 }
 
 /*
+ * Of a name with several addresses the first connection finds out which of them
+ * answers, and then the others need not.
+ */
+static bool is_scouting(const struct osc_loop *loop)
+{
+	return loop->addresses->n > 1 && loop->opened == 1 &&
+	       !loop->connections[0].tried;
+}
+
+/*
  * Connections are opened, all or as many as are due by now; in the open loop
  * before requests are due.
  */
@@ -369,8 +379,9 @@ static void begin(struct osc_loop *loop, uint64_t now)
 		     (osc_load_is_open(loop->config) &&
 		      loop->config->requests_per_connection != 1);
 
-	for (unsigned int n = 0; n < OPEN_AT_ONCE && loop->opened < loop->nr &&
-				 (!paced || loop->openings.next_ns <= now);
+	for (unsigned int n = 0;
+	     n < OPEN_AT_ONCE && loop->opened < loop->nr &&
+	     !is_scouting(loop) && (!paced || loop->openings.next_ns <= now);
 	     n++) {
 		struct osc_load_connection *c =
 			&loop->connections[loop->opened++];
@@ -422,9 +433,12 @@ static uint64_t next_moment(const struct osc_loop *loop)
 		until = loop->measure_ns;
 	if (loop->retired)
 		return until;
-	if (loop->end_ns < until)
+	if (loop->grace_ns)
+		until = loop->grace_ns < until ? loop->grace_ns : until;
+	else if (loop->end_ns < until)
 		until = loop->end_ns;
-	if (loop->opened < loop->nr && loop->openings.next_ns < until)
+	if (loop->opened < loop->nr && !is_scouting(loop) &&
+	    loop->openings.next_ns < until)
 		until = loop->openings.next_ns;
 	if (loop->nr_room && loop->schedule.next_ns < until)
 		until = loop->schedule.next_ns;

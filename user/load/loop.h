@@ -62,7 +62,12 @@ struct osc_load_connection {
 	uint16_t turn; /* of the last that was taken */
 	uint64_t deadline_ns;
 	union {
-		uint64_t opened_ns; /* until it is connected */
+		struct { /* until it is connected */
+			uint64_t opened_ns; /* when it was first tried */
+			int first_error; /* that of the first address */
+			uint8_t address; /* the one that is tried … */
+			uint8_t attempts; /* … after so many others */
+		};
 		struct osc_response response;
 	};
 };
@@ -138,7 +143,7 @@ struct osc_loop {
 	char *secure; /* OSC_SECURE_BYTES, for what TLS has unpacked */
 
 	uint16_t turn; /* of the next request */
-	unsigned int address; /* the one in use */
+	uint8_t address; /* the last that a connection was made to */
 	bool head_only;
 	bool retired; /* no more requests are taken */
 	bool concluded; /* and what the load cost us is known */

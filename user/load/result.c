@@ -2,6 +2,7 @@
 /* result.c - what came out, for programs and for people. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "lib/clock.h"
 #include "lib/emulated.h"
@@ -124,6 +125,29 @@ static json_t *slos_json(const struct osc_load_result *r)
 	return NULL;
 }
 
+/* Those that connections were made to. */
+static json_t *addresses_json(const struct osc_load_result *r)
+{
+	json_t *array = json_array();
+	char text[OSC_ADDRESS_TEXT];
+	int failed = !array;
+
+	for (unsigned int i = 0; i < r->addresses.n && !failed; i++) {
+		if (!r->stats.opened_to[i])
+			continue;
+		failed = json_array_append_new(
+			array, json_pack("{s:o, s:I}", "address",
+					 osc_json_text(osc_address_text(
+						 &r->addresses, i, text)),
+					 "connections",
+					 (json_int_t)r->stats.opened_to[i]));
+	}
+	if (!failed)
+		return array;
+	json_decref(array);
+	return NULL;
+}
+
 json_t *osc_load_json(const struct osc_load_result *r)
 {
 	const struct osc_load_config *c = r->config;
@@ -133,7 +157,7 @@ json_t *osc_load_json(const struct osc_load_result *r)
 
 	o = json_pack(
 		"{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, "
-		"s:b, s:o, s:o}",
+		"s:b, s:o, s:o, s:o}",
 		"schema", "osconcepts-load/1", "url",
 		one_url(osc_load_server(c), url, sizeof(url)), "mode",
 		osc_load_is_open(c) ? "open" :
@@ -147,7 +171,7 @@ json_t *osc_load_json(const struct osc_load_result *r)
 		(json_int_t)s->bytes, "duration_s", r->duration_s, "rps",
 		r->rps, "partial", (int)r->partial, "held",
 		c->idle ? json_integer((json_int_t)s->held) : json_null(),
-		"urls", urls_json(c, s->urls));
+		"urls", urls_json(c, s->urls), "addresses", addresses_json(r));
 	more = json_pack(
 		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
 		"s:o, s:o}",
@@ -287,6 +311,27 @@ static void slos_text(const struct osc_load_result *r, FILE *out)
 	}
 }
 
+/* Where the name does not say it. */
+static void addresses_text(const struct osc_load_result *r, FILE *out)
+{
+	const char *host = osc_load_server(r->config)->host;
+	const char *before = " to";
+	char text[OSC_ADDRESS_TEXT], count[32];
+
+	for (unsigned int i = 0; i < r->addresses.n; i++) {
+		uint64_t n = r->stats.opened_to[i];
+
+		osc_address_text(&r->addresses, i, text);
+		if (!n || r->config->unix_path || !strcmp(text, host))
+			continue;
+		fprintf(out, "%s %s", before, text);
+		if (n != r->stats.connections_opened)
+			fprintf(out, " (%s)",
+				osc_format_count(n, count, sizeof(count)));
+		before = ",";
+	}
+}
+
 static void head_text(const struct osc_load_result *r, FILE *out)
 {
 	const struct osc_load_config *c = r->config;
@@ -316,6 +361,7 @@ static void head_text(const struct osc_load_result *r, FILE *out)
 		r->duration_s > 0 ? (double)s->bytes / 1e6 / r->duration_s : 0);
 	fprintf(out, "  %s connections opened",
 		osc_format_count(s->connections_opened, a, sizeof(a)));
+	addresses_text(r, out);
 	if (c->idle)
 		fprintf(out, ", %s held to the end",
 			osc_format_count(s->held, a, sizeof(a)));

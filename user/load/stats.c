@@ -99,6 +99,8 @@ void osc_load_stats_merge(struct osc_load_stats *to,
 	to->bytes += from->bytes;
 	to->body_bytes += from->body_bytes;
 	to->connections_opened += from->connections_opened;
+	for (unsigned int i = 0; i < OSC_URL_ADDRESSES; i++)
+		to->opened_to[i] += from->opened_to[i];
 	to->held += from->held;
 	to->attempts += from->attempts;
 	to->unsent += from->unsent;

@@ -185,3 +185,16 @@ int osc_url_resolve(const struct osc_url *url, struct osc_addresses *out,
 	freeaddrinfo(list);
 	return 0;
 }
+
+char *osc_address_text(const struct osc_addresses *a, unsigned int i, char *buf)
+{
+	const struct sockaddr *at = (const struct sockaddr *)&a->address[i];
+
+	if (at->sa_family == AF_UNIX)
+		snprintf(buf, OSC_ADDRESS_TEXT, "%s",
+			 ((const struct sockaddr_un *)at)->sun_path);
+	else if (getnameinfo(at, a->length[i], buf, OSC_ADDRESS_TEXT, NULL, 0,
+			     NI_NUMERICHOST))
+		snprintf(buf, OSC_ADDRESS_TEXT, "?");
+	return buf;
+}

@@ -36,4 +36,11 @@ int osc_url_unix(const char *path, struct osc_addresses *out,
 int osc_url_resolve(const struct osc_url *url, struct osc_addresses *out,
 		    struct osc_error *e);
 
+/* As numbers, or the path of a socket. */
+#define OSC_ADDRESS_TEXT 128
+
+/* "127.0.0.1", "fe80::1%eth0", "/run/x.sock"; returns buf, of OSC_ADDRESS_TEXT. */
+char *osc_address_text(const struct osc_addresses *a, unsigned int i,
+		       char *buf);
+
 #endif

@@ -109,16 +109,47 @@ static void a_cell_before_any_row_fails_the_table(void **state)
 	osc_table_free(t);
 }
 
-static void a_name_that_is_no_utf8_can_still_be_told(void **state)
+/* "�" for each byte that is no part of a character. */
+static void bytes_that_are_no_utf8_are_marked_one_by_one(void **state)
 {
-	json_t *good = osc_json_text("caf\xc3\xa9");
-	json_t *bad = osc_json_text("caf\xe9 \xff");
+	static const struct {
+		const char *bytes, *text;
+	} rows[] = {
+		{ "", "" },
+		{ "caf\xc3\xa9", "caf\xc3\xa9" },
+		{ "caf\xe9 \xff", "caf� �" },
+		{ "\xc3\xa9 \xe9", "\xc3\xa9 �" },
+		{ "\xe2\x82\xac\xe2\x82", "\xe2\x82\xac��" },
+		{ "\xf0\x9f\x90\xa7\x80", "\xf0\x9f\x90\xa7�" },
+		/* Overlong, a surrogate, beyond the last, no lead. */
+		{ "\xc0\xaf", "��" },
+		{ "\xed\xa0\x80", "���" },
+		{ "\xf4\x90\x80\x80", "����" },
+		{ "\xf8\x88", "��" },
+		{ "\x01\x7f", "\x01\x7f" },
+	};
 
 	(void)state;
-	assert_string_equal(json_string_value(good), "caf\xc3\xa9");
-	assert_string_equal(json_string_value(bad), "caf? ?");
-	json_decref(good);
-	json_decref(bad);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		json_t *text = osc_json_text(rows[i].bytes);
+
+		assert_string_equal(json_string_value(text), rows[i].text);
+		json_decref(text);
+	}
+	assert_true(json_is_null(osc_json_text(NULL)));
+}
+
+/* Whatever two bytes there are, among others: jansson takes what is made of them. */
+static void any_bytes_make_json(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 0x10000; i++) {
+		char bytes[] = { 'a', (char)(i >> 8), (char)i, '\x80', 'b' };
+		json_t *text = osc_json_bytes(bytes, sizeof(bytes));
+
+		assert_non_null(text);
+		json_decref(text);
+	}
 }
 
 static void a_full_disk_is_an_error_of_the_printer(void **state)
@@ -195,7 +226,7 @@ static void a_target_is_told_whole_whatever_it_calls_itself(void **state)
 	json_t *json, *counters;
 	json_t *want = json_pack(
 		"{s:i, s:i, s:s, s:i, s:s, s:s, s:b, s:b, s:i, s:i, s:i}", "id",
-		3, "pid", 812, "comm", "caf?", "uid", 1000, "state", "exited",
+		3, "pid", 812, "comm", "caf�", "uid", 1000, "state", "exited",
 		"root_state", "exited", "bound", 1, "follow", 1, "tasks_live",
 		0, "tasks_exited", 2, "lost", 1);
 	char *text;
@@ -262,7 +293,8 @@ int main(void)
 		cmocka_unit_test(the_same_table_is_an_array_for_programs),
 		cmocka_unit_test(an_empty_table_has_headings_only),
 		cmocka_unit_test(a_cell_before_any_row_fails_the_table),
-		cmocka_unit_test(a_name_that_is_no_utf8_can_still_be_told),
+		cmocka_unit_test(bytes_that_are_no_utf8_are_marked_one_by_one),
+		cmocka_unit_test(any_bytes_make_json),
 		cmocka_unit_test(a_full_disk_is_an_error_of_the_printer),
 		cmocka_unit_test(numbers_are_grouped),
 		cmocka_unit_test(reals_have_four_digits_that_mean_something),

@@ -141,7 +141,7 @@ static json_t *words_document(const struct osc_words *w)
 	json_t *a = json_array();
 
 	for (size_t i = 0; i < w->n; i++) {
-		if (json_array_append_new(a, json_string(w->word[i]))) {
+		if (json_array_append_new(a, osc_json_text(w->word[i]))) {
 			json_decref(a);
 			return NULL;
 		}
@@ -151,7 +151,7 @@ static json_t *words_document(const struct osc_words *w)
 
 static json_t *text_or_null(const char *text)
 {
-	return *text ? json_string(text) : json_null();
+	return *text ? osc_json_text(text) : json_null();
 }
 
 static json_t *number_or_null(uint64_t n)
@@ -186,7 +186,7 @@ static json_t *config_document(const struct osc_compare_settings *s)
 {
 	return json_pack(
 		"{s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:f, s:o,"
-		" s:s, s:o, s:o}",
+		" s:o, s:o, s:o}",
 		"models", words_document(&s->models), "left_out",
 		words_document(&s->left_out), "modes",
 		words_document(&s->modes), "connections",
@@ -199,8 +199,9 @@ static json_t *config_document(const struct osc_compare_settings *s)
 		"requests", number_or_null(s->requests), "runs",
 		(json_int_t)s->runs, "interval_s",
 		(double)s->interval_ns / SECOND, "workers",
-		number_or_null(s->workers), "path", s->path ?: "/",
-		"server_cpus", text_or_null(s->server_cpus), "client_cpus",
+		number_or_null(s->workers), "path",
+		osc_json_text(s->path ?: "/"), "server_cpus",
+		text_or_null(s->server_cpus), "client_cpus",
 		text_or_null(s->client_cpus));
 }
 
@@ -218,12 +219,13 @@ static json_t *document(const struct comparison *c, struct osc_error *e)
 	strftime(created, sizeof(created), "%Y-%m-%dT%H:%M:%SZ",
 		 gmtime_r(&now, &utc));
 	o = json_pack(
-		"{s:s, s:s, s:O, s:s, s:O, s:b, s:O, s:O, s:O, s:o, s:o, s:o}",
-		"schema", OSC_COMPARE_SCHEMA, "created", created, "platform",
-		c->platform, "source", source, "config", c->config, "partial",
-		c->partial, "calibration", c->calibration, "runs", c->runs,
-		"summary", summary, "verdicts", osc_verdicts(summary, emulated),
-		"undecided", osc_undecided(summary, emulated), "overall",
+		"{s:s, s:o, s:O, s:o, s:O, s:b, s:O, s:O, s:O, s:o, s:o, s:o}",
+		"schema", OSC_COMPARE_SCHEMA, "created", osc_json_text(created),
+		"platform", c->platform, "source", osc_json_text(source),
+		"config", c->config, "partial", c->partial, "calibration",
+		c->calibration, "runs", c->runs, "summary", summary, "verdicts",
+		osc_verdicts(summary, emulated), "undecided",
+		osc_undecided(summary, emulated), "overall",
 		osc_compare_overall(c->runs, c->calibration));
 	json_decref(summary);
 	if (!o)

@@ -121,13 +121,15 @@ static int list_models(struct osc_error *e)
 static int print_start_json(const struct osc_server_start *s,
 			    struct osc_error *e)
 {
-	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:I, s:s?}",
+	json_t *o = json_pack("{s:s, s:o, s:o, s:o, s:i, s:i, s:i, s:I, s:o}",
 			      "schema", "osconcepts-serve/1", "model",
-			      s->config->engine->name, "url", s->url, "address",
-			      s->config->address, "port", (int)s->port, "pid",
-			      (int)getpid(), "workers", (int)s->workers,
-			      "max_connections", (json_int_t)s->max_connections,
-			      "account", s->config->account_path);
+			      osc_json_text(s->config->engine->name), "url",
+			      osc_json_text(s->url), "address",
+			      osc_json_text(s->config->address), "port",
+			      (int)s->port, "pid", (int)getpid(), "workers",
+			      (int)s->workers, "max_connections",
+			      (json_int_t)s->max_connections, "account",
+			      osc_json_text(s->config->account_path));
 
 	return osc_json_print_line(o, stdout, e);
 }
@@ -156,10 +158,10 @@ static int print_end_json(const struct osc_server_report *r,
 		json_object_set_new(
 			books, osc_account_name(f),
 			json_integer((json_int_t)r->account.value[f]));
-	o = json_pack("{s:s, s:s, s:b, s:I, s:o}", "schema",
-		      "osconcepts-serve-end/1", "model", r->account.model,
-		      "forced", r->forced, "cut", (json_int_t)r->cut, "account",
-		      books);
+	o = json_pack("{s:s, s:o, s:b, s:I, s:o}", "schema",
+		      "osconcepts-serve-end/1", "model",
+		      osc_json_text(r->account.model), "forced", r->forced,
+		      "cut", (json_int_t)r->cut, "account", books);
 	return osc_json_print_line(o, stdout, e);
 }
 

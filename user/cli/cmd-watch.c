@@ -13,6 +13,7 @@
 #include "lib/clock.h"
 #include "lib/counters_output.h"
 #include "lib/module.h"
+#include "lib/output.h"
 #include "lib/parse.h"
 #include "lib/signals.h"
 
@@ -194,11 +195,12 @@ static json_t *line_json(const struct line *now, const struct line *old)
 	struct osc_counts delta;
 	double seconds = difference(now, old, &delta);
 
-	return json_pack("{s:s, s:o, s:s, s:f, s:o}", "scope",
+	return json_pack("{s:s, s:o, s:o, s:f, s:o}", "scope",
 			 scopes[now->scope], "id",
 			 now->scope == SCOPE_SYSTEM ? json_null() :
 						      json_integer(now->id),
-			 "name", now->name, "interval_s", seconds, "per_second",
+			 "name", osc_json_text(now->name), "interval_s",
+			 seconds, "per_second",
 			 osc_rates_json(&delta, seconds));
 }
 
@@ -215,8 +217,10 @@ static json_t *report_json(const struct session *s, const struct look *now)
 			lines = NULL;
 		}
 	}
-	return json_pack("{s:s, s:s, s:f, s:o}", "schema", "osconcepts-watch/1",
-			 "source", osc_counters_source(s->counters), "time_s",
+	return json_pack("{s:s, s:o, s:f, s:o}", "schema", "osconcepts-watch/1",
+			 "source",
+			 osc_json_text(osc_counters_source(s->counters)),
+			 "time_s",
 			 (double)(osc_clock_ns() - s->start_ns) / OSC_NS_PER_S,
 			 "rates", lines);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/compare.h"
+#include "lib/output.h"
 
 /* Stands in a shape where the reason has a number. */
 #define NUMBER '\1'
@@ -37,7 +38,7 @@ static int take_apart(const char *reason, char *shape, size_t size,
 		size_t length = number_length(p, reason);
 
 		if (length &&
-		    json_array_append_new(numbers, json_stringn(p, length)))
+		    json_array_append_new(numbers, osc_json_bytes(p, length)))
 			return -ENOMEM;
 		shape[n++] = length ? NUMBER : *p;
 		p += length ? length : 1;

@@ -395,6 +395,15 @@ static int check(const struct osc_compare_settings *s, struct osc_error *e)
 		return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
 					  "--path '%s': must begin with /",
 					  s->path);
+	for (const char *p = s->path; p && *p; p++) {
+		if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f)
+			return osc_error_set_exit(
+				e, OSC_EXIT_USAGE, EINVAL,
+				"--path '%s': a blank or a byte beyond ASCII "
+				"is in it; try %%20 for a blank, %%C3%%A9 for "
+				"an e with an acute accent",
+				s->path);
+	}
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 
 #include "cli/compare.h"
 #include "correlate/compare.h"
+#include "lib/output.h"
 
 size_t osc_compare_rows(const struct osc_compare_settings *s)
 {
@@ -102,8 +103,9 @@ void osc_compare_name(const struct osc_compare_settings *s,
 
 int osc_compare_mark(json_t *run, const struct osc_compare_item *item)
 {
-	json_t *key = json_pack("{s:s, s:s, s:I, s:I, s:I, s:i}", "model",
-				item->model, "mode", item->mode, "concurrency",
+	json_t *key = json_pack("{s:o, s:o, s:I, s:I, s:I, s:i}", "model",
+				osc_json_text(item->model), "mode",
+				osc_json_text(item->mode), "concurrency",
 				(json_int_t)item->connections, "work_us",
 				(json_int_t)item->work_us, "io_us",
 				(json_int_t)item->io_us, "run", (int)item->run);

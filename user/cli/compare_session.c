@@ -14,6 +14,7 @@
 #include "cli/cli.h"
 #include "cli/compare.h"
 #include "lib/clock.h"
+#include "lib/output.h"
 #include "lib/program.h"
 
 /* How often a wait looks whether a signal asked us to stop. */
@@ -214,20 +215,21 @@ int osc_session_calibrate(struct osc_session *s,
 
 static bool set_text(json_t *o, const char *key, const char *text)
 {
-	return !*text || !json_object_set_new(o, key, json_string(text));
+	return !*text || !json_object_set_new(o, key, osc_json_text(text));
 }
 
 static json_t *run_request(const struct osc_compare_settings *set,
 			   const struct osc_compare_item *item)
 {
 	char path[64];
-	json_t *o =
-		json_pack("{s:s, s:s, s:s, s:s, s:I, s:f, s:s}", "op", "run",
-			  "model", item->model, "mode", item->mode, "path",
-			  osc_compare_path(set, item, path, sizeof(path)),
-			  "connections", (json_int_t)item->connections,
-			  "interval_s", (double)set->interval_ns / OSC_NS_PER_S,
-			  "source", kind_names[set->source]);
+	json_t *o = json_pack(
+		"{s:s, s:o, s:o, s:o, s:I, s:f, s:s}", "op", "run", "model",
+		osc_json_text(item->model), "mode", osc_json_text(item->mode),
+		"path",
+		osc_json_text(osc_compare_path(set, item, path, sizeof(path))),
+		"connections", (json_int_t)item->connections, "interval_s",
+		(double)set->interval_ns / OSC_NS_PER_S, "source",
+		kind_names[set->source]);
 	bool ok = o && set_text(o, "server_cpus", set->server_cpus) &&
 		  set_text(o, "client_cpus", set->client_cpus);
 	if (ok && set->workers)
@@ -276,8 +278,9 @@ static int name_our_flags(json_t *run)
 
 		if (!at)
 			continue;
-		ours = json_sprintf("%.*stry --client-cpus%s", (int)(at - text),
-				    text, at + strlen(theirs));
+		ours = osc_json_format("%.*stry --client-cpus%s",
+				       (int)(at - text), text,
+				       at + strlen(theirs));
 		if (json_array_set_new(why, i, ours))
 			return -ENOMEM;
 	}

@@ -202,9 +202,9 @@ static json_t *sources_json(const struct osc_hist_report *r)
 		const struct osc_source *s = &r->now->source[i];
 
 		if (json_array_append_new(
-			    list, json_pack("{s:o, s:s, s:o}", "name",
+			    list, json_pack("{s:o, s:o, s:o}", "name",
 					    osc_json_text(s->name), "state",
-					    s->state, "why",
+					    osc_json_text(s->state), "why",
 					    s->why[0] ? osc_json_text(s->why) :
 							json_null()))) {
 			json_decref(list);
@@ -218,9 +218,9 @@ static int print_json(const struct osc_hist_report *r, json_t *histograms,
 		      struct osc_error *e)
 {
 	json_t *all = json_pack(
-		"{s:s, s:o, s:o, s:o, s:o}", "schema", r->schema, "platform",
-		osc_platform(), "sources", sources_json(r), "timings",
-		osc_timings_json(r->now->timing, r->now->nr_timings),
+		"{s:o, s:o, s:o, s:o, s:o}", "schema", osc_json_text(r->schema),
+		"platform", osc_platform(), "sources", sources_json(r),
+		"timings", osc_timings_json(r->now->timing, r->now->nr_timings),
 		"histograms", histograms);
 
 	return r->one_line ? osc_json_print_line(all, stdout, e) :

@@ -180,7 +180,7 @@ static json_t *step_json(const struct osc_sweep_step *step)
 	bool any = step->answered;
 
 	return json_pack(
-		"{s:I, s:f, s:o, s:o, s:o, s:I, s:I, s:s, s:s, s:b}", "rate",
+		"{s:I, s:f, s:o, s:o, s:o, s:I, s:I, s:s, s:o, s:b}", "rate",
 		(json_int_t)step->rate, "rps", step->rps, "mean_us",
 		any ? json_real(step->mean_ns / 1e3) : json_null(), "p50_us",
 		any ? json_real((double)step->p50_ns / 1e3) : json_null(),
@@ -188,8 +188,8 @@ static json_t *step_json(const struct osc_sweep_step *step)
 		any ? json_real((double)step->p99_ns / 1e3) : json_null(),
 		"requests", (json_int_t)step->answered, "errors",
 		(json_int_t)step->errors, "verdict",
-		osc_verdict_name(step->verdict), "why", step->why, "slos_met",
-		(int)step->slos_met);
+		osc_verdict_name(step->verdict), "why",
+		osc_json_text(step->why), "slos_met", (int)step->slos_met);
 }
 
 static json_t *rate_or_null(const struct sweep *w, int step)
@@ -210,16 +210,17 @@ static json_t *sweep_json(const struct sweep *w)
 		json_decref(steps);
 		return NULL;
 	}
-	return json_pack(
-		"{s:s, s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:b, s:o}", "schema",
-		"osconcepts-sweep/1", "authority",
-		osc_load_server(c)->authority, "target",
-		osc_load_server(c)->target, "urls", osc_load_urls_json(c),
-		"connections", (json_int_t)c->connections, "closed_rps",
-		w->closed_rps > 0 ? json_real(w->closed_rps) : json_null(),
-		"knee_rate", rate_or_null(w, w->beyond ? w->knee : -1),
-		"slo_rate", rate_or_null(w, w->capacity), "partial",
-		(int)(w->signal != 0), "steps", steps);
+	return json_pack("{s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:b, s:o}",
+			 "schema", "osconcepts-sweep/1", "authority",
+			 osc_json_text(osc_load_server(c)->authority), "target",
+			 osc_json_text(osc_load_server(c)->target), "urls",
+			 osc_load_urls_json(c), "connections",
+			 (json_int_t)c->connections, "closed_rps",
+			 w->closed_rps > 0 ? json_real(w->closed_rps) :
+					     json_null(),
+			 "knee_rate", rate_or_null(w, w->beyond ? w->knee : -1),
+			 "slo_rate", rate_or_null(w, w->capacity), "partial",
+			 (int)(w->signal != 0), "steps", steps);
 }
 
 static int exit_code(const struct sweep *w)

@@ -49,10 +49,11 @@ static json_t *result_json(const struct osc_stat_result *r)
 		      r->elapsed_s;
 
 	return json_pack(
-		"{s:s, s:s, s:o, s:o, s:o, s:b, s:f, s:o, s:o, s:o, s:o, s:o, "
+		"{s:s, s:o, s:o, s:o, s:o, s:b, s:f, s:o, s:o, s:o, s:o, s:o, "
 		"s:o, s:o, s:o, s:I, s:I, s:I}",
-		"schema", "osconcepts-stat/1", "source", r->source, "platform",
-		osc_platform(), "command", command_json(r->command), "pid",
+		"schema", "osconcepts-stat/1", "source",
+		osc_json_text(r->source), "platform", osc_platform(), "command",
+		command_json(r->command), "pid",
 		r->pid ? json_integer(r->pid) : json_null(), "system", !r->pid,
 		"elapsed_s", r->elapsed_s, "user_s",
 		real_or_null(c, c ? seconds_of(&c->usage.ru_utime) : 0),

@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#include "lib/output.h"
+
 #define US_NS 1000ull
 
 static bool is_model(const struct osc_audit_facts *f, const char *model)
@@ -447,11 +449,13 @@ static json_t *row_document(const char *counter, const char *oracle,
 			    enum osc_relation relation,
 			    const struct osc_audit_row *row)
 {
-	return json_pack("{s:s, s:I, s:I, s:I, s:s, s:s, s:b}", "counter",
-			 counter, "kernel", (json_int_t)row->kernel,
-			 "independent", (json_int_t)row->independent, "exited",
+	return json_pack("{s:o, s:I, s:I, s:I, s:o, s:o, s:b}", "counter",
+			 osc_json_text(counter), "kernel",
+			 (json_int_t)row->kernel, "independent",
+			 (json_int_t)row->independent, "exited",
 			 (json_int_t)row->exited, "relation",
-			 osc_relation_text(relation), "oracle", oracle, "ok",
+			 osc_json_text(osc_relation_text(relation)), "oracle",
+			 osc_json_text(oracle), "ok",
 			 osc_audit_holds(relation, row));
 }
 

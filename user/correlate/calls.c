@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "correlate/calls.h"
 
+#include "lib/output.h"
 #include "servers/engine.h"
 
 #define NONE_ANSWERED "no request was answered"
@@ -87,7 +88,7 @@ json_t *osc_calls_document(const char *model,
 
 		if (json_is_null(v))
 			ret |= json_object_set_new(absent, r->name,
-						   json_string(r->absent));
+						   osc_json_text(r->absent));
 		ret |= json_object_set_new(o, r->name, v);
 	}
 	ret |= json_object_set_new(o, "absent", absent);

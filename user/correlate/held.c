@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "correlate/line.h"
+#include "lib/output.h"
 
 #define PAGE 4096.0
 /* With fewer the growth is lost in what a server does anyway. */
@@ -160,7 +161,7 @@ json_t *osc_held_document(const struct osc_held_facts *f)
 		if (why)
 			ret |= json_object_set_new(absent,
 						   osc_held_memory_names[i],
-						   json_string(why));
+						   osc_json_text(why));
 	}
 	for (int i = 0; i < OSC_NR_COUNTERS; i++) {
 		const char *why = why_no_counter(f, i);
@@ -168,7 +169,7 @@ json_t *osc_held_document(const struct osc_held_facts *f)
 		if (why)
 			ret |= json_object_set_new(absent,
 						   osc_counter_info[i].name,
-						   json_string(why));
+						   osc_json_text(why));
 	}
 	if (!ret)
 		return json_pack("{s:o, s:o}", "points", points, "absent",
@@ -257,7 +258,7 @@ static int add_line(json_t *lines, json_t *absent, const json_t *const *runs,
 		return json_object_set_new(lines, name,
 					   osc_line_document(&line));
 	if (json_object_set_new(absent, name,
-				json_string(why_absent(runs, n, name))))
+				osc_json_text(why_absent(runs, n, name))))
 		return -1;
 	return json_object_set_new(lines, name, json_null());
 }

@@ -13,6 +13,7 @@
 #include "lib/clock.h"
 #include "lib/counters_output.h"
 #include "lib/error.h"
+#include "lib/output.h"
 #include "lib/rates.h"
 #include "lib/standing.h"
 
@@ -299,7 +300,7 @@ static json_t *histogram(const json_t *load)
 
 static bool say(json_t *why, const char *text)
 {
-	return !json_array_append_new(why, json_string(text));
+	return !json_array_append_new(why, osc_json_text(text));
 }
 
 /*
@@ -359,12 +360,14 @@ json_t *osc_run_document(const struct osc_run_facts *f, struct osc_error *e)
 	json_t *o;
 
 	osc_counts_since(&f->after, &f->before, &delta);
-	o = json_pack("{s:s, s:s, s:I, s:I, s:s, s:b, s:o, s:o, s:o, s:o, s:o,"
+	o = json_pack("{s:o, s:o, s:I, s:I, s:o, s:b, s:o, s:o, s:o, s:o, s:o,"
 		      " s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-		      "model", f->model, "mode", f->mode, "requests",
-		      (json_int_t)requests, "connections", (json_int_t)accepts,
-		      "verdict", verdict, "valid", strcmp(verdict, "invalid"),
-		      "why", why, "rps", member(f->load, "rps"), "duration_s",
+		      "model", osc_json_text(f->model), "mode",
+		      osc_json_text(f->mode), "requests", (json_int_t)requests,
+		      "connections", (json_int_t)accepts, "verdict",
+		      osc_json_text(verdict), "valid",
+		      strcmp(verdict, "invalid"), "why", why, "rps",
+		      member(f->load, "rps"), "duration_s",
 		      member(f->load, "duration_s"), "errors",
 		      member(f->load, "errors"), "latency_us",
 		      member(f->load, "latency_us"), "service_us",

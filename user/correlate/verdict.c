@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "correlate/metric.h"
+#include "lib/output.h"
 
 /* Intervals that lie within this factor of each other do not differ. */
 #define ALIKE 1.1
@@ -204,7 +205,7 @@ static bool text_open(struct text *t)
 
 static json_t *text_close(struct text *t)
 {
-	json_t *s = fclose(t->out) ? NULL : json_string(t->at);
+	json_t *s = fclose(t->out) ? NULL : osc_json_text(t->at);
 
 	free(t->at);
 	return s;
@@ -230,8 +231,9 @@ static void print_left_out(FILE *out, const json_t *summary,
 		any = true;
 		if (list)
 			json_array_append_new(
-				list, json_pack("{s:s, s:s}", "model",
-						model_of(row), "why", why));
+				list, json_pack("{s:o, s:o}", "model",
+						osc_json_text(model_of(row)),
+						"why", osc_json_text(why)));
 	}
 }
 
@@ -376,16 +378,16 @@ static int add_cause(const struct result *r, const struct osc_metric *cause,
 
 	if (batches(r, cause))
 		return json_array_append_new(
-			why, json_string(osc_metric_text(r->winner, cause, true,
-							 a, sizeof(a))));
+			why, osc_json_text(osc_metric_text(
+				     r->winner, cause, true, a, sizeof(a))));
 	if (!has_number(r->winner, cause) || !has_number(r->next, cause))
 		return 0;
 	if (!osc_metric_beats(r->winner, r->next, cause))
 		return json_array_append_new(looked,
-					     json_string(cause->unit + 1));
+					     osc_json_text(cause->unit + 1));
 	return json_array_append_new(
 		why,
-		json_sprintf(
+		osc_json_format(
 			"%s against %s",
 			osc_metric_text(r->winner, cause, true, a, sizeof(a)),
 			osc_metric_text(r->next, cause, false, b, sizeof(b))));
@@ -425,10 +427,12 @@ static json_t *finding(const json_t *summary, const struct result *r)
 
 	osc_metric_interval(r->winner, r->metric, &mine);
 	osc_metric_interval(r->next, r->metric, &its);
-	o = json_pack("{s:s, s:s, s:s, s:f, s:f, s:o}", "metric",
-		      r->metric->name, "model", model_of(r->winner), "next",
-		      model_of(r->next), "value", mine.value, "next_value",
-		      its.value, "text", finding_text(summary, r));
+	o = json_pack("{s:o, s:o, s:o, s:f, s:f, s:o}", "metric",
+		      osc_json_text(r->metric->name), "model",
+		      osc_json_text(model_of(r->winner)), "next",
+		      osc_json_text(model_of(r->next)), "value", mine.value,
+		      "next_value", its.value, "text",
+		      finding_text(summary, r));
 	if (o && (add_why(o, r) || add_load(o, r->load))) {
 		json_decref(o);
 		return NULL;
@@ -481,8 +485,9 @@ static json_t *left_out(const json_t *summary, const struct result *r)
 	fputs(" is not said, left out: ", t.out);
 	print_left_out(t.out, summary, r, list);
 	text = text_close(&t);
-	o = json_pack("{s:s, s:o, s:o}", "metric", r->metric->name, "left_out",
-		      list, "text", text);
+	o = json_pack("{s:o, s:o, s:o}", "metric",
+		      osc_json_text(r->metric->name), "left_out", list, "text",
+		      text);
 	if (o && add_load(o, r->load)) {
 		json_decref(o);
 		return NULL;

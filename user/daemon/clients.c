@@ -18,6 +18,7 @@
 #include "lib/clock.h"
 #include "lib/control.h"
 #include "lib/error.h"
+#include "lib/output.h"
 
 #define CLIENTS_MAX 32
 /*
@@ -222,8 +223,8 @@ void osc_client_answer(struct osc_daemon *d, struct osc_ticket *t,
 void osc_client_refuse(struct osc_daemon *d, struct osc_ticket *t,
 		       const struct osc_error *e)
 {
-	json_t *answer = json_pack("{s:b, s:{s:s, s:i, s:i}}", "ok", 0, "error",
-				   "text", e->text, "exit_code",
+	json_t *answer = json_pack("{s:b, s:{s:o, s:i, s:i}}", "ok", 0, "error",
+				   "text", osc_json_text(e->text), "exit_code",
 				   (int)(e->exit_code ?: OSC_EXIT_FAILED),
 				   "errno", e->err);
 

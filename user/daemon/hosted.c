@@ -21,6 +21,7 @@
 #include "daemon/follow.h"
 #include "lib/clock.h"
 #include "lib/error.h"
+#include "lib/output.h"
 #include "lib/parse.h"
 
 #define START_S 20u
@@ -380,7 +381,7 @@ void osc_sample_announce(struct osc_daemon *d, const struct osc_ticket *t,
 					    samples->at[0].time_ns);
 
 	if (event &&
-	    !json_object_set_new(event, "event", json_string("sample")))
+	    !json_object_set_new(event, "event", osc_json_text("sample")))
 		osc_client_event(d, t, event);
 	else
 		json_decref(event);

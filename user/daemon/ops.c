@@ -19,6 +19,7 @@
 #include "lib/control.h"
 #include "lib/counters_output.h"
 #include "lib/error.h"
+#include "lib/output.h"
 #include "lib/standing.h"
 #include "lib/version.h"
 
@@ -64,10 +65,10 @@ static int op_hello(struct osc_daemon *d, const json_t *request,
 	snprintf(source, sizeof(source), "%s", osc_counters_source(c));
 	osc_counters_close(c);
 	return answer(d, t,
-		      json_pack("{s:s, s:s, s:i, s:i, s:s}", "schema",
+		      json_pack("{s:s, s:s, s:i, s:i, s:o}", "schema",
 				OSC_CONTROL_SCHEMA, "version", OSC_VERSION,
 				"pid", (int)getpid(), "uid", (int)geteuid(),
-				"source", source));
+				"source", osc_json_text(source)));
 }
 
 /* A server started by a request; its ticket until it is ready. */
@@ -79,11 +80,13 @@ struct started {
 
 static json_t *hosted_document(const struct osc_hosted *s)
 {
-	return json_pack("{s:i, s:s, s:s, s:i, s:i, s:s, s:s}", "server",
-			 (int)s->number, "model", s->options.model, "state",
+	return json_pack("{s:i, s:o, s:s, s:i, s:i, s:o, s:o}", "server",
+			 (int)s->number, "model",
+			 osc_json_text(s->options.model), "state",
 			 osc_hosted_state_name(s), "pid", (int)s->child.pid,
-			 "port", (int)s->port, "url", s->url, "source",
-			 osc_counters_source(s->counters));
+			 "port", (int)s->port, "url", osc_json_text(s->url),
+			 "source",
+			 osc_json_text(osc_counters_source(s->counters)));
 }
 
 static void on_started(struct osc_hosted *s, void *arg)

@@ -6,6 +6,7 @@
 #include <langinfo.h>
 #include <libsmartcols.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,23 +73,76 @@ void osc_table_real(struct osc_table *t, const char *key, double value)
 		set(t, key, json_real(value));
 }
 
-json_t *osc_json_text(const char *text)
+/* Bytes of the UTF-8 character at p, or 0: overlong, a surrogate, or none. */
+static size_t character_size(const unsigned char *p, size_t left)
 {
-	json_t *json = json_string(text);
-	char *copy;
+	static const struct {
+		unsigned char mask, lead;
+		uint32_t least;
+	} forms[] = { { 0x80, 0x00, 0 },
+		      { 0xe0, 0xc0, 0x80 },
+		      { 0xf0, 0xe0, 0x800 },
+		      { 0xf8, 0xf0, 0x10000 } };
+	size_t n = 0;
+	uint32_t c;
+
+	while (n < 4 && (*p & forms[n].mask) != forms[n].lead)
+		n++;
+	if (n == 4 || n >= left)
+		return 0;
+	c = *p & (unsigned char)~forms[n].mask;
+	for (size_t i = 1; i <= n; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (p[i] & 0x3f);
+	}
+	if (c < forms[n].least || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+		return 0;
+	return n + 1;
+}
+
+json_t *osc_json_bytes(const char *bytes, size_t size)
+{
+	static const char unknown[] = "\xef\xbf\xbd"; /* U+FFFD */
+	json_t *json = json_stringn(bytes, size);
+	size_t used = 0;
+	char *text;
 
 	if (json)
 		return json;
-	/* Names are bytes to the kernel; JSON wants characters. */
-	copy = strdup(text);
-	if (!copy)
+	text = reallocarray(NULL, size + 1, strlen(unknown));
+	if (!text)
 		return NULL;
-	for (char *p = copy; *p; p++) {
-		if ((unsigned char)*p >= 0x80)
-			*p = '?';
+	for (size_t i = 0, n; i < size; i += n ? n : 1) {
+		n = character_size((const unsigned char *)bytes + i, size - i);
+		memcpy(text + used, n ? bytes + i : unknown,
+		       n ? n : strlen(unknown));
+		used += n ? n : strlen(unknown);
 	}
-	json = json_string(copy);
-	free(copy);
+	json = json_stringn(text, used);
+	free(text);
+	return json;
+}
+
+json_t *osc_json_text(const char *text)
+{
+	return text ? osc_json_bytes(text, strlen(text)) : json_null();
+}
+
+json_t *osc_json_format(const char *format, ...)
+{
+	va_list args;
+	json_t *json;
+	char *text;
+	int n;
+
+	va_start(args, format);
+	n = vasprintf(&text, format, args);
+	va_end(args);
+	if (n < 0)
+		return NULL;
+	json = osc_json_bytes(text, (size_t)n);
+	free(text);
 	return json;
 }
 

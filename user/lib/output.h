@@ -68,10 +68,15 @@ int osc_json_print_line(json_t *document, FILE *out, struct osc_error *e);
 json_t *osc_json_updated(json_t *o, json_t *more);
 
 /*
- * A JSON string of a name that may be no UTF-8, as a process may call itself:
- * what cannot be told becomes '?'.
+ * Text from whatever bytes it has: JSON takes UTF-8 only, and names of files,
+ * processes and commands, URLs and messages about them need not be. Each byte that
+ * is no part of a UTF-8 character becomes U+FFFD. Nothing else makes JSON text; see
+ * scripts/test.d/json_text.py. Of NULL it is null.
  */
 json_t *osc_json_text(const char *text);
+json_t *osc_json_bytes(const char *bytes, size_t size);
+json_t *osc_json_format(const char *format, ...)
+	__attribute__((format(printf, 1, 2)));
 
 /* The width of a terminal; 0 where the stream is none, or does not say. */
 unsigned int osc_terminal_columns(FILE *out);

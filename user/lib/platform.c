@@ -13,6 +13,7 @@
 #include <cpuid.h>
 #endif
 
+#include "lib/output.h"
 #include "lib/procfs.h"
 
 #define VULNERABILITIES "/sys/devices/system/cpu/vulnerabilities"
@@ -71,7 +72,7 @@ static json_t *first_line(const char *path)
 
 	if (!osc_procfs_slurp(path, &text)) {
 		text[strcspn(text, "\n")] = '\0';
-		line = json_string(text);
+		line = osc_json_text(text);
 		free(text);
 	}
 	return line ? line : json_null();
@@ -90,7 +91,7 @@ static json_t *cpu_model(void)
 	if (p) {
 		p += 1 + strspn(p + 1, " \t");
 		p[strcspn(p, "\n")] = '\0';
-		model = json_string(p);
+		model = osc_json_text(p);
 	}
 	free(text);
 	return model ? model : json_null();
@@ -162,13 +163,14 @@ json_t *osc_platform(void)
 
 	if (uname(&u))
 		memset(&u, 0, sizeof(u));
-	return json_pack("{s:s, s:s, s:I, s:o, s:o, s:o, s:b, s:s?, s:o, s:o, "
+	return json_pack("{s:o, s:o, s:I, s:o, s:o, s:o, s:b, s:o, s:o, s:o, "
 			 "s:o, s:o}",
-			 "kernel", u.release, "arch", u.machine, "cpus",
-			 (json_int_t)cpus, "cpus_allowed", cpus_allowed(),
-			 "cpu_model", cpu_model(), "memory_bytes",
-			 memory_bytes(), "emulated", osc_platform_emulated(),
-			 "virtualization", osc_platform_virtualization(),
+			 "kernel", osc_json_text(u.release), "arch",
+			 osc_json_text(u.machine), "cpus", (json_int_t)cpus,
+			 "cpus_allowed", cpus_allowed(), "cpu_model",
+			 cpu_model(), "memory_bytes", memory_bytes(),
+			 "emulated", osc_platform_emulated(), "virtualization",
+			 osc_json_text(osc_platform_virtualization()),
 			 "mitigations", mitigations(), "nofile",
 			 descriptor_limit(), "load_start", load_average(),
 			 "module_version",

@@ -179,18 +179,20 @@ int osc_standing_put(json_t *standing, const char *name,
 	if (weight(kind) <= weight(kind_of(json_object_get(standing, name))))
 		return 0;
 	return json_object_set_new(standing, name,
-				   json_pack("{s:s, s:s}", "standing",
-					     kind_names[kind], "why", why));
+				   json_pack("{s:s, s:o}", "standing",
+					     kind_names[kind], "why",
+					     osc_json_text(why)));
 }
 
 static json_t *entry(const struct osc_standing *s)
 {
 	if (s->kind == OSC_INTERVAL)
-		return json_pack("{s:s, s:I, s:I, s:s}", "standing",
+		return json_pack("{s:s, s:I, s:I, s:o}", "standing",
 				 kind_names[s->kind], "low", (json_int_t)s->low,
-				 "high", (json_int_t)s->high, "why", s->why);
-	return json_pack("{s:s, s:s}", "standing", kind_names[s->kind], "why",
-			 s->why);
+				 "high", (json_int_t)s->high, "why",
+				 osc_json_text(s->why));
+	return json_pack("{s:s, s:o}", "standing", kind_names[s->kind], "why",
+			 osc_json_text(s->why));
 }
 
 json_t *osc_standing_json(const struct osc_counts *c)

@@ -206,7 +206,7 @@ json_t *osc_histogram_json(const struct osc_histogram *h)
 	return json_pack(
 		"{s:o, s:o, s:o, s:I, s:f, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"name", osc_json_text(h->name), "timing",
-		kind ? json_string(kind->name) : json_null(), "unit",
+		kind ? osc_json_text(kind->name) : json_null(), "unit",
 		osc_json_text(h->unit), "sub_bits", (json_int_t)h->sub_bits,
 		"span_s", (double)(h->time_ns - h->since_ns) / OSC_NS_PER_S,
 		"count", number(h->count), "sum", number(h->sum), "mean",
@@ -218,10 +218,11 @@ json_t *osc_histogram_json(const struct osc_histogram *h)
 
 static json_t *timing_json(const struct osc_timing *t)
 {
-	return json_pack("{s:o, s:s, s:s, s:o, s:o}", "name",
+	return json_pack("{s:o, s:s, s:o, s:o, s:o}", "name",
 			 osc_json_text(t->name), "level",
-			 osc_timing_level_name(t->level), "state", t->state,
-			 "lost", number(t->lost), "why",
+			 osc_timing_level_name(t->level), "state",
+			 osc_json_text(t->state), "lost", number(t->lost),
+			 "why",
 			 t->why[0] ? osc_json_text(t->why) : json_null());
 }
 

@@ -227,7 +227,7 @@ json_t *osc_arrivals_json(const struct osc_arrivals *a)
 
 	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "rate",
 			 integer_or_null(a->rate, a->rate), "arrival",
-			 any ? json_string(name_of(a)) : json_null(), "burst",
+			 any ? osc_json_text(name_of(a)) : json_null(), "burst",
 			 integer_or_null(a->burst,
 					 a->kind == OSC_ARRIVAL_BURST),
 			 "ramp", ramp_json(a), "trace", trace_json(a));

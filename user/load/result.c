@@ -38,9 +38,10 @@ static json_t *url_json(const struct osc_load_config *c, unsigned int i)
 {
 	char url[OSC_LOAD_URL_TEXT];
 
-	return json_pack("{s:s, s:I}", "url",
-			 one_url(&c->mix.urls[i], url, sizeof(url)), "weight",
-			 (json_int_t)osc_mix_weight(&c->mix, i));
+	return json_pack(
+		"{s:o, s:I}", "url",
+		osc_json_text(one_url(&c->mix.urls[i], url, sizeof(url))),
+		"weight", (json_int_t)osc_mix_weight(&c->mix, i));
 }
 
 static json_t *url_stats_json(const struct osc_load_url_stats *s)
@@ -79,7 +80,7 @@ json_t *osc_load_urls_json(const struct osc_load_config *c)
 
 static json_t *config_json(const struct osc_load_config *c)
 {
-	json_t *o = json_pack("{s:s, s:I, s:I, s:I, s:I, s:f, s:f, s:s, s:I}",
+	json_t *o = json_pack("{s:s, s:I, s:I, s:I, s:I, s:f, s:f, s:o, s:I}",
 			      "engine",
 			      c->engine == OSC_LOAD_URING ? "uring" : "epoll",
 			      "threads", (json_int_t)c->threads, "pipeline",
@@ -89,7 +90,8 @@ static json_t *config_json(const struct osc_load_config *c)
 			      "requests", (json_int_t)c->requests, "timeout_s",
 			      (double)c->timeout_ns / OSC_NS_PER_S, "warmup_s",
 			      (double)c->warmup_ns / OSC_NS_PER_S, "method",
-			      c->method, "body_bytes", (json_int_t)c->body_len);
+			      osc_json_text(c->method), "body_bytes",
+			      (json_int_t)c->body_len);
 
 	return osc_json_updated(o, osc_arrivals_json(&c->arrivals));
 }
@@ -104,11 +106,11 @@ static json_t *client_json(const struct osc_load_result *r)
 
 static json_t *slo_json(const struct osc_slo *slo, uint64_t ns)
 {
-	return json_pack("{s:s, s:f, s:o, s:b}", "name", slo->name, "limit_us",
-			 (double)slo->limit_ns / 1e3, "value_us",
-			 ns == UINT64_MAX ? json_null() :
-					    json_real((double)ns / 1e3),
-			 "met", (int)(ns <= slo->limit_ns));
+	return json_pack(
+		"{s:o, s:f, s:o, s:b}", "name", osc_json_text(slo->name),
+		"limit_us", (double)slo->limit_ns / 1e3, "value_us",
+		ns == UINT64_MAX ? json_null() : json_real((double)ns / 1e3),
+		"met", (int)(ns <= slo->limit_ns));
 }
 
 static json_t *slos_json(const struct osc_load_result *r)
@@ -156,10 +158,11 @@ json_t *osc_load_json(const struct osc_load_result *r)
 	json_t *o, *more;
 
 	o = json_pack(
-		"{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, "
+		"{s:s, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, "
 		"s:b, s:o, s:o, s:o}",
 		"schema", "osconcepts-load/1", "url",
-		one_url(osc_load_server(c), url, sizeof(url)), "mode",
+		osc_json_text(one_url(osc_load_server(c), url, sizeof(url))),
+		"mode",
 		osc_load_is_open(c) ? "open" :
 		c->idle		    ? "idle" :
 				      "closed",

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/output.h"
+
 const char *osc_verdict_word(enum osc_verdict verdict)
 {
 	static const char *const words[] = { "VALID", "SUSPECT", "INVALID" };
@@ -171,7 +173,7 @@ json_t *osc_validity_json(const struct osc_validity *v)
 	int failed = !why;
 
 	for (unsigned int i = 0; i < v->n; i++)
-		failed |= json_array_append_new(why, json_string(v->why[i]));
+		failed |= json_array_append_new(why, osc_json_text(v->why[i]));
 	if (!failed)
 		return json_pack("{s:s, s:o}", "verdict",
 				 osc_verdict_name(v->verdict), "why", why);

@@ -275,6 +275,22 @@ peers()
 	stop
 }
 
+@test "--hdr: a load that is killed leaves no part of a log" {
+	local dir=$BATS_TEST_TMPDIR/logs seen pid
+	mkdir "$dir"
+	/usr/bin/python3 -c 'import os, sys; os.open(sys.argv[1], os.O_TMPFILE | os.O_RDWR)' "$dir" 2>/dev/null ||
+		skip "this file system has no files without a name"
+	start epoll
+	seen=$(counted requests)
+	"$osconcepts" load "$url/" -d 600s -c 2 --hdr "$dir/log" >/dev/null 3>&- &
+	pid=$!
+	eventually has_counted requests $((seen + 50))
+	kill -KILL "$pid"
+	wait "$pid" || true
+	[[ $(ls -A "$dir") == "" ]]
+	stop
+}
+
 @test "--hdr -: the log alone is on standard output" {
 	start epoll
 	run -2 "$osconcepts" load "$url/" -n 200 --hdr - --json

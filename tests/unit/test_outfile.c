@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -106,6 +109,32 @@ static void an_old_file_stays_until_then(void **state)
 	assert_int_equal(st.st_mode & 07777, 0640);
 }
 
+/* A program that is killed before commit. */
+static void nothing_is_left_of_a_file_without_commit(void **state)
+{
+	int status, fd = open(".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	pid_t pid;
+
+	(void)state;
+	/* Not on this file system: there it has a name. */
+	if (fd < 0)
+		skip();
+	close(fd);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		struct osc_outfile o;
+
+		if (!osc_outfile_open(&o, "out", 4096, NULL) &&
+		    fputs("half", o.file) >= 0 && !fflush(o.file))
+			raise(SIGKILL);
+		_exit(1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(entries(), 0);
+}
+
 static void a_place_that_cannot_be_written_is_found_at_once(void **state)
 {
 	struct osc_outfile o;
@@ -179,6 +208,8 @@ int main(void)
 						enter, leave),
 		cmocka_unit_test_setup_teardown(an_old_file_stays_until_then,
 						enter, leave),
+		cmocka_unit_test_setup_teardown(
+			nothing_is_left_of_a_file_without_commit, enter, leave),
 		cmocka_unit_test_setup_teardown(
 			a_place_that_cannot_be_written_is_found_at_once, enter,
 			leave),

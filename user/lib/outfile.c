@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -39,7 +40,25 @@ static int begin(struct osc_outfile *o, const char *what, const char *path,
 	return 0;
 }
 
-/* A file of `size` bytes, all with their blocks, beside the one asked for. */
+/* A file without a name, which goes with its last descriptor; or -1. */
+static int open_unnamed(const char *path)
+{
+	char directory[PATH_MAX];
+	char *slash;
+
+	/* Through this it gets its name. */
+	if (access("/proc/self/fd", X_OK))
+		return -1;
+	strcpy(directory, path);
+	slash = strrchr(directory, '/');
+	if (!slash)
+		strcpy(directory, ".");
+	else
+		slash[slash == directory] = '\0';
+	return open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+}
+
+/* A file of `size` bytes, all with their blocks, in the same directory. */
 static int open_temporary(struct osc_outfile *o, size_t size, mode_t mode,
 			  struct osc_error *e)
 {
@@ -51,7 +70,11 @@ static int open_temporary(struct osc_outfile *o, size_t size, mode_t mode,
 		*o->temporary = '\0';
 		return cannot(e, o->what, o->path, ENAMETOOLONG);
 	}
-	fd = mkostemp(o->temporary, O_CLOEXEC);
+	fd = open_unnamed(o->path);
+	o->unnamed = fd >= 0;
+	/* Not all file systems have such files. */
+	if (fd < 0)
+		fd = mkostemp(o->temporary, O_CLOEXEC);
 	if (fd < 0) {
 		err = errno;
 		*o->temporary = '\0';
@@ -66,9 +89,34 @@ static int open_temporary(struct osc_outfile *o, size_t size, mode_t mode,
 	if (!err)
 		err = errno;
 	close(fd);
-	unlink(o->temporary);
+	if (!o->unnamed)
+		unlink(o->temporary);
 	*o->temporary = '\0';
 	return cannot(e, o->what, o->path, err);
+}
+
+/* In place of the XXXXXX something that no other file has. Returns 0 or errno. */
+static int give_name(struct osc_outfile *o)
+{
+	char *end = o->temporary + strlen(o->temporary) - strlen("XXXXXX");
+	char held[32];
+	unsigned int random;
+
+	snprintf(held, sizeof(held), "/proc/self/fd/%d", fileno(o->file));
+	for (int tries = 0; tries < 100; tries++) {
+		if (getrandom(&random, sizeof(random), 0) !=
+		    (ssize_t)sizeof(random))
+			return errno ? errno : EIO;
+		sprintf(end, "%06x", random & 0xffffff);
+		if (!linkat(AT_FDCWD, held, AT_FDCWD, o->temporary,
+			    AT_SYMLINK_FOLLOW)) {
+			o->unnamed = false;
+			return 0;
+		}
+		if (errno != EEXIST)
+			return errno;
+	}
+	return EEXIST;
 }
 
 /* What is written grows from nothing: no zeroes stay behind it. */
@@ -133,12 +181,14 @@ int osc_outfile_commit(struct osc_outfile *o, struct osc_error *e)
 		err = errno ?: EIO;
 	if (*o->temporary && !err && fsync(fileno(o->file)))
 		err = errno;
+	if (o->unnamed && !err)
+		err = give_name(o);
 	if (o->file != stdout && fclose(o->file) && !err)
 		err = errno;
 	o->file = NULL;
 	if (*o->temporary && !err && rename(o->temporary, o->path))
 		err = errno;
-	if (*o->temporary && err)
+	if (*o->temporary && err && !o->unnamed)
 		unlink(o->temporary);
 	*o->temporary = '\0';
 	return err ? cannot(e, o->what, o->path, err) : 0;
@@ -149,7 +199,7 @@ void osc_outfile_abandon(struct osc_outfile *o)
 	if (o->file && o->file != stdout)
 		fclose(o->file);
 	o->file = NULL;
-	if (*o->temporary)
+	if (*o->temporary && !o->unnamed)
 		unlink(o->temporary);
 	*o->temporary = '\0';
 }

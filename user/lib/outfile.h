@@ -15,7 +15,8 @@ struct osc_error;
 struct osc_outfile {
 	FILE *file; /* write here; NULL: not open */
 	char path[PATH_MAX];
-	char temporary[PATH_MAX]; /* "" when written in place */
+	bool unnamed; /* until commit: a program that is killed leaves nothing */
+	char temporary[PATH_MAX]; /* its name beside `path`; "" when it has none */
 	const char *what; /* errors begin with this and the path */
 };
 

@@ -24,6 +24,7 @@ declare -gA _osconcepts_options=(
 		--duration --requests --runs --path --workers --interval --backend
 		--server-cpus --client-cpus --socket --json --resume --html
 		--no-progress --help'
+	[lesson]='--runs --duration --json --no-progress --help'
 	[osconceptsd]='--socket --group --backend --osconcepts --client-fd
 		--help --version'
 )
@@ -45,6 +46,7 @@ declare -gA _osconcepts_values=(
 	[compare]='--models --keepalive --modes -c --connections --work --io
 		-d --duration -n --requests -r --runs --path --workers --interval --backend
 		--server-cpus --client-cpus --socket --json --html'
+	[lesson]='-r --runs -d --duration'
 	[osconceptsd]='--socket --group --backend --osconcepts --client-fd'
 )
 
@@ -54,7 +56,7 @@ _osconcepts_options[sweep]=$(printf '%s\n' ${_osconcepts_options[load]} |
 _osconcepts_values[sweep]=${_osconcepts_values[load]}
 
 _osconcepts_commands='stat watch monitor targets sources hist timings serve load sweep
-	compare'
+	compare lesson'
 _osconcepts_models='iterative fork prefork prefork-fdpass thread pool leader
 	pool-event select poll epoll epoll-et epoll-multi epoll-shared uring
 	epoll-offload prefork-epoll'
@@ -129,6 +131,8 @@ _osconcepts_argument()
 		esac ;;
 	help)
 		_osconcepts_words "$_osconcepts_commands" ;;
+	lesson)
+		_osconcepts_words 'slow-url idle-connections' ;;
 	load | sweep)
 		_osconcepts_words 'http://127.0.0.1:8080/' ;;
 	esac

@@ -48,6 +48,7 @@ int cmd_serve(int argc, char **argv);
 int cmd_load(int argc, char **argv);
 int cmd_sweep(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
+int cmd_lesson(int argc, char **argv);
 int cmd_stat(int argc, char **argv);
 int cmd_watch(int argc, char **argv);
 int cmd_monitor(int argc, char **argv);

@@ -62,6 +62,13 @@ struct osc_compare_settings {
 int osc_compare_options(int argc, char **argv, struct osc_compare_settings *s,
 			struct osc_error *e);
 
+/*
+ * Servers on the first half of our CPUs, the client on the other, so that
+ * neither takes time from the other; what was asked for stays. On one CPU
+ * there is nothing to part.
+ */
+int osc_compare_part_cpus(struct osc_compare_settings *s, struct osc_error *e);
+
 /* One thing to measure. */
 struct osc_compare_item {
 	const char *model, *mode;
@@ -111,6 +118,9 @@ struct osc_session {
 int osc_session_open(struct osc_session *s,
 		     const struct osc_compare_settings *set,
 		     struct osc_error *e);
+/* One request, which is given up, and its answer, a new reference. */
+int osc_session_ask(struct osc_session *s, json_t *request, json_t **answer,
+		    struct osc_error *e);
 /* The calibration's rows, a new reference; none without the module. */
 int osc_session_calibrate(struct osc_session *s,
 			  const struct osc_compare_settings *set, json_t **rows,

@@ -346,12 +346,7 @@ static int take_option(int c, struct osc_compare_settings *s,
 	}
 }
 
-/*
- * Servers on the first half of our CPUs, the client on the other, so that
- * neither takes time from the other; what was asked for stays. On one CPU
- * there is nothing to part.
- */
-static int part_cpus(struct osc_compare_settings *s, struct osc_error *e)
+int osc_compare_part_cpus(struct osc_compare_settings *s, struct osc_error *e)
 {
 	cpu_set_t all, half[2];
 	int n, seen = 0;
@@ -425,7 +420,7 @@ static int complete(struct osc_compare_settings *s, struct osc_error *e)
 	if (!s->io_us.n)
 		s->io_us.n = 1;
 	if (!ret)
-		ret = part_cpus(s, e);
+		ret = osc_compare_part_cpus(s, e);
 	if (!s->interval_ns)
 		s->interval_ns = s->requests ? OSC_NS_PER_S / 10 :
 					       s->duration_ns / 40;

@@ -188,6 +188,14 @@ int osc_session_open(struct osc_session *s,
 	return ret;
 }
 
+int osc_session_ask(struct osc_session *s, json_t *request, json_t **answer,
+		    struct osc_error *e)
+{
+	int id, ret = ask(s, request, &id, e);
+
+	return ret ? ret : await(s, id, ANSWER_NS, true, answer, e);
+}
+
 int osc_session_calibrate(struct osc_session *s,
 			  const struct osc_compare_settings *set, json_t **rows,
 			  struct osc_error *e)

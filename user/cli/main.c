@@ -16,6 +16,8 @@ static const struct osc_command commands[] = {
 	{ "load", "load a server, and say if the result holds", cmd_load },
 	{ "sweep", "load a server more and more: find the knee", cmd_sweep },
 	{ "compare", "measure server models against each other", cmd_compare },
+	{ "lesson", "run a short experiment, and see what it shows",
+	  cmd_lesson },
 	{ "stat", "count a command, a process tree or the system", cmd_stat },
 	{ "watch", "show rates as they change", cmd_watch },
 	{ "monitor", "print notifications as they come", cmd_monitor },

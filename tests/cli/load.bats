@@ -337,6 +337,26 @@ peers()
 	stop
 }
 
+@test "sweep: no line is wider than 80 columns, or 50, and the longest bar ends at the last" {
+	local columns
+	start epoll
+	for columns in 200 80 66 65 64 54 53 50; do
+		# The rate has as many digits as there can be.
+		COLUMNS=$columns "$osconcepts" sweep "$url/" -r 10000000 -d 20ms --sweep 3 -c 2 \
+			>"$BATS_TEST_TMPDIR/sweep" || (($? == 4))
+		/usr/bin/python3 - "$columns" "$BATS_TEST_TMPDIR/sweep" <<-'EOF' || { cat "$BATS_TEST_TMPDIR/sweep"; return 1; }
+			import sys
+			columns = int(sys.argv[1])
+			lines = open(sys.argv[2], encoding="utf-8").read().splitlines()
+			longest = max(map(len, lines))
+			bars = any(line.partition("|")[2] for line in lines)
+			if longest > columns or bars != (columns >= 65) or (bars and longest != columns):
+			    sys.exit(f"{longest} of {columns}")
+		EOF
+	done
+	stop
+}
+
 @test "--idle: connections are held, and requests trickle over all of them" {
 	start epoll
 	for engine in $(engines); do

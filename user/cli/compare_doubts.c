@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/compare.h"
+#include "lib/bars.h"
 #include "lib/output.h"
 
 /* Stands in a shape where the reason has a number. */
@@ -285,25 +286,5 @@ int osc_compare_findings(const json_t *document, FILE *out)
 
 void osc_compare_fold(const char *text, FILE *out)
 {
-	size_t column = strspn(text, " "), indent = column + 2;
-	bool begun = false;
-
-	fprintf(out, "%*s", (int)column, "");
-	text += column;
-	while (*text) {
-		size_t word = strcspn(text, " ");
-
-		if (begun && column + 1 + word > OSC_COMPARE_WIDTH) {
-			fprintf(out, "\n%*s", (int)indent, "");
-			column = indent;
-		} else if (begun) {
-			fputc(' ', out);
-			column++;
-		}
-		begun = true;
-		fwrite(text, 1, word, out);
-		column += word;
-		text += word + strspn(text + word, " ");
-	}
-	fputc('\n', out);
+	osc_text_fold(text, OSC_COMPARE_WIDTH, out);
 }

@@ -13,8 +13,11 @@
 #include "lib/platform.h"
 #include "load/sweep.h"
 
-/* "  123,456/s  123,456/s    291 us   7.93 ms  SUSPECT  |" before each bar. */
-#define LABEL 54
+/* "   123,456/s   123,456/s    291 us   7.93 ms  SUSPECT |", then a bar. */
+#define LABEL 55
+/* A narrower line has no bars, and one that is narrower still no p50. */
+#define BARS_FROM (LABEL + 10)
+#define P50_FROM (LABEL - 1)
 
 struct sweep {
 	const struct osc_load_settings *set;
@@ -96,44 +99,86 @@ static double part_of(const struct sweep *w, uint64_t ns)
 			     log((double)most / (double)least);
 }
 
+/* A time, or none where nothing was answered. */
+static void print_time(const struct osc_sweep_step *step, uint64_t ns)
+{
+	char text[24];
+
+	printf(" %9s", step->answered ?
+			       osc_format_ns((double)ns, text, sizeof(text)) :
+			       "-");
+}
+
 static void print_step(const struct sweep *w, unsigned int i,
 		       const struct osc_bars *bars)
 {
 	const struct osc_sweep_step *step = &w->steps[i];
-	char rate[32], rps[32], p50[24], p99[24];
+	char rate[32], rps[32];
 
-	printf("%10s/s %9s/s %9s %9s  %-7s |",
-	       osc_format_count(step->rate, rate, sizeof(rate)),
-	       osc_format_count((uint64_t)step->rps, rps, sizeof(rps)),
-	       step->answered ?
-		       osc_format_ns((double)step->p50_ns, p50, sizeof(p50)) :
-		       "-",
-	       step->answered ?
-		       osc_format_ns((double)step->p99_ns, p99, sizeof(p99)) :
-		       "-",
-	       osc_verdict_word(step->verdict));
+	printf("%10s/s %9s/s", osc_format_count(step->rate, rate, sizeof(rate)),
+	       osc_format_count((uint64_t)step->rps, rps, sizeof(rps)));
+	if (bars->columns >= P50_FROM)
+		print_time(step, step->p50_ns);
+	print_time(step, step->p99_ns);
+	if (bars->columns < BARS_FROM) {
+		printf("  %s\n", osc_verdict_word(step->verdict));
+		return;
+	}
+	printf("  %-7s |", osc_verdict_word(step->verdict));
 	if (step->answered)
 		osc_bar_draw(bars, part_of(w, step->p99_ns), LABEL, stdout);
 	putchar('\n');
 }
 
-static void print_knee(const struct sweep *w)
+static void print_steps(const struct sweep *w, const struct osc_bars *bars)
 {
-	char text[32];
+	printf("\n%12s %11s", "asked", "answered");
+	if (bars->columns >= P50_FROM)
+		printf(" %9s", "p50");
+	printf(" %9s", "p99");
+	if (bars->columns >= BARS_FROM)
+		printf("  %-7s  p99 (log scale)", "");
+	putchar('\n');
+	for (unsigned int i = 0; i < w->n; i++)
+		print_step(w, i, bars);
+	putchar('\n');
+}
+
+/* Why the numbers of a step must not be used. */
+static void print_reasons(const struct sweep *w, const struct osc_bars *bars)
+{
+	char rate[32], text[sizeof(w->steps[0].why) + 48];
+
+	for (unsigned int i = 0; i < w->n; i++) {
+		if (w->steps[i].verdict != OSC_INVALID)
+			continue;
+		snprintf(text, sizeof(text), "  %s/s: %s",
+			 osc_format_count(w->steps[i].rate, rate, sizeof(rate)),
+			 w->steps[i].why);
+		osc_text_fold(text, bars->columns, stdout);
+	}
+}
+
+static void print_knee(const struct sweep *w, const struct osc_bars *bars)
+{
+	char rate[32], text[160];
 
 	if (w->knee < 0) {
 		puts("Knee: unknown, no step can be trusted");
 		return;
 	}
-	osc_format_count(w->steps[w->knee].rate, text, sizeof(text));
+	osc_format_count(w->steps[w->knee].rate, rate, sizeof(rate));
 	if (w->beyond)
-		printf("Knee: %s requests/s; beyond it latency grows faster "
-		       "than the load\n",
-		       text);
+		snprintf(text, sizeof(text),
+			 "Knee: %s requests/s; beyond it latency grows faster "
+			 "than the load",
+			 rate);
 	else
-		printf("Knee: not below %s requests/s, and no step beyond was "
-		       "seen; try a greater --rate\n",
-		       text);
+		snprintf(text, sizeof(text),
+			 "Knee: not below %s requests/s, and no step beyond "
+			 "was seen; try a greater --rate",
+			 rate);
+	osc_text_fold(text, bars->columns, stdout);
 }
 
 static void print_text(const struct sweep *w)
@@ -150,19 +195,9 @@ static void print_text(const struct sweep *w)
 		       c->connections,
 		       osc_format_count((uint64_t)w->closed_rps, text,
 					sizeof(text)));
-	printf("\n%12s %11s %9s %9s  %-7s  p99, by its logarithm\n", "asked",
-	       "answered", "p50", "p99", "");
-	for (unsigned int i = 0; i < w->n; i++)
-		print_step(w, i, &bars);
-	putchar('\n');
-	for (unsigned int i = 0; i < w->n; i++) {
-		if (w->steps[i].verdict == OSC_INVALID)
-			printf("  %s/s: %s\n",
-			       osc_format_count(w->steps[i].rate, text,
-						sizeof(text)),
-			       w->steps[i].why);
-	}
-	print_knee(w);
+	print_steps(w, &bars);
+	print_reasons(w, &bars);
+	print_knee(w, &bars);
 	if (c->nr_slos && w->capacity >= 0)
 		printf("Within the SLO: up to %s requests/s\n",
 		       osc_format_count(w->steps[w->capacity].rate, text,
@@ -171,8 +206,6 @@ static void print_text(const struct sweep *w)
 		puts("Within the SLO: not even the first step");
 	if (w->signal)
 		puts("PARTIAL: stopped early");
-	if (osc_platform_emulated())
-		puts(OSC_EMULATED_NOTE("\n"));
 }
 
 static json_t *step_json(const struct osc_sweep_step *step)

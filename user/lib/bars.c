@@ -91,3 +91,28 @@ void osc_spark_draw(const struct osc_bars *bars, const uint64_t *values,
 	}
 	fputs(bars->color ? "\033[0m" : "", out);
 }
+
+void osc_text_fold(const char *text, unsigned int columns, FILE *out)
+{
+	size_t column = strspn(text, " "), indent = column + 2;
+	bool begun = false;
+
+	fprintf(out, "%*s", (int)column, "");
+	text += column;
+	while (*text) {
+		size_t word = strcspn(text, " ");
+
+		if (begun && column + 1 + word > columns) {
+			fprintf(out, "\n%*s", (int)indent, "");
+			column = indent;
+		} else if (begun) {
+			fputc(' ', out);
+			column++;
+		}
+		begun = true;
+		fwrite(text, 1, word, out);
+		column += word;
+		text += word + strspn(text + word, " ");
+	}
+	fputc('\n', out);
+}

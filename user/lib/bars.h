@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* bars.h - lengths as a person sees them, on a terminal or in a file. */
+/* bars.h - lengths and lines as a person sees them, on a terminal or in a file. */
 #ifndef OSC_LIB_BARS_H
 #define OSC_LIB_BARS_H
 
@@ -24,6 +24,12 @@ struct osc_bars osc_bars_for(FILE *out);
  */
 void osc_bar_draw(const struct osc_bars *bars, double part, unsigned int label,
 		  FILE *out);
+
+/*
+ * A line, broken between words to fit into so many columns; what follows is
+ * indented by two more. Errors stay in the stream.
+ */
+void osc_text_fold(const char *text, unsigned int columns, FILE *out);
 
 /*
  * A character for each value, the fuller the nearer it is to `most`; of 0, which

@@ -16,7 +16,7 @@
 /* "   123,456/s   123,456/s    291 us   7.93 ms  SUSPECT |", then a bar. */
 #define LABEL 55
 /* A narrower line has no bars, and one that is narrower still no p50. */
-#define BARS_FROM (LABEL + 10)
+#define BARS_FROM (LABEL + 16)
 #define P50_FROM (LABEL - 1)
 
 struct sweep {

@@ -353,7 +353,7 @@ static void ratios_of_calls_are_of_what_was_booked(void **state)
 	static const double expected[OSC_NR_CALLS_RATIOS] = {
 		4, 0.25, 1.5, 0.25, 12, 1.25, 0.6,
 	};
-	json_t *o = osc_calls_document("epoll", booked);
+	json_t *o = osc_calls_document("epoll", booked, booked);
 
 	(void)state;
 	assert_true(json_is_true(json_object_get(o, "all")));
@@ -369,7 +369,7 @@ static void ratios_of_calls_are_of_what_was_booked(void **state)
 static void ratios_of_nothing_are_absent_with_a_reason(void **state)
 {
 	uint64_t booked[OSC_NR_ACCOUNT] = { [OSC_ACCOUNT_ACCEPTS] = 1 };
-	json_t *o = osc_calls_document("pool", booked);
+	json_t *o = osc_calls_document("pool", booked, booked);
 
 	(void)state;
 	assert_true(json_is_false(json_object_get(o, "all")));
@@ -568,6 +568,82 @@ static void numbers_to_hold_rise_above_those_of_the_load(void **state)
 	assert_int_equal(osc_held_ladder(16, 2, n), 0);
 }
 
+/* 20 samples of a load: set up at first, then so much for each request. */
+static void sample_a_load(struct osc_run_facts *f, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint64_t requests = 100 * i;
+		struct osc_sample s =
+			sample(20 * i, requests, (i ? 450 : 0) + 2 * requests);
+
+		s.account[OSC_ACCOUNT_REQUESTS] = requests;
+		s.account[OSC_ACCOUNT_READS] = (i ? 77 : 0) + requests;
+		/* At the end connections are closed. */
+		if (i == n - 1)
+			osc_counts_set(&s.counts, OSC_SWITCHES_VOLUNTARY,
+				       500 + 2 * requests);
+		add(&f->samples, s);
+	}
+	f->before = f->samples.at[0].counts;
+	f->after = f->samples.at[n - 1].counts;
+	f->account_before = f->account_after =
+		(struct osc_account_snapshot){ 0 };
+	f->account_after.value[OSC_ACCOUNT_REQUESTS] = 100 * (n - 1);
+	f->account_after.value[OSC_ACCOUNT_ACCEPTS] = 16;
+	f->account_after.value[OSC_ACCOUNT_ACCEPT_WAKES] = 8;
+	f->account_after.value[OSC_ACCOUNT_READS] = 100 * (n - 1) + 77;
+}
+
+static void what_is_done_once_is_no_cost_of_a_request(void **state)
+{
+	static const char name[] = "context_switches_voluntary";
+	json_t *load = a_load("valid"), *audit = json_array();
+	struct osc_run_facts f = facts(load, audit);
+	struct osc_error e;
+	json_t *run;
+
+	(void)state;
+	sample_a_load(&f, 20);
+	run = osc_run_document(&f, &e);
+	assert_true(json_is_true(json_object_get(run, "marginal")));
+	assert_true(near(number(run, "per_request", name, NULL), 2));
+	assert_true(near(number(run, "fixed", name, NULL), 500));
+	assert_true(near(number(run, "calls", "system_calls_per_request", NULL),
+			 1));
+	/* All connections were accepted at first. */
+	assert_true(near(number(run, "calls", "wakes_per_accept", NULL), 0.5));
+	json_decref(run);
+	osc_samples_free(&f.samples);
+	json_decref(load);
+	json_decref(audit);
+}
+
+/* Then they are the average of the run, which has it in, and say so. */
+static void too_few_samples_tell_nothing_apart(void **state)
+{
+	static const char name[] = "context_switches_voluntary";
+	json_t *load = a_load("valid"), *audit = json_array();
+	struct osc_run_facts f;
+	struct osc_error e;
+	json_t *run;
+
+	(void)state;
+	for (size_t n = 2; n <= 5; n++) {
+		f = facts(load, audit);
+		sample_a_load(&f, n);
+		run = osc_run_document(&f, &e);
+		assert_true(json_is_false(json_object_get(run, "marginal")));
+		assert_true(near(number(run, "per_request", name, NULL),
+				 2 + 500.0 / (double)(100 * (n - 1))));
+		assert_true(json_is_null(
+			json_object_get(json_object_get(run, "fixed"), name)));
+		json_decref(run);
+		osc_samples_free(&f.samples);
+	}
+	json_decref(load);
+	json_decref(audit);
+}
+
 static void a_run_without_requests_divides_by_nothing(void **state)
 {
 	json_t *load = a_load("valid"), *audit = json_array();
@@ -647,6 +723,8 @@ int main(void)
 		cmocka_unit_test(
 			memory_that_cannot_be_read_leaves_the_counters),
 		cmocka_unit_test(numbers_to_hold_rise_above_those_of_the_load),
+		cmocka_unit_test(what_is_done_once_is_no_cost_of_a_request),
+		cmocka_unit_test(too_few_samples_tell_nothing_apart),
 		cmocka_unit_test(a_run_without_requests_divides_by_nothing),
 		cmocka_unit_test(a_doubtful_run_says_why),
 		cmocka_unit_test(a_calibration_is_part_of_the_verdict),

@@ -171,6 +171,7 @@ static const struct osc_column count_columns[] = {
 	{ "context_switches_involuntary", "INVOL/REQ", OSC_COLUMN_REAL },
 	{ "epoll_wakeups", "WAKE/REQ", OSC_COLUMN_REAL },
 	{ "page_faults_minor", "FLT/REQ", OSC_COLUMN_REAL },
+	{ "fixed", "FLT ONCE", OSC_COLUMN_REAL },
 };
 
 /* A number of a row under its key in "standing": "≥5.10". */
@@ -199,6 +200,7 @@ static void count_row(struct osc_table *t, const json_t *row,
 	osc_table_u64(t, "requests", (uint64_t)integer(row, "requests"));
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
 		standing_cell(t, keys[i], row, "per_request", keys[i], style);
+	standing_cell(t, "fixed", row, "fixed", "page_faults_minor", style);
 }
 
 static const struct osc_column call_columns[] = {
@@ -345,7 +347,8 @@ struct view {
 
 static const struct view views[] = {
 	{ "Counts: context switches (voluntary, involuntary), wakeups from "
-	  "epoll and minor\npage faults, per request",
+	  "epoll and minor\npage faults, per request; page faults that a run "
+	  "has once, as to warm up",
 	  count_columns, sizeof(count_columns) / sizeof(*count_columns),
 	  count_row },
 	{ "Calls: system calls and bytes copied per request, EAGAIN per read, "
@@ -552,6 +555,19 @@ static json_int_t lost_in(const json_t *runs)
 	return lost;
 }
 
+/* Whether some row has averages instead of marginal costs. */
+static bool any_average(const json_t *document)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(json_object_get(document, "summary"), i, row) {
+		if (!json_is_true(json_object_get(row, "marginal")))
+			return true;
+	}
+	return false;
+}
+
 /* What a person must know before they believe the table. */
 static void print_notes(const json_t *document, FILE *out)
 {
@@ -579,6 +595,12 @@ static void print_notes(const json_t *document, FILE *out)
 			" times a task ended unseen; what it did is missing "
 			"in\nthe counts, which have %s before them.\n",
 			lost, osc_standing_sign(OSC_LOWER_BOUND));
+	if (any_average(document))
+		osc_compare_fold("Some runs were too short for a line through "
+				 "their samples: their numbers per request are "
+				 "averages, with what was done once in them; "
+				 "try a longer -d, or a shorter --interval.",
+				 out);
 	if (json_is_true(json_object_get(document, "partial")))
 		fputs("Stopped early: these are the runs that had ended.\n",
 		      out);

@@ -69,6 +69,12 @@ static json_t *ratio(const struct osc_calls_ratio *r, const uint64_t *booked)
 	return json_real((double)sum / (double)booked[r->by]);
 }
 
+static bool is_of_accepting(const struct osc_calls_ratio *r)
+{
+	return r->by == OSC_ACCOUNT_ACCEPTS ||
+	       r->by == OSC_ACCOUNT_ACCEPT_WAKES;
+}
+
 bool osc_calls_are_all(const char *model)
 {
 	const struct osc_engine *engine = osc_engine_find(model);
@@ -77,14 +83,15 @@ bool osc_calls_are_all(const char *model)
 }
 
 json_t *osc_calls_document(const char *model,
-			   const uint64_t booked[OSC_NR_ACCOUNT])
+			   const uint64_t answering[OSC_NR_ACCOUNT],
+			   const uint64_t whole[OSC_NR_ACCOUNT])
 {
 	json_t *o = json_object(), *absent = json_object();
 	int ret = 0;
 
 	for (size_t i = 0; i < OSC_NR_CALLS_RATIOS; i++) {
 		const struct osc_calls_ratio *r = &osc_calls_ratios[i];
-		json_t *v = ratio(r, booked);
+		json_t *v = ratio(r, is_of_accepting(r) ? whole : answering);
 
 		if (json_is_null(v))
 			ret |= json_object_set_new(absent, r->name,

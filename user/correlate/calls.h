@@ -34,10 +34,12 @@ extern const struct osc_calls_ratio osc_calls_ratios[OSC_NR_CALLS_RATIOS];
 bool osc_calls_are_all(const char *model);
 
 /*
- * {name: ratio or null, …, "absent": {name: why it is null}} of what was booked
- * in between two readings. NULL without memory.
+ * {name: ratio or null, …, "absent": {name: why it is null}} of what the server
+ * counted while it answered requests and, per connection accepted, in the whole
+ * run: connections may all be accepted at its start. NULL without memory.
  */
 json_t *osc_calls_document(const char *model,
-			   const uint64_t booked[OSC_NR_ACCOUNT]);
+			   const uint64_t answering[OSC_NR_ACCOUNT],
+			   const uint64_t whole[OSC_NR_ACCOUNT]);
 
 #endif

@@ -139,9 +139,8 @@ static json_t *spreads(const struct row *r, const char *group, size_t n,
 }
 
 /* CPU time is a count, too: the kernel's. */
-static json_t *counter_spreads(const struct row *r)
+static json_t *counter_spreads(const struct row *r, const char *group)
 {
-	static const char group[] = "per_request";
 	json_t *o =
 		json_pack("{s:o}", "cpu_us", spread(r, group, "cpu_us", false));
 
@@ -184,15 +183,26 @@ static json_t *standing(const struct row *r)
 	return NULL;
 }
 
+/* Whether per_request is of one request more in each of the runs. */
+static bool is_marginal(const struct row *r)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		if (!json_is_true(json_object_get(r->run[i], "marginal")))
+			return false;
+	}
+	return r->n;
+}
+
 static json_t *row_document(const struct row *r)
 {
 	json_t *o = json_pack(
-		"{s:i, s:i, s:i, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:o}",
+		"{s:i, s:i, s:i, s:I, s:I, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:o}",
 		"runs", (int)r->n, "valid", (int)r->valid, "suspect",
 		(int)r->suspect, "requests", r->requests, "lost", r->lost,
 		"standing", standing(r), "rps", spread(r, NULL, "rps", true),
-		"per_request", counter_spreads(r), "per_connection",
-		osc_held_counter_lines(r->run, r->n), "calls",
+		"per_request", counter_spreads(r, "per_request"), "marginal",
+		is_marginal(r), "fixed", counter_spreads(r, "fixed"),
+		"per_connection", osc_held_counter_lines(r->run, r->n), "calls",
 		spreads(r, "calls", OSC_NR_CALLS_RATIOS, calls_name, false),
 		"memory", osc_held_memory_lines(r->run, r->n), "latency_us",
 		spreads(r, "latency_us", NR_TIMES, time_name, true), "audits",

@@ -10,7 +10,7 @@
 
 #define PAGE 4096.0
 /* With fewer the growth is lost in what a server does anyway. */
-#define LADDER_FIRST_MIN 16
+#define LADDER_FIRST_MIN 8
 
 const char *const osc_held_memory_names[OSC_NR_HELD_MEMORY] = {
 	[OSC_HELD_PSS] = "pss",
@@ -22,25 +22,30 @@ const char *const osc_held_memory_names[OSC_NR_HELD_MEMORY] = {
 	[OSC_HELD_TOTAL] = "total",
 };
 
-/* 1, 1.5, 2, 3, 4, 6, 8… times the first. */
+/*
+ * 1, 1.25, 1.5, 2, 3, 4, 6, 8… times the first: the first four are near each
+ * other, since a process for each connection takes its time.
+ */
 size_t osc_held_ladder(uint64_t load, uint64_t most,
 		       uint64_t out[OSC_HELD_LEVELS])
 {
-	uint64_t first = load + load / 2;
+	uint64_t first = load + load / 2, step;
 	size_t n = 0;
 
 	if (first < LADDER_FIRST_MIN)
 		first = LADDER_FIRST_MIN;
 	/* Where descriptors are short: as many of the first as have room. */
-	if (first > most / 3)
-		first = most / 3;
-	for (uint64_t step = first; first && n < OSC_HELD_LEVELS; step *= 2) {
-		if (step <= most)
-			out[n++] = step;
-		if (step + step / 2 <= most && n < OSC_HELD_LEVELS)
-			out[n++] = step + step / 2;
+	if (first > most / 2)
+		first = most / 2;
+	for (size_t i = 0; first && n < OSC_HELD_LEVELS; i++) {
+		if (i < 3)
+			step = first + first * i / 4;
+		else
+			step = (i % 2 ? 2 * first : 3 * first) << (i - 3) / 2;
 		if (step > most)
 			break;
+		if (!n || step > out[n - 1])
+			out[n++] = step;
 	}
 	return n < OSC_LINE_LEVELS_MIN ? 0 : n;
 }

@@ -198,12 +198,20 @@ static char *number_text(double v, char *out, size_t size)
 	return out;
 }
 
+/* The runs were too short to tell what was done once from each request. */
+static bool is_average(const json_t *row, const struct osc_metric *m)
+{
+	return m->of == OSC_METRIC_REQUEST && !m->client && m->group &&
+	       json_is_false(json_object_get(row, "marginal"));
+}
+
 char *osc_metric_text(const json_t *row, const struct osc_metric *m, bool unit,
 		      char *out, size_t size)
 {
 	char *(*const text)(double, char *, size_t) =
 		m->bytes ? osc_format_bytes : number_text;
 	const char *bound = osc_metric_is_whole(row, m) ? "" : "at least ";
+	const char *average = "";
 	struct osc_interval i;
 	char value[32], fixed[48] = "", once[32];
 
@@ -216,9 +224,11 @@ char *osc_metric_text(const json_t *row, const struct osc_metric *m, bool unit,
 	if (m->fixed)
 		snprintf(fixed, sizeof(fixed), "%s + ",
 			 osc_format_bytes(i.fixed, once, sizeof(once)));
-	snprintf(out, size, "%s%s%s%s%s", fixed, bound,
+	if (unit && is_average(row, m))
+		average = ", set-up included";
+	snprintf(out, size, "%s%s%s%s%s%s", fixed, bound,
 		 text(i.at_most ? i.high : i.value, value, sizeof(value)),
-		 unit ? m->unit : "",
+		 unit ? m->unit : "", average,
 		 i.bent ? " (not in a straight line)" : "");
 	return out;
 }

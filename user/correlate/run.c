@@ -10,6 +10,7 @@
 
 #include "correlate/calls.h"
 #include "correlate/stats.h"
+#include "correlate/steady.h"
 #include "lib/clock.h"
 #include "lib/counters_output.h"
 #include "lib/error.h"
@@ -169,28 +170,53 @@ json_t *osc_samples_correlation(const struct osc_samples *s)
 	return o;
 }
 
-/* Each counter over `by`, and CPU time also in microseconds. */
-static json_t *ratios(const struct osc_counts *c, uint64_t by)
+/* What a request costs, and what was done once. */
+struct costs {
+	uint64_t requests;
+	const struct osc_counts *total;
+	const struct osc_samples *samples;
+	bool marginal; /* by the samples; otherwise the total by the requests */
+	struct osc_steady steady;
+};
+
+/* NaN where it is not known. */
+static double per_request(const struct costs *c, enum osc_counter n)
 {
-	json_t *o = json_object();
-	bool ok = o;
-	bool cpu = by && osc_counts_have(c, OSC_CPU_NS);
+	if (!c->requests || !osc_counts_have(c->total, n))
+		return NAN;
+	if (c->marginal && in_each(c->samples, n))
+		return osc_steady_slope(c->samples, &c->steady, n);
+	return (double)c->total->value[n] / (double)c->requests;
+}
 
-	for (int i = 0; ok && i < OSC_NR_COUNTERS; i++) {
-		bool have = by && osc_counts_have(c, i);
-		json_t *v = have ? json_real((double)c->value[i] / (double)by) :
-				   json_null();
+/* What the marginal costs of all requests do not explain. */
+static double fixed(const struct costs *c, enum osc_counter n)
+{
+	if (!c->marginal || !in_each(c->samples, n))
+		return NAN;
+	return fmax(0, (double)c->total->value[n] -
+			       per_request(c, n) * (double)c->requests);
+}
 
-		ok = !json_object_set_new(o, osc_counter_info[i].name, v);
-	}
-	ok = ok &&
-	     !json_object_set_new(o, "cpu_us",
-				  cpu ? json_real((double)c->value[OSC_CPU_NS] /
-						  1e3 / (double)by) :
-					json_null());
-	if (!ok) {
+static json_t *real_or_null(double value)
+{
+	return isfinite(value) ? json_real(value) : json_null();
+}
+
+/* Each counter, and CPU time also in microseconds. */
+static json_t *each_counter(const struct costs *c,
+			    double (*of)(const struct costs *,
+					 enum osc_counter))
+{
+	json_t *o = json_pack("{s:o}", "cpu_us",
+			      real_or_null(of(c, OSC_CPU_NS) / 1e3));
+
+	for (int i = 0; o && i < OSC_NR_COUNTERS; i++) {
+		if (!json_object_set_new(o, osc_counter_info[i].name,
+					 real_or_null(of(c, i))))
+			continue;
 		json_decref(o);
-		return NULL;
+		o = NULL;
 	}
 	return o;
 }
@@ -233,14 +259,22 @@ static json_t *server_document(const struct osc_run_facts *f)
 	return o;
 }
 
-static json_t *calls_document(const struct osc_run_facts *f)
+/* Between the same two samples as the kernel's counters, if there are any. */
+static json_t *calls_document(const struct osc_run_facts *f,
+			      const struct costs *c)
 {
-	uint64_t booked[OSC_NR_ACCOUNT];
+	const struct osc_sample *at = f->samples.at;
+	uint64_t answering[OSC_NR_ACCOUNT], whole[OSC_NR_ACCOUNT];
 
-	for (int i = 0; i < OSC_NR_ACCOUNT; i++)
-		booked[i] =
+	for (int i = 0; i < OSC_NR_ACCOUNT; i++) {
+		whole[i] =
 			f->account_after.value[i] - f->account_before.value[i];
-	return osc_calls_document(f->model, booked);
+		answering[i] = c->marginal ?
+				       at[c->steady.last].account[i] -
+					       at[c->steady.first].account[i] :
+				       whole[i];
+	}
+	return osc_calls_document(f->model, answering, whole);
 }
 
 static json_t *samples_document(const struct osc_samples *s)
@@ -355,13 +389,18 @@ json_t *osc_run_document(const struct osc_run_facts *f, struct osc_error *e)
 	uint64_t requests = a[OSC_ACCOUNT_REQUESTS] - b[OSC_ACCOUNT_REQUESTS];
 	uint64_t accepts = a[OSC_ACCOUNT_ACCEPTS] - b[OSC_ACCOUNT_ACCEPTS];
 	struct osc_counts delta;
+	struct costs costs = { .requests = requests,
+			       .total = &delta,
+			       .samples = &f->samples };
 	const char *verdict = verdict_of(f);
 	json_t *why = doubts(f, verdict);
 	json_t *o;
 
 	osc_counts_since(&f->after, &f->before, &delta);
+	costs.marginal = osc_steady_find(&f->samples, &costs.steady);
 	o = json_pack("{s:o, s:o, s:I, s:I, s:o, s:b, s:o, s:o, s:o, s:o, s:o,"
-		      " s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		      " s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o,"
+		      " s:o}",
 		      "model", osc_json_text(f->model), "mode",
 		      osc_json_text(f->mode), "requests", (json_int_t)requests,
 		      "connections", (json_int_t)accepts, "verdict",
@@ -374,11 +413,12 @@ json_t *osc_run_document(const struct osc_run_facts *f, struct osc_error *e)
 		      member(f->load, "service_us"), "latency_histogram",
 		      histogram(f->load), "kernel",
 		      kernel_document(&delta, &f->after), "server",
-		      server_document(f), "calls", calls_document(f), "held",
-		      osc_held_document(&f->held), "per_request",
-		      ratios(&delta, requests), "correlation",
-		      osc_samples_correlation(&f->samples), "samples",
-		      samples_document(&f->samples), "audit",
+		      server_document(f), "calls", calls_document(f, &costs),
+		      "held", osc_held_document(&f->held), "per_request",
+		      each_counter(&costs, per_request), "marginal",
+		      costs.marginal, "fixed", each_counter(&costs, fixed),
+		      "correlation", osc_samples_correlation(&f->samples),
+		      "samples", samples_document(&f->samples), "audit",
 		      json_deep_copy(f->audit));
 	if (!o)
 		osc_error_set(e, ENOMEM,

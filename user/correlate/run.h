@@ -20,6 +20,7 @@ struct osc_sample {
 	uint64_t time_ns; /* CLOCK_MONOTONIC */
 	struct osc_counts counts;
 	uint64_t requests, accepts, bytes_out; /* the server's account */
+	uint64_t account[OSC_NR_ACCOUNT]; /* all of it */
 };
 
 struct osc_samples {

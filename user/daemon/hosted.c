@@ -360,17 +360,23 @@ int osc_hosted_read(struct osc_hosted *s, struct osc_account_snapshot *account,
 int osc_hosted_sample(struct osc_hosted *s, struct osc_sample *out,
 		      struct osc_error *e)
 {
-	struct osc_account_snapshot a;
+	struct osc_account_snapshot before, a;
 	int ret;
 
 	*out = (struct osc_sample){ 0 };
-	ret = osc_hosted_read(s, &a, &out->counts, e);
+	ret = osc_hosted_read(s, &before, &out->counts, e);
+	if (!ret)
+		ret = osc_account_read(&s->account, &a, e);
 	if (ret)
 		return ret;
 	out->time_ns = osc_clock_ns();
-	out->requests = a.value[OSC_ACCOUNT_REQUESTS];
-	out->accepts = a.value[OSC_ACCOUNT_ACCEPTS];
-	out->bytes_out = a.value[OSC_ACCOUNT_BYTES_OUT];
+	/* The counters were read between the two. */
+	for (int i = 0; i < OSC_NR_ACCOUNT; i++)
+		out->account[i] =
+			before.value[i] + (a.value[i] - before.value[i]) / 2;
+	out->requests = out->account[OSC_ACCOUNT_REQUESTS];
+	out->accepts = out->account[OSC_ACCOUNT_ACCEPTS];
+	out->bytes_out = out->account[OSC_ACCOUNT_BYTES_OUT];
 	return 0;
 }
 

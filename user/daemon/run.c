@@ -357,6 +357,18 @@ static bool holding_has_time(struct osc_run *r, const struct look *l, bool all)
 		       osc_clock_ns() - r->progress_ns < HOLD_FULL_NS);
 }
 
+static bool wants_more(const struct osc_run *r)
+{
+	const struct osc_held_facts *f = &r->facts.held;
+	bool makes_tasks = f->point[0].counts.tasks_live > f->before.tasks_live;
+
+	if (f->n == r->nr_ladder)
+		return false;
+	return f->n < (makes_tasks ? OSC_HELD_LEVELS_MIN :
+				     OSC_HELD_LEVELS_LOOP) ||
+	       osc_clock_ns() - r->phase_ns < HOLD_NS;
+}
+
 static int hold(struct osc_run *r, struct osc_error *e)
 {
 	struct osc_held_facts *f = &r->facts.held;
@@ -382,10 +394,7 @@ static int hold(struct osc_run *r, struct osc_error *e)
 			 (unsigned long long)l.account.connections_open,
 			 (unsigned long long)wanted);
 	}
-	if (all && f->n < r->nr_ladder &&
-	    (f->n < OSC_HELD_LEVELS_MIN ||
-	     osc_clock_ns() - r->phase_ns < HOLD_NS) &&
-	    hold_more(r))
+	if (all && wants_more(r) && hold_more(r))
 		return 0;
 	osc_hold_close(&r->hold);
 	return begin_stop(r, e);

@@ -107,9 +107,28 @@ static int pictures(FILE *out, const struct doc *doc, size_t first, size_t n)
 	return err;
 }
 
+/* Whether the numbers per request of some row are no slopes. */
+static bool averages(const struct doc *doc)
+{
+	for (size_t i = 0; i < doc->nr_groups; i++) {
+		if (doc_bool(doc->groups[i].summary, "marginal") != 1)
+			return true;
+	}
+	return false;
+}
+
 int section_counters(FILE *out, const struct doc *doc)
 {
 	html_element(out, "h2", NULL, "What a request costs");
+	html_element(out, "p", "note",
+		     averages(doc) ?
+			     "Some runs were too short for a line through "
+			     "their samples: their numbers per request are "
+			     "averages, with what was done once in them." :
+			     "What one request more costs: the slope of a line "
+			     "through the samples of each run, without its "
+			     "beginning and its end. What a run does once, as "
+			     "to set up its connections, is not in it.");
 	return pictures(out, doc, 0, METRIC_NR_REQUEST);
 }
 

@@ -192,6 +192,8 @@ static const struct column {
 	  "per_request", "epoll_wakeups", html_value },
 	{ "Minor faults", "per request", "Minor faults per request",
 	  "per_request", "page_faults_minor", html_value },
+	{ "Minor faults", "once in a run", "Minor faults once in a run",
+	  "fixed", "page_faults_minor", html_value },
 	{ "Minor faults", "per further connection",
 	  "Minor faults per further connection", "per_connection",
 	  "page_faults_minor", html_value },

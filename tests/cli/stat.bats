@@ -85,6 +85,80 @@ need_jq()
 	jq -e '.standing.context_switches_voluntary | .standing == "lower-bound" and (.why | length > 10)' "$json"
 }
 
+@test "what 100 short children did is counted, and marked where it cannot be seen" {
+	need_jq
+	$stat --json -o "$json" sh -c 'for i in 1 2 3 4 5 6 7 8 9 10; do for j in 1 2 3 4 5 6 7 8 9 10; do /bin/true; done; done'
+	# Each takes some 50 faults, and waits or is waited for once.
+	jq -e '.counters | .page_faults_minor > 2500 and .context_switches > 100 and .cpu_ns > 10000000' "$json"
+	jq -e '.standing.context_switches.standing == "lower-bound" and .standing.lost.standing == "lower-bound"' "$json"
+}
+
+@test "children that nobody waits for leave no exact number" {
+	need_jq
+	command -v python3 >/dev/null || skip "no python3"
+	$stat --json -o "$json" python3 -c '
+import os, signal
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+if not os.fork():
+    os._exit(0)
+try:
+    os.wait()
+except ChildProcessError:
+    pass
+signal.signal(signal.SIGCHLD, signal.SIG_DFL)'
+	jq -e '[.standing[].standing] | index("lower-bound") != null' "$json"
+	jq -e '.standing | has("context_switches") and has("page_faults_minor") and has("cpu_ns")' "$json"
+}
+
+@test "an orphan is counted to its end, as long as the count goes on" {
+	need_jq
+	# It ends before the command, by a parent that has ended before it.
+	$stat --json -o "$json" sh -c '(setsid sh -c "for i in 1 2 3 4 5 6 7 8 9 10; do /bin/true; done; : >'"$BATS_TEST_TMPDIR/done"'" &)
+		until [ -e '"$BATS_TEST_TMPDIR/done"' ]; do sleep 0.02; done'
+	jq -e '.counters.page_faults_minor > 600' "$json"
+	# It outlives the command.
+	run -3 $stat -d 60s --json -o "$json" sh -c 'setsid sh -c "sleep 0.3; for i in 1 2 3 4 5 6 7 8 9 10; do /bin/true; done" & exit 3'
+	jq -e '.exit_status == 3 and .counters.page_faults_minor > 500 and .elapsed_s >= 0.3 and
+		.elapsed_s < 50 and .tasks_live == 0 and .left_running == []' "$json"
+}
+
+@test "what a command leaves running is named, and not ended" {
+	need_jq
+	run -0 --separate-stderr $stat sh -c 'sleep 981 >/dev/null 2>&1 & echo $!'
+	sleeper=$output
+	[[ $stderr == *"left running: sleep[$sleeper]."* ]]
+	kill "$sleeper"
+	$stat -d 300ms --json -o "$json" sh -c 'sleep 982 >/dev/null 2>&1 & echo $!' >"$BATS_TEST_TMPDIR/pid"
+	sleeper=$(<"$BATS_TEST_TMPDIR/pid")
+	jq -e --argjson pid "$sleeper" '.elapsed_s >= 0.3 and .tasks_live == 1 and
+		.left_running == [{pid: $pid, comm: "sleep"}]' "$json"
+	kill "$sleeper"
+}
+
+@test "children that we had before the command are none of its" {
+	need_jq
+	run -0 timeout 60 bash -c 'sleep 983 & echo $! >'"$BATS_TEST_TMPDIR/pid"'; exec osconcepts stat --backend procfs -d 50s --json -o '"$json"' true'
+	sleeper=$(<"$BATS_TEST_TMPDIR/pid")
+	jq -e '.left_running == [] and .tasks_live == 0 and .elapsed_s < 45' "$json"
+	kill "$sleeper"
+}
+
+@test "a process is looked at while it runs, as often as is said" {
+	need_jq
+	mkfifo "$BATS_TEST_TMPDIR/go"
+	bash -c 'read <'"$BATS_TEST_TMPDIR/go"'; for i in {1..20}; do /bin/true; done; sleep 984' &
+	sleeper=$!
+	$stat --json -p "$sleeper" >"$json" &
+	counter=$!
+	until grep -qs ^NSpid: "/proc/$counter/fdinfo/"*; do sleep 0.05; done
+	: >"$BATS_TEST_TMPDIR/go"
+	until pgrep -P "$sleeper" -x sleep >/dev/null; do sleep 0.05; done
+	kill -INT "$counter"
+	wait "$counter"
+	pkill -P "$sleeper" -x sleep || true
+	jq -e '.sample_ms == 100 and .counters.page_faults_minor > 500' "$json"
+}
+
 @test "a running process is counted until it ends" {
 	need_jq
 	sleep 976 &
@@ -161,6 +235,37 @@ need_jq()
 	run -1 $stat -o /nonexistent/file touch "$BATS_TEST_TMPDIR/ran"
 	[[ $output == *"cannot write /nonexistent/file: No such file"* ]]
 	[[ ! -e $BATS_TEST_TMPDIR/ran ]]
+}
+
+# As a shell has it: standard output is a file, and the command writes there, too.
+@test "an output that is one of our descriptors is not written over" {
+	need_jq
+	for name in - /dev/stdout /dev/fd/1 /proc/self/fd/1; do
+		$stat --json -o "$name" sh -c 'echo the command; ls / >/dev/null; echo itself' >"$json"
+		[[ $(head -n 2 "$json") == $'the command\nitself' ]]
+		tail -n +3 "$json" | jq -e '.exit_status == 0'
+	done
+	[[ ! -e - && ! -e ./- ]]
+	$stat --json -o /dev/fd/7 echo hello 7>"$json" >"$json.out"
+	jq -e '.exit_status == 0' "$json"
+	[[ $(<"$json.out") == hello ]]
+	$stat --json -o /dev/stderr sh -c 'echo first >&2' 2>"$json"
+	[[ $(head -n 1 "$json") == first ]]
+	tail -n +2 "$json" | jq -e .schema
+	run -1 $stat -o /dev/fd/99 true
+	[[ $output == *"cannot write /dev/fd/99: Bad file descriptor"* ]]
+}
+
+@test "an interval takes a unit, and without one it is in milliseconds" {
+	for interval in 100ms 0.1s 100; do
+		run -0 $stat -I $interval -d 450ms
+		n=$(grep -cE '^ +0\.[0-9]{3} ' <<<"$output")
+		((n >= 1 && n <= 4))
+	done
+	run -2 $stat -I 9ms true
+	run -2 $stat -I 2h true
+	run -2 --separate-stderr $stat -I soon true
+	[[ $stderr == *"--interval 'soon': not a duration; try"* ]]
 }
 
 @test "a full disk is an error" {

@@ -279,8 +279,8 @@ static int open_files(struct comparison *c, struct osc_error *e)
 
 static bool table_wanted(const struct osc_compare_settings *s)
 {
-	return !(s->json && !strcmp(s->json, "-")) &&
-	       !(s->html && !strcmp(s->html, "-"));
+	return !(s->json && osc_outfile_is_stdout(s->json)) &&
+	       !(s->html && osc_outfile_is_stdout(s->html));
 }
 
 /* The exit code, or -errno and *e. */

@@ -48,7 +48,7 @@ static void usage(FILE *out)
 	      "                         which ends with the process\n"
 	      "      --source NAME,...  only these timings or histograms\n"
 	      "  -d, --duration TIME    what happens in this time: 10s, 500ms, 2m\n"
-	      "  -I, --interval MS      a report every MS milliseconds, too\n"
+	      "  -I, --interval TIME    a report every TIME, too: 1s, 500ms\n"
 	      "  -T, --time NAME,...    time NAME or NAME=targets or NAME=all until the\n"
 	      "                         measure ends, by -d or Ctrl-C\n"
 	      "  -j, --json             print JSON, with every slot\n"

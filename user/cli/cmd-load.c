@@ -173,9 +173,7 @@ static int open_series(struct osc_load_settings *s, struct osc_error *e)
 {
 	if (!s->series_path)
 		return 0;
-	s->series_file = strcmp(s->series_path, "-") != 0 ?
-				 fopen(s->series_path, "we") :
-				 stdout;
+	s->series_file = osc_outfile_stream(s->series_path);
 	if (s->series_file)
 		return 0;
 	return osc_error_set(e, errno,
@@ -186,12 +184,12 @@ static int open_series(struct osc_load_settings *s, struct osc_error *e)
 
 static void close_series(struct osc_load_settings *s)
 {
-	if (!s->series_file || s->series_file == stdout)
-		return;
-	if (fclose(s->series_file) && !s->series_error.err)
-		osc_error_set(&s->series_error, errno,
+	int ret = s->series_file ? osc_outfile_stream_close(s->series_file) : 0;
+
+	if (ret && ret != -EPIPE && !s->series_error.err)
+		osc_error_set(&s->series_error, -ret,
 			      "--series: cannot write %s: %s", s->series_path,
-			      strerror(errno));
+			      strerror(-ret));
 }
 
 static int run_once(struct osc_load_settings *s, int signal_fd)

@@ -16,7 +16,10 @@
 #include "lib/child.h"
 #include "lib/clock.h"
 #include "lib/counters.h"
+#include "lib/outfile.h"
 #include "lib/parse.h"
+#include "lib/procfs.h"
+#include "lib/reaper.h"
 #include "lib/signals.h"
 
 /* How long a command that was told to end may take to do so. */
@@ -36,6 +39,8 @@ struct session {
 	const struct settings *set;
 	struct osc_counters *counters;
 	struct osc_child child;
+	struct osc_reaper reaper; /* of what the command leaves behind */
+	struct osc_counts gate; /* what the child had done before it ran */
 	uint32_t target; /* 0: the whole system */
 	int signals;
 	int pidfd; /* of the process that was named */
@@ -59,11 +64,12 @@ static void usage(FILE *out)
 	      "\n"
 	      "Options:\n"
 	      "  -p, --pid PID          a running process, until it ends or Ctrl-C\n"
-	      "  -d, --duration TIME    no longer than this: 10s, 500ms, 2m\n"
-	      "  -I, --interval MS      a line every MS milliseconds, too\n"
+	      "  -d, --duration TIME    no longer than this: 10s, 500ms, 2m; with a\n"
+	      "                         COMMAND that leaves processes, these too\n"
+	      "  -I, --interval TIME    a line every TIME, too: 1s, 500ms\n"
 	      "  -j, --json             print JSON\n"
 	      "  -o, --output FILE      print to FILE, not to stderr (with COMMAND)\n"
-	      "                         or stdout\n"
+	      "                         or stdout; - is stdout\n"
 	      "      --backend KIND     module, procfs, or auto (the default)\n"
 	      "  -h, --help             show this help\n"
 	      "\n"
@@ -95,11 +101,16 @@ static int begin_command(struct session *s, struct osc_error *e)
 		.argv = (const char *const *)s->set->command,
 		.flags = OSC_CHILD_GATE,
 	};
-	int ret = osc_child_start(&s->child, &o, e);
+	int ret = osc_reaper_open(&s->reaper, e);
 
 	if (!ret)
+		ret = osc_child_start(&s->child, &o, e);
+	if (!ret)
 		ret = osc_counters_watch(s->counters, s->child.pid,
-					 OSC_WATCH_BOUND, &s->target, e);
+					 OSC_WATCH_BOUND | OSC_WATCH_ORPHANS,
+					 &s->target, e);
+	if (!ret)
+		ret = osc_procfs_process(s->child.pid, &s->gate, e);
 	if (ret)
 		return ret;
 	s->start_ns = osc_clock_ns();
@@ -158,82 +169,161 @@ static int print_interval(struct session *s, uint64_t *since_ns,
 
 /*
  * With a command every signal is for it: it decides whether to end. One from
- * the terminal has reached it already.
+ * the terminal has reached it already. 1 ends the wait.
  */
 static int pass_signal(struct session *s, const struct osc_cli_signal *signal,
 		       struct osc_error *e)
 {
+	if (!s->set->command || s->child.ended)
+		return 1;
 	return signal->from_terminal ?
 		       0 :
 		       osc_child_kill(&s->child, signal->number, e);
 }
 
-/* Time is up: 1 ends the wait; a command is told to end and waited for. */
+/*
+ * Time is up: 1 ends the wait. A command is told to end and waited for, but
+ * not what it has left to run by itself.
+ */
 static int time_is_up(struct session *s, uint64_t *deadline,
 		      struct osc_error *e)
 {
 	bool told = *deadline > s->start_ns + s->set->duration_ns;
 	int ret;
 
-	if (!s->set->command)
+	if (!s->set->command || s->child.ended)
 		return 1;
 	ret = osc_child_kill(&s->child, told ? SIGKILL : SIGTERM, e);
 	*deadline = told ? UINT64_MAX : osc_clock_ns() + GRACE_NS;
 	return ret;
 }
 
+/*
+ * A child of ours has ended: the command, or one that it left behind. What has
+ * ended is counted while it is a zombie, then it is waited for. 1 ends the wait:
+ * the command has ended, and with --duration also what it left behind.
+ */
+static int on_child(struct session *s, struct osc_error *e)
+{
+	bool first = !s->child.ended && osc_reaper_has_ended(&s->child);
+	struct osc_counts counts;
+	int ret = read_counts(s, false, &counts, e);
+
+	if (!ret && first)
+		ret = osc_reaper_wait(&s->reaper, &s->child, e);
+	if (!ret)
+		ret = osc_reaper_collect(&s->reaper, &s->child, e);
+	if (ret || !s->child.ended)
+		return ret;
+	s->ended = !osc_reaper_left(&s->reaper, NULL, 0);
+	return s->ended || !s->set->duration_ns;
+}
+
+/* 1 ends the wait. */
+static int on_ready(struct session *s, struct osc_error *e)
+{
+	if (s->set->command)
+		return on_child(s, e);
+	s->ended = true;
+	return 1;
+}
+
+static uint64_t earliest(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* What /proc shows of a task is gone when the task is. */
+static uint64_t sample_interval(const struct session *s)
+{
+	return s->target && !osc_counters_module(s->counters) ?
+		       OSC_STAT_SAMPLE_NS :
+		       0;
+}
+
+/* The moments that a wait ends at; UINT64_MAX: never. */
+struct moments {
+	uint64_t deadline, line, sample;
+	uint64_t read_ns; /* of the last line */
+};
+
+static int on_time(struct session *s, struct moments *m, struct osc_error *e)
+{
+	uint64_t now = osc_clock_ns();
+	struct osc_counts counts;
+
+	if (now >= m->deadline)
+		return time_is_up(s, &m->deadline, e);
+	if (now >= m->line) {
+		m->line =
+			osc_cli_next_report(m->line, s->set->interval_ns, now);
+		return print_interval(s, &m->read_ns, e);
+	}
+	m->sample = now + sample_interval(s);
+	return read_counts(s, false, &counts, e);
+}
+
 static int wait_for_end(struct session *s, struct osc_error *e)
 {
-	int fd = s->set->command ? s->child.pidfd : s->pidfd;
-	uint64_t deadline = s->set->duration_ns ?
-				    s->start_ns + s->set->duration_ns :
-				    UINT64_MAX;
-	uint64_t next = UINT64_MAX, read_ns = s->start_ns;
+	int fd = s->set->command ? s->reaper.fd : s->pidfd;
+	struct moments m = { UINT64_MAX, UINT64_MAX, UINT64_MAX, s->start_ns };
 	struct osc_cli_signal signal;
 	int ret = 0;
 
+	if (s->set->duration_ns)
+		m.deadline = s->start_ns + s->set->duration_ns;
 	if (s->set->interval_ns)
-		next = s->start_ns + s->set->interval_ns;
+		m.line = s->start_ns + s->set->interval_ns;
+	if (sample_interval(s))
+		m.sample = s->start_ns + sample_interval(s);
 	while (!ret) {
 		ret = osc_cli_wait(s->signals, fd,
-				   next < deadline ? next : deadline, &signal,
-				   e);
-		s->ended = ret == OSC_CLI_READY;
-		if (s->ended)
-			return 0;
-		if (ret == OSC_CLI_SIGNAL)
-			ret = s->set->command ? pass_signal(s, &signal, e) : 1;
-		else if (ret == OSC_CLI_TIME && osc_clock_ns() >= deadline)
-			ret = time_is_up(s, &deadline, e);
-		else if (ret == OSC_CLI_TIME) {
-			ret = print_interval(s, &read_ns, e);
-			next = osc_cli_next_report(next, s->set->interval_ns,
-						   osc_clock_ns());
-		}
+				   earliest(m.deadline,
+					    earliest(m.line, m.sample)),
+				   &signal, e);
+		if (ret == OSC_CLI_READY)
+			ret = on_ready(s, e);
+		else if (ret == OSC_CLI_SIGNAL)
+			ret = pass_signal(s, &signal, e);
+		else if (ret == OSC_CLI_TIME)
+			ret = on_time(s, &m, e);
 	}
 	return ret < 0 ? ret : 0;
 }
 
-/* The books are read while the command is a zombie, then it is reaped. */
+/* What was waited for is known whole, however short it was. */
+static void take_usage(struct session *s, struct osc_counts *c)
+{
+	struct osc_counts used;
+
+	if (c->backend != OSC_BACKEND_PROCFS)
+		return;
+	osc_counts_since(&s->reaper.usage, &s->gate, &used);
+	for (int i = 0; i < OSC_NR_COUNTERS; i++) {
+		/* Both are lower bounds. */
+		if (osc_counts_have(&used, (enum osc_counter)i) &&
+		    (int64_t)used.value[i] > (int64_t)c->value[i])
+			c->value[i] = used.value[i];
+	}
+}
+
 static int finish(struct session *s, struct osc_error *e)
 {
 	struct osc_stat_result r = {
 		.source = osc_counters_source(s->counters),
+		.sample_ns = sample_interval(s),
 		.command = s->set->command,
 		.child = s->set->command ? &s->child : NULL,
+		.reaper = &s->reaper,
 		.pid = s->set->command ? s->child.pid : s->set->pid,
 		.elapsed_s =
 			(double)(osc_clock_ns() - s->start_ns) / OSC_NS_PER_S,
 		.one_line = s->set->interval_ns,
 	};
-	int ret = 0;
+	int ret = read_counts(s, s->ended, &r.counts, e);
 
-	if (s->set->command)
-		ret = osc_child_await(&s->child, OSC_CHILD_FOREVER, e);
-	if (!ret)
-		ret = read_counts(s, s->ended, &r.counts, e);
 	if (!ret && s->set->command)
-		ret = osc_child_wait(&s->child, OSC_CHILD_FOREVER, e);
+		take_usage(s, &r.counts);
 	return ret ? ret : osc_stat_print(&r, s->set->json, s->out, e);
 }
 
@@ -243,7 +333,7 @@ static int open_output(struct session *s, struct osc_error *e)
 	s->out = s->set->command ? stderr : stdout;
 	if (!s->set->output)
 		return 0;
-	s->out = fopen(s->set->output, "we");
+	s->out = osc_outfile_stream(s->set->output);
 	if (!s->out)
 		return osc_error_set(e, errno,
 				     "cannot write %s: %s; try another -o",
@@ -273,13 +363,16 @@ static int session_run(struct session *s, struct osc_error *e)
 static int session_end(struct session *s, int ret, struct osc_error *e)
 {
 	int code = OSC_EXIT_OK;
+	int written =
+		s->out && s->set->output ? osc_outfile_stream_close(s->out) : 0;
 
-	if (s->out && s->set->output && fclose(s->out) && !ret)
-		ret = osc_error_set(e, errno, "cannot write %s: %s",
-				    s->set->output, strerror(errno));
+	if (written && !ret)
+		ret = osc_error_set(e, -written, "cannot write %s: %s",
+				    s->set->output, strerror(-written));
 	if (!ret && s->set->command)
 		code = osc_child_exit_code(&s->child);
 	osc_child_close(&s->child);
+	osc_reaper_close(&s->reaper);
 	if (s->pidfd >= 0)
 		close(s->pidfd);
 	if (s->signals >= 0)
@@ -369,6 +462,7 @@ int cmd_stat(int argc, char **argv)
 	struct session s = {
 		.set = &set,
 		.child = OSC_CHILD_NONE,
+		.reaper = OSC_REAPER_NONE,
 		.signals = -1,
 		.pidfd = -1,
 	};

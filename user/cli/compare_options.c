@@ -9,6 +9,7 @@
 #include "cli/compare.h"
 #include "cli/numbers.h"
 #include "correlate/stats.h"
+#include "lib/outfile.h"
 #include "lib/clock.h"
 #include "lib/cpus.h"
 #include "lib/parse.h"
@@ -378,7 +379,7 @@ static int check(const struct osc_compare_settings *s, struct osc_error *e)
 	else if (s->path && (s->work_us.n || s->io_us.n))
 		wrong = "--path excludes --work and --io, which choose what is "
 			"requested; try either";
-	else if (s->resume && (!s->json || !strcmp(s->json, "-")))
+	else if (s->resume && (!s->json || osc_outfile_is_stdout(s->json)))
 		wrong = "--resume needs the file that it is to go on with; try "
 			"--json FILE";
 	else if (s->json && s->html && !strcmp(s->json, s->html))

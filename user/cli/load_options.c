@@ -322,7 +322,7 @@ static int parse_option(int opt, struct osc_load_settings *s,
 
 static bool is_stdout(const char *path)
 {
-	return path && !strcmp(path, "-");
+	return path && osc_outfile_is_stdout(path);
 }
 
 /* What cannot be asked for together with steps; or NULL. */

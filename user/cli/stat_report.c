@@ -13,6 +13,7 @@
 #include "lib/error.h"
 #include "lib/output.h"
 #include "lib/platform.h"
+#include "lib/reaper.h"
 #include "lib/standing.h"
 
 static double seconds_of(const struct timeval *t)
@@ -41,6 +42,26 @@ static json_t *real_or_null(bool have, double value)
 	return have ? json_real(value) : json_null();
 }
 
+static json_t *left_json(const struct osc_stat_result *r)
+{
+	size_t n = r->child ? osc_reaper_left(r->reaper, NULL, 0) : 0;
+	struct osc_left *left = calloc(n + 1, sizeof(*left));
+	json_t *all = left ? json_array() : NULL;
+	size_t now = n ? osc_reaper_left(r->reaper, left, n) : 0;
+
+	for (size_t i = 0; all && i < n && i < now; i++) {
+		if (json_array_append_new(
+			    all,
+			    json_pack("{s:i, s:o}", "pid", (int)left[i].pid,
+				      "comm", osc_json_text(left[i].comm)))) {
+			json_decref(all);
+			all = NULL;
+		}
+	}
+	free(left);
+	return all;
+}
+
 static json_t *result_json(const struct osc_stat_result *r)
 {
 	const struct osc_child *c = r->child;
@@ -49,16 +70,18 @@ static json_t *result_json(const struct osc_stat_result *r)
 		      r->elapsed_s;
 
 	return json_pack(
-		"{s:s, s:o, s:o, s:o, s:o, s:b, s:f, s:o, s:o, s:o, s:o, s:o, "
-		"s:o, s:o, s:o, s:I, s:I, s:I}",
+		"{s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:f, s:o, s:o, s:o, s:o, s:o, "
+		"s:o, s:o, s:o, s:I, s:I, s:I, s:o}",
 		"schema", "osconcepts-stat/1", "source",
-		osc_json_text(r->source), "platform", osc_platform(), "command",
-		command_json(r->command), "pid",
-		r->pid ? json_integer(r->pid) : json_null(), "system", !r->pid,
-		"elapsed_s", r->elapsed_s, "user_s",
-		real_or_null(c, c ? seconds_of(&c->usage.ru_utime) : 0),
-		"sys_s",
-		real_or_null(c, c ? seconds_of(&c->usage.ru_stime) : 0),
+		osc_json_text(r->source), "sample_ms",
+		r->sample_ns ? json_integer((json_int_t)(r->sample_ns /
+							 OSC_NS_PER_MS)) :
+			       json_null(),
+		"platform", osc_platform(), "command", command_json(r->command),
+		"pid", r->pid ? json_integer(r->pid) : json_null(), "system",
+		!r->pid, "elapsed_s", r->elapsed_s, "user_s",
+		real_or_null(c, c ? seconds_of(&r->reaper->user) : 0), "sys_s",
+		real_or_null(c, c ? seconds_of(&r->reaper->system) : 0),
 		"exit_status",
 		c && !signalled ? json_integer(WEXITSTATUS(c->status)) :
 				  json_null(),
@@ -72,7 +95,7 @@ static json_t *result_json(const struct osc_stat_result *r)
 			     cpus),
 		"tasks_live", (json_int_t)r->counts.tasks_live, "tasks_exited",
 		(json_int_t)r->counts.tasks_exited, "lost",
-		(json_int_t)r->counts.lost);
+		(json_int_t)r->counts.lost, "left_running", left_json(r));
 }
 
 static void rate_cell(struct osc_table *t, const struct osc_stat_result *r,
@@ -138,7 +161,11 @@ static void print_title(const struct osc_stat_result *r, FILE *out)
 	} else {
 		fputs("the whole system", out);
 	}
-	fprintf(out, ", source: %s\n\n", r->source);
+	fprintf(out, ", source: %s", r->source);
+	if (r->sample_ns)
+		fprintf(out, ", looked at every %" PRIu64 " ms",
+			(uint64_t)(r->sample_ns / OSC_NS_PER_MS));
+	fputs("\n\n", out);
 }
 
 /* printf counts bytes; a person sees characters. */
@@ -154,8 +181,8 @@ static void print_times(const struct osc_stat_result *r, FILE *out)
 	fprintf(out, "\n%14.6f seconds elapsed\n", r->elapsed_s);
 	if (r->child)
 		fprintf(out, "%14.6f seconds user\n%14.6f seconds sys\n",
-			seconds_of(&r->child->usage.ru_utime),
-			seconds_of(&r->child->usage.ru_stime));
+			seconds_of(&r->reaper->user),
+			seconds_of(&r->reaper->system));
 	if (r->pid) {
 		const char *sign =
 			osc_standing_sign(osc_standing_of_tasks(&r->counts));
@@ -186,8 +213,29 @@ static void print_reasons(const struct osc_counts *c, FILE *out)
 	}
 }
 
+#define LEFT_MAX 8
+
+/* What the command started and did not wait for: its counts are as of now. */
+static void print_left(const struct osc_stat_result *r, FILE *out)
+{
+	struct osc_left left[LEFT_MAX];
+	size_t n = r->child ? osc_reaper_left(r->reaper, left, LEFT_MAX) : 0;
+
+	if (!n)
+		return;
+	fputs("\nThe command has ended and left running:", out);
+	for (size_t i = 0; i < n && i < LEFT_MAX; i++)
+		fprintf(out, " %s[%d]", left[i].comm, (int)left[i].pid);
+	if (n > LEFT_MAX)
+		fprintf(out, " and %zu more", n - LEFT_MAX);
+	fputs(".\nWhat they do from now on is not counted; try a (longer) "
+	      "--duration.\n",
+	      out);
+}
+
 static void print_notes(const struct osc_stat_result *r, FILE *out)
 {
+	print_left(r, out);
 	print_reasons(&r->counts, out);
 	if (osc_platform_emulated())
 		fputs("\n" OSC_EMULATED_NOTE("\n") "\n", out);

@@ -9,14 +9,21 @@
 #include <sys/types.h>
 
 #include "lib/child.h"
+#include "lib/clock.h"
 #include "lib/counters.h"
 
 struct osc_error;
+struct osc_reaper;
+
+/* How often a process tree is looked at in /proc: in the man page as well. */
+#define OSC_STAT_SAMPLE_NS (100 * OSC_NS_PER_MS)
 
 struct osc_stat_result {
 	const char *source;
+	uint64_t sample_ns; /* between two looks at /proc; 0: not sampled */
 	char *const *command; /* NULL-terminated, or NULL */
 	const struct osc_child *child; /* of the command, reaped; or NULL */
+	const struct osc_reaper *reaper; /* of what it left behind */
 	pid_t pid; /* or 0: the whole system */
 	double elapsed_s;
 	struct osc_counts counts;

@@ -114,9 +114,16 @@ int osc_cli_parse_duration(const char *text, uint64_t *ns, struct osc_error *e)
 
 int osc_cli_parse_interval(const char *text, uint64_t *ns, struct osc_error *e)
 {
+	const uint64_t min = 10 * OSC_NS_PER_MS, max = 3600 * OSC_NS_PER_S;
 	uint64_t ms = 0;
-	int ret = osc_parse_u64("--interval", text, 10, 3600000, &ms, e);
+	int ret;
 
+	/* As perf stat has it, a number alone is in milliseconds. */
+	if (text[strspn(text, "0123456789")])
+		return osc_parse_duration_ns("--interval", text, min, max, ns,
+					     e);
+	ret = osc_parse_u64("--interval", text, min / OSC_NS_PER_MS,
+			    max / OSC_NS_PER_MS, &ms, e);
 	*ns = ms * OSC_NS_PER_MS;
 	return ret;
 }

@@ -50,8 +50,10 @@ int osc_cli_open_process(pid_t pid, int *fd, struct osc_error *e);
  */
 int osc_cli_check_process(pid_t pid, int fd, struct osc_error *e);
 
-/* --duration and --interval of the commands that report over a span, as typed:
- * a time from 1 ms to a day, and milliseconds from 10 to an hour of them.
+/*
+ * --duration and --interval of the commands that report over a span, as typed: a
+ * time from 1 ms to a day, and one from 10 ms to an hour, which without a unit
+ * is in milliseconds.
  */
 int osc_cli_parse_duration(const char *text, uint64_t *ns, struct osc_error *e);
 int osc_cli_parse_interval(const char *text, uint64_t *ns, struct osc_error *e);

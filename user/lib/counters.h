@@ -102,6 +102,8 @@ int osc_counters_kind_parse(const char *text, enum osc_counters_kind *out,
 /* For watch(). */
 #define OSC_WATCH_BOUND 1u /* removed when this handle closes or we die */
 #define OSC_WATCH_NO_FOLLOW 2u /* not the children */
+/* Processes that become our children are of the tree: we are its subreaper. */
+#define OSC_WATCH_ORPHANS 4u
 
 struct osc_target {
 	uint32_t id;

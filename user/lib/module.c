@@ -497,7 +497,9 @@ static int module_watch(void *state, pid_t pid, unsigned int flags,
 			uint32_t *id, struct osc_error *e)
 {
 	struct osc_target target;
-	int ret = osc_module_add(state, pid, flags, &target, e);
+	/* It follows orphans in any case. */
+	int ret = osc_module_add(state, pid, flags & ~OSC_WATCH_ORPHANS,
+				 &target, e);
 
 	if (!ret)
 		*id = target.id;

@@ -80,7 +80,7 @@ static int open_temporary(struct osc_outfile *o, size_t size, mode_t mode,
 		*o->temporary = '\0';
 		return cannot(e, o->what, o->path, err);
 	}
-	err = posix_fallocate(fd, 0, (off_t)size);
+	err = size ? posix_fallocate(fd, 0, (off_t)size) : 0;
 	if (!err && fchmod(fd, mode))
 		err = errno;
 	o->file = err ? NULL : fdopen(fd, "w");
@@ -132,6 +132,75 @@ static int open_empty(struct osc_outfile *o, size_t reserve, mode_t mode,
 	return ret;
 }
 
+/*
+ * The number of the open descriptor of ours that a path names; -1: none. Opened
+ * by its path a file would be written from its beginning, over what another
+ * has written through the descriptor.
+ */
+static int own_descriptor(const char *path)
+{
+	static const char *const names[] = { "/dev/fd/", "/proc/self/fd/" };
+
+	if (!strcmp(path, "-") || !strcmp(path, "/dev/stdout"))
+		return STDOUT_FILENO;
+	if (!strcmp(path, "/dev/stderr"))
+		return STDERR_FILENO;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		size_t length = strlen(names[i]);
+		char *end;
+		long fd;
+
+		if (strncmp(path, names[i], length))
+			continue;
+		fd = strtol(path + length, &end, 10);
+		if (end != path + length && !*end && fd >= 0 && fd <= INT_MAX)
+			return (int)fd;
+	}
+	return -1;
+}
+
+bool osc_outfile_is_stdout(const char *path)
+{
+	return own_descriptor(path) == STDOUT_FILENO;
+}
+
+static FILE *open_own(int fd)
+{
+	FILE *file;
+	int copy;
+
+	if (fd == STDOUT_FILENO)
+		return stdout;
+	if (fd == STDERR_FILENO)
+		return stderr;
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	file = copy < 0 ? NULL : fdopen(copy, "w");
+	if (!file && copy >= 0)
+		close(copy);
+	return file;
+}
+
+static bool is_shared(const FILE *file)
+{
+	return file == stdout || file == stderr;
+}
+
+FILE *osc_outfile_stream(const char *path)
+{
+	int fd = own_descriptor(path);
+
+	return fd >= 0 ? open_own(fd) : fopen(path, "we");
+}
+
+int osc_outfile_stream_close(FILE *file)
+{
+	int failed = fflush(file) || ferror(file) ? errno ?: EIO : 0;
+
+	if (!is_shared(file) && fclose(file) && !failed)
+		failed = errno;
+	return -failed;
+}
+
 int osc_outfile_open(struct osc_outfile *o, const char *path, size_t reserve,
 		     struct osc_error *e)
 {
@@ -140,9 +209,9 @@ int osc_outfile_open(struct osc_outfile *o, const char *path, size_t reserve,
 
 	if (ret)
 		return ret;
-	if (!strcmp(path, "-")) {
-		o->file = stdout;
-		return 0;
+	if (own_descriptor(path) >= 0) {
+		o->file = open_own(own_descriptor(path));
+		return o->file ? 0 : cannot(e, o->what, path, errno);
 	}
 	if (stat(path, &st))
 		return open_empty(o, reserve, default_mode(), e);
@@ -161,6 +230,11 @@ int osc_outfile_open_mapped(struct osc_outfile *o, const char *what,
 
 	if (ret)
 		return ret;
+	if (own_descriptor(path) >= 0)
+		return osc_error_set(e, EINVAL,
+				     "%s '%s': an open descriptor cannot be "
+				     "mapped; try another path",
+				     what, path);
 	if (stat(path, &st))
 		return open_temporary(o, size, default_mode(), e);
 	if (!S_ISREG(st.st_mode))
@@ -183,7 +257,7 @@ int osc_outfile_commit(struct osc_outfile *o, struct osc_error *e)
 		err = errno;
 	if (o->unnamed && !err)
 		err = give_name(o);
-	if (o->file != stdout && fclose(o->file) && !err)
+	if (!is_shared(o->file) && fclose(o->file) && !err)
 		err = errno;
 	o->file = NULL;
 	if (*o->temporary && !err && rename(o->temporary, o->path))
@@ -196,7 +270,7 @@ int osc_outfile_commit(struct osc_outfile *o, struct osc_error *e)
 
 void osc_outfile_abandon(struct osc_outfile *o)
 {
-	if (o->file && o->file != stdout)
+	if (o->file && !is_shared(o->file))
 		fclose(o->file);
 	o->file = NULL;
 	if (*o->temporary && !o->unnamed)

@@ -21,12 +21,18 @@ struct osc_outfile {
 };
 
 /*
- * "-" is stdout. What is there and is no regular file (a device, a pipe) is
- * written in place; anything else becomes `path` only with commit. Room for
+ * "-" is stdout, and so is /dev/stdout; a name of another of our descriptors,
+ * such as /dev/fd/3, is that descriptor: what others write to it is not written
+ * over. What is there and is no regular file (a device, a pipe) is written in place; anything else becomes `path` only with commit. Room for
  * `reserve` bytes is taken now.
  */
 int osc_outfile_open(struct osc_outfile *o, const char *path, size_t reserve,
 		     struct osc_error *e);
+bool osc_outfile_is_stdout(const char *path);
+/* To be written as results come, in place; the same names. NULL with errno. */
+FILE *osc_outfile_stream(const char *path);
+/* Writes out what is buffered, and closes what is not shared. 0 or -errno. */
+int osc_outfile_stream_close(FILE *file);
 /*
  * For a file that is to be mapped, so it must be a regular one: whatever else
  * is there is refused and left alone. It has `size` bytes, all of them with

@@ -119,8 +119,11 @@ static bool is_known(const struct osc_procfs_task *leader, const void *tree)
 {
 	const struct tree *t = tree;
 
-	return t->begun ? !!find(t->record, t->n, leader) :
-			  leader->pid == t->root;
+	if (!t->begun)
+		return leader->pid == t->root;
+	return find(t->record, t->n, leader) ||
+	       ((t->flags & OSC_WATCH_ORPHANS) && leader->ppid == getpid() &&
+		leader->start_ticks >= t->since_ticks);
 }
 
 /*

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/reaper.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/child.h"
+#include "lib/error.h"
+#include "lib/procfs.h"
+
+/* A program may be started by one that had children already. */
+static int list_strangers(struct osc_reaper *r, struct osc_error *e)
+{
+	size_t n = osc_reaper_left(r, NULL, 0);
+	struct osc_left *left = calloc(n + 1, sizeof(*left));
+	pid_t *strangers = calloc(n + 1, sizeof(*strangers));
+
+	r->strangers = strangers;
+	if (left && strangers) {
+		size_t now = osc_reaper_left(r, left, n);
+
+		for (size_t i = 0; i < n && i < now; i++)
+			r->strangers[r->nr_strangers++] = left[i].pid;
+	}
+	free(left);
+	if (left && strangers)
+		return 0;
+	return osc_error_set(e, ENOMEM,
+			     "cannot wait for children: out of memory");
+}
+
+int osc_reaper_open(struct osc_reaper *r, struct osc_error *e)
+{
+	sigset_t set;
+	int ret;
+
+	*r = (struct osc_reaper)OSC_REAPER_NONE;
+	ret = list_strangers(r, e);
+	if (ret)
+		return ret;
+	/* Where it is ignored the kernel waits for children, and tells nobody
+	 * what they used.
+	 */
+	signal(SIGCHLD, SIG_DFL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) ||
+	    prctl(PR_SET_CHILD_SUBREAPER, 1))
+		return osc_error_set(e, errno, "cannot wait for children: %s",
+				     strerror(errno));
+	r->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (r->fd < 0)
+		return osc_error_set(e, errno, "cannot wait for children: %s",
+				     strerror(errno));
+	return 0;
+}
+
+void osc_reaper_close(struct osc_reaper *r)
+{
+	if (r->fd >= 0)
+		close(r->fd);
+	r->fd = -1;
+	free(r->strangers);
+	r->strangers = NULL;
+	r->nr_strangers = 0;
+}
+
+static uint64_t nanoseconds(const struct timeval *t)
+{
+	return ((uint64_t)t->tv_sec * 1000000 + (uint64_t)t->tv_usec) * 1000;
+}
+
+static void add_usage(struct osc_reaper *r, const struct rusage *u)
+{
+	struct osc_counts c = { 0 };
+
+	osc_counts_set(&c, OSC_SWITCHES_VOLUNTARY, (uint64_t)u->ru_nvcsw);
+	osc_counts_set(&c, OSC_SWITCHES_INVOLUNTARY, (uint64_t)u->ru_nivcsw);
+	osc_counts_set(&c, OSC_SWITCHES,
+		       (uint64_t)u->ru_nvcsw + (uint64_t)u->ru_nivcsw);
+	osc_counts_set(&c, OSC_FAULTS_MINOR, (uint64_t)u->ru_minflt);
+	osc_counts_set(&c, OSC_FAULTS_MAJOR, (uint64_t)u->ru_majflt);
+	osc_counts_set(&c, OSC_CPU_NS,
+		       nanoseconds(&u->ru_utime) + nanoseconds(&u->ru_stime));
+	osc_counts_add(&r->usage, &c);
+	timeradd(&r->user, &u->ru_utime, &r->user);
+	timeradd(&r->system, &u->ru_stime, &r->system);
+}
+
+bool osc_reaper_has_ended(const struct osc_child *child)
+{
+	siginfo_t info = { .si_pid = 0 };
+
+	return child->ended || (!waitid(P_PID, (id_t)child->pid, &info,
+					WEXITED | WNOHANG | WNOWAIT) &&
+				info.si_pid);
+}
+
+int osc_reaper_wait(struct osc_reaper *r, struct osc_child *child,
+		    struct osc_error *e)
+{
+	int ret = osc_child_wait(child, OSC_CHILD_FOREVER, e);
+
+	if (!ret)
+		add_usage(r, &child->usage);
+	return ret;
+}
+
+static bool is_stranger(const struct osc_reaper *r, pid_t pid)
+{
+	for (size_t i = 0; i < r->nr_strangers; i++) {
+		if (r->strangers[i] == pid)
+			return true;
+	}
+	return false;
+}
+
+/* The next that has ended and is not the child; 0: none now. */
+static pid_t next_orphan(const struct osc_child *child)
+{
+	siginfo_t info = { .si_pid = 0 };
+
+	if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT))
+		return 0;
+	return !child->ended && info.si_pid == child->pid ? 0 : info.si_pid;
+}
+
+int osc_reaper_collect(struct osc_reaper *r, const struct osc_child *child,
+		       struct osc_error *e)
+{
+	struct signalfd_siginfo info;
+	struct rusage usage;
+	pid_t pid;
+
+	while (read(r->fd, &info, sizeof(info)) > 0)
+		;
+	while ((pid = next_orphan(child))) {
+		if (wait4(pid, NULL, WNOHANG, &usage) != pid)
+			return osc_error_set(e, errno,
+					     "cannot wait for process %d: %s",
+					     (int)pid, strerror(errno));
+		if (!is_stranger(r, pid))
+			add_usage(r, &usage);
+	}
+	return 0;
+}
+
+/* "/proc/PID/comm", or "?". */
+static void read_comm(pid_t pid, char *comm, size_t size)
+{
+	char path[40], *text;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	snprintf(comm, size, "?");
+	if (osc_procfs_slurp(path, &text))
+		return;
+	text[strcspn(text, "\n")] = '\0';
+	snprintf(comm, size, "%s", text);
+	free(text);
+}
+
+size_t osc_reaper_left(const struct osc_reaper *r, struct osc_left *left,
+		       size_t room)
+{
+	char *text, *end;
+	size_t n = 0;
+
+	if (osc_procfs_slurp("/proc/thread-self/children", &text))
+		return 0;
+	for (char *p = text;; p = end) {
+		pid_t pid = (pid_t)strtol(p, &end, 10);
+
+		if (end == p)
+			break;
+		if (is_stranger(r, pid))
+			continue;
+		if (n < room) {
+			left[n].pid = pid;
+			read_comm(pid, left[n].comm, sizeof(left[n].comm));
+		}
+		n++;
+	}
+	free(text);
+	return n;
+}

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/hold.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <netinet/in.h>
+#include <netdb.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,19 +20,14 @@
 
 /* --- connections */
 
-static int open_one(const char *address, unsigned int port)
+static int open_one(const struct addrinfo *to)
 {
-	struct sockaddr_in v4 = { .sin_family = AF_INET,
-				  .sin_port = htons((uint16_t)port) };
-	int fd;
+	int fd = socket(to->ai_family,
+			SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-	if (inet_pton(AF_INET, address, &v4.sin_addr) != 1)
-		return -EAFNOSUPPORT;
-	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	if (connect(fd, (struct sockaddr *)&v4, sizeof(v4)) &&
-	    errno != EINPROGRESS) {
+	if (connect(fd, to->ai_addr, to->ai_addrlen) && errno != EINPROGRESS) {
 		int err = errno;
 
 		close(fd);
@@ -42,24 +36,44 @@ static int open_one(const char *address, unsigned int port)
 	return fd;
 }
 
+/* A numeric address of any family. */
+static struct addrinfo *resolve(const char *address, unsigned int port)
+{
+	const struct addrinfo want = { .ai_socktype = SOCK_STREAM,
+				       .ai_flags = AI_NUMERICHOST |
+						   AI_NUMERICSERV };
+	struct addrinfo *found;
+	char service[12];
+
+	snprintf(service, sizeof(service), "%u", port);
+	return getaddrinfo(address, service, &want, &found) ? NULL : found;
+}
+
 int osc_hold_open(struct osc_hold *h, const char *address, unsigned int port,
 		  size_t n, struct osc_error *e)
 {
 	int *more = reallocarray(h->fd, n, sizeof(*h->fd));
+	struct addrinfo *to;
+	int ret = 0;
 
 	if (!more)
 		return osc_error_set(e, ENOMEM, "out of memory");
 	h->fd = more;
-	while (h->n < n) {
-		int fd = open_one(address, port);
+	to = resolve(address, port);
+	if (!to)
+		return osc_error_set(e, EADDRNOTAVAIL,
+				     "cannot use the address '%s'", address);
+	while (!ret && h->n < n) {
+		int fd = open_one(to);
 
 		if (fd < 0)
-			return osc_error_set(e, -fd,
-					     "connection %zu of %zu: %s",
-					     h->n + 1, n, strerror(-fd));
-		h->fd[h->n++] = fd;
+			ret = osc_error_set(e, -fd, "connection %zu of %zu: %s",
+					    h->n + 1, n, strerror(-fd));
+		else
+			h->fd[h->n++] = fd;
 	}
-	return 0;
+	freeaddrinfo(to);
+	return ret;
 }
 
 void osc_hold_close(struct osc_hold *h)

@@ -23,6 +23,7 @@
 #include "lib/error.h"
 #include "lib/output.h"
 #include "lib/parse.h"
+#include "servers/listen.h"
 
 #define START_S 20u
 #define GRACE_S 10u
@@ -157,8 +158,7 @@ static void become_ready(struct osc_hosted *s)
 	}
 	s->port = (unsigned int)port;
 	s->state = OSC_HOSTED_READY;
-	snprintf(s->url, sizeof(s->url), "http://%s:%u", s->options.address,
-		 s->port);
+	osc_listen_url(s->options.address, s->port, "", s->url, sizeof(s->url));
 	s->ready(s, s->arg);
 }
 

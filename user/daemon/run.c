@@ -309,17 +309,24 @@ static uint64_t most_held(const struct osc_engine *engine)
 	return most > HOLD_SPARE ? most - HOLD_SPARE : 0;
 }
 
-/* Opens up to the next number; false, with the reason noted, if it cannot. */
+/*
+ * Opens up to the next number. If it cannot, it notes the reason, frees all
+ * descriptors for the rest of the run, and returns false.
+ */
 static bool hold_more(struct osc_run *r)
 {
 	struct osc_error e;
 	size_t n = r->facts.held.n;
 
-	if (osc_hold_open(&r->hold, r->server->options.address, r->server->port,
-			  r->ladder[n], &e))
-		snprintf(r->not_held, sizeof(r->not_held), "%.159s", e.text);
+	int ret = osc_hold_open(&r->hold, r->server->options.address,
+				r->server->port, r->ladder[n], &e);
+
 	r->held |= r->hold.n;
-	return !*r->not_held;
+	if (ret) {
+		snprintf(r->not_held, sizeof(r->not_held), "%.159s", e.text);
+		osc_hold_close(&r->hold);
+	}
+	return !ret;
 }
 
 /* Counting for the load has ended: nothing of this is in its counts. */
@@ -378,6 +385,12 @@ static int hold(struct osc_run *r, struct osc_error *e)
 	bool all;
 	int ret = look_at(r, &l, e);
 
+	/* The connections left no descriptor: the run goes on without them. */
+	if (ret == -EMFILE || ret == -ENFILE) {
+		snprintf(r->not_held, sizeof(r->not_held), "%.159s", e->text);
+		osc_hold_close(&r->hold);
+		return begin_stop(r, e);
+	}
 	if (ret)
 		return ret;
 	all = l.account.connections_open == wanted;

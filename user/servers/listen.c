@@ -145,13 +145,13 @@ int osc_listen_open(const struct osc_server_config *config, unsigned int count,
 	return 0;
 }
 
-void osc_listen_url(const struct osc_server_config *config, uint16_t port,
-		    char *out, unsigned int size)
+void osc_listen_url(const char *address, unsigned int port, const char *path,
+		    char *out, size_t size)
 {
-	bool v6 = strchr(config->address, ':');
+	bool v6 = strchr(address, ':');
 
-	snprintf(out, size, "http://%s%s%s:%u/", v6 ? "[" : "", config->address,
-		 v6 ? "]" : "", port);
+	snprintf(out, size, "http://%s%s%s:%u%s", v6 ? "[" : "", address,
+		 v6 ? "]" : "", port, path);
 }
 
 int osc_listen_error(int err)

@@ -258,7 +258,8 @@ int osc_server_run(const struct osc_server_config *config,
 			      e);
 	if (ret)
 		goto out_free;
-	osc_listen_url(config, start.port, start.url, sizeof(start.url));
+	osc_listen_url(config->address, start.port, "/", start.url,
+		       sizeof(start.url));
 	ret = try_descriptors(s.listeners[0], e);
 	if (!ret)
 		ret = osc_account_create(config->account_path,

@@ -38,6 +38,19 @@ start_daemon()
 	eventually test -S "$sock"
 }
 
+# start_daemon_with DESCRIPTORS [OPTION…]: under this limit
+start_daemon_with()
+{
+	(
+		ulimit -n "$1"
+		shift
+		exec "$build/osconceptsd" --socket "$sock" "$@" 2>"$dir/log" 3>&-
+	) &
+	daemon=$!
+	daemons+=("$daemon")
+	eventually test -S "$sock"
+}
+
 client()
 {
 	/usr/bin/python3 "$top/tests/cli/lib/control_client.py" "$sock" "$@"
@@ -120,6 +133,119 @@ refuses()
 	[[ ${lines[0]} == *"longer than 64 KiB"* && ${lines[-1]} == closed ]]
 	run -0 ask '{"op": "hello"}'
 	[[ $(jq .ok <<<"$output") == true ]]
+}
+
+# memory_kib PID: the most that it ever had
+memory_kib()
+{
+	sed -n 's/^VmHWM:\s*\([0-9]*\) kB/\1/p' "/proc/$1/status"
+}
+
+@test "clients that ask on and do not read cost no more than their backlog" {
+	local before i
+	start_daemon --counters procfs
+	for i in {1..8}; do
+		run -0 ask '{"op": "start", "model": "epoll", "workers": 1}'
+		[[ $(jq .ok <<<"$output") == true ]]
+	done
+	before=$(memory_kib "$daemon")
+	mkfifo "$dir/go"
+	client flood 8 <"$dir/go" >"$dir/flood" 3>&- &
+	exec 8>"$dir/go"
+	eventually grep -q blocked "$dir/flood"
+	run -0 ask '{"op": "hello"}'
+	[[ $(jq .ok <<<"$output") == true ]]
+	# 1 MiB each, one answer more, and what a growing buffer has in reserve.
+	echo "$before KiB before, $(memory_kib "$daemon") KiB after"
+	(($(memory_kib "$daemon") - before < 8 * 4 * 1024))
+	exec 8>&-
+	wait $!
+}
+
+@test "one that reads again gets every answer, in order" {
+	start_daemon
+	run -0 /usr/bin/python3 - "$sock" <<-'EOF'
+		import json, socket, sys, time
+		s = socket.socket(socket.AF_UNIX)
+		s.settimeout(60)
+		s.connect(sys.argv[1])
+		pad = "x" * 2000
+		# Ten times the backlog; the half that is sent is shut down at the end.
+		import threading
+		def send():
+		    for i in range(5000):
+		        s.sendall(json.dumps({"op": "list", "id": [i, pad]}).encode() + b"\n")
+		    s.shutdown(socket.SHUT_WR)
+		sender = threading.Thread(target=send)
+		sender.start()
+		time.sleep(1)
+		seen = [json.loads(line)["id"][0] for line in s.makefile()]
+		sender.join()
+		print(seen == list(range(5000)))
+	EOF
+	[[ $output == True ]]
+}
+
+# cpu_ticks PID: hundredths of a second of a CPU so far
+cpu_ticks()
+{
+	local stat
+	stat=$(sed 's/.*) //' "/proc/$1/stat")
+	# shellcheck disable=SC2086
+	set -- $stat
+	echo $((${12} + ${13}))
+}
+
+@test "without descriptors clients wait, at no cost, and are served when there are some" {
+	local before took
+	start_daemon_with 24
+	mkfifo "$dir/go"
+	client wait 22 <"$dir/go" >"$dir/wait" 3>&- &
+	exec 8>"$dir/go"
+	eventually grep -q 'cannot take a client: Too many open files; .*ulimit' "$dir/log"
+	before=$(cpu_ticks "$daemon")
+	sleep 2
+	took=$(($(cpu_ticks "$daemon") - before))
+	echo "$took hundredths of a second of 200"
+	((took < 50))
+	[[ $(grep -c 'cannot take a client' "$dir/log") == 1 ]]
+	exec 8>&-
+	wait $!
+	run -0 ask '{"op": "hello"}'
+	[[ $(jq .ok <<<"$output") == true ]]
+}
+
+@test "a run whose idle connections meet the limit of descriptors has all but these" {
+	local fd fds=()
+	# Inherited: fewer are left than the limit lets the daemon think.
+	for fd in {1..290}; do
+		exec {fd}</dev/null
+		fds+=("$fd")
+	done
+	start_daemon_with 328 --counters procfs
+	for fd in "${fds[@]}"; do
+		exec {fd}<&-
+	done
+	run -0 ask '{"op": "run", "model": "epoll", "connections": 16, "requests": 200}' '{"op": "hello"}'
+	[[ $(jq .ok <<<"${lines[0]}") == true ]]
+	jq -c .result.held <<<"${lines[0]}"
+	[[ $(jq -r .result.held.absent.pss <<<"${lines[0]}") == "connection "*"Too many open files"* ]]
+	[[ $(jq -c .result.held.points <<<"${lines[0]}") == "[]" ]]
+	# The idle ones were closed: what is open is what was before.
+	[[ $(find "/proc/$daemon/fd" -lname 'socket:*' | wc -l) -le 2 ]]
+}
+
+@test "a server on an IPv6 address has a URL that can be loaded, and a run there holds connections" {
+	local url
+	"$build/osconcepts" serve --model fork --address ::1 --port 0 --json >"$dir/v6" 3>&- &
+	daemons+=($!)
+	eventually test -s "$dir/v6" || skip "no IPv6 here"
+	start_daemon --counters procfs
+	run -0 ask '{"op": "start", "model": "epoll", "address": "::1"}'
+	url=$(jq -r .url <<<"$output")
+	[[ $url == "http://[::1]:"* ]]
+	"$build/osconcepts" load "$url/" -n 20 --json >"$dir/load" || (($? == 4))
+	[[ $(jq '.requests' "$dir/load") == 20 ]]
 }
 
 @test "a client that never reads is thrown out, others are served meanwhile" {

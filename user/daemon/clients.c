@@ -22,12 +22,21 @@
 
 #define CLIENTS_MAX 32
 /*
- * A client that has not read this much gets no progress and is not listened
- * to; the answer to its run may be more.
+ * A client that has not read this much gets no progress, and no request of it
+ * is handled. One answer may be more: that to a run.
  */
 #define BACKLOG_MAX (1u << 20)
-/* A client that takes nothing for this long is gone. */
+/* What one turn of the loop does for a client, before others have theirs. */
+#define TURN_REQUESTS 16
+#define TURN_NS (10 * OSC_NS_PER_MS)
+/*
+ * Disconnected as not reading: a client that, in this time, neither takes all
+ * of its backlog nor this many bytes of it.
+ */
 #define STALL_NS (10 * OSC_NS_PER_S)
+#define STALL_BYTES (64u << 10)
+/* A larger buffer is not kept when all of it has been sent. */
+#define KEEP_MAX (64u << 10)
 
 struct osc_client {
 	struct osc_client *next;
@@ -35,10 +44,15 @@ struct osc_client {
 	unsigned int number;
 	int fd;
 	struct osc_source source;
-	struct osc_timer stall;
+	uint32_t events; /* that the loop waits for */
 	struct osc_lines in;
+	bool waiting; /* requests in `in` wait for another turn */
 	char *out;
 	size_t out_start, out_length, out_capacity;
+	struct osc_timer stall;
+	bool timed; /* `stall` is set; since then: */
+	bool took_all; /* it was not blocked, once at least */
+	size_t sent; /* bytes */
 	unsigned int owed; /* answers still to come */
 	bool input_ended; /* it sends no more, but may still wait for answers */
 	bool last_words; /* closed once `out` is written; nothing is read */
@@ -103,21 +117,52 @@ void osc_clients_sweep(struct osc_daemon *d)
 	}
 }
 
+/* Whether something waits until the client reads. */
+static bool blocked(const struct osc_client *c)
+{
+	return c->out_length || c->waiting;
+}
+
 static uint32_t wanted(const struct osc_client *c)
 {
-	/* One that does not read its answers is not asked for more requests. */
-	bool deaf = c->last_words || c->input_ended ||
-		    c->out_length > BACKLOG_MAX;
+	bool paused = c->last_words || c->input_ended || c->waiting ||
+		      c->out_length > BACKLOG_MAX;
 
-	return (deaf ? 0 : EPOLLIN) | (c->out_length ? EPOLLOUT : 0);
+	/* A socket that can be written is another turn for what waits. */
+	return (paused ? 0 : EPOLLIN) | (blocked(c) ? EPOLLOUT : 0);
+}
+
+static int set_stall(struct osc_client *c)
+{
+	c->timed = true;
+	c->took_all = false;
+	c->sent = 0;
+	return osc_timer_set(&c->stall, STALL_NS, 0, NULL);
+}
+
+/* What the loop is to wait for, after anything has changed. */
+static void update(struct osc_client *c)
+{
+	uint32_t events = wanted(c);
+	int ret = 0;
+
+	if (events != c->events)
+		ret = osc_reactor_change(&c->d->loop, &c->source, events, NULL);
+	c->events = events;
+	if (!blocked(c))
+		c->took_all = true;
+	else if (!ret && !c->timed)
+		ret = set_stall(c);
+	if (ret)
+		bury(c);
 }
 
 /* Writes what the socket takes; what is left waits for EPOLLOUT. */
 static void flush(struct osc_client *c)
 {
-	bool progress = false;
+	size_t begun = c->sent;
 
-	while (c->out_length) {
+	while (c->out_length && c->sent - begun < BACKLOG_MAX) {
 		ssize_t n = send(c->fd, c->out + c->out_start, c->out_length,
 				 MSG_NOSIGNAL | MSG_DONTWAIT);
 
@@ -131,29 +176,33 @@ static void flush(struct osc_client *c)
 		}
 		c->out_start += (size_t)n;
 		c->out_length -= (size_t)n;
-		progress = true;
+		c->sent += (size_t)n;
 	}
 	if (!c->out_length) {
 		c->out_start = 0;
+		if (c->out_capacity > KEEP_MAX) {
+			free(c->out);
+			c->out = NULL;
+			c->out_capacity = 0;
+		}
 		if (c->last_words || (c->input_ended && !c->owed)) {
 			bury(c);
 			return;
 		}
 	}
-	if (osc_reactor_change(&c->d->loop, &c->source, wanted(c), NULL) ||
-	    ((progress || !c->out_length) &&
-	     osc_timer_set(&c->stall, c->out_length ? STALL_NS : 0, 0, NULL)))
-		bury(c);
+	update(c);
 }
 
 static bool append(struct osc_client *c, const char *data, size_t size)
 {
-	size_t needed = c->out_length + size;
+	size_t needed;
 
-	if (c->out_start) {
+	/* Rarely: a move for each answer would be quadratic. */
+	if (c->out_start > c->out_length) {
 		memmove(c->out, c->out + c->out_start, c->out_length);
 		c->out_start = 0;
 	}
+	needed = c->out_start + c->out_length + size;
 	if (needed > c->out_capacity) {
 		char *out = realloc(c->out, needed + needed / 2);
 
@@ -162,22 +211,19 @@ static bool append(struct osc_client *c, const char *data, size_t size)
 		c->out = out;
 		c->out_capacity = needed + needed / 2;
 	}
-	memcpy(c->out + c->out_length, data, size);
-	c->out_length = needed;
+	memcpy(c->out + c->out_start + c->out_length, data, size);
+	c->out_length += size;
 	return true;
 }
 
 static void post(struct osc_client *c, json_t *message)
 {
 	char *text = message ? json_dumps(message, JSON_COMPACT) : NULL;
-	bool idle = !c->out_length;
 	bool ok;
 
 	ok = text && c->out_length + strlen(text) < OSC_CONTROL_REPLY_MAX &&
 	     append(c, text, strlen(text)) && append(c, "\n", 1);
 	free(text);
-	if (ok && idle)
-		ok = !osc_timer_set(&c->stall, STALL_NS, 0, NULL);
 	/* Half an answer would be worse than none: it sees us close. */
 	if (!ok)
 		bury(c);
@@ -303,10 +349,39 @@ static void take_line(struct osc_client *c, const char *line, size_t length)
 	json_decref(request);
 }
 
+/*
+ * Handles requests that have come, as many as this turn allows. No more are
+ * read before all of these are handled.
+ */
+static void take_lines(struct osc_client *c)
+{
+	uint64_t end = osc_clock_ns() + TURN_NS;
+	unsigned int left = TURN_REQUESTS;
+	size_t length;
+	char *line;
+	int ret = 1;
+
+	c->waiting = true;
+	while (ret > 0 && left && c->out_length <= BACKLOG_MAX) {
+		ret = osc_lines_next(&c->in, &line, &length);
+		if (ret > 0 && length)
+			take_line(c, line, length);
+		if (c->dead)
+			return;
+		left = osc_clock_ns() < end ? left - 1 : 0;
+	}
+	c->waiting = ret > 0;
+	if (ret < 0) {
+		c->last_words = true;
+		complain(c, "cannot take the request: it is longer than "
+			    "64 KiB");
+	} else {
+		update(c);
+	}
+}
+
 static void take_input(struct osc_client *c)
 {
-	char *line;
-	size_t length;
 	int ret = osc_lines_fill(&c->in, c->fd);
 
 	if (ret == -EAGAIN)
@@ -320,17 +395,7 @@ static void take_input(struct osc_client *c)
 		flush(c);
 		return;
 	}
-	while (!c->dead && !c->last_words &&
-	       (ret = osc_lines_next(&c->in, &line, &length))) {
-		if (ret < 0) {
-			c->last_words = true;
-			complain(c, "cannot take the request: it is longer "
-				    "than 64 KiB");
-			return;
-		}
-		if (length)
-			take_line(c, line, length);
-	}
+	take_lines(c);
 }
 
 static void on_client(void *arg, uint32_t events)
@@ -339,39 +404,53 @@ static void on_client(void *arg, uint32_t events)
 
 	if (events & EPOLLOUT)
 		flush(c);
-	if (!c->dead && (events & EPOLLIN) && (wanted(c) & EPOLLIN))
-		take_input(c);
-	else if (!c->dead && (events & (EPOLLHUP | EPOLLERR)))
+	if (c->dead)
+		return;
+	/* The kernel takes more than it then calls writable. */
+	if ((events & EPOLLOUT) && !c->out_length)
+		c->took_all = true;
+	if (events & (EPOLLHUP | EPOLLERR) && !(events & EPOLLIN))
 		bury(c);
+	else if (c->waiting)
+		take_lines(c);
+	else if ((events & EPOLLIN) && (wanted(c) & EPOLLIN))
+		take_input(c);
 }
 
 static void on_stall(void *arg)
 {
-	bury(arg);
+	struct osc_client *c = arg;
+
+	c->timed = false;
+	if (blocked(c) && !c->took_all && c->sent < STALL_BYTES)
+		bury(c);
+	else
+		update(c);
 }
 
-/* Closes fd when it fails. */
+/* When it fails, fd stays open. */
 static struct osc_client *add_client(struct osc_daemon *d, int fd,
 				     struct osc_error *e)
 {
 	struct osc_client *c = calloc(1, sizeof(*c));
 
 	if (!c) {
-		close(fd);
 		osc_error_set(e, ENOMEM, "cannot take a client: out of memory");
 		return NULL;
 	}
 	c->d = d;
-	c->fd = fd;
 	c->source.fd = c->stall.source.fd = -1;
 	c->in.max = OSC_CONTROL_REQUEST_MAX;
 	c->number = ++d->last_client;
 	if (osc_timer_open(&d->loop, &c->stall, on_stall, c, e) ||
 	    osc_reactor_add(&d->loop, &c->source, fd, EPOLLIN, on_client, c,
 			    e)) {
-		free_client(c);
+		osc_timer_close(&d->loop, &c->stall);
+		free(c);
 		return NULL;
 	}
+	c->fd = fd;
+	c->events = EPOLLIN;
 	c->next = d->clients;
 	d->clients = c;
 	return c;

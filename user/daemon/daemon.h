@@ -26,6 +26,8 @@ struct osc_daemon {
 
 	/* listen.c */
 	struct osc_source listener;
+	struct osc_timer resume; /* takes clients again after a pause */
+	bool short_of; /* descriptors or memory, and the log says so */
 	char socket_path[108]; /* "" when it has none */
 	int lock; /* held while the socket file is ours */
 	gid_t group; /* may connect besides our user and root; -1: none */
@@ -61,7 +63,7 @@ int osc_listen_on(struct osc_daemon *d, const char *path, mode_t mode,
 /* Removes the socket file, and the lock last. */
 void osc_listen_end(struct osc_daemon *d);
 
-/* clients.c; add and adopt take over fd, also when they fail. */
+/* clients.c; add and adopt take over fd, unless they fail. */
 bool osc_clients_full(const struct osc_daemon *d);
 int osc_clients_add(struct osc_daemon *d, int fd, struct osc_error *e);
 int osc_clients_adopt(struct osc_daemon *d, int fd, struct osc_error *e);

@@ -15,9 +15,12 @@
 #include <unistd.h>
 
 #include "daemon/daemon.h"
+#include "lib/clock.h"
 #include "lib/error.h"
 
 #define BACKLOG 32
+/* Between two attempts to accept while descriptors or memory are short. */
+#define PAUSE_NS (200 * OSC_NS_PER_MS)
 
 static bool allowed(const struct osc_daemon *d, int fd)
 {
@@ -56,6 +59,29 @@ static void turn_away(int fd, const char *why)
 	close(fd);
 }
 
+static void on_resume(void *arg)
+{
+	struct osc_daemon *d = arg;
+
+	osc_reactor_change(&d->loop, &d->listener, EPOLLIN, NULL);
+}
+
+/*
+ * Without descriptors or memory the connection stays in the queue, and would
+ * be an event at once: the loop leaves the queue alone for a while.
+ */
+static void pause_accepting(struct osc_daemon *d, int err)
+{
+	if (!d->short_of)
+		fprintf(stderr,
+			"osconceptsd: cannot take a client: %s; clients wait "
+			"until there is room; try a higher 'ulimit -n'\n",
+			strerror(err));
+	d->short_of = true;
+	if (!osc_timer_set(&d->resume, PAUSE_NS, 0, NULL))
+		osc_reactor_change(&d->loop, &d->listener, 0, NULL);
+}
+
 static void on_connect(void *arg, uint32_t events)
 {
 	struct osc_daemon *d = arg;
@@ -64,8 +90,13 @@ static void on_connect(void *arg, uint32_t events)
 	struct osc_error e;
 
 	(void)events;
-	if (fd < 0)
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+		    errno == ENOMEM)
+			pause_accepting(d, errno);
 		return;
+	}
+	d->short_of = false;
 	if (!allowed(d, fd)) {
 		turn_away(fd, "you are neither its user, nor root, nor in its "
 			      "group; try to start your own osconceptsd");
@@ -76,7 +107,8 @@ static void on_connect(void *arg, uint32_t events)
 		return;
 	}
 	if (osc_clients_add(d, fd, &e))
-		fprintf(stderr, "osconceptsd: %s\n", e.text);
+		turn_away(fd, "it has no descriptor or no memory left; try "
+			      "again later");
 }
 
 /* The directory of the default socket is ours to make; others must exist. */
@@ -181,8 +213,10 @@ static int bind_socket(struct osc_daemon *d, const char *path, mode_t mode,
 		ret = osc_error_set(e, errno, "cannot listen on '%s': %s", path,
 				    strerror(errno));
 	} else {
-		ret = osc_reactor_add(&d->loop, &d->listener, fd, EPOLLIN,
-				      on_connect, d, e);
+		ret = osc_timer_open(&d->loop, &d->resume, on_resume, d, e);
+		if (!ret)
+			ret = osc_reactor_add(&d->loop, &d->listener, fd,
+					      EPOLLIN, on_connect, d, e);
 	}
 	if (ret)
 		close(fd);
@@ -227,6 +261,7 @@ void osc_listen_end(struct osc_daemon *d)
 {
 	int fd = d->listener.fd;
 
+	osc_timer_close(&d->loop, &d->resume);
 	osc_reactor_remove(&d->loop, &d->listener);
 	if (fd >= 0)
 		close(fd);

@@ -129,6 +129,10 @@ static void on_late(void *arg)
 
 	l->late = true;
 	osc_child_kill(&l->child, SIGKILL, NULL);
+	/* Another process may have its end of the pipe. */
+	osc_reactor_remove(&l->d->loop, &l->out);
+	l->output_ended = true;
+	check_end(l);
 }
 
 static int start(struct osc_daemon *d, struct osc_loader *l,

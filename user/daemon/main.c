@@ -289,6 +289,7 @@ static int run(int argc, char **argv)
 	static struct osc_daemon d = {
 		.loop = { .epoll = -1 },
 		.listener = OSC_SOURCE_NONE,
+		.resume = OSC_TIMER_NONE,
 		.signals = OSC_SOURCE_NONE,
 		.lock = -1,
 		.group = (gid_t)-1,

@@ -11,6 +11,12 @@
                                              prints when it is thrown out
     control_client.py SOCKET crowd COUNT     COUNT more clients that say nothing;
                                              prints what the last one is told
+    control_client.py SOCKET wait COUNT      COUNT more clients that say nothing,
+                                             until standard input ends
+    control_client.py SOCKET flood COUNT     COUNT more clients that ask without
+                                             end for a list and do not read,
+                                             until all of them are blocked and
+                                             standard input ends
 """
 
 import json
@@ -103,7 +109,33 @@ def crowd(s, count):
     print(next(lines(others[-1])))
 
 
-CHECKS = (ask, events, leave, half, long, deaf, crowd)
+def wait(s, count):
+    others = [connect(s.getpeername()) for _ in range(int(count))]
+    print(len(others), flush=True)
+    sys.stdin.read()
+
+
+def flood(s, count):
+    requests = b'{"op":"list"}\n' * 10000
+    others = [connect(s.getpeername()) for _ in range(int(count))]
+    for other in others:
+        other.setblocking(False)
+    # What the daemon will not read fills the socket, then nothing moves.
+    still = 0
+    while still < 20:
+        still += 1
+        for other in others:
+            try:
+                other.send(requests)
+                still = 0
+            except BlockingIOError:
+                pass
+        time.sleep(0.05)
+    print("blocked", flush=True)
+    sys.stdin.read()
+
+
+CHECKS = (ask, events, leave, half, long, deaf, crowd, wait, flood)
 
 if __name__ == "__main__":
     check = {c.__name__: c for c in CHECKS}[sys.argv[2]]

@@ -75,7 +75,7 @@ _osconcepts_words()
 # Words of a list with commas: those that are not in it yet.
 _osconcepts_list()
 {
-	local before= word
+	local before='' word
 	[[ $cur != *,* ]] || before=${cur%,*},
 	COMPREPLY=()
 	for word in $1; do

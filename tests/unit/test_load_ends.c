@@ -209,7 +209,8 @@ static void a_silent_address_has_its_part_of_the_timeout(void **unused)
 				AF_INET,
 				SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 			assert_true(fillers[i] >= 0);
-			connect(fillers[i], (struct sockaddr *)&a, sizeof(a));
+			(void)connect(fillers[i], (struct sockaddr *)&a,
+				      sizeof(a));
 		}
 		aim(&c, engine);
 		add_address(&c, "127.0.0.2", s.port);

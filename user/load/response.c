@@ -137,10 +137,10 @@ static uint8_t field_of(const char *name, size_t size)
 	/* The first letter decides nearly always. */
 	if (!size || !strchr("cCtT", *name))
 		return 0;
-	for (uint8_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
 		if (size == fields[i].length &&
 		    !strncasecmp(name, fields[i].name, size))
-			return i + 1;
+			return (uint8_t)(i + 1);
 	}
 	return 0;
 }

@@ -235,16 +235,6 @@ void osc_connection_open(struct osc_loop *loop, struct osc_load_connection *c,
 	try_address(loop, c, now);
 }
 
-bool osc_connection_has_room(const struct osc_loop *loop,
-			     const struct osc_load_connection *c)
-{
-	uint32_t most = loop->config->requests_per_connection;
-
-	return (c->state == OSC_LOAD_CLOSED || c->state == OSC_LOAD_OPEN) &&
-	       c->inflight < loop->config->pipeline &&
-	       (!most || c->taken < most);
-}
-
 /*
  * What it has yet to send must be neighbours in the prepared text, so it keeps
  * to the order by itself while it is busy; a free one takes the thread's turn.

@@ -33,15 +33,11 @@ void osc_loop_expect(struct osc_loop *loop, uint64_t deadline_ns)
 		loop->scan_ns = deadline_ns;
 }
 
-/* No request is due any more, or those that are will not be sent. */
-static bool is_over(struct osc_loop *loop, uint64_t now)
+/* Of an open loop, see is_over(). */
+static bool open_is_over(struct osc_loop *loop, uint64_t now)
 {
-	if (!loop->budget)
-		return true;
 	if (loop->end_ns == UINT64_MAX)
 		return false;
-	if (!osc_load_is_open(loop->config))
-		return now >= loop->end_ns;
 	if (loop->schedule.next_ns >= loop->end_ns)
 		return !loop->config->idle || now >= loop->end_ns;
 	if (now < loop->end_ns)
@@ -51,9 +47,19 @@ static bool is_over(struct osc_loop *loop, uint64_t now)
 	return now >= loop->grace_ns;
 }
 
-static bool may_take(struct osc_loop *loop, uint64_t now)
+/* No request is due any more, or those that are will not be sent. */
+static bool is_over(struct osc_loop *loop, uint64_t now)
 {
-	loop->retired = loop->retired || is_over(loop, now);
+	if (!loop->budget)
+		return true;
+	return osc_load_is_open(loop->config) ? open_is_over(loop, now) :
+						now >= loop->end_ns;
+}
+
+static inline bool may_take(struct osc_loop *loop, uint64_t now)
+{
+	if (!loop->retired && is_over(loop, now))
+		loop->retired = true;
 	return !loop->retired;
 }
 

@@ -200,8 +200,6 @@ bool osc_loop_hopeless(struct osc_loop *loop, uint64_t now);
 /* Takes a request that is meant to start at intended_ns; does not send. */
 void osc_connection_take(struct osc_loop *loop, struct osc_load_connection *c,
 			 uint64_t intended_ns);
-bool osc_connection_has_room(const struct osc_loop *loop,
-			     const struct osc_load_connection *c);
 /* Sends what was taken, opening the connection where needed. */
 void osc_connection_go(struct osc_loop *loop, struct osc_load_connection *c,
 		       uint64_t now);
@@ -294,6 +292,17 @@ osc_connection_stamp(struct osc_loop *loop, const struct osc_load_connection *c,
 	size_t of = (size_t)(c - loop->connections) * p;
 
 	return &loop->stamps[of + (c->head + i) % p];
+}
+
+/* It can take a request. */
+static inline bool osc_connection_has_room(const struct osc_loop *loop,
+					   const struct osc_load_connection *c)
+{
+	uint32_t most = loop->config->requests_per_connection;
+
+	return (c->state == OSC_LOAD_CLOSED || c->state == OSC_LOAD_OPEN) &&
+	       c->inflight < loop->config->pipeline &&
+	       (!most || c->taken < most);
 }
 
 /* The last that it will have taken: it says close. */

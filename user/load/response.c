@@ -479,10 +479,13 @@ enum osc_response_result osc_response_feed(struct osc_response *r,
 					   const char *data, size_t size,
 					   size_t *used)
 {
-	const char *p = data + osc_response_skip_blank(r, data, size);
-	const char *head = p, *end = data + size;
-	bool whole = last && osc_response_untouched(r) && !r->carried;
+	const char *p = data, *head, *end = data + size;
+	bool whole;
 
+	if (size && (*data == '\r' || *data == '\n'))
+		p += osc_response_skip_blank(r, data, size);
+	head = p;
+	whole = last && osc_response_untouched(r) && !r->carried;
 	if (whole)
 		p += recall(r, last, p, (size_t)(end - p));
 	while (p < end && r->state != COMPLETE && !r->error) {

@@ -3,8 +3,8 @@
  * compare.h - what the files of `osconcepts compare` share: cmd-compare.c
  * (the work and the verdict), compare_options.c, compare_plan.c (the matrix,
  * and what is done of it), compare_session.c (the daemon's other end),
- * compare_table.c (what a person reads) and compare_doubts.c (what can be said
- * of it, and why not to believe it).
+ * compare_table.c (what a person reads; its cells: compare_cells.c) and
+ * compare_doubts.c (what can be said of it, and why not to believe it).
  */
 #ifndef OSC_CLI_COMPARE_H
 #define OSC_CLI_COMPARE_H

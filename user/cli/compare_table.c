@@ -1,153 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "cli/compare.h"
+#include "cli/compare_cells.h"
 #include "lib/emulated.h"
 #include "lib/output.h"
 #include "lib/standing.h"
 
 /*
- * How a cell is written, from the roomiest to the tightest: a table takes the
- * first that fits. Runs do not agree on more than three digits, and the
- * fourth decimal of a count per request is of no use to anyone.
+ * From the roomiest style to the tightest: a table takes the first that fits.
+ * Runs do not agree on more than three digits, and the fourth decimal of a
+ * count per request is of no use to anyone.
  */
-static const struct style {
-	int decimals; /* at most */
-	const char *gap; /* before the spread; NULL: no spread */
-	const char *mark; /* before the number */
-} styles[] = { { 6, " ", "" },
-	       { 4, " ", "" },
-	       { 4, "", "" },
-	       { 3, "", "" },
-	       { 3, NULL, "" } };
+static const struct osc_cell_style styles[] = { { 6, " ", "" },
+						{ 4, " ", "" },
+						{ 4, "", "" },
+						{ 3, "", "" },
+						{ 3, NULL, "" } };
 #define NR_STYLES (sizeof(styles) / sizeof(*styles))
-
-static void short_number(double v, const struct style *style, char *out,
-			 size_t size)
-{
-	int decimals = v > 0 ? 2 - (int)floor(log10(v)) : 0;
-	double unit = pow(10, -fmin(decimals, 0));
-
-	if (v >= 1000)
-		osc_format_real(round(v / unit) * unit, out, size);
-	else
-		snprintf(out, size, "%.*f",
-			 decimals < 0		    ? 0 :
-			 decimals > style->decimals ? style->decimals :
-						      decimals,
-			 v);
-}
-
-static const char *plus_minus(void)
-{
-	return osc_text_is_utf8() ? "\xc2\xb1" : "+-";
-}
-
-/*
- * "12.3 +-4%": the median, and how far the interval of the median reaches from
- * it at most, in percent of it, where that is anything.
- */
-static void spread_cell(struct osc_table *t, const char *key,
-			const json_t *spread, double scale,
-			const struct style *style)
-{
-	double median = json_number_value(json_object_get(spread, "median"));
-	double low = json_number_value(json_object_get(spread, "low"));
-	double high = json_number_value(json_object_get(spread, "high"));
-	double percent = 100 * fmax(median - low, high - median) / median;
-	char number[32], text[64];
-
-	if (!json_is_object(spread))
-		return;
-	short_number(median * scale, style, number, sizeof(number));
-	if (style->gap && median > 0 && percent >= 1)
-		snprintf(text, sizeof(text), "%s%s%s%s%.0f%%", style->mark,
-			 number, style->gap, plus_minus(), fmin(percent, 999));
-	else
-		snprintf(text, sizeof(text), "%s%s", style->mark, number);
-	osc_table_text(t, key, text);
-}
-
-static const char *at_most(void)
-{
-	return osc_text_is_utf8() ? "\xe2\x89\xa4" : "<=";
-}
-
-static const char *about(void)
-{
-	return osc_text_is_utf8() ? "\xe2\x89\x88" : "~";
-}
-
-/* How the slope of a line is written: scaled, or as bytes with their unit. */
-struct slope {
-	double scale;
-	bool bytes;
-};
-
-/*
- * "12.3 +-4%" of a slope and its interval; "<=0.02", its upper end, where it
- * cannot be told from zero; "~" before one whose line is not straight.
- */
-static void slope_text(const json_t *line, struct slope how,
-		       const struct style *style, char *out, size_t size)
-{
-	double slope = json_number_value(json_object_get(line, "slope"));
-	double low = json_number_value(json_object_get(line, "low"));
-	double high = json_number_value(json_object_get(line, "high"));
-	double percent = 100 * fmax(slope - low, high - slope) / slope;
-	const char *shape = json_string_value(json_object_get(line, "shape"));
-	const char *mark = shape && strcmp(shape, "line") ? about() : "";
-	char number[32];
-
-	if (high <= 0)
-		slope = 0;
-	else if (low <= 0)
-		slope = high;
-	if (how.bytes)
-		osc_format_bytes(slope, number, sizeof(number));
-	else
-		short_number(slope * how.scale, style, number, sizeof(number));
-	if (low > 0 && style->gap && percent >= 1)
-		snprintf(out, size, "%s%s%s%s%.0f%%", mark, number, style->gap,
-			 plus_minus(), fmin(percent, 999));
-	else
-		snprintf(out, size, "%s%s",
-			 low <= 0 && high > 0 ? at_most() : mark, number);
-}
-
-static void line_cell(struct osc_table *t, const char *key, const json_t *line,
-		      double scale, const struct style *style)
-{
-	const struct slope how = { .scale = scale };
-	char text[64];
-
-	if (!json_is_object(line))
-		return;
-	slope_text(line, how, style, text, sizeof(text));
-	osc_table_text(t, key, text);
-}
-
-/* "2.0 MiB + 62 B": the fixed cost and the slope. */
-static void fixed_cell(struct osc_table *t, const char *key, const json_t *line,
-		       const struct style *style)
-{
-	const struct slope how = { .bytes = true };
-	char fixed[32], slope[64], text[100];
-
-	if (!json_is_object(line))
-		return;
-	/* What a server gives back is no cost. */
-	osc_format_bytes(fmax(json_number_value(json_object_get(line, "fixed")),
-			      0),
-			 fixed, sizeof(fixed));
-	slope_text(line, how, style, slope, sizeof(slope));
-	snprintf(text, sizeof(text), "%s + %s", fixed, slope);
-	osc_table_text(t, key, text);
-}
 
 static json_int_t integer(const json_t *o, const char *key)
 {
@@ -177,18 +50,19 @@ static const struct osc_column count_columns[] = {
 /* A number of a row under its key in "standing": "≥5.10". */
 static void standing_cell(struct osc_table *t, const char *key,
 			  const json_t *row, const char *group,
-			  const char *name, const struct style *style)
+			  const char *name, const struct osc_cell_style *style)
 {
-	struct style s = *style;
+	struct osc_cell_style s = *style;
 
 	if (osc_standing_of(row, name) != OSC_EXACT)
 		s.mark = osc_standing_sign(OSC_LOWER_BOUND);
-	spread_cell(t, key, json_object_get(json_object_get(row, group), name),
-		    1, &s);
+	osc_cell_spread(t, key,
+			json_object_get(json_object_get(row, group), name), 1,
+			&s);
 }
 
 static void count_row(struct osc_table *t, const json_t *row,
-		      const struct style *style)
+		      const struct osc_cell_style *style)
 {
 	static const char *const keys[] = {
 		"context_switches_voluntary",
@@ -216,7 +90,7 @@ static const struct osc_column call_columns[] = {
 };
 
 static void call_row(struct osc_table *t, const json_t *row,
-		     const struct style *style)
+		     const struct osc_cell_style *style)
 {
 	names(t, row);
 	for (size_t i = 2; i < sizeof(call_columns) / sizeof(*call_columns);
@@ -248,7 +122,7 @@ static void held_cell(struct osc_table *t, const json_t *line)
 }
 
 static void connection_row(struct osc_table *t, const json_t *row,
-			   const struct style *style)
+			   const struct osc_cell_style *style)
 {
 	static const char *const keys[] = { "page_faults_minor",
 					    "context_switches_voluntary" };
@@ -257,11 +131,11 @@ static void connection_row(struct osc_table *t, const json_t *row,
 	names(t, row);
 	held_cell(t, json_object_get(counts, keys[0]));
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
-		line_cell(t, keys[i], json_object_get(counts, keys[i]), 1,
-			  style);
-	fixed_cell(t, "memory",
-		   json_object_get(json_object_get(row, "memory"), "total"),
-		   style);
+		osc_cell_line(t, keys[i], json_object_get(counts, keys[i]), 1,
+			      style);
+	osc_cell_fixed(t, "memory",
+		       json_object_get(json_object_get(row, "memory"), "total"),
+		       style);
 }
 
 static const struct osc_column memory_columns[] = {
@@ -275,16 +149,16 @@ static const struct osc_column memory_columns[] = {
 };
 
 static void memory_row(struct osc_table *t, const json_t *row,
-		       const struct style *style)
+		       const struct osc_cell_style *style)
 {
 	const json_t *memory = json_object_get(row, "memory");
 
 	names(t, row);
 	for (size_t i = 2; i < sizeof(memory_columns) / sizeof(*memory_columns);
 	     i++)
-		line_cell(t, memory_columns[i].key,
-			  json_object_get(memory, memory_columns[i].key),
-			  1.0 / 1024, style);
+		osc_cell_line(t, memory_columns[i].key,
+			      json_object_get(memory, memory_columns[i].key),
+			      1.0 / 1024, style);
 }
 
 static const struct osc_column time_columns[] = {
@@ -324,14 +198,15 @@ static void audit_cell(struct osc_table *t, const json_t *row)
 }
 
 static void time_row(struct osc_table *t, const json_t *row,
-		     const struct style *style)
+		     const struct osc_cell_style *style)
 {
 	names(t, row);
 	standing_cell(t, "cpu_us", row, "per_request", "cpu_us", style);
-	spread_cell(t, "rps", json_object_get(row, "rps"), 1, style);
-	spread_cell(t, "p99",
-		    json_object_get(json_object_get(row, "latency_us"), "p99"),
-		    1e-3, style);
+	osc_cell_spread(t, "rps", json_object_get(row, "rps"), 1, style);
+	osc_cell_spread(t, "p99",
+			json_object_get(json_object_get(row, "latency_us"),
+					"p99"),
+			1e-3, style);
 	valid_cell(t, row);
 	audit_cell(t, row);
 }
@@ -342,7 +217,7 @@ struct view {
 	const struct osc_column *columns;
 	size_t nr_columns;
 	void (*add_row)(struct osc_table *t, const json_t *row,
-			const struct style *style);
+			const struct osc_cell_style *style);
 };
 
 static const struct view views[] = {
@@ -395,7 +270,7 @@ static bool is_of(const json_t *row, const char *scenario)
 
 /* The text is to be freed; NULL, with *e, without memory. */
 static char *lay_out(const struct view *v, const json_t *summary,
-		     const char *scenario, const struct style *style,
+		     const char *scenario, const struct osc_cell_style *style,
 		     struct osc_error *e)
 {
 	struct osc_table *t = osc_table_new(v->columns, v->nr_columns);

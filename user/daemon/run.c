@@ -20,15 +20,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "correlate/run.h"
 #include "daemon/books.h"
-#include "daemon/hold.h"
+#include "daemon/holding.h"
 #include "daemon/loader.h"
 #include "lib/clock.h"
 #include "lib/error.h"
-#include "servers/engine.h"
 
 /* Some 8 MB of a document. */
 #define SAMPLES_MAX 20000
@@ -43,8 +41,6 @@
 #define HOLD_NS (250 * OSC_NS_PER_MS)
 /* A server that has slept this long takes no more connections. */
 #define HOLD_FULL_NS OSC_NS_PER_S
-/* Of the daemon's descriptors, those that it needs for itself. */
-#define HOLD_SPARE 256
 /* A load for a duration may take that much longer to finish up. */
 #define LOAD_SLACK_NS (60 * OSC_NS_PER_S)
 #define LOAD_REQUESTS_NS (3600 * OSC_NS_PER_S)
@@ -69,12 +65,7 @@ struct osc_run {
 	struct osc_system system_from, system_to;
 	struct osc_audit_facts audit;
 	struct osc_run_facts facts;
-	struct osc_hold hold;
-	uint64_t ladder[OSC_HELD_LEVELS]; /* connections to hold, rising */
-	size_t nr_ladder;
-	bool held; /* connections were opened for it */
-	char not_held[160]; /* why there are no more of them */
-	char no_memory[160]; /* why memory could not be read */
+	struct osc_holding holding;
 	json_t *load_document;
 };
 
@@ -94,7 +85,7 @@ static void run_free(struct osc_run *r)
 	struct osc_daemon *d = r->d;
 
 	osc_loader_close(&r->load);
-	osc_hold_close(&r->hold);
+	osc_hold_close(&r->holding.connections);
 	if (r->server)
 		osc_hosted_free(r->server);
 	osc_timer_close(&d->loop, &r->timer);
@@ -262,15 +253,6 @@ static int begin_load(struct osc_run *r, const struct look *l,
 	return ret;
 }
 
-/* Without rights to read it, or on an older kernel, the run goes on. */
-static void read_memory(struct osc_run *r, struct osc_memory *m)
-{
-	struct osc_error e;
-
-	if (osc_memory_read(r->server->child.pid, m, &e) && !*r->no_memory)
-		snprintf(r->no_memory, sizeof(r->no_memory), "%.159s", e.text);
-}
-
 static int settle(struct osc_run *r, struct osc_error *e)
 {
 	struct look l;
@@ -283,7 +265,7 @@ static int settle(struct osc_run *r, struct osc_error *e)
    */
 	if (!l.rested && has_time(r, tasks_of(&l)))
 		return 0;
-	read_memory(r, &r->facts.held.fresh);
+	osc_holding_fresh(&r->holding, r->server, &r->facts.held);
 	return begin_load(r, &l, e);
 }
 
@@ -296,61 +278,12 @@ static int begin_stop(struct osc_run *r, struct osc_error *e)
 	return ret;
 }
 
-/* As many connections as the daemon and the server have descriptors for. */
-static uint64_t most_held(const struct osc_engine *engine)
-{
-	struct rlimit limit;
-	uint64_t most = UINT32_MAX;
-
-	if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur < most)
-		most = limit.rlim_cur;
-	if (engine->descriptors_max && engine->descriptors_max < most)
-		most = engine->descriptors_max;
-	return most > HOLD_SPARE ? most - HOLD_SPARE : 0;
-}
-
-/*
- * Opens up to the next number. If it cannot, it notes the reason, frees all
- * descriptors for the rest of the run, and returns false.
- */
-static bool hold_more(struct osc_run *r)
-{
-	struct osc_error e;
-	size_t n = r->facts.held.n;
-
-	int ret = osc_hold_open(&r->hold, r->server->options.address,
-				r->server->port, r->ladder[n], &e);
-
-	r->held |= r->hold.n;
-	if (ret) {
-		snprintf(r->not_held, sizeof(r->not_held), "%.159s", e.text);
-		osc_hold_close(&r->hold);
-	}
-	return !ret;
-}
-
 /* Counting for the load has ended: nothing of this is in its counts. */
 static int begin_hold(struct osc_run *r, struct osc_error *e)
 {
-	const struct osc_engine *engine =
-		osc_engine_find(r->options.server.model);
-	struct osc_held_facts *f = &r->facts.held;
-	struct osc_error refused;
-
-	f->before = r->audit.rest;
-	r->nr_ladder = osc_held_ladder(r->options.connections,
-				       most_held(engine), r->ladder);
-	if (engine->one_at_a_time)
-		snprintf(r->not_held, sizeof(r->not_held),
-			 "it takes one connection at a time");
-	else if (!r->nr_ladder)
-		snprintf(r->not_held, sizeof(r->not_held),
-			 "there are too few descriptors; try a higher 'ulimit "
-			 "-n'");
-	else if (osc_slab_read(&f->slab_before, &refused))
-		snprintf(r->not_held, sizeof(r->not_held), "%.159s",
-			 refused.text);
-	if (*r->not_held || !hold_more(r))
+	r->facts.held.before = r->audit.rest;
+	if (!osc_holding_begin(&r->holding, r->server, r->options.connections,
+			       &r->facts.held))
 		return begin_stop(r, e);
 	return enter(r, HOLD, HOLD_LOOK_NS, e);
 }
@@ -364,52 +297,28 @@ static bool holding_has_time(struct osc_run *r, const struct look *l, bool all)
 		       osc_clock_ns() - r->progress_ns < HOLD_FULL_NS);
 }
 
-static bool wants_more(const struct osc_run *r)
-{
-	const struct osc_held_facts *f = &r->facts.held;
-	bool makes_tasks = f->point[0].counts.tasks_live > f->before.tasks_live;
-
-	if (f->n == r->nr_ladder)
-		return false;
-	return f->n < (makes_tasks ? OSC_HELD_LEVELS_MIN :
-				     OSC_HELD_LEVELS_LOOP) ||
-	       osc_clock_ns() - r->phase_ns < HOLD_NS;
-}
-
 static int hold(struct osc_run *r, struct osc_error *e)
 {
-	struct osc_held_facts *f = &r->facts.held;
-	struct osc_held_point *p = &f->point[f->n];
-	uint64_t wanted = r->ladder[f->n];
+	uint64_t open;
 	struct look l;
 	bool all;
 	int ret = look_at(r, &l, e);
 
 	/* The connections left no descriptor: the run goes on without them. */
 	if (ret == -EMFILE || ret == -ENFILE) {
-		snprintf(r->not_held, sizeof(r->not_held), "%.159s", e->text);
-		osc_hold_close(&r->hold);
+		osc_holding_end(&r->holding, &r->facts.held, e->text);
 		return begin_stop(r, e);
 	}
 	if (ret)
 		return ret;
-	all = l.account.connections_open == wanted;
+	open = l.account.connections_open;
+	all = open == r->holding.connections.n;
 	if (!(all && l.asleep) && holding_has_time(r, &l, all))
 		return 0;
-	if (all) {
-		p->connections = wanted;
-		p->counts = l.counts;
-		read_memory(r, &p->memory);
-		f->n++;
-	} else {
-		snprintf(r->not_held, sizeof(r->not_held),
-			 "it took %llu of %llu connections",
-			 (unsigned long long)l.account.connections_open,
-			 (unsigned long long)wanted);
-	}
-	if (all && wants_more(r) && hold_more(r))
+	if (osc_holding_take(&r->holding, r->server, open, &l.counts,
+			     osc_clock_ns() - r->phase_ns < HOLD_NS,
+			     &r->facts.held))
 		return 0;
-	osc_hold_close(&r->hold);
 	return begin_stop(r, e);
 }
 
@@ -463,7 +372,7 @@ static json_t *conclude(struct osc_run *r, struct osc_error *e)
 	a->base = r->server->base;
 	a->usage = r->server->child.usage;
 	/* From the rest on there was nobody but those who were held. */
-	if (r->held)
+	if (r->holding.opened)
 		a->last_account.value[OSC_ACCOUNT_ACCEPTS] =
 			a->rest_account.value[OSC_ACCOUNT_ACCEPTS];
 	a->decreases = osc_samples_decreases(&r->facts.samples);
@@ -473,8 +382,6 @@ static json_t *conclude(struct osc_run *r, struct osc_error *e)
 	r->facts.model = r->options.server.model;
 	r->facts.mode = r->options.mode;
 	r->facts.load = r->load_document;
-	r->facts.held.why = *r->not_held ? r->not_held : NULL;
-	r->facts.held.memory_why = *r->no_memory ? r->no_memory : NULL;
 	r->facts.audit = audit;
 	document = osc_run_document(&r->facts, e);
 	json_decref(audit);

@@ -259,6 +259,15 @@ def machine():
     return {"kernel": platform.release(), "cpu": model, "cpus": os.cpu_count()}
 
 
+def replace(path, text):
+    """The file has the new text whole, or, when this is killed, the old one."""
+    beside = f"{path}.new"
+    with open(beside, "w", encoding="utf-8") as file:
+        file.write(text)
+    shutil.copymode(path, beside)
+    os.replace(beside, path)
+
+
 def write_between(path, name, text):
     """Between the marks of that name."""
     begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
@@ -269,8 +278,7 @@ def write_between(path, name, text):
         tail = rest.split(end)[1]
     except (ValueError, IndexError):
         fail(f"{path}: lacks one pair of {begin} and {end}")
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(f"{head}{begin}\n{text}\n{end}{tail}")
+    replace(path, f"{head}{begin}\n{text}\n{end}{tail}")
 
 
 class Bench:

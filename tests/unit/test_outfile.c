@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -109,6 +110,135 @@ static void an_old_file_stays_until_then(void **state)
 	assert_int_equal(st.st_mode & 07777, 0640);
 }
 
+static mode_t mode_of(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(lstat(path, &st), 0);
+	return st.st_mode & 07777;
+}
+
+static void no_bit_beyond_read_and_write_is_taken_from_an_old_file(void **state)
+{
+	static const struct {
+		mode_t old, mask, new;
+	} cases[] = {
+		{ 04640, 0022, 0640 }, { 02775, 0022, 0644 },
+		{ 06777, 0, 0666 },    { 0666, 0077, 0600 },
+		{ 01600, 0022, 0600 }, { 0400, 0022, 0400 },
+	};
+	struct osc_outfile o;
+	struct osc_error e;
+	mode_t before = umask(0);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		umask(022);
+		unlink("out");
+		put("old");
+		assert_int_equal(chmod("out", cases[i].old), 0);
+		umask(cases[i].mask);
+		/* Only root may write where no bit says so. */
+		if (access("out", W_OK))
+			continue;
+		put("new");
+		assert_int_equal(mode_of("out"), cases[i].new);
+		assert_int_equal(osc_outfile_open_mapped(&o, "file", "out",
+							 4096, &e),
+				 0);
+		assert_int_equal(osc_outfile_commit(&o, &e), 0);
+		/* Nobody else may shrink it. */
+		assert_int_equal(mode_of("out"), cases[i].new & ~0022);
+	}
+	umask(before);
+}
+
+static bool is_link(const char *path)
+{
+	struct stat st;
+
+	return !lstat(path, &st) && S_ISLNK(st.st_mode);
+}
+
+static void put_at(const char *path, const char *text)
+{
+	struct osc_outfile o;
+	struct osc_error e;
+
+	assert_int_equal(osc_outfile_open(&o, path, 0, &e), 0);
+	assert_true(fputs(text, o.file) >= 0);
+	assert_int_equal(osc_outfile_commit(&o, &e), 0);
+}
+
+static void a_link_stays_and_what_it_names_is_replaced(void **state)
+{
+	struct osc_outfile o;
+	struct osc_error e;
+
+	(void)state;
+	put("old");
+	assert_int_equal(mkdir("d", 0700), 0);
+	assert_int_equal(symlink("../out", "d/second"), 0);
+	assert_int_equal(symlink("d/second", "link"), 0);
+	put_at("link", "new");
+	check_text("new");
+	assert_true(is_link("link") && is_link("d/second") && !is_link("out"));
+	/* It is made where the link says. */
+	unlink("out");
+	put_at("link", "made");
+	check_text("made");
+	assert_true(is_link("link") && is_link("d/second"));
+	unlink("link");
+	assert_int_equal(symlink("/dev/null", "link"), 0);
+	put_at("link", "nothing");
+	assert_true(is_link("link"));
+	unlink("link");
+	assert_int_equal(symlink("link", "link"), 0);
+	assert_int_equal(osc_outfile_open(&o, "link", 0, &e), -ELOOP);
+	unlink("d/second");
+	assert_int_equal(rmdir("d"), 0);
+}
+
+static void the_link_of_another_in_a_shared_directory_is_refused(void **state)
+{
+	struct osc_outfile o;
+	struct osc_error e;
+
+	(void)state;
+	if (geteuid())
+		skip();
+	put("old");
+	assert_int_equal(mkdir("d", 0700), 0);
+	assert_int_equal(chmod("d", 01777), 0);
+	assert_int_equal(symlink("../out", "d/link"), 0);
+	put_at("d/link", "ours");
+	check_text("ours");
+	assert_int_equal(lchown("d/link", 65534, 65534), 0);
+	assert_int_equal(osc_outfile_open(&o, "d/link", 0, &e), -EACCES);
+	assert_non_null(strstr(e.text, "d/link"));
+	assert_non_null(strstr(e.text, "another user"));
+	osc_outfile_abandon(&o);
+	check_text("ours");
+	unlink("d/link");
+	assert_int_equal(rmdir("d"), 0);
+}
+
+static void a_pipe_with_a_name_is_written_in_place(void **state)
+{
+	char text[8] = "";
+	int fd;
+
+	(void)state;
+	assert_int_equal(mkfifo("link", 0600), 0);
+	fd = open("link", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	assert_true(fd >= 0);
+	put_at("link", "through");
+	assert_int_equal(read(fd, text, sizeof(text)), 7);
+	assert_memory_equal(text, "through", 7);
+	close(fd);
+	assert_int_equal(entries(), 1);
+}
+
 /* A program that is killed before commit. */
 static void nothing_is_left_of_a_file_without_commit(void **state)
 {
@@ -208,6 +338,17 @@ int main(void)
 						enter, leave),
 		cmocka_unit_test_setup_teardown(an_old_file_stays_until_then,
 						enter, leave),
+		cmocka_unit_test_setup_teardown(
+			no_bit_beyond_read_and_write_is_taken_from_an_old_file,
+			enter, leave),
+		cmocka_unit_test_setup_teardown(
+			a_link_stays_and_what_it_names_is_replaced, enter,
+			leave),
+		cmocka_unit_test_setup_teardown(
+			the_link_of_another_in_a_shared_directory_is_refused,
+			enter, leave),
+		cmocka_unit_test_setup_teardown(
+			a_pipe_with_a_name_is_written_in_place, enter, leave),
 		cmocka_unit_test_setup_teardown(
 			nothing_is_left_of_a_file_without_commit, enter, leave),
 		cmocka_unit_test_setup_teardown(

@@ -11,6 +11,9 @@
 
 #include "lib/error.h"
 
+/* As many as the kernel follows. */
+#define LINKS_MAX 40
+
 static int cannot(struct osc_error *e, const char *what, const char *path,
 		  int err)
 {
@@ -22,39 +25,135 @@ static int cannot(struct osc_error *e, const char *what, const char *path,
 			     strerror(err), hint);
 }
 
-static mode_t default_mode(void)
+/*
+ * Of a new file, or of one in place of another. The owner and the group are
+ * ours, so that no bit beyond read and write may come from the old file, and
+ * none that the umask forbids.
+ */
+static mode_t new_mode(mode_t old)
 {
 	mode_t mask = umask(0);
 
 	umask(mask);
-	return 0666 & ~mask;
+	return old & 0666 & ~mask;
+}
+
+/*
+ * The number of the open descriptor of ours that a path names; -1: none. Opened
+ * by its path a file would be written from its beginning, over what another
+ * has written through the descriptor.
+ */
+static int own_descriptor(const char *path)
+{
+	static const char *const names[] = { "/dev/fd/", "/proc/self/fd/" };
+
+	if (!strcmp(path, "-") || !strcmp(path, "/dev/stdout"))
+		return STDOUT_FILENO;
+	if (!strcmp(path, "/dev/stderr"))
+		return STDERR_FILENO;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		size_t length = strlen(names[i]);
+		char *end;
+		long fd;
+
+		if (strncmp(path, names[i], length))
+			continue;
+		fd = strtol(path + length, &end, 10);
+		if (end != path + length && !*end && fd >= 0 && fd <= INT_MAX)
+			return (int)fd;
+	}
+	return -1;
+}
+
+/* Where the name in `path` begins, behind the directory. */
+static char *name_in(char *path)
+{
+	char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static void directory_of(const char *path, char directory[PATH_MAX])
+{
+	char *name;
+
+	strcpy(directory, path);
+	name = name_in(directory);
+	if (name == directory)
+		strcpy(directory, ".");
+	else if (name == directory + 1)
+		*name = '\0'; /* the slash is the directory */
+	else
+		name[-1] = '\0';
+}
+
+/*
+ * A link that anybody could have made, such as one in /tmp, may lead to any
+ * file of ours. The kernel's fs.protected_symlinks has the same rule.
+ */
+static bool may_follow(const char *path, const struct stat *link)
+{
+	char directory[PATH_MAX];
+	struct stat st;
+
+	directory_of(path, directory);
+	if (stat(directory, &st))
+		return false;
+	return link->st_uid == geteuid() || link->st_uid == st.st_uid ||
+	       !(st.st_mode & S_IWOTH);
+}
+
+/* Replaces a link by what it names. 0 or errno. */
+static int follow(char path[PATH_MAX])
+{
+	char target[PATH_MAX];
+	ssize_t n = readlink(path, target, sizeof(target) - 1);
+	char *at;
+
+	if (n < 0)
+		return errno;
+	target[n] = '\0';
+	at = *target == '/' ? path : name_in(path);
+	if ((size_t)(at - path) + (size_t)n >= PATH_MAX)
+		return ENAMETOOLONG;
+	strcpy(at, target);
+	return 0;
 }
 
 static int begin(struct osc_outfile *o, const char *what, const char *path,
 		 struct osc_error *e)
 {
+	struct stat st;
+	int err = 0;
+
 	*o = (struct osc_outfile){ .what = what };
 	if (!*path || strlen(path) >= sizeof(o->path))
 		return cannot(e, what, path, *path ? ENAMETOOLONG : ENOENT);
 	strcpy(o->path, path);
-	return 0;
+	for (int n = 0; !err && own_descriptor(o->path) < 0 &&
+			!lstat(o->path, &st) && S_ISLNK(st.st_mode);
+	     n++) {
+		if (!may_follow(o->path, &st))
+			return osc_error_set(e, EACCES,
+					     "%s '%s': a symbolic link of "
+					     "another user, in a directory "
+					     "that anybody may write to; try "
+					     "another path",
+					     what, o->path);
+		err = n < LINKS_MAX ? follow(o->path) : ELOOP;
+	}
+	return err ? cannot(e, what, path, err) : 0;
 }
 
 /* A file without a name, which goes with its last descriptor; or -1. */
 static int open_unnamed(const char *path)
 {
 	char directory[PATH_MAX];
-	char *slash;
 
 	/* Through this it gets its name. */
 	if (access("/proc/self/fd", X_OK))
 		return -1;
-	strcpy(directory, path);
-	slash = strrchr(directory, '/');
-	if (!slash)
-		strcpy(directory, ".");
-	else
-		slash[slash == directory] = '\0';
+	directory_of(path, directory);
 	return open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 }
 
@@ -132,33 +231,6 @@ static int open_empty(struct osc_outfile *o, size_t reserve, mode_t mode,
 	return ret;
 }
 
-/*
- * The number of the open descriptor of ours that a path names; -1: none. Opened
- * by its path a file would be written from its beginning, over what another
- * has written through the descriptor.
- */
-static int own_descriptor(const char *path)
-{
-	static const char *const names[] = { "/dev/fd/", "/proc/self/fd/" };
-
-	if (!strcmp(path, "-") || !strcmp(path, "/dev/stdout"))
-		return STDOUT_FILENO;
-	if (!strcmp(path, "/dev/stderr"))
-		return STDERR_FILENO;
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		size_t length = strlen(names[i]);
-		char *end;
-		long fd;
-
-		if (strncmp(path, names[i], length))
-			continue;
-		fd = strtol(path + length, &end, 10);
-		if (end != path + length && !*end && fd >= 0 && fd <= INT_MAX)
-			return (int)fd;
-	}
-	return -1;
-}
-
 bool osc_outfile_is_stdout(const char *path)
 {
 	return own_descriptor(path) == STDOUT_FILENO;
@@ -209,17 +281,19 @@ int osc_outfile_open(struct osc_outfile *o, const char *path, size_t reserve,
 
 	if (ret)
 		return ret;
-	if (own_descriptor(path) >= 0) {
-		o->file = open_own(own_descriptor(path));
+	if (own_descriptor(o->path) >= 0) {
+		o->file = open_own(own_descriptor(o->path));
 		return o->file ? 0 : cannot(e, o->what, path, errno);
 	}
-	if (stat(path, &st))
-		return open_empty(o, reserve, default_mode(), e);
-	if (S_ISREG(st.st_mode) && !access(path, W_OK))
-		return open_empty(o, reserve, st.st_mode & 07777, e);
-	/* Also a file that is write-protected: it says so. */
-	o->file = fopen(path, S_ISREG(st.st_mode) ? "r+e" : "we");
-	return o->file ? 0 : cannot(e, o->what, path, errno);
+	if (stat(o->path, &st))
+		return open_empty(o, reserve, new_mode(0666), e);
+	if (!S_ISREG(st.st_mode)) {
+		o->file = fopen(o->path, "we");
+		return o->file ? 0 : cannot(e, o->what, path, errno);
+	}
+	if (access(o->path, W_OK))
+		return cannot(e, o->what, path, errno);
+	return open_empty(o, reserve, new_mode(st.st_mode), e);
 }
 
 int osc_outfile_open_mapped(struct osc_outfile *o, const char *what,
@@ -230,21 +304,22 @@ int osc_outfile_open_mapped(struct osc_outfile *o, const char *what,
 
 	if (ret)
 		return ret;
-	if (own_descriptor(path) >= 0)
+	if (own_descriptor(o->path) >= 0)
 		return osc_error_set(e, EINVAL,
 				     "%s '%s': an open descriptor cannot be "
 				     "mapped; try another path",
 				     what, path);
-	if (stat(path, &st))
-		return open_temporary(o, size, default_mode(), e);
+	if (stat(o->path, &st))
+		return open_temporary(o, size, new_mode(0644), e);
 	if (!S_ISREG(st.st_mode))
 		return osc_error_set(e, EINVAL,
 				     "%s '%s': not a regular file; try another "
 				     "path",
 				     what, path);
-	if (access(path, W_OK))
+	if (access(o->path, W_OK))
 		return cannot(e, what, path, errno);
-	return open_temporary(o, size, st.st_mode & 07777, e);
+	/* Whoever may write may also truncate, and a page is then lost. */
+	return open_temporary(o, size, new_mode(st.st_mode & ~0022), e);
 }
 
 int osc_outfile_commit(struct osc_outfile *o, struct osc_error *e)

@@ -14,7 +14,7 @@ struct osc_error;
 
 struct osc_outfile {
 	FILE *file; /* write here; NULL: not open */
-	char path[PATH_MAX];
+	char path[PATH_MAX]; /* symbolic links are resolved */
 	bool unnamed; /* until commit: a program that is killed leaves nothing */
 	char temporary[PATH_MAX]; /* its name beside `path`; "" when it has none */
 	const char *what; /* errors begin with this and the path */
@@ -23,7 +23,11 @@ struct osc_outfile {
 /*
  * "-" is stdout, and so is /dev/stdout; a name of another of our descriptors,
  * such as /dev/fd/3, is that descriptor: what others write to it is not written
- * over. What is there and is no regular file (a device, a pipe) is written in place; anything else becomes `path` only with commit. Room for
+ * over. What is there and is no regular file (a device, a pipe) is written in
+ * place. A regular file is replaced with commit, by a file of ours: of the old
+ * one's mode it has read and write permission, as far as the umask allows. A
+ * symbolic link stays, and the file that it names is replaced; the link of
+ * another user in a directory that anybody may write to is refused. Room for
  * `reserve` bytes is taken now.
  */
 int osc_outfile_open(struct osc_outfile *o, const char *path, size_t reserve,
@@ -36,7 +40,7 @@ int osc_outfile_stream_close(FILE *file);
 /*
  * For a file that is to be mapped, so it must be a regular one: whatever else
  * is there is refused and left alone. It has `size` bytes, all of them with
- * their blocks. Errors begin with `what`.
+ * their blocks, and only its owner may write to it. Errors begin with `what`.
  */
 int osc_outfile_open_mapped(struct osc_outfile *o, const char *what,
 			    const char *path, size_t size, struct osc_error *e);

@@ -143,3 +143,51 @@ with_hosts()
 	run -1 with_hosts "http://two.test:$port/" -n 10
 	[[ $output == *"cannot connect to two.test:$port: connect.ECONNREFUSED; "* ]]
 }
+
+@test "a signal ends a load that waits for a name server, or for the reader of a pipe" {
+	local private=(--mount --net) pid
+	((UID == 0)) || private+=(--map-root-user)
+	unshare "${private[@]}" ip link set lo up || skip "no network namespace"
+	echo "nameserver 127.0.0.1" >"$BATS_TEST_TMPDIR/resolv"
+	# In a place of its own there is one that hears and does not answer.
+	cat >"$BATS_TEST_TMPDIR/silent.py" <<-'EOF'
+		import os, pathlib, socket, sys
+		parent, s = os.getppid(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		s.bind(("127.0.0.1", 53))
+		s.settimeout(0.1)
+		pathlib.Path(sys.argv[1], "bound").touch()
+		while os.getppid() == parent:
+		    try:
+		        s.recv(4096)
+		        pathlib.Path(sys.argv[1], "asked").touch()
+		    except TimeoutError:
+		        pass
+	EOF
+	# shellcheck disable=SC2016
+	unshare "${private[@]}" sh -c 'mount --bind "$1/resolv" /etc/resolv.conf && ip link set lo up || exit
+		/usr/bin/python3 "$1/silent.py" "$1" &
+		until [ -e "$1/bound" ]; do sleep 0.05; done
+		exec "$2" load http://slow.test/ -n 1' sh "$BATS_TEST_TMPDIR" "$osconcepts" >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+	pid=$!
+	servers+=("$pid")
+	eventually test -e "$BATS_TEST_TMPDIR/asked"
+	kill -TERM "$pid"
+	status=0
+	wait "$pid" || status=$?
+	[[ $status == 143 ]] || { echo "$status"; cat "$BATS_TEST_TMPDIR/out"; return 1; }
+	mkfifo "$BATS_TEST_TMPDIR/pipe"
+	"$osconcepts" load http://127.0.0.1:1/ -n 1 --series "$BATS_TEST_TMPDIR/pipe" 3>&- &
+	pid=$!
+	servers+=("$pid")
+	eventually waits_in "$pid" wait_for_partner
+	kill -TERM "$pid"
+	status=0
+	wait "$pid" || status=$?
+	[[ $status == 143 ]]
+}
+
+# waits_in PID CALL: it sleeps in this function of the kernel.
+waits_in()
+{
+	grep -q "$2" "/proc/$1/wchan"
+}

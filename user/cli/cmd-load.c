@@ -192,19 +192,28 @@ static void close_series(struct osc_load_settings *s)
 			      strerror(-ret));
 }
 
+/* All that is written beside standard output. */
+static int open_outputs(struct osc_load_settings *s, struct osc_error *e)
+{
+	int ret = 0;
+
+	if (s->hdr_path)
+		ret = osc_outfile_open(&s->hdr, s->hdr_path, HDR_RESERVE, e);
+	if (!ret)
+		ret = open_series(s, e);
+	if (ret)
+		osc_outfile_abandon(&s->hdr);
+	return ret;
+}
+
 static int run_once(struct osc_load_settings *s, int signal_fd)
 {
 	/* A quarter of a megabyte of histograms. */
 	static struct osc_load_result result;
 	struct osc_error e = { 0 };
-	int code = OSC_EXIT_OK, ret = 0;
+	int code = OSC_EXIT_OK;
+	int ret = osc_load_attend(s, signal_fd, &result, &e);
 
-	if (s->hdr_path)
-		ret = osc_outfile_open(&s->hdr, s->hdr_path, HDR_RESERVE, &e);
-	if (!ret)
-		ret = open_series(s, &e);
-	if (!ret)
-		ret = osc_load_attend(s, signal_fd, &result, &e);
 	if (ret > 0)
 		code = 128 + ret;
 	else if (result.validity.verdict == OSC_INVALID)
@@ -239,8 +248,12 @@ static int run(int argc, char **argv, bool is_sweep)
 
 	s->screen = !s->no_progress && isatty(STDERR_FILENO) &&
 		    !getenv("NO_COLOR");
-	/* Before signals are taken: a name server may keep us waiting. */
-	if (osc_load_resolve(&s->load, &s->load.addresses, &e))
+	/*
+	 * Before signals are blocked: a name server may keep us waiting, and so
+	 * may a pipe that nobody reads.
+	 */
+	if (osc_load_resolve(&s->load, &s->load.addresses, &e) ||
+	    open_outputs(s, &e))
 		return osc_cli_fail(s->name, &e);
 	signal_fd = osc_signals_open(&e);
 	if (signal_fd < 0)

@@ -42,6 +42,12 @@ holds "a fork costs page faults, a connection of its own costs switches" \
 	 .fork_close.page_faults_minor.median > 10 * .fork_keepalive.page_faults_minor.median and
 	 .fork_close.page_faults_minor.median > 10 * .epoll_close.page_faults_minor.median and
 	 .thread_close.context_switches_voluntary.median > .thread_keepalive.context_switches_voluntary.median'
+holds "each further connection has a kernel stack where it has a task, and none in a loop" \
+	'[.summary[] | {(.model + "_" + .mode): (.memory.kernel_stacks | [.low, .slope, .high] | map(round))}] | add |
+	 .fork_close == [16384, 16384, 16384] and .thread_keepalive == .fork_close and .epoll_keepalive == [0, 0, 0]'
+holds "setting one up costs a process more faults than a thread, and a loop next to none" \
+	'[.summary[] | {(.model + "_" + .mode): .per_connection.page_faults_minor}] | add |
+	 .fork_keepalive.low > .thread_keepalive.high and .thread_keepalive.low > 1 and .epoll_keepalive.high < 0.2'
 holds "epoll alone is woken from epoll" \
 	'.runs | all((.model == "epoll") == (.kernel.epoll_wakeups > 0))'
 holds "each wakeup is a return of epoll_wait" \

@@ -19,7 +19,8 @@ bool osc_steady_find(const struct osc_samples *s, struct osc_steady *out)
 	       at[out->first].requests - at[0].requests <= warm)
 		out->first++;
 	return out->last - out->first + 1 >= OSC_STEADY_MIN &&
-	       at[out->last].requests > at[out->first].requests;
+	       at[out->last].requests - at[out->first].requests >=
+		       OSC_STEADY_REQUESTS_MIN;
 }
 
 double osc_steady_slope(const struct osc_samples *s,

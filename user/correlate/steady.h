@@ -17,6 +17,8 @@
 
 /* With fewer samples there is no line. */
 #define OSC_STEADY_MIN 5
+/* With fewer requests those under way at a sample are too large a part. */
+#define OSC_STEADY_REQUESTS_MIN 64
 
 struct osc_steady {
 	size_t first, last; /* samples; those between belong to it */

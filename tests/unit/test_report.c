@@ -20,7 +20,9 @@
 #include "report/html.h"
 #include "report/doc.h"
 #include "report/report.h"
+#include "report/sections.h"
 #include "report/svg.h"
+#include "servers/engine.h"
 
 #define FIXTURE "tests/unit/data/compare.json"
 
@@ -269,6 +271,115 @@ static void partial_comparison_says_so(void **state)
 	json_decref(doc);
 }
 
+static void without(const char *page, const char *text)
+{
+	if (strstr(page, text))
+		fail_msg("the page has '%s'", text);
+}
+
+/* The text of the next element of that tag and attribute, before `end`. */
+static const char *next_text(const char **at, const char *end, const char *tag,
+			     char *text, size_t size)
+{
+	const char *from = strstr(*at, tag);
+	const char *to;
+
+	if (!from || from >= end)
+		return NULL;
+	from = strchr(from, '>') + 1;
+	to = strchr(from, '<');
+	snprintf(text, size, "%.*s", (int)(to - from), from);
+	*at = to;
+	return text;
+}
+
+/* On a narrow screen the headings of a table are not shown: its cells have labels. */
+static void cells_keep_their_units(const char *page)
+{
+	size_t tables = 0;
+
+	for (const char *t = page; (t = strstr(t, "<table role=\"table\""));) {
+		const char *end = strstr(t, "</table>");
+		const char *head = t, *head_end = strstr(t, "</thead>");
+		const char *row = strstr(head_end, "<td role=\"cell\"");
+		char heading[64];
+
+		/* The first is the model, which is the row's header. */
+		assert_non_null(next_text(&head, head_end, "<th ", heading,
+					  sizeof(heading)));
+		while (next_text(&head, head_end, "<th ", heading,
+				 sizeof(heading))) {
+			const char *label = strstr(row, "data-label=\"") + 12;
+			char unit[64] = "", all[160];
+
+			if (!strncmp(head, "<small>", 7))
+				next_text(&head, head_end, "<small>", unit,
+					  sizeof(unit));
+			snprintf(all, sizeof(all), "%.*s",
+				 (int)strcspn(label, "\""), label);
+			if (!strstr(all, unit))
+				fail_msg("'%s' lacks its unit '%s'", all, unit);
+			row = strstr(row + 1, "<td role=\"cell\"");
+			if (!row)
+				break;
+		}
+		tables++;
+		t = end;
+	}
+	assert_true(tables >= 3);
+}
+
+static void a_narrow_page_keeps_its_units(void **state)
+{
+	static const char *const rules[] = {
+		"@media (max-width: 40rem)",
+		".cards thead { display: none; }",
+		".cards td::before { content: attr(data-label);",
+	};
+	json_t *doc = load();
+	int err;
+	char *page = render(doc, &err);
+
+	(void)state;
+	assert_int_equal(err, 0);
+	for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++)
+		assert_non_null(strstr(page, rules[i]));
+	cells_keep_their_units(page);
+	free(page);
+	json_decref(doc);
+}
+
+static void each_model_is_explained(void **state)
+{
+	json_t *doc = load_emulated();
+	int err;
+	char *page = render(doc, &err);
+
+	(void)state;
+	for (const struct osc_engine *e = osc_engines; e->name; e++) {
+		if (!report_model_meaning(e->name))
+			fail_msg("%s is not explained", e->name);
+	}
+	assert_null(report_model_meaning("none"));
+	assert_int_equal(err, 0);
+	assert_non_null(strstr(page, report_model_meaning("fork")));
+	assert_non_null(strstr(page, report_model_meaning("epoll")));
+	without(page, report_model_meaning("thread"));
+	assert_non_null(strstr(page, "<dt>Voluntary switch</dt>"));
+	assert_non_null(strstr(page, "<dt>Minor page fault</dt>"));
+	assert_non_null(strstr(page, "<code>osconcepts lesson</code>"));
+	/* This run has two of each. */
+	assert_non_null(strstr(page, "fewer than six runs"));
+	without(page, "Times are those of this machine");
+	free(page);
+	json_decref(doc);
+	doc = load();
+	page = render(doc, &err);
+	assert_non_null(strstr(page, "Times are those of this machine"));
+	free(page);
+	json_decref(doc);
+}
+
 static void set_sample(json_t *samples, double t_s, double cpu_s)
 {
 	json_array_append_new(
@@ -277,12 +388,6 @@ static void set_sample(json_t *samples, double t_s, double cpu_s)
 				   1, "tasks_exited", 0, "cpu_ns",
 				   (json_int_t)(cpu_s * 1e9), "run_delay_ns",
 				   (json_int_t)(cpu_s * 3e9)));
-}
-
-static void without(const char *page, const char *text)
-{
-	if (strstr(page, text))
-		fail_msg("the page has '%s'", text);
 }
 
 /* Of times there is neither a number nor a picture; counts stand. */
@@ -538,7 +643,7 @@ static void page_shows_calls_and_memory(void **state)
 		" fork: it has no loop that waits for events</li>",
 		"<li>Slab of the system " HTML_MISSING
 		" fork: the slab of the ",
-		"data-label=\"Woken in vain\"",
+		"data-label=\"Woken in vain per task woken\"",
 		"<span>320</span>",
 		"<span>56.4" NARROW "KiB<small>",
 		"<small>per further connection</small>",
@@ -824,6 +929,8 @@ int main(void)
 		cmocka_unit_test(counters_stand_without_a_valid_run),
 		cmocka_unit_test(partial_comparison_says_so),
 		cmocka_unit_test(times_of_an_emulated_cpu_are_withheld),
+		cmocka_unit_test(a_narrow_page_keeps_its_units),
+		cmocka_unit_test(each_model_is_explained),
 		cmocka_unit_test(no_picture_shows_more_time_than_there_is),
 		cmocka_unit_test(loads_of_a_matrix_are_told_apart),
 		cmocka_unit_test(page_shows_calls_and_memory),

@@ -61,8 +61,10 @@ static json_t *list_json(void)
 
 	for (const struct osc_lesson *l = osc_lessons; l->name; l++)
 		json_array_append_new(
-			all, json_pack("{s:s, s:s, s:s}", "lesson", l->name,
-				       "title", l->title, "about", l->about));
+			all, json_pack("{s:o, s:o, s:o}", "lesson",
+				       osc_json_text(l->name), "title",
+				       osc_json_text(l->title), "about",
+				       osc_json_text(l->about)));
 	return json_pack("{s:s, s:o}", "schema", "osconcepts-lessons/1",
 			 "lessons", all);
 }

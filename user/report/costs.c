@@ -147,7 +147,7 @@ static void metric_cells(FILE *out, const struct doc_group *group, size_t first,
 	for (size_t i = first; i < first + n; i++) {
 		struct metric metric = metric_at(i);
 
-		table_spread_cell(out, metric.label,
+		table_spread_cell(out, metric.label, metric.unit,
 				  metric_spread(&metric, group), metric.format,
 				  metric_mark(&metric, group));
 	}

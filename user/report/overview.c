@@ -178,30 +178,25 @@ int section_head(FILE *out, const struct doc *doc)
 /* The columns between runs and audit; the order people read them in. */
 static const struct column {
 	const char *heading, *unit;
-	const char *label; /* both in one, where there is no heading above */
 	const char *object; /* NULL: of the summary itself */
 	const char *key;
 	number_format *format;
 } columns[] = {
-	{ "Voluntary switches", "per request", "Voluntary switches per request",
-	  "per_request", "context_switches_voluntary", html_value },
-	{ "Involuntary switches", "per request",
-	  "Involuntary switches per request", "per_request",
+	{ "Voluntary switches", "per request", "per_request",
+	  "context_switches_voluntary", html_value },
+	{ "Involuntary switches", "per request", "per_request",
 	  "context_switches_involuntary", html_value },
-	{ "epoll wakeups", "per request", "epoll wakeups per request",
-	  "per_request", "epoll_wakeups", html_value },
-	{ "Minor faults", "per request", "Minor faults per request",
-	  "per_request", "page_faults_minor", html_value },
-	{ "Minor faults", "once in a run", "Minor faults once in a run",
-	  "fixed", "page_faults_minor", html_value },
-	{ "Minor faults", "per further connection",
-	  "Minor faults per further connection", "per_connection",
-	  "page_faults_minor", html_value },
-	{ "CPU", "per request", "CPU per request", "per_request", "cpu_us",
-	  html_microseconds },
-	{ "Requests", "per second", "Requests per second", NULL, "rps",
+	{ "epoll wakeups", "per request", "per_request", "epoll_wakeups",
 	  html_value },
-	{ "Latency p99", "per request", "Latency p99", "latency_us", "p99",
+	{ "Minor faults", "per request", "per_request", "page_faults_minor",
+	  html_value },
+	{ "Minor faults", "once in a run", "fixed", "page_faults_minor",
+	  html_value },
+	{ "Minor faults", "per further connection", "per_connection",
+	  "page_faults_minor", html_value },
+	{ "CPU", "per request", "per_request", "cpu_us", html_microseconds },
+	{ "Requests", "per second", NULL, "rps", html_value },
+	{ "Latency p99", "per request", "latency_us", "p99",
 	  html_microseconds },
 };
 #define NR_COLUMNS (sizeof(columns) / sizeof(*columns))
@@ -215,7 +210,8 @@ static void spread_cell(FILE *out, const json_t *summary,
 
 	struct doc_spread s = doc_spread(object, column->key);
 
-	table_spread_cell(out, column->label, s, column->format, s.mark);
+	table_spread_cell(out, column->heading, column->unit, s, column->format,
+			  s.mark);
 }
 
 static void audit_cell(FILE *out, const json_t *summary)

@@ -15,11 +15,11 @@
 #define SCHEMA "osconcepts-compare/2"
 
 static int (*const sections[])(FILE *, const struct doc *) = {
-	section_head,	  section_verdicts, section_summary,
-	section_counters, section_calls,    section_connections,
-	section_latency,  section_timeline, section_correlation,
-	section_audit,	  section_runs,	    section_platform,
-	section_meaning,
+	section_head,	     section_primer,   section_verdicts,
+	section_summary,     section_counters, section_calls,
+	section_connections, section_latency,  section_timeline,
+	section_correlation, section_audit,    section_runs,
+	section_platform,    section_meaning,
 };
 
 static void page_begin(FILE *out, const struct doc *doc)

@@ -11,6 +11,7 @@
 struct doc;
 
 int section_head(FILE *out, const struct doc *doc); /* overview.c */
+int section_primer(FILE *out, const struct doc *doc); /* primer.c */
 int section_summary(FILE *out, const struct doc *doc); /* overview.c */
 int section_verdicts(FILE *out, const struct doc *doc); /* verdicts.c */
 int section_counters(FILE *out, const struct doc *doc); /* costs.c */
@@ -23,6 +24,9 @@ int section_audit(FILE *out, const struct doc *doc); /* evidence.c */
 int section_runs(FILE *out, const struct doc *doc); /* evidence.c */
 int section_platform(FILE *out, const struct doc *doc); /* platform.c */
 int section_meaning(FILE *out, const struct doc *doc); /* platform.c */
+
+/* What a model of `osconcepts serve` is; NULL for any other name. */
+const char *report_model_meaning(const char *model);
 
 extern const char report_style[]; /* style.c */
 

@@ -105,6 +105,7 @@ const char report_style[] =
 	".cards tbody tr > * { border: 0 !important; padding: .2rem 0; max-width: none !important; }\n"
 	".cards tbody th { position: static !important; font-size: 1.0625rem; }\n"
 	".cards td { display: flex; justify-content: space-between; gap: 1rem; text-align: right; white-space: normal; }\n"
+	".cards td.n > span { white-space: nowrap; }\n"
 	".cards td::before { content: attr(data-label); color: var(--quiet); text-align: left; font-weight: 400; }\n"
 	"}\n"
 	"@media print {\n"

@@ -6,6 +6,7 @@
 #include "report/table.h"
 
 #include <math.h>
+#include <string.h>
 
 void table_open(FILE *out, const char *label)
 {
@@ -90,9 +91,15 @@ void table_text_cell(FILE *out, const char *class, const char *label,
 	html_close(out, "td");
 }
 
-void table_spread_cell(FILE *out, const char *label, struct doc_spread s,
-		       number_format *format, const char *mark)
+void table_spread_cell(FILE *out, const char *heading, const char *unit,
+		       struct doc_spread s, number_format *format,
+		       const char *mark)
 {
+	char label[128];
+
+	/* "Events per wait"; "Page tables, KiB per idle connection" */
+	snprintf(label, sizeof(label), "%s%s %s", heading,
+		 strncmp(unit, "per ", 4) ? "," : "", unit);
 	table_cell_open(out, "n", label);
 	html_open(out, "span", NULL);
 	html_text(out, isnan(s.median) ? "" : mark);

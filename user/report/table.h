@@ -27,7 +27,8 @@ void table_cell_open(FILE *out, const char *class, const char *label);
 void table_text_cell(FILE *out, const char *class, const char *label,
 		     const char *text);
 /* A median behind its mark, and below it the spread where there is one. */
-void table_spread_cell(FILE *out, const char *label, struct doc_spread s,
-		       number_format *format, const char *mark);
+void table_spread_cell(FILE *out, const char *heading, const char *unit,
+		       struct doc_spread s, number_format *format,
+		       const char *mark);
 
 #endif

@@ -76,6 +76,17 @@ opened()
 	[[ $(opened) == "epoll-multi 1,000 100;uring 1,000 100;" ]]
 }
 
+# 40 MiB that the server takes once are no cost of a connection.
+@test "memory is of each further connection: what is taken once stands apart" {
+	for n in 1000 10000 1000000; do
+		row uring "$n" 6.1.0-50-amd64 500 20 10 \
+			"{ bytes_per_connection: { kernel: 8000, slab: 8000, server: (62 + 41943040 / $n), client: 186, page_tables: 1, slabs: {} } }"
+	done
+	run -0 "$million" --render
+	[[ $(awk -F ' *[|] *' '/^[|] uring/ && NF > 11 { printf "%s %s;", $3, $11 }' <<<"$output") == \
+		"1,000 40.1 MiB;10,000 62 ~;1,000,000 62;" ]]
+}
+
 @test "no two rows of the table are of the same step: the kernel measured last has it" {
 	row uring 1000 6.1.0-49-amd64 500 20 10
 	row epoll-multi 1000 6.1.0-49-amd64 500 20 10

@@ -4,7 +4,15 @@
 BUILD	?= build
 # What an object depends on is kept with its path: one name for it, however a
 # person or a script says it.
+# make splits names at blanks: in a directory with a blank it is relative.
+ifeq ($(words x$(CURDIR)x),1)
 override BUILD := $(abspath $(BUILD))
+else
+override BUILD := $(subst $(CURDIR)/,,$(BUILD))
+endif
+ifneq ($(words x$(BUILD)x),1)
+$(error BUILD: make cannot use a path with a blank, "$(BUILD)"; try one without)
+endif
 prefix	?= /usr/local
 bindir	?= $(prefix)/bin
 includedir ?= $(prefix)/include

@@ -26,6 +26,38 @@ cache_error()
 	printf '%s: %s\n' "${0##*/}" "$*" >&2
 }
 
+# cache_ours PATH: nobody but we and root can change what is in this directory.
+# With sudo we are also who asked for it. The group may write only where it is
+# the own one of the user.
+cache_ours()
+{
+	local uid gid mode
+	read -r uid gid mode < <(stat -c '%u %g %a' -- "$1") || return 1
+	((uid == EUID || uid == 0 || (EUID == 0 && uid == ${SUDO_UID:-0}))) || return 1
+	mode=$((8#$mode))
+	(((mode & 8#002) == 0 && ((mode & 8#020) == 0 || gid == uid || gid == $(id -g))))
+}
+
+# cache_check ENTRY: refuse one that another user may change, as the kernel that
+# is in it would be booted and loaded. A link is judged as such, and refused.
+cache_check()
+{
+	local entry=$1 root
+	root=$(cache_root)
+	# Where the sticky bit is set, as in /tmp, entries are of their owners.
+	if ! cache_ours "$root/." && [[ ! -k $root ]]; then
+		cache_error "the cache $root can be changed by other users ($(stat -c '%U, mode %a' -- "$root/."));" \
+			"try: chmod go-w $root, or set OSCONCEPTS_CACHE to a directory of your own"
+		return 1
+	fi
+	[[ -e $entry || -L $entry ]] || return 0
+	if [[ -L $entry ]] || ! cache_ours "$entry"; then
+		cache_error "$entry can be changed by other users ($(stat -c '%F of %U, mode %a' -- "$entry"));" \
+			"try: remove it, or set OSCONCEPTS_CACHE to a directory of your own"
+		return 1
+	fi
+}
+
 # Free space of the cache's file system, in KiB.
 cache_free_kib()
 {
@@ -78,7 +110,8 @@ cache_get()
 {
 	local key=$1 root lock rc
 	root=$(cache_root)
-	if [[ -d $root/$key ]]; then
+	if [[ -e $root/$key || -L $root/$key ]]; then
+		cache_check "$root/$key" || return 1
 		printf '%s\n' "$root/$key"
 		return 0
 	fi
@@ -86,6 +119,7 @@ cache_get()
 		cache_error "cannot write the cache $root; try: set OSCONCEPTS_CACHE to a writable directory"
 		return 1
 	fi
+	cache_check "$root/$key" || return 1
 	exec {lock}>"$root/$key.lock" || return 1
 	if ! flock -n "$lock"; then
 		cache_error "$key: another run is making it; waiting"
@@ -110,7 +144,7 @@ cache_note()
 	local root tmp
 	root=$(cache_root)
 	if (($# == 1)); then
-		cat "$root/$1.note" 2>/dev/null
+		[[ -f $root/$1.note ]] && cache_ours "$root/$1.note" && cat "$root/$1.note"
 		return
 	fi
 	mkdir -p "$root" && tmp=$(mktemp "$root/$1.note.XXXXXX") || return 1

@@ -4,9 +4,15 @@
 # scripts/kernel, the cache, scripts/deps and the doctor as a person uses them,
 # with an apt of our own: neither the network nor the real cache is touched.
 
-# What the programs of our own expand.
-# shellcheck disable=SC2016
+# What the programs of our own expand; run sets $stderr; each test is a subshell.
+# shellcheck disable=SC2016,SC2030,SC2031,SC2154
 bats_require_minimum_version 1.5.0
+
+# A directory of another user, where we can make one.
+given_away()
+{
+	((EUID == 0)) && chown -h nobody "$1"
+}
 
 setup()
 {
@@ -233,4 +239,73 @@ EOF
 	done
 	run "$top/scripts/deps" --check nosuchgroup
 	[ "$status" -eq 2 ]
+}
+
+@test "a cache whose path has a blank serves as any other" {
+	local path
+	fake_apt
+	export OSCONCEPTS_CACHE="$fake/a cache of\tmine"
+	run -0 --separate-stderr "$kernel" image 6.1
+	path=$output
+	[[ $path == "$OSCONCEPTS_CACHE/image-6.1.0-10-amd64_1" && -d $path ]]
+	run -0 --separate-stderr "$kernel" image 6.1
+	[[ $output == "$path" ]]
+	run -0 "$kernel" list
+	[[ $output == *image-6.1.0-10-amd64_1 ]]
+	run -0 "$kernel" clean --all
+	[[ ! -e $path ]]
+}
+
+@test "what another user may change in the cache is refused, and named" {
+	local entry
+	fake_apt
+	run -0 "$kernel" image 6.1
+	entry=$OSCONCEPTS_CACHE/image-6.1.0-10-amd64_1
+	refused()
+	{
+		run -1 --separate-stderr "$kernel" image 6.1
+		[[ $stderr == *"$1 can be changed by other users"*"; try: "*OSCONCEPTS_CACHE* && -z $output ]] || {
+			echo "$stderr"
+			return 1
+		}
+	}
+	chmod o+w "$entry"
+	refused "$entry"
+	chmod o-w "$entry"
+	run -0 "$kernel" image 6.1
+	mv "$entry" "$fake/elsewhere"
+	ln -s "$fake/elsewhere" "$entry"
+	refused "$entry"
+	rm "$entry"
+	mv "$fake/elsewhere" "$entry"
+	chmod 777 "$OSCONCEPTS_CACHE"
+	refused "the cache $OSCONCEPTS_CACHE"
+	# There, each can only remove what is theirs.
+	chmod 1777 "$OSCONCEPTS_CACHE"
+	run -0 "$kernel" image 6.1
+	if given_away "$entry"; then
+		refused "$entry"
+		run -1 --separate-stderr "$kernel" image 6.1
+		[[ $stderr == *nobody* ]]
+	fi
+}
+
+@test "a second demo in a checkout is refused, with who runs the first" {
+	local copy=$BATS_TEST_TMPDIR/copy pid
+	mkdir -p "$copy/build/demo"
+	cp -r "$top/scripts" "$copy/"
+	# It holds the lock for as long as the first step takes.
+	printf '#!/bin/sh\n: >"$0.began"\nexec sleep 60\n' >"$copy/scripts/deps"
+	"$copy/scripts/demo" 3>&- 2>/dev/null &
+	pid=$!
+	for ((i = 0; i < 600; i++)); do
+		[[ ! -e $copy/scripts/deps.began ]] || break
+		sleep 0.1
+	done
+	run -1 "$copy/scripts/demo"
+	[[ $output == *"another demo runs in this checkout (pid $pid); try again"* ]]
+	pkill -P "$pid"
+	wait "$pid" || true
+	printf '#!/bin/sh\nexit 77\n' >"$copy/scripts/deps"
+	run -77 "$copy/scripts/demo"
 }

@@ -419,7 +419,7 @@ SCRIPT
 
 @test "Ctrl-C ends the run under way and keeps those before it" {
 	# The command itself, not a shell that runs a function.
-	"$osconcepts" "${options[@]}" --models epoll --modes keepalive -r 50 -d 300ms --json c.json >table 2>err 3>&- &
+	env --default-signal=INT "$osconcepts" "${options[@]}" --models epoll --modes keepalive -r 50 -d 300ms --json c.json >table 2>err 3>&- &
 	pid=$!
 	eventually grep -q '^\[2/50\]' err
 	kill -INT "$pid"

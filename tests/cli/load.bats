@@ -681,7 +681,7 @@ peers()
 	local row seen
 	for row in INT:130 TERM:143; do
 		seen=$(counted requests)
-		"$osconcepts" load "$url/" -d 600s -c 2 --json >"$BATS_TEST_TMPDIR/part.json" 3>&- &
+		env --default-signal=INT "$osconcepts" load "$url/" -d 600s -c 2 --json >"$BATS_TEST_TMPDIR/part.json" 3>&- &
 		pid=$!
 		eventually has_counted requests $((seen + 50))
 		kill "-${row%:*}" "$pid"

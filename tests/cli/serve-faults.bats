@@ -115,6 +115,33 @@ cut_after()
 	done
 }
 
+answers_in_spite_of_late_input()
+{
+	start "$model"
+	check late_input
+	stop
+	(($(booked accepts) == 6 && $(booked closes) == 6 && $(booked responses_2xx) == 6))
+}
+
+@test "input that comes late takes nothing from a client of the last response" {
+	each_at_once answers_in_spite_of_late_input
+}
+
+closes_by_itself()
+{
+	start "$model" --write-timeout 1s
+	hold_by never_closes 4
+	eventually has_counted closes 4
+	[[ $(curl -sS -m "$patience_s" "$url/") == "Hello, world" ]]
+	let_go
+	stop
+	(($(booked accepts) == 5 && $(booked closes) == 5))
+}
+
+@test "who neither reads nor closes after the last response is closed in the end" {
+	each_at_once closes_by_itself
+}
+
 @test "clients that reset at any moment leave nothing behind" {
 	for model in $(models); do
 		start "$model"

@@ -18,6 +18,7 @@
 #include "lib/child.h"
 #include "lib/clock.h"
 #include "lib/error.h"
+#include "lib/signals.h"
 
 #define ARGV(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
@@ -252,9 +253,9 @@ static void signals_are_as_a_program_expects_them(void **state)
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigprocmask(SIG_BLOCK, &set, &old);
-	signal(SIGPIPE, SIG_IGN);
+	osc_signals_start();
 	text = output_of(show, 0);
-	signal(SIGPIPE, SIG_DFL);
+	osc_signals_restore();
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	assert_string_equal(text, before);
 	assert_non_null(strstr(text, "SigBlk:\t0000000000000000"));

@@ -16,6 +16,7 @@
 #include "lib/outfile.h"
 #include "lib/output.h"
 #include "lib/platform.h"
+#include "lib/signals.h"
 #include "report/report.h"
 #include "servers/engine.h"
 
@@ -430,10 +431,15 @@ static int catch_signals(struct osc_error *e)
 	/* Without SA_RESTART: a wait shall end. */
 	struct sigaction a = { .sa_handler = on_signal };
 
-	if (sigaction(SIGINT, &a, NULL) || sigaction(SIGTERM, &a, NULL) ||
-	    sigaction(SIGHUP, &a, NULL))
-		return osc_error_set(e, errno, "cannot catch signals: %s",
-				     strerror(errno));
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		if (!osc_signal_stays_ignored(signals[i]) &&
+		    sigaction(signals[i], &a, NULL))
+			return osc_error_set(e, errno,
+					     "cannot catch signals: %s",
+					     strerror(errno));
+	}
 	return 0;
 }
 

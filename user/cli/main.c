@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* osconcepts - the command line: finds the command and hands over. */
 #include <locale.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "lib/nearest.h"
 #include "lib/program.h"
+#include "lib/signals.h"
 #include "lib/streams.h"
 #include "lib/version.h"
 
@@ -128,8 +128,7 @@ int main(int argc, char **argv)
 	/* Before anything else opens a descriptor. */
 	if (osc_streams_open())
 		return OSC_EXIT_FAILED;
-	/* A closed pipe is an error to report, not a reason to die mid-way. */
-	signal(SIGPIPE, SIG_IGN);
+	osc_signals_start();
 	/* What a letter is, for tables; numbers stay as programs read them. */
 	setlocale(LC_CTYPE, "");
 

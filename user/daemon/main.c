@@ -301,7 +301,7 @@ static int run(int argc, char **argv)
 
 	if (code >= 0)
 		return code;
-	signal(SIGPIPE, SIG_IGN);
+	osc_signals_start();
 	raise_descriptors();
 	ret = open_all(&d, &o, &e);
 	if (!ret)

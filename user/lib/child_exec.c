@@ -5,6 +5,8 @@
  */
 #include "lib/child_exec.h"
 
+#include "lib/signals.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/prctl.h>
@@ -118,7 +120,7 @@ osc_child_exec(const struct osc_child_options *o, struct osc_child_plumbing *p,
 	/* An ignored signal and a blocked one survive exec: the program must
 	 * not inherit what we set for ourselves.
 	 */
-	signal(SIGPIPE, SIG_DFL);
+	osc_signals_restore();
 	sigprocmask(SIG_SETMASK, no_signals, NULL);
 	if (o->flags & OSC_CHILD_GATE)
 		child_gate(p);

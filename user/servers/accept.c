@@ -29,6 +29,14 @@ void osc_accept_refuse(struct osc_service *service, int fd)
 	if (n > 0)
 		osc_books_add(&service->books, OSC_ACCOUNT_BYTES_OUT,
 			      (uint64_t)n);
+	/* Nobody can wait for more: what has come must not cause a reset. */
+	n = recv(fd, NULL, OSC_SERVER_INPUT, MSG_DONTWAIT | MSG_TRUNC);
+	osc_books_add(&service->books, OSC_ACCOUNT_READS, 1);
+	if (n < 0)
+		osc_books_add(&service->books, OSC_ACCOUNT_READS_EMPTY, 1);
+	else
+		osc_books_add(&service->books, OSC_ACCOUNT_BYTES_IN,
+			      (uint64_t)n);
 	close(fd);
 	osc_books_add(&service->books, OSC_ACCOUNT_CALLS, 1);
 	osc_books_add(&service->books, OSC_ACCOUNT_CLOSES, 1);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "servers/closing.h"
 #include "servers/send.h"
 
 /* The buffers live on the stack: a page that is never used costs nothing. */
@@ -189,26 +190,49 @@ static void sleep_us(uint64_t us)
 }
 
 /*
- * Closing a socket with unread input sends a reset, which can destroy the last
- * answer before the client has read it: so take the input away first, for a
- * bounded time and amount.
+ * Until the client closes, which its input tells, or until it has acknowledged
+ * all, of which nothing tells: looked at more and more rarely.
  */
-static void linger(struct connection *c)
+static void discard_input(struct connection *c, struct osc_linger *g)
 {
-	size_t taken = 0;
+	uint64_t now = osc_clock_ns(), look_ns = OSC_NS_PER_MS;
 
+	while (osc_linger_goes_on(g, c->b->fd, now, &c->service->books)) {
+		uint64_t left = osc_linger_until(g) - now;
+		bool look = !g->to_end && look_ns < left;
+		ssize_t n =
+			booked_read(c, recv(c->b->fd, c->input,
+					    sizeof(c->input), MSG_DONTWAIT));
+
+		if (!n || (n < 0 && errno != EAGAIN && errno != EINTR))
+			return;
+		if (n > 0) {
+			count(c, OSC_ACCOUNT_BYTES_IN, (uint64_t)n);
+			g->discarded += (uint64_t)n;
+		} else if (!wait_readable(c, (int)((look ? look_ns : left) /
+						   OSC_NS_PER_MS) +
+						     1)) {
+			look_ns *= 2;
+		}
+		now = osc_clock_ns();
+	}
+}
+
+static void linger(struct connection *c, bool to_end)
+{
+	struct osc_closing *closing = c->service->closing;
+	struct osc_linger g;
+
+	if (!to_end && osc_closing_is_safe(c->b->fd, &c->service->books))
+		return;
+	if (!osc_closing_enter(closing))
+		return;
 	shutdown(c->b->fd, SHUT_WR);
 	count(c, OSC_ACCOUNT_CALLS, 1);
-	c->have = 0;
-	c->deadline_ns = osc_clock_ns() + OSC_SERVER_LINGER_NS;
-	while (taken < OSC_SERVER_LINGER_BYTES) {
-		ssize_t n = read_more(c);
-
-		if (n <= 0)
-			return;
-		count(c, OSC_ACCOUNT_BYTES_IN, (uint64_t)n);
-		taken += (size_t)n;
-	}
+	osc_linger_begin(&g, osc_clock_ns(),
+			 c->b->server->config->write_timeout_ns, to_end);
+	discard_input(c, &g);
+	osc_closing_leave(closing);
 }
 
 static bool read_input(struct connection *c)
@@ -235,7 +259,7 @@ static bool read_input(struct connection *c)
 		count(c, OSC_ACCOUNT_TIMEOUTS, 1);
 		osc_exchange_timeout(&c->exchange, c->service, &c->out);
 		if (write_out(c))
-			linger(c);
+			linger(c, true);
 	}
 	return false;
 }
@@ -292,9 +316,8 @@ bool osc_blocking_serve(struct osc_blocking *b, struct osc_service *service)
 		case OSC_NEXT_WORK: /* not asked for */
 			break;
 		case OSC_NEXT_CLOSE:
-			return false;
 		case OSC_NEXT_LINGER:
-			linger(&c);
+			linger(&c, next == OSC_NEXT_LINGER);
 			return false;
 		}
 	}

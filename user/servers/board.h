@@ -19,7 +19,7 @@ enum osc_board_state {
 
 /* To the master: fewer are idle than should be. */
 #define OSC_BOARD_ASK SIGUSR1
-/* To a worker: end with your connection, or now. */
+/* To a worker or a child: end with your connections, or now. */
 #define OSC_BOARD_RETIRE SIGUSR1
 
 struct osc_board {

@@ -11,7 +11,10 @@
 
 #include "lib/clock.h"
 #include "lib/error.h"
+#include "lib/signals.h"
 #include "servers/blocking.h"
+#include "servers/board.h"
+#include "servers/closing.h"
 
 /* Signals of the first process; a child has its own two flags. */
 static volatile sig_atomic_t stopped;
@@ -23,8 +26,9 @@ static struct osc_blocking *served; /* the child's connection */
 
 /*
  * One handler for both, so that a child need not set its own. In a child,
- * SIGTERM makes the next answer the last and SIGHUP ends the idle; SIGINT, from
- * a terminal, is for the first process alone.
+ * SIGTERM makes the next answer the last and OSC_BOARD_RETIRE ends the idle, too.
+ * SIGINT and SIGHUP, from a terminal, are for the first process alone, as
+ * OSC_BOARD_RETIRE, which that has blocked, is for children.
  */
 static void on_stop(int signo)
 {
@@ -33,9 +37,9 @@ static void on_stop(int signo)
 	if (!is_child) {
 		stopped_again = stopped;
 		stopped = 1;
-	} else if (signo != SIGINT) {
+	} else if (signo == SIGTERM || signo == OSC_BOARD_RETIRE) {
 		atomic_store(&draining, true);
-		if (signo == SIGHUP) {
+		if (signo == OSC_BOARD_RETIRE) {
 			atomic_store(&hang_up, true);
 			if (served)
 				osc_blocking_wake(served);
@@ -54,6 +58,8 @@ static int handle(int signo, void (*handler)(int))
 {
 	struct sigaction action = { .sa_handler = handler };
 
+	if (osc_signal_stays_ignored(signo))
+		return 0;
 	sigemptyset(&action.sa_mask);
 	return sigaction(signo, &action, NULL);
 }
@@ -78,7 +84,8 @@ static int set_up(struct osc_children *c, struct osc_server *server,
 				     server->workers, strerror(errno));
 	if (madvise(c->pid, c->pid_bytes, MADV_DONTFORK) ||
 	    handle(SIGTERM, on_stop) || handle(SIGINT, on_stop) ||
-	    handle(SIGHUP, on_stop) || handle(SIGCHLD, on_child)) {
+	    handle(SIGHUP, on_stop) || handle(SIGCHLD, on_child) ||
+	    handle(OSC_BOARD_RETIRE, on_stop)) {
 		int err = errno;
 
 		release_pids(c);
@@ -139,11 +146,14 @@ void osc_child_serve(struct osc_children *c, int fd, unsigned int slot)
 
 static void count_end(const struct osc_children *c, int status)
 {
+	bool in_order = WIFEXITED(status) && !WEXITSTATUS(status);
+
 	osc_books_add(&c->service.books,
-		      WIFEXITED(status) && !WEXITSTATUS(status) ?
-			      OSC_ACCOUNT_WORKER_EXITS :
-			      OSC_ACCOUNT_WORKER_DEATHS,
+		      in_order ? OSC_ACCOUNT_WORKER_EXITS :
+				 OSC_ACCOUNT_WORKER_DEATHS,
 		      1);
+	if (!in_order)
+		osc_closing_reset(c->service.closing);
 }
 
 /* Takes those that have ended; counts them. */
@@ -258,7 +268,7 @@ static void drain(struct osc_children *c, struct osc_server_report *report)
 		}
 		if (last_call && now >= last_call) {
 			atomic_store(&hang_up, true);
-			signal_all(c, SIGHUP);
+			signal_all(c, OSC_BOARD_RETIRE);
 			last_call = 0;
 			continue;
 		}

@@ -48,7 +48,7 @@ struct osc_children {
 
 /*
  * Accepts until it is told to stop, then ends the children, at most
- * server->workers of them: SIGTERM, then SIGHUP for the idle, and at the end
+ * server->workers of them: SIGTERM, then OSC_BOARD_RETIRE for the idle, and at the end
  * SIGKILL; connections that came late are served meanwhile. Stop signals and
  * SIGCHLD are blocked on entry.
  */

@@ -22,6 +22,15 @@ static uint32_t fd_of(const struct osc_event_loop *l,
 	return (uint32_t)(c - l->table);
 }
 
+static void stop_lingering(struct osc_event_loop *l,
+			   struct osc_event_connection *c)
+{
+	if (c->state != OSC_EVENT_LINGERING)
+		return;
+	osc_closing_leave(l->service.closing);
+	c->state = OSC_EVENT_READING;
+}
+
 void osc_event_close(struct osc_event_loop *l, struct osc_event_connection *c)
 {
 	uint32_t fd = fd_of(l, c);
@@ -29,6 +38,7 @@ void osc_event_close(struct osc_event_loop *l, struct osc_event_connection *c)
 	osc_timers_clear(&l->timers, fd);
 	if (c->kept && c->kept->work)
 		l->backend->call_off(l, c->kept->work);
+	stop_lingering(l, c);
 	free(c->kept);
 	memset(c, 0, sizeof(*c));
 	osc_event_close_fd(l, (int)fd);
@@ -203,10 +213,15 @@ static enum written write_out(struct osc_event_loop *l,
 	return WRITTEN;
 }
 
-/* As in blocking.c: unread input must not destroy the last answer. */
-static void begin_linger(struct osc_event_loop *l,
-			 struct osc_event_connection *c)
+/* With k, the client has time to take what it has not acknowledged yet. */
+static bool begin_linger(struct osc_event_loop *l,
+			 struct osc_event_connection *c,
+			 struct osc_event_kept *k)
 {
+	if (!osc_closing_enter(l->service.closing)) {
+		free(k);
+		return false;
+	}
 	if (l->backend->finish) {
 		l->backend->finish(l, (int)fd_of(l, c));
 	} else {
@@ -214,11 +229,31 @@ static void begin_linger(struct osc_event_loop *l,
 		osc_event_called(l);
 	}
 	free(c->kept);
-	c->kept = NULL;
+	c->kept = k;
 	c->state = OSC_EVENT_LINGERING;
-	set_deadline(l, c, l->now_ns + OSC_SERVER_LINGER_NS);
-	if (!set_interest(l, c, OSC_EVENT_IN))
+	set_deadline(l, c,
+		     k ? osc_linger_until(&k->linger) :
+			 l->now_ns + OSC_SERVER_LINGER_NS);
+	return set_interest(l, c, OSC_EVENT_IN);
+}
+
+/* All has been written; to_end: the client may well be sending. */
+static void close_in_stages(struct osc_event_loop *l,
+			    struct osc_event_connection *c, bool to_end)
+{
+	struct osc_event_kept *k;
+
+	if (!to_end &&
+	    osc_closing_is_safe((int)fd_of(l, c), &l->service.books)) {
 		osc_event_close(l, c);
+		return;
+	}
+	k = calloc(1, sizeof(*k));
+	if (k)
+		osc_linger_begin(&k->linger, l->now_ns,
+				 l->config->write_timeout_ns, to_end);
+	if (!begin_linger(l, c, k))
+		osc_event_end(l, c);
 }
 
 /* What the loop's output holds is the last that the client gets. */
@@ -227,8 +262,10 @@ static void say_last(struct osc_event_loop *l, struct osc_event_connection *c)
 	struct osc_exchange none = { 0 };
 	uint64_t bytes;
 
+	/* It is short, and there may be no memory. */
 	if (write_out(l, c, &none, &bytes) == WRITTEN) {
-		begin_linger(l, c);
+		if (!begin_linger(l, c, NULL))
+			osc_event_end(l, c);
 	} else {
 		l->out.len = 0;
 		osc_event_close(l, c);
@@ -346,10 +383,12 @@ void osc_event_end(struct osc_event_loop *l, struct osc_event_connection *c)
 	struct osc_exchange over = { .phase = OSC_EXCHANGE_OVER,
 				     .parser.close = true };
 
-	if (is_unsent(l, c))
+	if (is_unsent(l, c)) {
+		stop_lingering(l, c);
 		wait_writable(l, c, &over, l->input, 0, 0);
-	else
+	} else {
 		osc_event_close(l, c);
+	}
 }
 
 /* Runs the exchange over l->input[0..have) until the connection must wait. */
@@ -368,7 +407,8 @@ static void drive(struct osc_event_loop *l, struct osc_event_connection *c,
 		in += used;
 		have -= used;
 		written = write_out(l, c, x, &progress);
-		if (written == WRITTEN && next == OSC_NEXT_CLOSE &&
+		if (written == WRITTEN &&
+		    (next == OSC_NEXT_CLOSE || next == OSC_NEXT_LINGER) &&
 		    is_unsent(l, c))
 			written = BLOCKED;
 		if (written == BROKEN) {
@@ -390,10 +430,8 @@ static void drive(struct osc_event_loop *l, struct osc_event_connection *c,
 			begin_work(l, c, x, in, have);
 			return;
 		case OSC_NEXT_CLOSE:
-			osc_event_close(l, c);
-			return;
 		case OSC_NEXT_LINGER:
-			begin_linger(l, c);
+			close_in_stages(l, c, next == OSC_NEXT_LINGER);
 			return;
 		case OSC_NEXT_WRITE:
 			break;
@@ -448,11 +486,27 @@ static void on_lingering(struct osc_event_loop *l,
 			 struct osc_event_connection *c)
 {
 	ssize_t n = get(l, c, l->input, sizeof(l->input));
+	bool enough = false;
 
+	if (n > 0 && c->kept) {
+		c->kept->linger.discarded += (uint64_t)n;
+		enough = c->kept->linger.discarded >= OSC_SERVER_LINGER_BYTES;
+	}
 	if (n == 0)
 		osc_event_end(l, c);
-	else if ((n < 0 && errno != EAGAIN && errno != EINTR) ||
+	else if ((n < 0 && errno != EAGAIN && errno != EINTR) || enough ||
 		 !set_interest(l, c, OSC_EVENT_IN))
+		osc_event_close(l, c);
+}
+
+static void linger_on(struct osc_event_loop *l, struct osc_event_connection *c)
+{
+	struct osc_linger *g = c->kept ? &c->kept->linger : NULL;
+
+	if (g && osc_linger_goes_on(g, (int)fd_of(l, c), l->now_ns,
+				    &l->service.books))
+		set_deadline(l, c, osc_linger_until(g));
+	else
 		osc_event_close(l, c);
 }
 
@@ -535,7 +589,11 @@ void osc_event_deadline(struct osc_event_loop *l,
 		answer(l, c);
 		return;
 	}
-	if (c->state != OSC_EVENT_LINGERING && !l->last_call_ns)
+	if (c->state == OSC_EVENT_LINGERING) {
+		linger_on(l, c);
+		return;
+	}
+	if (!l->last_call_ns)
 		osc_event_count(l, OSC_ACCOUNT_TIMEOUTS, 1);
 	if (c->state == OSC_EVENT_READING && is_unsent(l, c)) {
 		/* The client has been getting its answer all the while. */

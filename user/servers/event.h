@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include "servers/accepted.h"
+#include "servers/closing.h"
 #include "servers/exchange.h"
 #include "servers/server.h"
 #include "servers/timers.h"
@@ -93,7 +94,7 @@ enum osc_event_state {
 	OSC_EVENT_WRITING, /* an answer that the socket does not take at once */
 	OSC_EVENT_SLEEPING, /* in /sleep/N */
 	OSC_EVENT_WORKING, /* in /work/N, which another thread does */
-	OSC_EVENT_LINGERING, /* passing over input after the last answer */
+	OSC_EVENT_LINGERING, /* discarding input after the last answer */
 	OSC_EVENT_LISTENER,
 	OSC_EVENT_SIGNAL,
 	OSC_EVENT_BACKEND,
@@ -107,6 +108,7 @@ struct osc_event_kept {
 	uint32_t in_len;
 	uint32_t out_len;
 	uint32_t out_at;
+	struct osc_linger linger; /* of a connection that does */
 	char data[]; /* output, then input */
 };
 

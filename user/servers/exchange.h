@@ -16,11 +16,14 @@
 #include "servers/response.h"
 #include "servers/route.h"
 
+struct osc_closing;
+
 /* What the conversations of one process or one loop have in common. */
 struct osc_service {
 	struct osc_http_limits limits;
 	struct osc_books books;
 	struct osc_response_cache cache;
+	struct osc_closing *closing;
 	int body_file; /* osc_response_file(); negative: bodies are written */
 	/* True: each answer says that it is the connection's last. */
 	const atomic_bool *draining;
@@ -53,8 +56,8 @@ enum osc_next {
 	OSC_NEXT_WRITE, /* nothing: there was too much to write; call again */
 	OSC_NEXT_SLEEP, /* wait for route.n us, set waited; call again */
 	OSC_NEXT_WORK, /* have osc_route_work(route.n) done; likewise */
-	OSC_NEXT_CLOSE, /* close */
-	OSC_NEXT_LINGER, /* close so that unread input does not kill the answer */
+	OSC_NEXT_CLOSE, /* close, without a reset that takes the answer: closing.h */
+	OSC_NEXT_LINGER, /* likewise; the client may well be sending */
 };
 
 /*

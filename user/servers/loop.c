@@ -12,6 +12,7 @@
 #include "lib/cpus.h"
 #include "lib/error.h"
 #include "lib/reserve.h"
+#include "servers/board.h"
 #include "servers/engine.h"
 #include "servers/event.h"
 #include "servers/listen.h"
@@ -299,6 +300,7 @@ static int set_up(struct osc_event_loop *l)
 		return ret;
 	sigemptyset(&stop);
 	sigaddset(&stop, SIGTERM);
+	sigaddset(&stop, OSC_BOARD_RETIRE);
 	l->signal_fd = signalfd(-1, &stop, SFD_NONBLOCK | SFD_CLOEXEC);
 	if (l->signal_fd < 0)
 		return -errno;
@@ -365,6 +367,7 @@ int osc_engine_event(struct osc_server *server, unsigned int index,
 			"cannot set up the event loop: %s; see the "
 			"limits of 'ulimit -a'",
 			strerror(-ret));
+	osc_server_is_set_up(server, index);
 	l->now_ns = osc_clock_ns();
 	while (!ret && (!l->end_ns || has_work(l)))
 		ret = run_round(l);

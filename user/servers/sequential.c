@@ -261,6 +261,7 @@ int osc_engine_sequential(struct osc_server *server, unsigned int index,
 	if (ret)
 		return osc_error_set(e, -ret, "cannot set up a worker: %s",
 				     strerror(-ret));
+	osc_server_is_set_up(server, index);
 	ret = serve_all();
 	if (ret)
 		return osc_error_set(e, -ret, "cannot accept connections: %s",

@@ -13,7 +13,9 @@
 #include "lib/clock.h"
 #include "lib/cpus.h"
 #include "lib/error.h"
+#include "lib/signals.h"
 #include "servers/board.h"
+#include "servers/closing.h"
 #include "servers/engine.h"
 #include "servers/listen.h"
 #include "servers/supervise.h"
@@ -53,6 +55,14 @@ int osc_server_listener(const struct osc_server *server, unsigned int index)
 		->listeners[server->config->engine->listener_each ? index : 0];
 }
 
+int osc_server_no_page(struct osc_error *e)
+{
+	return osc_error_set(
+		e, errno,
+		"cannot share a page: %s; see the limits of 'ulimit -a'",
+		strerror(errno));
+}
+
 void osc_server_service(const struct osc_server *server, unsigned int slot,
 			bool exclusive, const atomic_bool *draining,
 			struct osc_service *out)
@@ -61,6 +71,7 @@ void osc_server_service(const struct osc_server *server, unsigned int slot,
 	out->limits = server->config->limits;
 	out->books = osc_account_books(server->account, slot, exclusive);
 	out->draining = draining;
+	out->closing = server->closing;
 	out->body_file = server->body_file;
 	out->one_request = server->config->engine->one_at_a_time;
 }
@@ -193,17 +204,24 @@ static void block_signals(struct osc_server *s)
 {
 	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
+	osc_signals_of_end(&set);
 	sigaddset(&set, SIGCHLD);
 	sigaddset(&set, OSC_BOARD_ASK);
 	sigprocmask(SIG_BLOCK, &set, &s->old_mask);
 	/* Inherited from a nohup, say, it would hide the ends of children. */
 	signal(SIGCHLD, SIG_DFL);
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN);
+	/* Of the timers of workers; a stray one harms nobody. */
+	signal(SIGALRM, SIG_IGN);
+	osc_signals_start();
+}
+
+static int share_closing(struct osc_server *s, struct osc_error *e)
+{
+	const struct osc_engine *engine = s->config->engine;
+
+	s->closing = osc_closing_new(
+		engine->shares_descriptors ? s->max_connections : s->workers);
+	return s->closing ? 0 : osc_server_no_page(e);
 }
 
 static int serve(struct osc_server *s, struct osc_server_start *start,
@@ -266,6 +284,9 @@ int osc_server_run(const struct osc_server_config *config,
 					 config->engine->name, &s.account, e);
 	if (ret)
 		goto out_free;
+	ret = share_closing(&s, e);
+	if (ret)
+		goto out_account;
 	block_signals(&s);
 	/* A limit of files' sizes, say, is in the way: they are written then. */
 	s.body_file = osc_response_file();
@@ -273,6 +294,8 @@ int osc_server_run(const struct osc_server_config *config,
 	sigprocmask(SIG_SETMASK, &s.old_mask, NULL);
 	if (s.body_file >= 0)
 		close(s.body_file);
+	osc_closing_free(s.closing);
+out_account:
 	osc_account_destroy(s.account);
 out_free:
 	free(s.listeners);

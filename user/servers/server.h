@@ -14,6 +14,7 @@
 #include "servers/http.h"
 
 struct osc_board;
+struct osc_closing;
 struct osc_engine;
 struct osc_error;
 
@@ -22,7 +23,10 @@ struct osc_error;
 #define OSC_SERVER_OUTPUT (32 << 10)
 /* A piece of a body that a client must take within the write timeout. */
 #define OSC_SERVER_PROGRESS (64 << 10)
-/* How long, and for how many bytes, input after a last answer is passed over. */
+/*
+ * How long input after a last answer is discarded when the client takes nothing of
+ * that answer, and how many bytes of it.
+ */
 #define OSC_SERVER_LINGER_NS (2 * OSC_NS_PER_S)
 #define OSC_SERVER_LINGER_BYTES (16 << 20)
 /* After SIGTERM, idle connections may still send a request for so long. */
@@ -73,7 +77,9 @@ struct osc_server {
 	unsigned int nr_listeners;
 	unsigned int workers;
 	unsigned int max_connections; /* at once, in one process */
+	atomic_bool *is_set_up; /* by worker, where there is a master */
 	struct osc_board *board; /* of a group that grows and shrinks */
+	struct osc_closing *closing;
 	int body_file; /* osc_response_file(); negative: none */
 	int accept_lock; /* a file whose lock allows to accept; -1: none */
 	sigset_t old_mask; /* of signals, from before the start */
@@ -108,6 +114,16 @@ osc_server_write_wait(const struct osc_server_config *config)
 
 /* Where worker `index` accepts: its own listener, or the one of all. */
 int osc_server_listener(const struct osc_server *server, unsigned int index);
+
+/* After mmap() or similar has failed to give the processes a page to share. */
+int osc_server_no_page(struct osc_error *e);
+
+/* A worker has all that it serves with, and begins. */
+static inline void osc_server_is_set_up(const struct osc_server *server,
+					unsigned int index)
+{
+	atomic_store(&server->is_set_up[index], true);
+}
 
 /* The part of the limits, cache and books for one process or loop. */
 void osc_server_service(const struct osc_server *server, unsigned int slot,

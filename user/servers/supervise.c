@@ -12,16 +12,17 @@
 
 #include "lib/clock.h"
 #include "lib/error.h"
+#include "lib/signals.h"
 #include "servers/board.h"
+#include "servers/closing.h"
 #include "servers/engine.h"
 #include "servers/listen.h"
+#include "servers/restart.h"
 
-/* A worker that lived less long died young. */
-#define YOUNG_NS OSC_NS_PER_S
-/* After so many young deaths by an error of their own, no more is tried. */
-#define YOUNG_MAX 5
+/* After more failures in a row by an error of a worker's own the server ends. */
+#define FAILURES_MAX 5
+/* Until a fork that has failed is tried again. */
 #define PAUSE_NS (100 * OSC_NS_PER_MS)
-#define PAUSE_MAX_NS (5 * OSC_NS_PER_S)
 /* Workers mind the grace themselves; one that does not is killed then. */
 #define OVERTIME_NS OSC_NS_PER_S
 /* Of too many idle ones, one is sent home so often. */
@@ -29,9 +30,7 @@
 
 struct worker {
 	pid_t pid; /* 0: dead */
-	uint64_t started_ns;
-	uint64_t retry_ns; /* when to replace it */
-	unsigned int young_deaths;
+	struct osc_restart restart;
 	bool wanted;
 };
 
@@ -74,13 +73,14 @@ static void spawn(struct master *m, unsigned int index)
 	/* Before it may have a connection. */
 	if (m->board)
 		osc_board_idle(m->board, index);
+	atomic_store(&m->server->is_set_up[index], false);
 	w->pid = fork();
 	if (!w->pid)
 		be_worker(m, index);
-	w->started_ns = osc_clock_ns();
+	w->restart.started_ns = osc_clock_ns();
 	if (w->pid < 0) {
 		w->pid = 0;
-		w->retry_ns = w->started_ns + PAUSE_NS;
+		w->restart.retry_ns = w->restart.started_ns + PAUSE_NS;
 		return;
 	}
 	m->alive++;
@@ -107,17 +107,13 @@ static void close_books(struct master *m, unsigned int index)
 	}
 }
 
-static void plan_replacement(struct worker *w, uint64_t now)
+static enum osc_restart_end how_ended(const struct master *m,
+				      unsigned int index, int status)
 {
-	uint64_t pause = PAUSE_NS;
-
-	if (now - w->started_ns >= YOUNG_NS)
-		w->young_deaths = 0;
-	for (unsigned int i = 0; i < w->young_deaths && pause < PAUSE_MAX_NS;
-	     i++)
-		pause *= 2;
-	/* The first replacement comes at once. */
-	w->retry_ns = w->young_deaths++ ? now + pause : now;
+	if (WIFEXITED(status) && WEXITSTATUS(status))
+		return OSC_RESTART_FAILED;
+	return atomic_load(&m->server->is_set_up[index]) ? OSC_RESTART_SERVED :
+							   OSC_RESTART_KILLED;
 }
 
 static void buried(struct master *m, pid_t pid, int status)
@@ -135,11 +131,14 @@ static void buried(struct master *m, pid_t pid, int status)
 			      1);
 		if (WIFSIGNALED(status))
 			m->failure->text[0] = '\0';
-		if (!in_order)
+		if (!in_order) {
 			close_books(m, i);
+			osc_closing_reset(m->server->closing);
+		}
 		if (m->board)
 			m->board->state[i] = OSC_BOARD_ABSENT;
-		plan_replacement(&m->worker[i], osc_clock_ns());
+		osc_restart_plan(&m->worker[i].restart, how_ended(m, i, status),
+				 osc_clock_ns());
 	}
 }
 
@@ -160,9 +159,9 @@ static bool replace_dead(struct master *m)
 	for (unsigned int i = 0; i < m->count; i++) {
 		struct worker *w = &m->worker[i];
 
-		if (!w->wanted || w->pid || w->retry_ns > now)
+		if (!w->wanted || w->pid || w->restart.retry_ns > now)
 			continue;
-		if (w->young_deaths > YOUNG_MAX && m->failure->text[0])
+		if (w->restart.failures > FAILURES_MAX && m->failure->text[0])
 			return false;
 		spawn(m, i);
 	}
@@ -176,8 +175,8 @@ static uint64_t next_replacement(const struct master *m)
 	for (unsigned int i = 0; i < m->count; i++) {
 		const struct worker *w = &m->worker[i];
 
-		if (w->wanted && !w->pid && w->retry_ns < next)
-			next = w->retry_ns;
+		if (w->wanted && !w->pid && w->restart.retry_ns < next)
+			next = w->restart.retry_ns;
 	}
 	return next;
 }
@@ -204,7 +203,7 @@ static void grow(struct master *m)
 		if (m->worker[i].wanted)
 			continue;
 		m->worker[i].wanted = true;
-		m->worker[i].retry_ns = 0;
+		m->worker[i].restart.retry_ns = 0;
 		idle++;
 	}
 	atomic_store(&m->board->full, i == m->count);
@@ -259,11 +258,8 @@ static int next_signal(uint64_t until)
 	sigset_t set;
 	int signo;
 
-	sigemptyset(&set);
+	osc_signals_of_end(&set);
 	sigaddset(&set, SIGCHLD);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
 	sigaddset(&set, OSC_BOARD_ASK);
 	do {
 		uint64_t now = osc_clock_ns();
@@ -332,19 +328,16 @@ static void count_cut(struct master *m, struct osc_server_report *report)
 		osc_account_close_open(&m->server->account->slot[i]);
 }
 
-static int no_page(struct osc_error *e)
-{
-	return osc_error_set(
-		e, errno,
-		"cannot share a page: %s; see the limits of 'ulimit -a'",
-		strerror(errno));
-}
-
 /* What the workers share with us, beside the books. */
 static int set_up_group(struct master *m, struct osc_error *e)
 {
 	const struct osc_server_config *config = m->server->config;
 
+	m->server->is_set_up =
+		mmap(NULL, m->count * sizeof(*m->server->is_set_up),
+		     PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (m->server->is_set_up == MAP_FAILED)
+		return osc_server_no_page(e);
 	for (unsigned int i = 0; i < m->count; i++)
 		m->worker[i].wanted = !config->engine->grows;
 	if (config->serialised) {
@@ -360,7 +353,7 @@ static int set_up_group(struct master *m, struct osc_error *e)
 		return 0;
 	m->board = osc_board_new(m->count, config->spare_min);
 	if (!m->board)
-		return no_page(e);
+		return osc_server_no_page(e);
 	m->server->board = m->board;
 	return 0;
 }
@@ -380,7 +373,7 @@ int osc_supervise(struct osc_server *server, unsigned int count,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (m->failure == MAP_FAILED) {
 		free(m);
-		return no_page(e);
+		return osc_server_no_page(e);
 	}
 	m->server = server;
 	m->count = count;

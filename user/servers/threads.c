@@ -10,6 +10,7 @@
 
 #include "lib/clock.h"
 #include "lib/error.h"
+#include "servers/board.h"
 
 /* The buffers of a connection, the frames beneath, and room for a handler. */
 #define STACK_BYTES (OSC_SERVER_INPUT + OSC_SERVER_OUTPUT + (80 << 10))
@@ -175,6 +176,7 @@ void osc_threads_waiting_mask(sigset_t *mask)
 {
 	sigprocmask(SIG_SETMASK, NULL, mask);
 	sigdelset(mask, SIGTERM);
+	sigdelset(mask, OSC_BOARD_RETIRE);
 }
 
 static void wake_idle(struct osc_threads *t)
@@ -246,13 +248,17 @@ int osc_threads_set_up(struct osc_threads *t, struct osc_server *server,
 		return osc_error_set(e, errno, "cannot make an eventfd: %s",
 				     strerror(errno));
 	sigemptyset(&action.sa_mask);
-	err = sigaction(SIGTERM, &action, NULL) ? errno : set_up_threads(t);
+	err = sigaction(SIGTERM, &action, NULL) ||
+			      sigaction(OSC_BOARD_RETIRE, &action, NULL) ?
+		      errno :
+		      set_up_threads(t);
 	if (err) {
 		close(t->wake_fd);
 		return osc_error_set(e, err, "cannot set up threads: %s",
 				     strerror(err));
 	}
 	osc_server_service(server, index, false, &t->draining, &t->service);
+	osc_server_is_set_up(server, index);
 	return 0;
 }
 

@@ -345,13 +345,18 @@ static bool unsent(struct osc_event_loop *l, int fd)
 	return u.table[fd].sending;
 }
 
+static void shut_down(struct osc_event_loop *l, int fd, int how)
+{
+	shutdown(fd, how);
+	osc_event_called(l);
+}
+
 static void finish(struct osc_event_loop *l, int fd)
 {
-	(void)l;
 	if (u.table[fd].sending)
 		u.table[fd].finish = true;
 	else
-		shutdown(fd, SHUT_WR);
+		shut_down(l, fd, SHUT_WR);
 }
 
 static void on_sent(struct osc_event_loop *l, int fd,
@@ -374,7 +379,7 @@ static void on_sent(struct osc_event_loop *l, int fd,
 	if (ret)
 		d->error = -ret;
 	if (d->finish)
-		shutdown(fd, SHUT_WR);
+		shut_down(l, fd, SHUT_WR);
 	if (d->closing)
 		settle(fd);
 	else

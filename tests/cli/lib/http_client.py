@@ -220,6 +220,57 @@ def big_refusal(port):
         expect(data.startswith(b"HTTP/1.1 413 "), f"{data[:80]}")
 
 
+def narrow(port):
+    """A connection whose client has room for little that it has not read."""
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    s.settimeout(TIMEOUT_S)
+    s.connect(("127.0.0.1", port))
+    return s
+
+
+def send_late(s):
+    """Bytes behind the last request, again and again, while nothing is read."""
+    for _ in range(10):
+        try:
+            s.sendall(b"GET / HTTP/1.1\r\n")
+        except OSError:
+            return
+        time.sleep(0.01)
+
+
+def late_input(port):
+    """Input that comes late takes nothing from a client of the last response."""
+    for version, fields in (("1.1", "Connection: close\r\n"), ("1.0", "")):
+        for size in (0, 60000, 300000):
+            with narrow(port) as s:
+                s.sendall(f"GET /bytes/{size} HTTP/{version}\r\nHost: a\r\n{fields}\r\n".encode())
+                data = s.recv(1)
+                send_late(s)
+                try:
+                    while piece := s.recv(65536):
+                        data += piece
+                except ConnectionResetError as e:
+                    raise Failed(f"{len(data)} bytes of {size} and {e}") from e
+                body = data.split(b"\r\n\r\n", 1)[1]
+                expect(len(body) == size, f"{len(body)} bytes of {size}")
+
+
+def never_closes(port, count):
+    """Clients that send on behind their last request, never close, and do not read
+    all; prints a line when each has got something, and holds them until it is killed.
+    """
+    many = [narrow(port) for _ in range(int(count))]
+    for i, s in enumerate(many):
+        s.sendall(request(f"/bytes/{i % 2 * 500000}", fields="Connection: close\r\n") + b"GET")
+    for s in many:
+        s.recv(1)
+        send_late(s)
+    print("held", flush=True)
+    signal.alarm(HELD_S)
+    signal.pause()
+
+
 def expect_continue(port):
     with connect(port) as s:
         s.sendall(request("/", "POST", "Expect: 100-continue\r\nContent-Length: 5\r\n"))
@@ -695,7 +746,7 @@ def killed_untaken(port, pid):
             expect(status == 200, head)
 
 
-CHECKS = [killed_untaken, pieces, deep_pipeline, statuses, big_refusal, expect_continue, half_close, reset,
+CHECKS = [killed_untaken, late_input, never_closes, pieces, deep_pipeline, statuses, big_refusal, expect_continue, half_close, reset,
           slow_head, idle, slow_reader, drip, idle_many, under_load, in_flight, turns, working,
           short_of_memory, clock_jumps, held, waiting, stopped_full, backlog_waits]
 

@@ -154,10 +154,17 @@ has_counted()
 # hold COUNT [PATH [LEAST]]: see held of http_client.py. Sets $holder.
 hold()
 {
-	local told=$BATS_TEST_TMPDIR/held line=
+	hold_by held "$@"
+}
+
+# hold_by NAME ARGUMENTS: likewise, by another one that prints a line.
+hold_by()
+{
+	local told=$BATS_TEST_TMPDIR/held name=$1 line=
+	shift
 	rm -f "$told"
 	mkfifo "$told"
-	/usr/bin/python3 "$client" held "$port" "$@" 3>&- >"$told" &
+	/usr/bin/python3 "$client" "$name" "$port" "$@" 3>&- >"$told" &
 	holder=$!
 	servers+=("$holder")
 	read -r -t "$patience_s" line <"$told" || true

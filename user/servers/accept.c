@@ -179,6 +179,5 @@ int osc_acceptor_run(struct osc_acceptor *a, struct osc_error *e)
 			return give_up(a, "accept connections", ret, e);
 		}
 	}
-	osc_listen_stop(a->listener);
 	return 0;
 }

@@ -15,6 +15,7 @@
 #include "servers/blocking.h"
 #include "servers/board.h"
 #include "servers/closing.h"
+#include "servers/listen.h"
 
 /* Signals of the first process; a child has its own two flags. */
 static volatile sig_atomic_t stopped;
@@ -318,6 +319,7 @@ int osc_children_run(struct osc_children *c, struct osc_server *server,
 	};
 	waiting_mask(&c->acceptor.waiting_mask);
 	ret = osc_acceptor_run(&c->acceptor, e);
+	osc_listen_stop(server->listeners[0]);
 	drain(c, report);
 	release_pids(c);
 	return ret;

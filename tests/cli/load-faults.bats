@@ -79,6 +79,11 @@ ends_itself()
 			is '.errors | length > 0' true
 			end_servers
 		done
+		# TLS that makes the client reply, and does not read.
+		faulty_server rekey "${pair[@]}"
+		ends_itself "https://127.0.0.1:$port/" -c 1 --insecure
+		is '.errors | length > 0' true
+		end_servers
 	done
 }
 

@@ -25,9 +25,11 @@ half    every other connection is closed in the handshake, the rest after an
         answer
 cut-off a body that ends with the connection, which ends without close_notify
 in-order the same, with it
+rekey   KeyUpdate messages that want one each, without end, and nothing is read
 tls-HOW what HOW, one of the above, does
 """
 
+import ctypes
 import itertools
 import re
 import socket
@@ -165,6 +167,15 @@ def in_order(connection):
     connection.unwrap()
 
 
+def rekey(connection):
+    # Python has no such function: the SSL is the second member of its object.
+    library = ctypes.CDLL("libssl.so.3")
+    session = ctypes.c_void_p.from_address(id(connection._sslobj) + 24)
+    connection.recv(PIECE)
+    while library.SSL_key_update(session, 1) and library.SSL_do_handshake(session) > 0:
+        pass
+
+
 WAYS = {
     "reset": reset, "cut": cut, "silent": silent, "slow": slow, "keep": keep,
     "hang-up": hang_up, "odd": odd, "flood": flood, "drip": drip,
@@ -181,7 +192,7 @@ def way(name, *pair):
     if name == "half":
         return Half(*pair)
     if pair:
-        ways = WAYS | {"cut-off": cut_off, "in-order": in_order}
+        ways = WAYS | {"cut-off": cut_off, "in-order": in_order, "rekey": rekey}
         return Secure(ways[name.removeprefix("tls-")], *pair)
     return WAYS[name]
 

@@ -60,7 +60,7 @@ ends_itself()
 		import resource, subprocess, sys
 		code = subprocess.run(sys.argv[1:], stdin=subprocess.DEVNULL, check=False).returncode
 		most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-		sys.exit(code if most < 256 << 10 else f"{most} KiB of memory")
+		sys.exit(code if most < 500 << 10 else f"{most} KiB of memory")
 	EOF
 	((status == 4)) || { echo "$engine $how: $status"; echo "$output"; return 1; }
 	json=$BATS_TEST_TMPDIR/load.json

@@ -649,7 +649,7 @@ static void page_shows_calls_and_memory(void **state)
 		"<small>per further connection</small>",
 		/* What epoll takes once, and the bound of each connection. */
 		"<span>2.00" NARROW "MiB</span>",
-		"<span>" DOC_AT_MOST "7.23" NARROW "KiB<small>",
+		"<span>" DOC_AT_MOST "7.23" NARROW "KiB</span>",
 		DOC_AT_MOST "before what cannot be told from zero",
 		"<span>" DOC_BENT "512" NARROW "B<small>",
 		"<dt>EAGAIN</dt>",

@@ -74,8 +74,7 @@ struct doc_spread doc_spread(const json_t *object, const char *key)
 	if (isnan(doc_number(value, "slope")))
 		return s;
 	if (!(s.low > 0)) {
-		s.low = 0;
-		s.median = s.high = fmax(s.high, 0);
+		s.median = s.low = s.high = fmax(s.high, 0);
 		s.mark = s.high > 0 ? DOC_AT_MOST : "";
 		return s;
 	}

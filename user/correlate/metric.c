@@ -55,6 +55,7 @@ const struct osc_metric osc_metrics[] = {
 	  .of = OSC_METRIC_CONNECTION,
 	  .bytes = true,
 	  .fixed = true,
+	  .part_of = "total",
 	  .wins = "takes the least memory of its own (without slab) for each "
 		  "further idle connection",
 	  .unit = PER_CONNECTION },
@@ -107,6 +108,15 @@ const struct osc_metric osc_metric_causes[] = {
 };
 const size_t osc_nr_metric_causes =
 	sizeof(osc_metric_causes) / sizeof(*osc_metric_causes);
+
+const struct osc_metric *osc_metric_find(const char *name)
+{
+	for (size_t i = 0; i < osc_nr_metrics; i++) {
+		if (!strcmp(osc_metrics[i].name, name))
+			return &osc_metrics[i];
+	}
+	return NULL;
+}
 
 static const json_t *group_of(const json_t *row, const struct osc_metric *m)
 {

@@ -24,6 +24,7 @@ struct osc_metric {
 	bool client; /* of a suspect run it may reflect the client, or chance */
 	bool bytes;
 	bool fixed; /* the fixed cost is told beside the slope */
+	const char *part_of; /* whose finding has the same, if it names a model */
 	const char *wins; /* "MODEL wins at 16 connections: 3 UNIT against 4" */
 	const char *unit;
 };
@@ -33,6 +34,9 @@ extern const struct osc_metric osc_metrics[];
 extern const size_t osc_nr_metrics;
 extern const struct osc_metric osc_metric_causes[];
 extern const size_t osc_nr_metric_causes;
+
+/* Of those that a model wins by; NULL when there is none of that name. */
+const struct osc_metric *osc_metric_find(const char *name);
 
 struct osc_interval {
 	double value, low, high; /* a median, or a slope */

@@ -269,6 +269,18 @@ static bool wins_with_more(const json_t *summary, const struct osc_result *r)
 	return false;
 }
 
+/* The same is so of the metric that this one is a part of. */
+static bool says_nothing_new(const json_t *summary, const struct osc_result *r)
+{
+	struct osc_result whole;
+
+	if (!r->metric->part_of)
+		return false;
+	whole = osc_result_of(summary, r->load,
+			      osc_metric_find(r->metric->part_of));
+	return whole.outcome == r->outcome && whole.winner == r->winner;
+}
+
 static int add_findings(const json_t *summary, const json_t *family,
 			const struct osc_metric *m, json_t *out)
 {
@@ -278,6 +290,7 @@ static int add_findings(const json_t *summary, const json_t *family,
 		struct osc_result r = osc_result_of(summary, load, m);
 
 		if (r.outcome == OSC_WINS && !wins_with_more(summary, &r) &&
+		    !says_nothing_new(summary, &r) &&
 		    json_array_append_new(out, finding(summary, &r)))
 			return -1;
 	}
@@ -320,7 +333,8 @@ static int add_undecided(const json_t *summary, const json_t *family,
 
 		if (r.outcome == OSC_WINS)
 			return 0;
-		if (r.outcome == OSC_LEFT_OUT && !first.load)
+		if (r.outcome == OSC_LEFT_OUT && !first.load &&
+		    !says_nothing_new(summary, &r))
 			first = r;
 	}
 	return first.load && json_array_append_new(out,

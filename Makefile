@@ -48,7 +48,9 @@ OSC_CFLAGS := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror \
 # -z now: a forked child would resolve each symbol it calls anew, which costs
 # it 15 page faults. With all bound, -fno-plt calls through the table directly.
 OSC_LDLIBS := -Wl,-z,relro,-z,now $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm -pthread
+# What a test reads and nobody wrote is garbage there, not by chance 0.
 ifneq ($(SAN),)
+OSC_CFLAGS += -ftrivial-auto-var-init=pattern
 OSC_CFLAGS += -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
 OSC_LDLIBS += -fsanitize=$(SAN)
 endif

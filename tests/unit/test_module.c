@@ -385,8 +385,11 @@ static void events_have_their_kind_and_new_ones_are_skipped(void **state)
 	put_target();
 	genl = mnl_nlmsg_get_payload(nlh);
 	genl->cmd = OSCONCEPTS_CMD_TARGET_EXIT_NTF;
+	/* All of it is filled in, also what only another kind has. */
+	memset(&event, 0xa5, sizeof(event));
 	assert_int_equal(osc_module_msg_event(nlh, &event), 0);
 	assert_int_equal(event.kind, OSC_EVENT_EXIT);
+	assert_int_equal(event.lost, 0);
 	assert_int_equal(event.target.id, 3);
 	genl->cmd = OSCONCEPTS_CMD_MAX + 1;
 	assert_int_equal(osc_module_msg_event(nlh, &event), 1);

@@ -382,6 +382,7 @@ int osc_module_msg_event(const struct nlmsghdr *nlh, struct osc_event *out)
 {
 	const struct genlmsghdr *genl = mnl_nlmsg_get_payload(nlh);
 
+	*out = (struct osc_event){ 0 };
 	if (mnl_nlmsg_get_payload_len(nlh) < GENL_HDRLEN)
 		return -EBADMSG;
 	switch (genl->cmd) {

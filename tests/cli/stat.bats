@@ -205,6 +205,15 @@ signal.signal(signal.SIGCHLD, signal.SIG_DFL)'
 	[[ $output == *"Counts of the whole system"* ]]
 	$stat -d 100ms --json >"$json"
 	jq -e '.system and .counters.context_switches > 0' "$json"
+	# CPU time has the grain of the ticks, and is no more than there is.
+	jq -e '.counters.cpu_ns as $cpu | .elapsed_s as $s | .platform.cpus as $n |
+		.standing.cpu_ns | .standing == "interval" and .low <= $cpu and .high >= .low and
+		.high <= ($n * ($s + 0.05) * 1e9) and (.why | test("ticks"))' "$json"
+	if [[ -e /proc/schedstat ]]; then
+		jq -e '.counters.run_delay_ns >= 0' "$json"
+	else
+		jq -e '.standing.run_delay_ns | .standing == "absent" and (.why | test("/proc/schedstat"))' "$json"
+	fi
 }
 
 @test "a command that outlives the duration is ended" {
@@ -314,6 +323,9 @@ signal.signal(signal.SIGCHLD, signal.SIG_DFL)'
 	osconcepts watch --backend procfs -n 2 -i 50ms --json >"$json"
 	jq -es 'length == 2 and .[0].schema == "osconcepts-watch/1" and
 		.[1].rates[0].per_second.context_switches >= 0' "$json"
+	# Every rate that is missing has its reason.
+	jq -es 'all(.rates[0] | .standing as $why | .per_second | to_entries | all(.value != null or
+		($why[{cpu: "cpu_ns", run_delay: "run_delay_ns"}[.key] // .key].why | length > 10)))' "$json"
 }
 
 @test "watch redraws in place on a terminal" {

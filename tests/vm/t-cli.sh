@@ -25,6 +25,9 @@ test_stat()
 		 .tasks_exited == 3 and .tasks_live == 0 and .lost == 0 and
 		 .counters.context_switches == .counters.context_switches_voluntary + .counters.context_switches_involuntary'
 	check "the whole system, too" 0 'source: module' osconcepts stat -d 50ms
+	check "with its CPU time and run delay" 0 '' osconcepts stat -d 200ms --json
+	holds "as the kernel counts them" \
+		'.[0] | .counters.cpu_ns != null and .counters.run_delay_ns != null and .standing.cpu_ns.standing == "interval"'
 	no_targets
 	tap_result $? "stat leaves no target"
 }

@@ -16,6 +16,7 @@
 #include "lib/output.h"
 #include "lib/parse.h"
 #include "lib/signals.h"
+#include "lib/standing.h"
 
 struct settings {
 	enum osc_counters_kind kind;
@@ -195,13 +196,13 @@ static json_t *line_json(const struct line *now, const struct line *old)
 	struct osc_counts delta;
 	double seconds = difference(now, old, &delta);
 
-	return json_pack("{s:s, s:o, s:o, s:f, s:o}", "scope",
+	return json_pack("{s:s, s:o, s:o, s:f, s:o, s:o}", "scope",
 			 scopes[now->scope], "id",
 			 now->scope == SCOPE_SYSTEM ? json_null() :
 						      json_integer(now->id),
 			 "name", osc_json_text(now->name), "interval_s",
-			 seconds, "per_second",
-			 osc_rates_json(&delta, seconds));
+			 seconds, "per_second", osc_rates_json(&delta, seconds),
+			 "standing", osc_standing_json(&delta));
 }
 
 static json_t *report_json(const struct session *s, const struct look *now)

@@ -197,22 +197,6 @@ static void print_times(const struct osc_stat_result *r, FILE *out)
 	}
 }
 
-/* Each reason once, behind what it is the reason of. */
-static void print_reasons(const struct osc_counts *c, FILE *out)
-{
-	for (int i = 0; i < OSC_NR_COUNTERS; i++) {
-		struct osc_standing s = osc_standing(c, (enum osc_counter)i);
-		bool said = s.kind == OSC_EXACT;
-
-		for (int k = 0; k < i && !said; k++)
-			said = osc_standing(c, (enum osc_counter)k).why ==
-			       s.why;
-		if (!said)
-			fprintf(out, "\n%s: %s.\n", osc_standing_sign(s.kind),
-				s.why);
-	}
-}
-
 #define LEFT_MAX 8
 
 /* What the command started and did not wait for: its counts are as of now. */
@@ -236,7 +220,7 @@ static void print_left(const struct osc_stat_result *r, FILE *out)
 static void print_notes(const struct osc_stat_result *r, FILE *out)
 {
 	print_left(r, out);
-	print_reasons(&r->counts, out);
+	osc_standing_notes(&r->counts, out);
 	if (osc_platform_emulated())
 		fputs("\n" OSC_EMULATED_NOTE("\n") "\n", out);
 	fputc('\n', out);

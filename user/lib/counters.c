@@ -55,6 +55,7 @@ void osc_counts_since(const struct osc_counts *now,
 		d.missed[i] -= before->missed[i];
 	d.callbacks_unknown =
 		rise(now->callbacks_unknown, before->callbacks_unknown);
+	d.cpu_most_ns = d.cpus * (now->time_ns - before->time_ns);
 	/* Of the two, one may have been proved by other means. */
 	d.unproved = rise(now->unproved, before->unproved);
 	d.tasks_exited -= before->tasks_exited;

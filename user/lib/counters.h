@@ -58,6 +58,11 @@ struct osc_counts {
 	 * happened lies in [epoll_callbacks, epoll_callbacks + unknown].
 	 */
 	uint64_t callbacks_unknown;
+	/* Of the whole system, whose CPU time the kernel adds up at its ticks:
+	 * how far it may be off, and of a difference, what is possible.
+	 */
+	uint64_t cpu_grain_ns, cpu_most_ns;
+	unsigned int cpus;
 	uint32_t present; /* bit per counter; others are not counted here */
 	uint32_t withheld; /* counted, and no rate: osc_counts_check_times() */
 	enum osc_backend backend;

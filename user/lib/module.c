@@ -11,6 +11,7 @@
 #include "lib/error.h"
 #include "lib/module_msg.h"
 #include "lib/netlink.h"
+#include "lib/procfs_cpus.h"
 #include "lib/program.h"
 
 /* A list that changes with every look is given up after so many. */
@@ -214,10 +215,17 @@ int osc_module_cpus(struct osc_module *m, struct osc_cpu_counts **out,
 		    size_t *n, struct osc_error *e)
 {
 	struct list list = { .size = sizeof(**out), .parse = parse_totals };
+	struct osc_procfs_cpus cpus;
 	int ret = dump(m, OSCONCEPTS_CMD_TOTALS_GET, &list, "CPUs", e);
 
 	*out = list.data;
 	*n = ret ? 0 : list.n;
+	if (!ret && !osc_procfs_cpus_read(&cpus)) {
+		for (size_t i = 0; i < *n; i++)
+			osc_procfs_cpus_add_one(&cpus, (*out)[i].cpu,
+						&(*out)[i].counts);
+		osc_procfs_cpus_free(&cpus);
+	}
 	return ret;
 }
 
@@ -265,6 +273,7 @@ int osc_module_totals(struct osc_module *m, struct osc_counts *out,
 	struct nlmsghdr *nlh = osc_netlink_begin(m->nl, &m->family,
 						 OSCONCEPTS_CMD_TOTALS_GET, 0);
 	struct osc_cpu_counts totals;
+	struct osc_procfs_cpus cpus;
 	struct one one = { .out = &totals, .parse = parse_totals };
 	char why[OSC_NETLINK_WHY_SIZE];
 	int ret = ask(m, nlh, &one, why);
@@ -273,6 +282,9 @@ int osc_module_totals(struct osc_module *m, struct osc_counts *out,
 		return osc_error_set(e, -ret, "cannot read the totals: %s",
 				     why);
 	*out = totals.counts;
+	if (!osc_procfs_cpus_read(&cpus))
+		osc_procfs_cpus_add(&cpus, out);
+	osc_procfs_cpus_free(&cpus);
 	return 0;
 }
 
@@ -445,6 +457,7 @@ int osc_module_next(struct osc_module *m, struct osc_event *out,
 {
 	int ret;
 
+	*out = (struct osc_event){ 0 };
 	/*
 	 * 1 is a notification that is not known here. -ENOBUFS comes once for
 	 * all that are dropped until the socket is empty: their number tells. It

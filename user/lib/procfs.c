@@ -14,6 +14,7 @@
 
 #include "lib/clock.h"
 #include "lib/error.h"
+#include "lib/procfs_cpus.h"
 
 int osc_procfs_slurp(const char *path, char **text)
 {
@@ -360,6 +361,7 @@ int osc_procfs_faults(uint64_t *pgfault, uint64_t *pgmajfault,
 
 int osc_procfs_totals(struct osc_counts *out, struct osc_error *e)
 {
+	struct osc_procfs_cpus cpus;
 	uint64_t switches, all, major;
 	int ret = osc_procfs_context_switches(&switches, e);
 
@@ -375,5 +377,8 @@ int osc_procfs_totals(struct osc_counts *out, struct osc_error *e)
 	 */
 	osc_counts_set(out, OSC_FAULTS_MINOR, all > major ? all - major : 0);
 	osc_counts_set(out, OSC_FAULTS_MAJOR, major);
+	if (!osc_procfs_cpus_read(&cpus))
+		osc_procfs_cpus_add(&cpus, out);
+	osc_procfs_cpus_free(&cpus);
 	return 0;
 }

@@ -18,6 +18,9 @@ static const char *why_absent(const struct osc_counts *c, enum osc_counter n)
 	if (c->withheld & 1u << n)
 		return "the interval is too short for a rate of it, or it grew "
 		       "by more than is possible in one; try a longer interval";
+	/* Of a target the module counts it. */
+	if (n == OSC_RUN_DELAY_NS)
+		return "this kernel does not show it in /proc/schedstat";
 	if (c->backend == OSC_BACKEND_MODULE)
 		return "the module does not count it here; see "
 		       "osconcepts-sources(1)";
@@ -58,6 +61,15 @@ struct osc_standing osc_standing(const struct osc_counts *c, enum osc_counter n)
 		s.high += c->callbacks_unknown;
 		s.why = "the owners of some epoll registrations that were "
 			"made earlier are not known yet";
+	} else if (n == OSC_CPU_NS && c->cpu_grain_ns) {
+		s.kind = OSC_INTERVAL;
+		s.low -= c->cpu_grain_ns < s.low ? c->cpu_grain_ns : s.low;
+		s.high += c->cpu_grain_ns;
+		if (c->cpu_most_ns && s.high > c->cpu_most_ns)
+			s.high = c->cpu_most_ns > s.low ? c->cpu_most_ns :
+							  s.low;
+		s.why = "the kernel adds up the CPU time of the whole system "
+			"at its ticks";
 	}
 	return s;
 }
@@ -77,7 +89,7 @@ const char *osc_standing_sign(enum osc_standing_kind kind)
 	case OSC_LOWER_BOUND:
 		return osc_text_is_utf8() ? "\xe2\x89\xa5" : ">=";
 	case OSC_INTERVAL:
-		return "..";
+		return "a..b";
 	case OSC_ABSENT:
 		return "-";
 	}
@@ -217,4 +229,19 @@ json_t *osc_standing_json(const struct osc_counts *c)
 		all = NULL;
 	}
 	return all;
+}
+
+void osc_standing_notes(const struct osc_counts *c, FILE *out)
+{
+	for (int i = 0; i < OSC_NR_COUNTERS; i++) {
+		struct osc_standing s = osc_standing(c, (enum osc_counter)i);
+		bool said = s.kind == OSC_EXACT;
+
+		for (int k = 0; k < i && !said; k++)
+			said = osc_standing(c, (enum osc_counter)k).why ==
+			       s.why;
+		if (!said)
+			fprintf(out, "\n%s: %s.\n", osc_standing_sign(s.kind),
+				s.why);
+	}
 }

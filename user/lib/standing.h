@@ -18,6 +18,7 @@
 #include <jansson.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "lib/counters.h"
 
@@ -41,7 +42,7 @@ struct osc_standing osc_standing(const struct osc_counts *c,
 /* Of tasks_exited and lost: /proc may show neither a task nor its end. */
 enum osc_standing_kind osc_standing_of_tasks(const struct osc_counts *c);
 
-/* By the locale "≥" or ">=", which stands before a number; "..", "-" or "". */
+/* By the locale "≥" or ">=", which stands before a number; "a..b", "-" or "". */
 const char *osc_standing_sign(enum osc_standing_kind kind);
 
 /* A count for people: "1,234", "≥1,234", "3..8" or "-". Returns buf. */
@@ -55,6 +56,9 @@ char *osc_standing_text(const struct osc_counts *c, enum osc_counter n,
  */
 char *osc_standing_scaled(const struct osc_counts *c, enum osc_counter n,
 			  double scale, char *buf, size_t size);
+
+/* Lines "≥: why.", each reason once, with an empty line before each. */
+void osc_standing_notes(const struct osc_counts *c, FILE *out);
 
 /* {counter: {standing, why, ...}} of all that are not exact, tasks too. */
 json_t *osc_standing_json(const struct osc_counts *c);

@@ -275,6 +275,24 @@ peers()
 	stop
 }
 
+@test "output beyond the limit of file sizes is an error, not the end of the load" {
+	local dir=$BATS_TEST_TMPDIR/limited
+	mkdir "$dir"
+	start epoll
+	run -1 bash -c 'ulimit -f 1; exec "$@"' sh "$osconcepts" load "$url/" -n 200 --hdr "$dir/log"
+	[[ $output == *"cannot write '$dir/log': File too large; try a higher ulimit -f" ]]
+	[[ $(ls -A "$dir") == "" ]]
+	# The series is lost, and the result is not.
+	run -1 --separate-stderr bash -c 'ulimit -f 1; exec "$@"' sh "$osconcepts" load "$url/" -d 500ms -c 2 \
+		--series "$dir/series" --interval 10ms
+	[[ $output == *" requests in "* ]]
+	# shellcheck disable=SC2154
+	[[ $stderr == *"--series: cannot write $dir/series: File too large"* ]]
+	run -1 bash -c 'ulimit -f 1; exec "$@" >"$0"' "$dir/json" "$osconcepts" load "$url/" -n 200 --json
+	[[ $output == *"cannot write the output: File too large"* ]]
+	stop
+}
+
 @test "--hdr: a load that is killed leaves no part of a log" {
 	local dir=$BATS_TEST_TMPDIR/logs seen pid
 	mkdir "$dir"

@@ -17,9 +17,12 @@
 static int cannot(struct osc_error *e, const char *what, const char *path,
 		  int err)
 {
-	const char *hint = err == ENOSPC || err == EDQUOT ?
-				   "make room, or try another place" :
-				   "try a path in a directory you may write to";
+	const char *hint = "try a path in a directory you may write to";
+
+	if (err == ENOSPC || err == EDQUOT)
+		hint = "make room, or try another place";
+	else if (err == EFBIG)
+		hint = "try a higher ulimit -f";
 
 	return osc_error_set(e, err, "%s '%s': %s; %s", what, path,
 			     strerror(err), hint);

@@ -142,6 +142,31 @@ closes_by_itself()
 	each_at_once closes_by_itself
 }
 
+survives_a_cut_account()
+{
+	start "$model"
+	[[ $(curl -sS -m "$patience_s" "$url/") == "Hello, world" ]]
+	: >"$books"
+	for _ in 1 2 3; do
+		[[ $(curl -sS -m "$patience_s" "$url/") == "Hello, world" ]]
+	done
+	stop 1
+	[[ $(<"$messages") == *"account file '$books': cut while the server ran"*"; try "* ]]
+	[[ $(tail -n 1 "$end") == *'"account":null'* ]]
+}
+
+@test "a server whose account file is cut serves on, and says that its numbers are lost" {
+	each_at_once survives_a_cut_account
+}
+
+@test "nobody but its owner may cut an account file, whatever was there before" {
+	touch "$BATS_TEST_TMPDIR/books"
+	chmod 666 "$BATS_TEST_TMPDIR/books"
+	start epoll
+	[[ $(stat -c %A "$books") == -rw-r--r-- ]]
+	stop
+}
+
 @test "clients that reset at any moment leave nothing behind" {
 	for model in $(models); do
 		start "$model"

@@ -148,7 +148,7 @@ signal.signal(signal.SIGCHLD, signal.SIG_DFL)'
 	mkfifo "$BATS_TEST_TMPDIR/go"
 	bash -c 'read <'"$BATS_TEST_TMPDIR/go"'; for i in {1..20}; do /bin/true; done; sleep 984' &
 	sleeper=$!
-	$stat --json -p "$sleeper" >"$json" &
+	env --default-signal=INT $stat --json -p "$sleeper" >"$json" &
 	counter=$!
 	until grep -qs ^NSpid: "/proc/$counter/fdinfo/"*; do sleep 0.05; done
 	: >"$BATS_TEST_TMPDIR/go"
@@ -163,7 +163,7 @@ signal.signal(signal.SIGCHLD, signal.SIG_DFL)'
 	need_jq
 	sleep 976 &
 	sleeper=$!
-	$stat --json -p "$sleeper" >"$json" &
+	env --default-signal=INT $stat --json -p "$sleeper" >"$json" &
 	counter=$!
 	until grep -qs 'SigBlk:.*4003$' "/proc/$counter/status"; do sleep 0.05; done
 	# Signals are blocked before the process is watched: wait for its pidfd.
@@ -177,7 +177,7 @@ signal.signal(signal.SIGCHLD, signal.SIG_DFL)'
 	need_jq
 	sleep 977 &
 	sleeper=$!
-	$stat --json -p "$sleeper" >"$json" &
+	env --default-signal=INT $stat --json -p "$sleeper" >"$json" &
 	counter=$!
 	# It has blocked the signal once it waits for it.
 	until grep -qs 'SigBlk:.*4003$' "/proc/$counter/status"; do sleep 0.05; done

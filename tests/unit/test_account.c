@@ -3,6 +3,7 @@
  * writer's death, and no crash of the reader over a damaged file.
  */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -137,6 +138,41 @@ static void a_cut_file_is_an_error_not_a_crash(void **state)
 	assert_non_null(strstr(e.text, "not the books"));
 }
 
+/* In the writer, whose other processes have it mapped, too. */
+static void a_writer_outlives_the_file(void **state)
+{
+	struct osc_account *a;
+	struct osc_books b;
+	int status = 0;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(osc_account_create(path, "epoll", &a, NULL), 0);
+	assert_true(osc_account_is_intact(a));
+	b = osc_account_books(a, 0, true);
+	assert_int_equal(truncate(path, 0), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		osc_books_add(&b, OSC_ACCOUNT_REQUESTS, 1);
+		_exit(osc_account_is_intact(a) ? 1 : 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	osc_books_add(&b, OSC_ACCOUNT_REQUESTS, 1);
+	assert_false(osc_account_is_intact(a));
+	osc_account_destroy(a);
+	/* Another bus error is what it was. */
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		raise(SIGBUS);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS);
+}
+
 static void a_new_server_leaves_the_old_ones_books_alone(void **state)
 {
 	struct osc_account *old, *new;
@@ -177,6 +213,7 @@ int main(void)
 		cmocka_unit_test(writers_of_one_slot_lose_nothing),
 		cmocka_unit_test(an_index_beyond_the_slots_is_not_exclusive),
 		WITH_FILE(a_cut_file_is_an_error_not_a_crash),
+		WITH_FILE(a_writer_outlives_the_file),
 		WITH_FILE(a_new_server_leaves_the_old_ones_books_alone),
 		cmocka_unit_test(a_place_that_cannot_be_written_is_named),
 	};

@@ -98,7 +98,7 @@ test_stat_ends()
 {
 	local signal counter
 	for signal in INT KILL; do
-		osconcepts stat -p $$ >"$dir/stat" 2>&1 &
+		env --default-signal=INT osconcepts stat -p $$ >"$dir/stat" 2>&1 &
 		counter=$!
 		until ! no_targets; do sleep 0.1; done
 		# Only now does Ctrl-C count, not end it.
@@ -154,7 +154,7 @@ test_many()
 
 test_monitor()
 {
-	osconcepts monitor --json >"$dir/events" 2>"$dir/listening" &
+	env --default-signal=INT osconcepts monitor --json >"$dir/events" 2>"$dir/listening" &
 	local monitor=$!
 	until grep -q listening "$dir/listening"; do
 		kill -0 "$monitor" || break
@@ -180,7 +180,7 @@ told_and_lost()
 # Whoever does not read loses events, and is told how many.
 test_monitor_too_slow()
 {
-	osconcepts monitor --json >"$dir/events" 2>"$dir/slow" &
+	env --default-signal=INT osconcepts monitor --json >"$dir/events" 2>"$dir/slow" &
 	local monitor=$! try
 	until grep -q listening "$dir/slow"; do
 		kill -0 "$monitor" || break

@@ -92,7 +92,7 @@ test_for_a_while()
 	holds "only what it has timed" \
 		'.[0].histograms | map(.name) == ["run_queue_wait", "time_slice"] and .[1].count > 0'
 	is_level "and it is off afterwards" sched off
-	osconcepts hist -T sched,epoll >"$dir/out" 2>&1 &
+	env --default-signal=INT osconcepts hist -T sched,epoll >"$dir/out" 2>&1 &
 	local hist=$!
 	until [[ $(level epoll) == all ]]; do sleep 0.1; done
 	kill -INT "$hist"
@@ -124,7 +124,7 @@ test_of_others()
 	is_level "what was switched on before the refusal is off" fault off
 	check "what is on already is used" 0 '' osconcepts hist -T off_cpu -d 100ms --json
 	is_level "and left on" off_cpu all
-	osconcepts hist -T fault -d 60s >/dev/null 2>&1 &
+	env --default-signal=INT osconcepts hist -T fault -d 60s >/dev/null 2>&1 &
 	local hist=$!
 	until [[ $(level fault) == all ]]; do sleep 0.1; done
 	osconcepts timings fault=targets >/dev/null

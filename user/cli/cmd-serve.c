@@ -149,6 +149,7 @@ static int started(const struct osc_server_start *s, struct osc_error *e)
 }
 
 static int print_end_json(const struct osc_server_report *r,
+			  const struct osc_server_config *config,
 			  struct osc_error *e)
 {
 	json_t *books = json_object();
@@ -158,10 +159,16 @@ static int print_end_json(const struct osc_server_report *r,
 		json_object_set_new(
 			books, osc_account_name(f),
 			json_integer((json_int_t)r->account.value[f]));
-	o = json_pack("{s:s, s:o, s:b, s:I, s:o}", "schema",
-		      "osconcepts-serve-end/1", "model",
-		      osc_json_text(r->account.model), "forced", r->forced,
-		      "cut", (json_int_t)r->cut, "account", books);
+	if (r->account_lost) {
+		json_decref(books);
+		books = json_null();
+	}
+	o = json_pack("{s:s, s:s, s:b, s:o, s:o}", "schema",
+		      "osconcepts-serve-end/1", "model", config->engine->name,
+		      "forced", r->forced, "cut",
+		      r->account_lost ? json_null() :
+					json_integer((json_int_t)r->cut),
+		      "account", books);
 	return osc_json_print_line(o, stdout, e);
 }
 
@@ -170,8 +177,17 @@ static int print_end(const struct osc_server_report *r,
 {
 	const uint64_t *v = r->account.value;
 	struct osc_error e = { 0 };
-	int ret = json ? print_end_json(r, &e) : 0;
+	int ret = json ? print_end_json(r, config, &e) : 0;
 
+	if (r->account_lost) {
+		if (!ret)
+			ret = osc_error_set(&e, EIO,
+					    "account file '%s': cut while the "
+					    "server ran, its numbers are lost; "
+					    "try a place that nobody else uses",
+					    config->account_path);
+		return osc_cli_end(NAME, ret, &e);
+	}
 	if (r->forced) {
 		fprintf(stderr,
 			"osconcepts serve: stopped at once by a second "

@@ -14,6 +14,7 @@
 
 #include "lib/clock.h"
 #include "lib/error.h"
+#include "lib/guard.h"
 #include "lib/outfile.h"
 #include "lib/program.h"
 
@@ -74,11 +75,19 @@ static int map(int fd, struct osc_account **out, struct osc_error *e)
 				     MAP_SHARED | (fd < 0 ? MAP_ANONYMOUS : 0),
 				     fd, 0);
 
+	int ret;
+
 	if (a == MAP_FAILED)
 		return osc_error_set(e, errno,
 				     "account: cannot map %zu bytes: %s; try "
 				     "a path on another file system",
 				     sizeof(*a), strerror(errno));
+	ret = fd < 0 ? 0 : osc_guard_add(a, sizeof(*a));
+	if (ret) {
+		munmap(a, sizeof(*a));
+		return osc_error_set(e, -ret, "account: cannot guard it: %s",
+				     strerror(-ret));
+	}
 	*out = a;
 	return 0;
 }
@@ -114,8 +123,15 @@ int osc_account_create(const char *path, const char *model,
 
 void osc_account_destroy(struct osc_account *a)
 {
-	if (a)
-		munmap(a, sizeof(*a));
+	if (!a)
+		return;
+	osc_guard_remove(a);
+	munmap(a, sizeof(*a));
+}
+
+bool osc_account_is_intact(const struct osc_account *a)
+{
+	return a->magic == OSC_ACCOUNT_MAGIC;
 }
 
 struct osc_books osc_account_books(struct osc_account *a, unsigned int index,
@@ -197,12 +213,20 @@ int osc_account_open(const char *path, struct osc_account_reader *out,
 				    what, strerror(errno));
 		goto close_fd;
 	}
+	ret = osc_guard_add((void *)a, sizeof(*a));
+	if (ret) {
+		munmap((void *)a, sizeof(*a));
+		osc_error_set(e, -ret, "account file%s: cannot guard it: %s",
+			      what, strerror(-ret));
+		goto close_fd;
+	}
 	if (a->magic != OSC_ACCOUNT_MAGIC || a->bytes != sizeof(*a) ||
 	    a->version != OSC_ACCOUNT_VERSION) {
 		ret = osc_error_set(e, EINVAL,
 				    "account file%s: not the books of a "
 				    "server of this version",
 				    what);
+		osc_guard_remove(a);
 		munmap((void *)a, sizeof(*a));
 		goto close_fd;
 	}
@@ -222,13 +246,19 @@ int osc_account_read(const struct osc_account_reader *r,
 	if (ret)
 		return ret;
 	osc_account_sum(r->map, out);
-	return 0;
+	/* It may have been cut while it was read. */
+	ret = check_size(r->fd, "", e);
+	if (!ret && !osc_account_is_intact(r->map))
+		ret = osc_error_set(e, EINVAL,
+				    "account file: cut while it was in use");
+	return ret;
 }
 
 void osc_account_reader_close(struct osc_account_reader *r)
 {
 	if (!r->map)
 		return;
+	osc_guard_remove(r->map);
 	munmap((void *)r->map, sizeof(*r->map));
 	close(r->fd);
 	r->map = NULL;

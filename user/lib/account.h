@@ -129,6 +129,12 @@ int osc_account_create(const char *path, const char *model,
 		       struct osc_account **out, struct osc_error *e);
 void osc_account_destroy(struct osc_account *a);
 
+/*
+ * False: somebody has cut the file. The writers go on, each in memory of its own,
+ * and the numbers mean nothing any more.
+ */
+bool osc_account_is_intact(const struct osc_account *a);
+
 /* `index` beyond the workers' slots wraps around, and is then not exclusive. */
 struct osc_books osc_account_books(struct osc_account *a, unsigned int index,
 				   bool exclusive);

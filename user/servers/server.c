@@ -247,6 +247,7 @@ static int serve(struct osc_server *s, struct osc_server_start *start,
 	if (!ret)
 		atomic_store(&s->account->state, OSC_ACCOUNT_STOPPED);
 	osc_account_sum(s->account, &report->account);
+	report->account_lost = !osc_account_is_intact(s->account);
 	return ret;
 }
 

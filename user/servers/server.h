@@ -89,6 +89,7 @@ struct osc_server_report {
 	struct osc_account_snapshot account;
 	uint64_t cut; /* connections that the grace did not suffice for */
 	bool forced; /* ended by a second signal */
+	bool account_lost; /* its file was cut: the numbers mean nothing */
 };
 
 /* The configuration of `osconcepts serve` without options. */

@@ -137,7 +137,7 @@ signal.signal(signal.SIGCHLD, signal.SIG_DFL)'
 
 @test "children that we had before the command are none of its" {
 	need_jq
-	run -0 timeout 60 bash -c 'sleep 983 & echo $! >'"$BATS_TEST_TMPDIR/pid"'; exec osconcepts stat --backend procfs -d 50s --json -o '"$json"' true'
+	run -0 timeout 60 bash -c 'sleep 983 >/dev/null 2>&1 3>&- & echo $! >'"$BATS_TEST_TMPDIR/pid"'; exec osconcepts stat --backend procfs -d 50s --json -o '"$json"' true'
 	sleeper=$(<"$BATS_TEST_TMPDIR/pid")
 	jq -e '.left_running == [] and .tasks_live == 0 and .elapsed_s < 45' "$json"
 	kill "$sleeper"

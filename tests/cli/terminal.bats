@@ -47,6 +47,15 @@ fits()
 	fits "osconcepts watch --backend procfs -p $$ -n 2 -i 50ms" MINFLT DELAY "process $$"
 }
 
+@test "the lines of stat fit, of a process and of the system" {
+	fits "osconcepts stat --backend procfs -d 250ms -I 100ms" TIME MINFLT DELAY
+	fits "osconcepts stat --backend procfs -p $$ -d 250ms -I 100ms" TIME MINFLT DELAY
+	# Each part of the table names its rows.
+	widest 50 "osconcepts stat --backend procfs -d 100ms" 4>"$BATS_TEST_TMPDIR/shown"
+	[[ $(grep -c COUNTER "$BATS_TEST_TMPDIR/shown") == \
+		$(grep -cE 'VALUE|RATE' "$BATS_TEST_TMPDIR/shown") ]]
+}
+
 @test "the module's tables fit" {
 	[[ -e /proc/osconcepts ]] || skip "the module is not loaded"
 	osconcepts targets add $$

@@ -163,7 +163,7 @@ static void print_title(const struct osc_stat_result *r, FILE *out)
 	}
 	fprintf(out, ", source: %s", r->source);
 	if (r->sample_ns)
-		fprintf(out, ", looked at every %" PRIu64 " ms",
+		fprintf(out, "\nSampled every %" PRIu64 " ms",
 			(uint64_t)(r->sample_ns / OSC_NS_PER_MS));
 	fputs("\n\n", out);
 }
@@ -271,16 +271,52 @@ static const struct {
 #define NR_INTERVAL_COLUMNS \
 	(sizeof(interval_columns) / sizeof(*interval_columns))
 
+/* So that all of them fit into a line of 80 columns. */
+#define INTERVAL_WIDTH 8
+
+/* A line of cells, which goes on below where the terminal ends. */
+struct cells {
+	FILE *out;
+	int columns; /* of the terminal; 0: any number */
+	int used;
+};
+
+static void put_cell(struct cells *c, const char *text)
+{
+	int n = (int)mbstowcs(NULL, text, 0);
+	int width = n < INTERVAL_WIDTH ? INTERVAL_WIDTH : n + 1;
+
+	if (c->columns && c->used && c->used + width > c->columns) {
+		/* Below the first number: the time stands alone. */
+		fprintf(c->out, "\n%*s", INTERVAL_WIDTH, "");
+		c->used = INTERVAL_WIDTH;
+	}
+	print_right(text, INTERVAL_WIDTH, c->out);
+	c->used += width;
+}
+
+static void interval_headings(FILE *out)
+{
+	struct cells cells = { out, (int)osc_terminal_columns(out), 0 };
+
+	put_cell(&cells, "TIME");
+	for (size_t i = 0; i < NR_INTERVAL_COLUMNS; i++)
+		put_cell(&cells, interval_columns[i].heading);
+	fputc('\n', out);
+}
+
 static void interval_text(double time_s, double seconds,
 			  const struct osc_counts *counts, FILE *out)
 {
+	struct cells cells = { out, (int)osc_terminal_columns(out), 0 };
 	struct osc_counts checked = *counts, *delta = &checked;
+	char text[OSC_STANDING_TEXT_SIZE];
 
 	osc_counts_check_times(delta, seconds, osc_cpus_online());
-	fprintf(out, "%10.3f", time_s);
+	snprintf(text, sizeof(text), "%.3f", time_s);
+	put_cell(&cells, text);
 	for (size_t i = 0; i < NR_INTERVAL_COLUMNS; i++) {
 		enum osc_counter n = interval_columns[i].counter;
-		char text[OSC_STANDING_TEXT_SIZE];
 
 		if (n == OSC_CPU_NS || n == OSC_RUN_DELAY_NS)
 			osc_standing_scaled(delta, n,
@@ -288,7 +324,7 @@ static void interval_text(double time_s, double seconds,
 					    sizeof(text));
 		else
 			osc_standing_text(delta, n, text, sizeof(text));
-		print_right(text, 10, out);
+		put_cell(&cells, text);
 	}
 	fputc('\n', out);
 }
@@ -310,12 +346,8 @@ int osc_stat_print_interval(unsigned int number, double time_s, double seconds,
 				  (json_int_t)delta->lost),
 			out, e);
 	/* As vmstat: the headings come again before they scroll away. */
-	if (number % 20 == 0) {
-		fprintf(out, "%10s", "TIME");
-		for (size_t i = 0; i < NR_INTERVAL_COLUMNS; i++)
-			fprintf(out, " %9s", interval_columns[i].heading);
-		fputc('\n', out);
-	}
+	if (number % 20 == 0)
+		interval_headings(out);
 	interval_text(time_s, seconds, delta, out);
 	return check(out, e);
 }

@@ -273,43 +273,67 @@ static size_t column_width(const struct osc_table *t, size_t column)
 	return width;
 }
 
-/* Columns of a table: the first one, then those from begin to end. */
+/*
+ * Columns of a table, in an order where the one that names the row is first: it
+ * is in each part, and behind it those from begin to end.
+ */
 struct part {
+	size_t key;
 	size_t begin, end;
 	size_t room; /* of its only other column, which is too wide; or 0 */
 };
+
+/* The column at a place of that order. */
+static size_t nth(size_t key, size_t place)
+{
+	return !place ? key : place <= key ? place - 1 : place;
+}
 
 /* The column that part shows at place i; t->n behind the last. */
 static size_t column_at(const struct osc_table *t, const struct part *part,
 			size_t i)
 {
-	if (!i)
-		return 0;
-	i += part->begin - 1;
-	return i < part->end ? i : t->n;
+	size_t place = i ? i + part->begin - 1 : 0;
+
+	return place < part->end ? nth(part->key, place) : t->n;
 }
 
-/* At least one column, though it is too wide. */
-static struct part part_from(const struct osc_table *t, size_t begin,
-			     unsigned int columns)
+static bool fits(const struct osc_table *t, unsigned int columns)
 {
-	struct part part = { .begin = begin, .end = t->n };
-	size_t width, first;
+	size_t width = 0;
 
-	if (!columns || begin >= t->n)
-		return part;
-	first = column_width(t, 0) + 1;
-	width = first + column_width(t, begin);
-	part.end = begin + 1;
-	if (width > columns && columns > first)
-		part.room = columns - first;
-	while (part.end < t->n) {
-		width += 1 + column_width(t, part.end);
+	for (size_t i = 0; i < t->n; i++)
+		width += !!i + column_width(t, i);
+	return !columns || width <= columns;
+}
+
+/* Numbers do not name a row, ids do. */
+static size_t key_of(const struct osc_table *t)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		if (t->columns[i].kind == OSC_COLUMN_TEXT ||
+		    t->columns[i].kind == OSC_COLUMN_PLAIN)
+			return i;
+	}
+	return 0;
+}
+
+/* What follows part on a terminal; at least one column, though it is too wide. */
+static void next_part(const struct osc_table *t, struct part *part,
+		      unsigned int columns)
+{
+	size_t first = column_width(t, part->key) + 1;
+	size_t width = first;
+
+	part->begin = part->end;
+	width += column_width(t, nth(part->key, part->end++));
+	part->room = width > columns && columns > first ? columns - first : 0;
+	while (part->end < t->n) {
+		width += 1 + column_width(t, nth(part->key, part->end));
 		if (width > columns)
 			break;
-		part.end++;
+		part->end++;
 	}
-	return part;
 }
 
 static int add_columns(const struct osc_table *t, const struct part *part,
@@ -459,13 +483,16 @@ unsigned int osc_terminal_columns(FILE *out)
 int osc_table_print(const struct osc_table *t, FILE *out, struct osc_error *e)
 {
 	unsigned int columns = osc_terminal_columns(out);
-	struct part part = { .end = 1 };
-	int ret;
+	struct part part = { .begin = 1, .end = t->n };
+	int ret = 0;
 
-	do {
-		part = part_from(t, part.end, columns);
+	if (fits(t, columns))
+		return print_part(t, &part, out, e);
+	part.key = key_of(t);
+	for (part.end = 1; !ret && part.end < t->n;) {
+		next_part(t, &part, columns);
 		ret = print_part(t, &part, out, e);
-	} while (!ret && part.end < t->n);
+	}
 	return ret;
 }
 

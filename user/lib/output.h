@@ -46,7 +46,7 @@ void osc_table_text(struct osc_table *t, const char *key, const char *value);
 size_t osc_table_rows(const struct osc_table *t);
 /*
  * On a terminal that is narrower than the table it comes in parts, each with the
- * first column and as many others as fit.
+ * first column that is no count and as many others as fit.
  */
 int osc_table_print(const struct osc_table *t, FILE *out, struct osc_error *e);
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/bars.h"
 #include "lib/output.h"
 
 static const char *const kind_names[] = {
@@ -233,6 +234,8 @@ json_t *osc_standing_json(const struct osc_counts *c)
 
 void osc_standing_notes(const struct osc_counts *c, FILE *out)
 {
+	char text[512];
+
 	for (int i = 0; i < OSC_NR_COUNTERS; i++) {
 		struct osc_standing s = osc_standing(c, (enum osc_counter)i);
 		bool said = s.kind == OSC_EXACT;
@@ -240,8 +243,11 @@ void osc_standing_notes(const struct osc_counts *c, FILE *out)
 		for (int k = 0; k < i && !said; k++)
 			said = osc_standing(c, (enum osc_counter)k).why ==
 			       s.why;
-		if (!said)
-			fprintf(out, "\n%s: %s.\n", osc_standing_sign(s.kind),
-				s.why);
+		if (said)
+			continue;
+		snprintf(text, sizeof(text), "%s: %s.",
+			 osc_standing_sign(s.kind), s.why);
+		fputc('\n', out);
+		osc_text_fold(text, osc_terminal_columns(out) ?: 80, out);
 	}
 }

@@ -113,6 +113,26 @@ void osc_epitem_forget(const unsigned long *retired)
 }
 
 /**
+ * osc_epitem_replace() - hand the registrations of one slot to another
+ * @from: that no hook enters any more
+ * @to: the other
+ *
+ * Context: may sleep.
+ */
+void osc_epitem_replace(u16 from, u16 to)
+{
+	size_t i;
+	u64 entry;
+
+	for (i = 0; i < entries(); i++) {
+		entry = READ_ONCE(osc_epitems[i]);
+		if ((u16)entry == from)
+			cmpxchg(&osc_epitems[i], entry,
+				(entry & ~SLOT_MASK) | to);
+	}
+}
+
+/**
  * osc_epitem_free() - free the table
  *
  * Context: may sleep; no hook may be reading it or come to read it.

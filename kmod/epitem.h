@@ -77,6 +77,7 @@ int osc_epitem_set(const void *key, u16 slot);
 void osc_epitem_init(void);
 int osc_epitem_alloc(void);
 void osc_epitem_forget(const unsigned long *retired);
+void osc_epitem_replace(u16 from, u16 to);
 void osc_epitem_free(void);
 
 #endif /* OSC_EPITEM_H */

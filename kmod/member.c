@@ -155,6 +155,27 @@ void osc_member_forget(const unsigned long *retired)
 }
 
 /**
+ * osc_member_replace() - hand the processes of one slot to another
+ * @from: that no hook enters any more
+ * @to: the other
+ *
+ * Context: may sleep.
+ */
+void osc_member_replace(u16 from, u16 to)
+{
+	unsigned int i, k;
+	u16 *leaf;
+
+	for (i = 0; i < OSC_MEMBER_LEAVES; i++) {
+		leaf = osc_member_leaves[i];
+		for (k = 0; leaf != empty_leaf && k < OSC_MEMBER_LEAF; k++) {
+			if (READ_ONCE(leaf[k]) == from)
+				cmpxchg(&leaf[k], from, to);
+		}
+	}
+}
+
+/**
  * osc_member_reset() - drop all entries and free the memory
  *
  * Context: may sleep, one caller at a time. No hook may write or come to write;

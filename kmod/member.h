@@ -45,6 +45,7 @@ void osc_member_init(void);
 int osc_member_set(u32 tgid, u16 slot);
 int osc_member_refill(void);
 void osc_member_forget(const unsigned long *retired);
+void osc_member_replace(u16 from, u16 to);
 void osc_member_reset(void);
 
 #endif /* OSC_MEMBER_H */

@@ -29,6 +29,7 @@
 #include "epoll.h"
 #include "member.h"
 #include "moment.h"
+#include "slot.h"
 #include "source.h"
 #include "timing.h"
 #include "tracepoint.h"
@@ -425,8 +426,13 @@ static void cut_slice(struct sched_cpu *s)
 static void look_at_slot(void *unused)
 {
 	unsigned int slot = osc_member_slot(current->tgid);
+	unsigned int before = this_cpu_read(osc_current_slot);
 
-	if (slot && slot != this_cpu_read(osc_current_slot))
+	/*
+	 * From one target to one inside it, or back, the slice goes on: it is in
+	 * the outer one's times either way.
+	 */
+	if (slot && slot != before && !rcu_access_pointer(osc_slots[before]))
 		cut_slice(this_cpu_ptr(&sched_cpu));
 	this_cpu_write(osc_current_slot, slot);
 }

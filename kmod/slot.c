@@ -100,7 +100,8 @@ u16 osc_slot_take(void)
 
 /**
  * osc_slot_publish() - let the hooks see a target
- * @slot: from osc_slot_take()
+ * @slot: from osc_slot_take(); of the target, or of one inside it that is about
+ *	to go
  * @target: complete
  *
  * Context: under the lock of target.c.

@@ -22,6 +22,7 @@
 #include "epoll.h"
 #include "current.h"
 #include "member.h"
+#include "nest.h"
 #include "netlink.h"
 #include "reader.h"
 #include "slot.h"
@@ -140,22 +141,34 @@ static void notify(u8 command, struct osc_target *target)
 	osc_netlink_notify(command, &view);
 }
 
+static void look_for_end(struct osc_target *target)
+{
+	if (target->exited || !osc_nest_has_ended(target))
+		return;
+	target->exited = true;
+	next_generation();
+	notify(OSCONCEPTS_CMD_TARGET_EXIT_NTF, target);
+}
+
 /**
  * osc_target_update() - fold what has ended; say so when the last task has
- * @target: the target
+ * @target: the target; those inside it are updated with it
  *
  * Context: may sleep, under osc_targets_lock.
  * Return: true while a task of it is exiting.
  */
 bool osc_target_update(struct osc_target *target)
 {
-	bool exiting = osc_tasks_sweep(target);
+	struct osc_target *at;
+	bool exiting = false;
 
-	if (list_empty(&target->tasks) && !target->exited) {
-		target->exited = true;
-		next_generation();
-		notify(OSCONCEPTS_CMD_TARGET_EXIT_NTF, target);
-	}
+	for (at = target; at; at = osc_nest_next(at, target))
+		exiting |= osc_tasks_sweep(at);
+	for (at = target; at; at = osc_nest_next(at, target))
+		look_for_end(at);
+	/* Its last task may have been the last of those that hold it. */
+	for (at = osc_nest_outer(target); at; at = osc_nest_outer(at))
+		look_for_end(at);
 	return exiting;
 }
 
@@ -252,6 +265,7 @@ static void free_target_rcu(struct rcu_head *head)
 /* Out of the hooks' sight, without its records; freed when they are done. */
 static void discard(struct osc_target *target)
 {
+	osc_nest_detach(target);
 	if (target->slot) {
 		osc_slot_retire(target->slot);
 		osc_timing_retire(target->slot);
@@ -300,6 +314,8 @@ static struct osc_target *create(const struct osc_target_request *request,
 	target->gaps = osc_epoll_gaps(true);
 	init_llist_head(&target->fresh);
 	INIT_LIST_HEAD(&target->tasks);
+	INIT_LIST_HEAD(&target->inner);
+	INIT_LIST_HEAD(&target->in_outer);
 	return target;
 }
 
@@ -364,21 +380,70 @@ static int check_limits(const struct osc_reader *reader,
 	return -ENOSPC;
 }
 
-/* Under the lock, with the hooks attached. */
-static int enter(struct osc_target *target, struct task_struct *root,
-		 struct netlink_ext_ack *extack)
+/* Refused for another target, whose ID is for those who may see it. */
+static int refuse(const struct osc_reader *reader,
+		  const struct osc_target *in_the_way,
+		  struct netlink_ext_ack *extack)
 {
+	if (!osc_reader_may_see(reader, in_the_way->owner,
+				in_the_way->privileged)) {
+		NL_SET_ERR_MSG(
+			extack,
+			"it, or a process under it, belongs to a target that is not yours");
+		return -EBUSY;
+	}
+	NL_SET_ERR_MSG(
+		extack,
+		"it, or a process under it, belongs to a target that cannot be inside this one, nor have it inside");
+	if (extack) {
+		BUILD_BUG_ON(sizeof(in_the_way->id) > sizeof(extack->cookie));
+		memcpy(extack->cookie, &in_the_way->id, sizeof(in_the_way->id));
+		extack->cookie_len = sizeof(in_the_way->id);
+	}
+	return -EBUSY;
+}
+
+static int enter_tree(struct osc_target *target, struct task_struct *root,
+		      const struct osc_reader *reader,
+		      struct netlink_ext_ack *extack)
+{
+	struct osc_target *in_the_way, *inner, *holder;
 	int ret;
 
+	/* By the table: a record may still be on its way from a hook. */
+	holder = osc_target_of_slot(osc_member_slot(root->tgid));
+	ret = osc_nest_place(target, holder, &inner, &in_the_way);
+	if (ret == -ENOSPC) {
+		nr_refused++;
+		NL_SET_ERR_MSG(extack, "too many targets have this process");
+	}
+	if (ret == -EBUSY)
+		return refuse(reader, in_the_way, extack);
+	if (ret)
+		return ret;
 	target->slot = osc_slot_take();
 	if (!target->slot) {
 		nr_refused++;
 		NL_SET_ERR_MSG(extack, "all slots for targets are in use");
 		return -ENOSPC;
 	}
-	osc_timing_publish(target);
+	osc_timing_publish(target->slot, target);
 	osc_slot_publish(target->slot, target);
-	ret = osc_tree_enter(target, root);
+	if (inner)
+		ret = osc_nest_attach(inner, target);
+	if (!ret)
+		ret = osc_tree_enter(target, root, &in_the_way);
+	return ret == -EBUSY ? refuse(reader, in_the_way, extack) : ret;
+}
+
+/* Under the lock, with the hooks attached. */
+static int enter(struct osc_target *target, struct task_struct *root,
+		 const struct osc_reader *reader,
+		 struct netlink_ext_ack *extack)
+{
+	int ret;
+
+	ret = enter_tree(target, root, reader, extack);
 	if (!ret)
 		ret = xa_alloc_cyclic(&osc_targets, &target->id, target,
 				      XA_LIMIT(1, U32_MAX - 1), &next_id,
@@ -406,12 +471,6 @@ static int add_locked(const struct osc_target_request *request,
 	ret = check_limits(request->reader, extack);
 	if (ret)
 		return ret;
-	/* By the table: a record may still be on its way from a hook. */
-	if (nr_targets && osc_tree_is_member(root)) {
-		NL_SET_ERR_MSG(extack,
-			       "the process belongs to a target already");
-		return -EBUSY;
-	}
 	target = create(request, root);
 	if (!target) {
 		NL_SET_ERR_MSG(extack, "no memory for a target");
@@ -424,7 +483,7 @@ static int add_locked(const struct osc_target_request *request,
 		return ret;
 	}
 	nr_targets++;
-	ret = enter(target, root, extack);
+	ret = enter(target, root, request->reader, extack);
 	if (ret) {
 		discard(target);
 		return ret;
@@ -444,7 +503,8 @@ static int add_locked(const struct osc_target_request *request,
  * @extack: why not
  *
  * Context: may sleep.
- * Return: 0; -ESRCH, -EINVAL, -EPERM, -EBUSY, -ENOSPC, -ENOMEM, -EOPNOTSUPP;
+ * Return: 0; -ESRCH, -EINVAL, -EPERM, -EBUSY with the ID of the target that is
+ * in the way as the cookie of @extack, -ENOSPC, -ENOMEM, -EOPNOTSUPP;
  * -EAGAIN when processes under it ended or raised their rights each time it was
  * tried, or when its own birth is not over.
  */
@@ -584,6 +644,11 @@ void osc_target_exit(void)
 	unsigned long id;
 
 	mutex_lock(&osc_targets_lock);
+	/* None hands over what it has: all go. */
+	xa_for_each(&osc_targets, id, target) {
+		RCU_INIT_POINTER(target->outer, NULL);
+		list_del_init(&target->in_outer);
+	}
 	xa_for_each(&osc_targets, id, target) {
 		xa_erase(&osc_targets, id);
 		discard(target);

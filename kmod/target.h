@@ -3,8 +3,8 @@
  * target.h - targets: process trees that somebody watches.
  *
  * A target is its records (record.h), one per task that is or was in the tree:
- * live ones are read on demand, final ones are folded into a sum. A process
- * belongs to one target at most.
+ * live ones are read on demand, final ones are folded into a sum. Targets that
+ * watch the same process are one inside another (nest.h).
  */
 #ifndef OSC_TARGET_H
 #define OSC_TARGET_H
@@ -22,6 +22,7 @@
 #include <linux/xarray.h>
 
 #include "counters.h"
+#include "nest.h"
 #include "record.h"
 #include "timing.h"
 
@@ -56,6 +57,10 @@ struct osc_slot_counts {
  * @portid: see @net
  * @since_ns: when it was added, boot time
  * @exited: all tasks are final; said once
+ * @outer: the target that it is inside of, or NULL
+ * @inner: the targets directly inside it
+ * @in_outer: in the list of @outer
+ * @carried: counted beside its own tasks and @inner
  * @fresh: records from the hooks
  * @tasks: records of live tasks
  * @tasks_live: how many
@@ -64,6 +69,7 @@ struct osc_slot_counts {
  * @shown: what was read last
  * @counts: per CPU, from the hooks
  * @histograms: likewise, by timing, of those that are on
+ * @carried_times: likewise, not per CPU; of a target that holds or is held
  * @sealed: shows no more than it did: it holds what its owner may not see
  * @lost: tasks and registrations that could not be recorded
  * @unattributed: readiness callbacks of no target when it was added
@@ -71,8 +77,8 @@ struct osc_slot_counts {
  * @dirty: a task has ended since the last sweep
  * @rcu: the hooks may still see it
  *
- * The hooks use @slot, @flags, @owner, @privileged, @fresh, @counts, @sealed,
- * @lost and @dirty; all else is under the lock of target.c.
+ * The hooks use @slot, @flags, @owner, @privileged, @outer, @fresh, @counts,
+ * @sealed, @lost and @dirty; all else is under the lock of target.c.
  */
 struct osc_target {
 	u32 id;
@@ -88,6 +94,10 @@ struct osc_target {
 	u32 portid;
 	u64 since_ns;
 	bool exited;
+	struct osc_target __rcu *outer;
+	struct list_head inner;
+	struct list_head in_outer;
+	struct osc_sums carried;
 	struct llist_head fresh;
 	struct list_head tasks;
 	u64 tasks_live;
@@ -96,6 +106,7 @@ struct osc_target {
 	u64 shown[OSC_NR_FIELDS];
 	struct osc_slot_counts __percpu *counts;
 	struct osc_histogram __percpu *histograms[OSC_NR_TIMINGS];
+	struct osc_histogram *carried_times[OSC_NR_TIMINGS];
 	bool sealed;
 	atomic64_t lost;
 	u64 unattributed;

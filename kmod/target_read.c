@@ -12,29 +12,27 @@
 
 #include "epoll.h"
 #include "member.h"
+#include "nest.h"
 #include "reader.h"
 #include "slot.h"
 #include "target.h"
 #include "tasks.h"
 
-static void read_counts(struct osc_target *target, struct osc_counts *counts)
+static void read_counts(struct osc_target *target, const struct osc_sums *sums,
+			struct osc_counts *counts)
 {
-	u64 callbacks = 0, wakeups = 0;
-	int cpu;
+	unsigned int i;
 
+	/* One that leaves is folded as of then, but may have been read since. */
+	for (i = 0; i < OSC_NR_FIELDS && !osc_nest_is_sealed(target); i++)
+		target->shown[i] = max(target->shown[i], sums->fields[i]);
 	memset(counts, 0, sizeof(*counts));
-	osc_tasks_read(target, counts);
-	for_each_possible_cpu(cpu) {
-		const struct osc_slot_counts *c =
-			per_cpu_ptr(target->counts, cpu);
-
-		callbacks += READ_ONCE(c->epoll_callbacks);
-		wakeups += READ_ONCE(c->epoll_wakeups);
-	}
+	osc_fields_to_counts(target->shown, counts);
 	if (osc_epoll_has_callbacks())
-		osc_counts_set(counts, OSC_EPOLL_CALLBACKS, callbacks);
+		osc_counts_set(counts, OSC_EPOLL_CALLBACKS,
+			       sums->epoll_callbacks);
 	if (osc_epoll_has_wakeups())
-		osc_counts_set(counts, OSC_EPOLL_WAKEUPS, wakeups);
+		osc_counts_set(counts, OSC_EPOLL_WAKEUPS, sums->epoll_wakeups);
 }
 
 /* The leader may be another task since the last look: exec makes it one. */
@@ -49,7 +47,8 @@ static void refresh_root(struct osc_target *target,
 	*state = leader ? OSCONCEPTS_TARGET_STATE_LIVE :
 			  OSCONCEPTS_TARGET_STATE_EXITED;
 	/* One that has left, by raising its rights, shows its new name to nobody. */
-	if (leader && osc_member_slot(target->tgid) == target->slot)
+	if (leader && osc_nest_has(target, osc_target_of_slot(osc_member_slot(
+						   target->tgid))))
 		strscpy(target->comm, leader->comm, TASK_COMM_LEN);
 	rcu_read_unlock();
 }
@@ -65,6 +64,8 @@ static void refresh_root(struct osc_target *target,
 void osc_target_fill(struct osc_target *target, struct pid_namespace *ns,
 		     struct osc_target_view *view)
 {
+	struct osc_sums sums;
+
 	view->id = target->id;
 	view->pid = ns ? pid_nr_ns(target->pid, ns) : pid_nr(target->pid);
 	view->flags = target->flags;
@@ -74,14 +75,14 @@ void osc_target_fill(struct osc_target *target, struct pid_namespace *ns,
 	strscpy(view->comm, target->comm, sizeof(view->comm));
 	view->state = target->exited ? OSCONCEPTS_TARGET_STATE_EXITED :
 				       OSCONCEPTS_TARGET_STATE_LIVE;
-	read_counts(target, &view->counts);
+	osc_nest_read(target, &sums, &view->tasks_live);
+	read_counts(target, &sums, &view->counts);
 	/* After those that are known: one in between is in either sum or both. */
-	view->callbacks_unknown =
-		osc_slots_unattributed() - target->unattributed;
-	view->tasks_live = target->tasks_live;
-	view->tasks_exited = target->tasks_exited;
-	view->lost = atomic64_read(&target->lost) +
-		     (osc_epoll_gaps(false) - target->gaps);
+	view->callbacks_unknown = osc_slots_unattributed() +
+				  osc_nest_callbacks_outside(target) -
+				  target->unattributed;
+	view->tasks_exited = sums.tasks_exited;
+	view->lost = sums.lost + (osc_epoll_gaps(false) - target->gaps);
 	view->since_ns = target->since_ns;
 	view->time_ns = ktime_get_boottime_ns();
 }
@@ -97,8 +98,11 @@ void osc_target_fill(struct osc_target *target, struct pid_namespace *ns,
 void osc_target_read(struct osc_target *target, const struct osc_reader *reader,
 		     struct osc_target_view *view)
 {
+	struct osc_target *at;
+
 	osc_target_update(target);
-	osc_tasks_find_workers(target);
+	for (at = target; at; at = osc_nest_next(at, target))
+		osc_tasks_find_workers(at);
 	osc_target_fill(target, reader->pid_ns, view);
 }
 

@@ -31,8 +31,9 @@ static void admit(struct osc_target *target, struct osc_record *record)
 	target->tasks_live++;
 }
 
-static void fold(struct osc_target *target, struct osc_record *record,
-		 const u64 *fields)
+/* What a task did up to now stays with its target. */
+static void fold_fields(struct osc_target *target, struct osc_record *record,
+			const u64 *fields)
 {
 	unsigned int i;
 
@@ -41,20 +42,47 @@ static void fold(struct osc_target *target, struct osc_record *record,
 		if (fields[i] > record->base[i])
 			target->folded[i] += fields[i] - record->base[i];
 	}
-	/*
-	 * Not of a descendant that has been given the root's number, nor of a
-	 * program that has left with it.
-	 */
-	if (record->task->tgid == target->tgid &&
-	    record->task->start_boottime == target->root_start_ns &&
-	    thread_group_leader(record->task) &&
-	    osc_member_slot(target->tgid) == target->slot)
-		strscpy(target->comm, record->task->comm, TASK_COMM_LEN);
+}
+
+/* The last name of a root process, for each target that it is the root of. */
+static void keep_comm(struct osc_target *target, struct task_struct *task)
+{
+	/* Not of a program that has left with it. */
+	if (!thread_group_leader(task) ||
+	    osc_member_slot(task->tgid) != target->slot)
+		return;
+	/* Nor of a descendant that has been given the root's number. */
+	for (; target; target = osc_nest_outer(target)) {
+		if (task->tgid == target->tgid &&
+		    task->start_boottime == target->root_start_ns)
+			strscpy(target->comm, task->comm, TASK_COMM_LEN);
+	}
+}
+
+static void fold(struct osc_target *target, struct osc_record *record,
+		 const u64 *fields)
+{
+	fold_fields(target, record, fields);
+	keep_comm(target, record->task);
 	hash_del(&record->by_task);
 	list_del(&record->of_target);
 	target->tasks_live--;
 	target->tasks_exited++;
 	osc_record_free(record);
+}
+
+/* From a target to one inside it: each has what the task does while it is its. */
+static void move_in(struct osc_target *target, struct osc_record *record)
+{
+	u64 fields[OSC_NR_FIELDS];
+
+	osc_task_fields(record->task, fields);
+	fold_fields(record->target, record, fields);
+	memcpy(record->base, fields, sizeof(fields));
+	list_move_tail(&record->of_target, &target->tasks);
+	record->target->tasks_live--;
+	target->tasks_live++;
+	record->target = target;
 }
 
 /*
@@ -67,12 +95,43 @@ static bool is_older(const struct osc_record *record,
 	return !record->born && record->task->start_boottime < target->since_ns;
 }
 
+/*
+ * A task has left a target. Where one that the target is inside of may go on
+ * watching it, the record of that goes there: true.
+ */
+static bool leave(struct osc_target *target, struct osc_record *known,
+		  struct osc_record *record)
+{
+	struct osc_target *heir = record->target;
+
+	fold(target, known, record->base);
+	if (!heir)
+		return false;
+	record->left = false;
+	/* It goes on there: nobody has ended for the heir. */
+	heir->carried.tasks_exited--;
+	admit(heir, record);
+	return true;
+}
+
+static void take_birth(struct osc_target *target, struct osc_record *known)
+{
+	unsigned int i;
+
+	if (known->target == target)
+		memset(known->base, 0, sizeof(known->base));
+	else if (osc_nest_has(target, known->target))
+		for (i = 0; i < OSC_NR_FIELDS; i++)
+			target->folded[i] += known->base[i];
+}
+
 /**
  * osc_tasks_take() - take in what the hooks have handed over
  * @target: it was handed to
  *
  * A task may be there already: found by the search for the first members and seen
- * at its birth or end as well.
+ * at its birth or end as well. One that was born into a target while another was
+ * added inside it may be the latter's already: what it did before is the former's.
  *
  * Context: under the lock of target.c.
  */
@@ -92,11 +151,11 @@ void osc_tasks_take(struct osc_target *target)
 			}
 			atomic64_inc(&target->lost);
 		}
-		if (known && known->target == target) {
-			if (record->left)
-				fold(target, known, record->base);
-			else if (record->born)
-				memset(known->base, 0, sizeof(known->base));
+		if (known && known->target == target && record->left) {
+			if (leave(target, known, record))
+				continue;
+		} else if (known && record->born) {
+			take_birth(target, known);
 		}
 		osc_record_free(record);
 	}
@@ -105,19 +164,24 @@ void osc_tasks_take(struct osc_target *target)
 /*
  * The task has left another target, which has not been swept since: it gives up
  * its record now. Where the exec hook had none to report the task with, what that
- * target shows is sealed.
+ * target shows is sealed. Or the task goes on to a target inside its own.
  */
-static struct osc_record *take_leave(struct osc_record *record)
+static struct osc_record *take_leave(struct osc_target *target,
+				     struct osc_record *record)
 {
 	struct task_struct *task = record->task;
 	u64 fields[OSC_NR_FIELDS];
 
 	osc_tasks_take(record->target);
 	record = find_record(task);
-	if (record) {
-		osc_task_fields(task, fields);
-		fold(record->target, record, fields);
+	if (!record || record->target == target)
+		return record;
+	if (osc_nest_has(record->target, target)) {
+		move_in(target, record);
+		return record;
 	}
+	osc_task_fields(task, fields);
+	fold(record->target, record, fields);
 	return NULL;
 }
 
@@ -136,7 +200,7 @@ int osc_tasks_add(struct osc_target *target, struct task_struct *task,
 	struct osc_record *record = find_record(task);
 
 	if (record && record->target != target)
-		record = take_leave(record);
+		record = take_leave(target, record);
 	if (record)
 		return 0;
 	record = osc_record_alloc(GFP_NOWAIT | __GFP_NOWARN);
@@ -190,28 +254,63 @@ bool osc_tasks_sweep(struct osc_target *target)
 }
 
 /**
- * osc_tasks_read() - what the tasks of a target have done, dead ones included
- * @target: swept just now
- * @counts: those counters are set
+ * osc_tasks_read() - add what the recorded tasks of a target have done
+ * @target: swept just now; without the targets inside it, and without what is
+ *	folded
+ * @sum: of OSC_NR_FIELDS, added to
  *
  * Context: under the lock of target.c.
  */
-void osc_tasks_read(struct osc_target *target, struct osc_counts *counts)
+void osc_tasks_read(const struct osc_target *target, u64 *sum)
 {
-	u64 sum[OSC_NR_FIELDS], fields[OSC_NR_FIELDS];
+	u64 fields[OSC_NR_FIELDS];
 	struct osc_record *record;
 	unsigned int i;
 
-	memcpy(sum, target->folded, sizeof(sum));
 	list_for_each_entry(record, &target->tasks, of_target) {
 		osc_task_fields(record->task, fields);
 		for (i = 0; i < OSC_NR_FIELDS; i++)
 			sum[i] += fields[i] - record->base[i];
 	}
-	/* One that leaves is folded as of then, but may have been read since. */
-	for (i = 0; i < OSC_NR_FIELDS && !READ_ONCE(target->sealed); i++)
-		target->shown[i] = max(target->shown[i], sum[i]);
-	osc_fields_to_counts(target->shown, counts);
+}
+
+/**
+ * osc_tasks_move() - let a target have the tasks of its processes
+ * @outer: the one that it is inside of, and whose they were
+ * @target: the target
+ *
+ * Context: under the lock of target.c.
+ */
+void osc_tasks_move(struct osc_target *outer, struct osc_target *target)
+{
+	struct osc_record *record, *next;
+
+	list_for_each_entry_safe(record, next, &outer->tasks, of_target) {
+		/* The number of a dead one may be another's. */
+		if (osc_member_slot(record->task->tgid) == target->slot &&
+		    !osc_task_is_final(record->task))
+			move_in(target, record);
+	}
+}
+
+/**
+ * osc_tasks_hand_over() - let the outer target have the tasks of one that goes
+ * @target: the target, which the hooks see no more
+ * @outer: the one that it is inside of
+ *
+ * What they did since they were recorded goes with them.
+ *
+ * Context: under the lock of target.c.
+ */
+void osc_tasks_hand_over(struct osc_target *target, struct osc_target *outer)
+{
+	struct osc_record *record;
+
+	list_for_each_entry(record, &target->tasks, of_target)
+		record->target = outer;
+	list_splice_tail_init(&target->tasks, &outer->tasks);
+	outer->tasks_live += target->tasks_live;
+	target->tasks_live = 0;
 }
 
 /**

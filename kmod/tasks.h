@@ -10,7 +10,6 @@
 
 #include <linux/types.h>
 
-struct osc_counts;
 struct osc_target;
 struct task_struct;
 
@@ -19,7 +18,9 @@ int osc_tasks_add(struct osc_target *target, struct task_struct *task,
 void osc_tasks_take(struct osc_target *target);
 void osc_tasks_find_workers(struct osc_target *target);
 bool osc_tasks_sweep(struct osc_target *target);
-void osc_tasks_read(struct osc_target *target, struct osc_counts *counts);
+void osc_tasks_read(const struct osc_target *target, u64 *sum);
+void osc_tasks_move(struct osc_target *outer, struct osc_target *target);
+void osc_tasks_hand_over(struct osc_target *target, struct osc_target *outer);
 void osc_tasks_drop(struct osc_target *target);
 void osc_tasks_drop_fresh(struct osc_target *target);
 

@@ -128,10 +128,25 @@ static void free_histograms(unsigned int timing)
 			continue;
 		free_percpu(target->histograms[timing]);
 		target->histograms[timing] = NULL;
+		kfree(target->carried_times[timing]);
+		target->carried_times[timing] = NULL;
 	}
 	free_percpu(osc_histograms[timing][0]);
 	kvfree(osc_histograms[timing]);
 	osc_histograms[timing] = NULL;
+}
+
+static int carry(struct osc_target *target, unsigned int timing, gfp_t gfp)
+{
+	if (!target->histograms[timing] || target->carried_times[timing])
+		return 0;
+	target->carried_times[timing] = kzalloc(bytes_of(timing), gfp);
+	return target->carried_times[timing] ? 0 : -ENOMEM;
+}
+
+static bool is_nested(const struct osc_target *target)
+{
+	return osc_nest_outer(target) || !list_empty(&target->inner);
 }
 
 static int make_histograms(unsigned int timing, bool all)
@@ -155,7 +170,9 @@ static int make_histograms(unsigned int timing, bool all)
 			continue;
 		by_slot[slot] = alloc_histograms(timing);
 		target->histograms[timing] = by_slot[slot];
-		if (!by_slot[slot])
+		if (!by_slot[slot] ||
+		    (is_nested(target) &&
+		     carry(target, timing, GFP_KERNEL_ACCOUNT)))
 			return -ENOMEM;
 	}
 	return 0;
@@ -271,6 +288,9 @@ static void get_locked(unsigned int timing, struct osc_timing_view *view)
 		view->state = view->why ? OSCONCEPTS_SOURCE_STATE_UNAVAILABLE :
 					  OSCONCEPTS_SOURCE_STATE_OFF;
 	}
+	if (!view->why && t->source->pin)
+		view->why =
+			t->source->pin(t->level != OSCONCEPTS_TIMING_LEVEL_OFF);
 }
 
 /**
@@ -367,17 +387,18 @@ int osc_timing_enter(struct osc_target *target)
 
 /**
  * osc_timing_publish() - let the hooks see a target's histograms
- * @target: with its slot
+ * @slot: as for osc_slot_publish()
+ * @target: whose histograms
  *
  * Context: under the lock of target.c.
  */
-void osc_timing_publish(const struct osc_target *target)
+void osc_timing_publish(u16 slot, const struct osc_target *target)
 {
 	unsigned int i;
 
 	for (i = 0; i < OSC_NR_TIMINGS; i++) {
 		if (osc_histograms[i])
-			WRITE_ONCE(osc_histograms[i][target->slot],
+			WRITE_ONCE(osc_histograms[i][slot],
 				   target->histograms[i]);
 	}
 }
@@ -409,8 +430,10 @@ void osc_timing_free(struct osc_target *target)
 {
 	unsigned int i;
 
-	for (i = 0; i < OSC_NR_TIMINGS; i++)
+	for (i = 0; i < OSC_NR_TIMINGS; i++) {
 		free_percpu(target->histograms[i]);
+		kfree(target->carried_times[i]);
+	}
 }
 
 /**
@@ -436,6 +459,66 @@ static unsigned int timing_of(unsigned int histogram)
 	return i;
 }
 
+/**
+ * osc_timing_carry() - have room for the times that a target carries
+ * @target: that comes to hold another, or to be held
+ * @gfp: allocation flags
+ *
+ * Context: under the lock of target.c.
+ * Return: 0 or -ENOMEM.
+ */
+int osc_timing_carry(struct osc_target *target, gfp_t gfp)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < OSC_NR_TIMINGS && !ret; i++)
+		ret = carry(target, i, gfp);
+	return ret;
+}
+
+static void shift(struct osc_histogram *to, const struct osc_histogram *what,
+		  u64 factor)
+{
+	unsigned int i;
+
+	to->sum += factor * READ_ONCE(what->sum);
+	to->useless += factor * READ_ONCE(what->useless);
+	for (i = 0; i < OSC_TIME_SLOTS; i++)
+		to->slots[i] += factor * READ_ONCE(what->slots[i]);
+}
+
+/**
+ * osc_timing_shift() - add another target's times to those that one carries
+ * @to: carries times
+ * @what: the other, without those inside it
+ * @sign: 1, or -1 to take them off
+ *
+ * Context: under the lock of target.c.
+ */
+void osc_timing_shift(struct osc_target *to, const struct osc_target *what,
+		      int sign)
+{
+	u64 factor = sign;
+	unsigned int i, k;
+	int cpu;
+
+	for (i = 0; i < OSC_NR_TIMINGS; i++) {
+		if (!to->carried_times[i] || !what->histograms[i])
+			continue;
+		for (k = 0; k < timings[i].nr; k++) {
+			struct osc_histogram *h = &to->carried_times[i][k];
+
+			if (what->carried_times[i])
+				shift(h, &what->carried_times[i][k], factor);
+			for_each_possible_cpu(cpu)
+				shift(h,
+				      per_cpu_ptr(what->histograms[i], cpu) + k,
+				      factor);
+		}
+	}
+}
+
 static void sum_up(struct osc_histogram_view *view,
 		   const struct osc_histogram *histogram)
 {
@@ -445,6 +528,16 @@ static void sum_up(struct osc_histogram_view *view,
 	view->useless += READ_ONCE(histogram->useless);
 	for (i = 0; i < OSC_TIME_SLOTS; i++)
 		view->slots[i] += READ_ONCE(histogram->slots[i]);
+}
+
+static void sum_up_cpus(struct osc_histogram_view *view,
+			const struct osc_histogram __percpu *histograms,
+			unsigned int which)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum_up(view, per_cpu_ptr(histograms, cpu) + which);
 }
 
 static void count_slots(struct osc_histogram_view *view)
@@ -470,26 +563,29 @@ static void count_slots(struct osc_histogram_view *view)
  * Context: may sleep, under the lock of target.c.
  * Return: false when none is kept.
  */
-bool osc_timing_read(const struct osc_target *target, unsigned int histogram,
+bool osc_timing_read(struct osc_target *target, unsigned int histogram,
 		     struct osc_histogram_view *view)
 {
 	unsigned int timing = timing_of(histogram);
 	const struct timing *t = &timings[timing];
-	struct osc_histogram __percpu *histograms;
-	int cpu;
+	struct osc_target *at;
 
 	if (!osc_histograms[timing])
 		return false;
-	histograms = target ? target->histograms[timing] :
-			      osc_histograms[timing][0];
-	if (!histograms)
+	if (target ? !target->histograms[timing] : !osc_histograms[timing][0])
 		return false;
 	memset(view, 0, sizeof(*view));
 	view->name = osc_histogram_names[histogram];
 	view->has_useless = timing == OSC_TIMING_EPOLL_RETURN;
-	for_each_possible_cpu(cpu)
-		sum_up(view,
-		       per_cpu_ptr(histograms, cpu) + (histogram - t->first));
+	if (!target)
+		sum_up_cpus(view, osc_histograms[timing][0],
+			    histogram - t->first);
+	for (at = target; at; at = osc_nest_next(at, target)) {
+		if (at->carried_times[timing])
+			sum_up(view,
+			       &at->carried_times[timing][histogram - t->first]);
+		sum_up_cpus(view, at->histograms[timing], histogram - t->first);
+	}
 	count_slots(view);
 	view->since_ns = t->since_ns;
 	if (target) {

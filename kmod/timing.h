@@ -53,6 +53,8 @@ enum osc_histogram_name {
  * @lost: events that went untimed since @attach
  * @silencer: what keeps events from being timed since, or NULL; absent where
  *	nothing can
+ * @pin: why the module cannot be unloaded now, or NULL; absent where it always
+ *	can
  */
 struct osc_timing_source {
 	int (*attach)(bool all);
@@ -60,6 +62,7 @@ struct osc_timing_source {
 	const char *(*obstacle)(void);
 	u64 (*lost)(void);
 	const char *(*silencer)(void);
+	const char *(*pin)(bool on);
 };
 
 extern const struct osc_timing_source osc_sched_timing;
@@ -146,7 +149,8 @@ static __always_inline void osc_timing_drop(enum osc_timing timing,
  * @name: as shown by every surface
  * @level: whose events are timed
  * @state: on, off, unavailable or silenced
- * @why: why it cannot be switched on, or what silences it, or NULL
+ * @why: why it cannot be switched on, what silences it, or why the module cannot
+ *	be unloaded, or NULL
  * @lost: events known to have gone untimed since it was switched on
  * @since_ns: when that was, boot time
  */
@@ -198,11 +202,14 @@ int osc_timing_set_all(const u32 *levels);
 
 size_t osc_timing_bytes(void);
 int osc_timing_enter(struct osc_target *target);
-void osc_timing_publish(const struct osc_target *target);
+void osc_timing_publish(u16 slot, const struct osc_target *target);
 void osc_timing_retire(u16 slot);
 void osc_timing_free(struct osc_target *target);
 void osc_timing_forget(u32 tid);
-bool osc_timing_read(const struct osc_target *target, unsigned int histogram,
+int osc_timing_carry(struct osc_target *target, gfp_t gfp);
+void osc_timing_shift(struct osc_target *to, const struct osc_target *what,
+		      int sign);
+bool osc_timing_read(struct osc_target *target, unsigned int histogram,
 		     struct osc_histogram_view *view);
 
 int osc_timing_init(void);

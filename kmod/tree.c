@@ -8,8 +8,10 @@
 
 #include "compat.h"
 #include "current.h"
+#include "epitem.h"
 #include "fault_time.h"
 #include "member.h"
+#include "nest.h"
 #include "reader.h"
 #include "slot.h"
 #include "target.h"
@@ -47,9 +49,10 @@ static struct osc_target *heir_of(const struct task_struct *parent,
 {
 	struct osc_target *target = target_of(parent);
 
-	if (target && thread_group_leader(child) &&
-	    (target->flags & OSCONCEPTS_TARGET_FLAGS_NO_FOLLOW))
-		return NULL;
+	if (!thread_group_leader(child))
+		return target;
+	while (target && (target->flags & OSCONCEPTS_TARGET_FLAGS_NO_FOLLOW))
+		target = osc_nest_outer(target);
 	return target;
 }
 
@@ -131,37 +134,57 @@ static void on_exit(OSC_EXIT_PROBE_ARGS)
 /* Execs by which a process leaves its target: so many, and so many recorded. */
 static atomic_t leaves_begun, leaves_done;
 
+/* The innermost of a target and those that hold it which may go on watching. */
+static struct osc_target *heir_after_exec(struct osc_target *target)
+{
+	while (target && !target->privileged &&
+	       !osc_owner_may_watch_current(target->owner))
+		target = osc_nest_outer(target);
+	return target;
+}
+
+/* Without a record of the leave, what they count is what they may not see. */
+static void seal(struct osc_target *target, const struct osc_target *heir)
+{
+	atomic64_inc(&target->lost);
+	for (; target != heir; target = osc_nest_outer(target))
+		WRITE_ONCE(target->sealed, true);
+}
+
 /*
  * A process that starts a program with raised rights is no longer its user's
- * to watch: it leaves the target with what it has done so far. The exec has
- * ended its other threads.
+ * to watch: it leaves the target with what it has done so far, for the one that
+ * holds it and may watch on, if there is one. The exec has ended its other
+ * threads.
  */
 static void on_exec(void *data, struct task_struct *task, pid_t old_pid,
 		    struct linux_binprm *bprm)
 {
-	struct osc_target *target;
+	struct osc_target *target, *heir;
 	struct osc_record *r;
+	u16 slot;
 
 	preempt_disable_notrace();
 	/* The new rights are seen by whoever makes it a member after this. */
 	smp_mb();
 	target = target_of(task);
-	if (target && !target->privileged &&
-	    !osc_owner_may_watch_current(target->owner)) {
+	heir = heir_after_exec(target);
+	if (target != heir) {
+		slot = heir ? heir->slot : 0;
 		atomic_inc(&leaves_begun);
 		/* Pairs with the one in enter_process(): then it may be added. */
 		smp_mb__after_atomic();
-		osc_member_set(task->tgid, 0);
-		raw_cpu_write(osc_current_slot, 0);
+		osc_member_set(task->tgid, slot);
+		raw_cpu_write(osc_current_slot, slot);
 		r = osc_record_take();
 		if (r) {
 			r->task = get_task_struct(task);
 			r->left = true;
+			r->target = heir;
 			osc_task_fields(task, r->base);
 			llist_add(&r->fresh, &target->fresh);
 		} else {
-			WRITE_ONCE(target->sealed, true);
-			atomic64_inc(&target->lost);
+			seal(target, heir);
 		}
 		atomic_inc_return_release(&leaves_done);
 		mark_dirty(target);
@@ -184,23 +207,6 @@ static struct osc_probe exit_probe = {
 	.name = "sched_process_exit",
 	.func = on_exit,
 };
-
-/**
- * osc_tree_is_member() - whether a process belongs to a target
- * @task: any of its tasks
- *
- * Context: any, while the hooks are attached.
- * Return: true when it does.
- */
-bool osc_tree_is_member(const struct task_struct *task)
-{
-	bool member;
-
-	rcu_read_lock();
-	member = target_of(task);
-	rcu_read_unlock();
-	return member;
-}
 
 /**
  * osc_tree_attach() - have births, deaths and execs reported
@@ -271,6 +277,17 @@ static int check_process(const struct osc_target *target,
 	return -EPERM;
 }
 
+/* The slot of the innermost that holds a target and may watch a process. */
+static u16 slot_outside(const struct osc_target *target,
+			struct task_struct *leader)
+{
+	struct osc_target *at = osc_nest_outer(target);
+
+	while (at && !at->privileged && !osc_owner_may_watch(at->owner, leader))
+		at = osc_nest_outer(at);
+	return at ? at->slot : 0;
+}
+
 /*
  * Under RCU: a process and all its threads. Checked again once it is a member:
  * an exec that raised its rights just before has not seen that it is one. Then
@@ -284,9 +301,14 @@ static int enter_process(struct osc_target *target, struct task_struct *leader)
 	ret = check_process(target, leader);
 	if (ret)
 		return ret;
-	/* Before any of them is taken for a member. */
-	for_each_thread(leader, thread)
-		osc_timing_forget(thread->pid);
+	/*
+	 * Before any of them is taken for a member. What is remembered of those
+	 * that were one already is in the outer target's times, and stays.
+	 */
+	if (!target_of(leader)) {
+		for_each_thread(leader, thread)
+			osc_timing_forget(thread->pid);
+	}
 	ret = osc_member_set(leader->tgid, target->slot);
 	if (ret)
 		return ret;
@@ -296,12 +318,15 @@ static int enter_process(struct osc_target *target, struct task_struct *leader)
 	 */
 	smp_mb();
 	if (check_process(target, leader)) {
-		osc_member_set(leader->tgid, 0);
+		osc_member_set(leader->tgid, slot_outside(target, leader));
 		/* It may have had children meanwhile. */
 		return -ESTALE;
 	}
 	take_leaves();
 	for_each_thread(leader, thread) {
+		/* What has ended in the outer target stays there. */
+		if (osc_nest_outer(target) && osc_task_is_final(thread))
+			continue;
 		ret = osc_tasks_add(target, thread, false);
 		if (ret)
 			return ret;
@@ -309,33 +334,67 @@ static int enter_process(struct osc_target *target, struct task_struct *leader)
 	return 0;
 }
 
-/*
- * Under RCU: children of members that are not members of any target yet.
- * @elsewhere is set to the number of those that belong to another target.
+/**
+ * struct walk - a search for the processes of a new target
+ * @target: the target
+ * @found: there was a process or a target to be entered
+ * @in_the_way: a target that has a process of the tree and cannot be inside
  */
-static int enter_children(struct osc_target *target, bool *found,
-			  unsigned int *elsewhere)
+struct walk {
+	struct osc_target *target;
+	bool found;
+	struct osc_target *in_the_way;
+};
+
+/* Under RCU: a child of a member that belongs to a target, not to @outer. */
+static int meet_target(struct walk *walk, struct task_struct *process,
+		       struct osc_target *of)
 {
+	struct osc_target *target = walk->target;
+	struct osc_target *top = osc_nest_below(osc_nest_outer(target), of);
+
+	/* Not its owner's to watch. */
+	if (check_process(target, process) == -EPERM)
+		return 0;
+	/* All that it has descends from its root: so that must be here. */
+	if (top && pid_task(top->pid, PIDTYPE_TGID) == process &&
+	    osc_nest_may_hold(target, top)) {
+		walk->found = true;
+		return osc_nest_attach(top, target);
+	}
+	/* The root may come yet. */
+	walk->in_the_way = top ?: of;
+	return 0;
+}
+
+/* Under RCU: children of members that are not in the target yet. */
+static int enter_children(struct walk *walk)
+{
+	struct osc_target *target = walk->target, *of;
 	struct task_struct *process, *parent;
-	struct osc_target *of;
 	int ret;
 
-	*elsewhere = 0;
+	walk->found = false;
+	walk->in_the_way = NULL;
 	for_each_process(process) {
 		parent = rcu_dereference(process->real_parent);
-		if (osc_member_slot(parent->tgid) != target->slot ||
+		if (!osc_nest_has(target, target_of(parent)) ||
 		    (READ_ONCE(process->flags) & PF_KTHREAD))
 			continue;
 		of = target_of(process);
-		if (of) {
-			*elsewhere += of != target;
+		if (osc_nest_has(target, of))
+			continue;
+		if (of && of != osc_nest_outer(target)) {
+			ret = meet_target(walk, process, of);
+			if (ret)
+				return ret;
 			continue;
 		}
 		ret = enter_process(target, process);
 		/* Not its owner's to watch. */
 		if (ret == -EPERM)
 			continue;
-		*found = true;
+		walk->found = true;
 		/* Gone, or its leader gives way to an exec. */
 		if (ret && ret != -ESRCH)
 			return ret;
@@ -343,51 +402,112 @@ static int enter_children(struct osc_target *target, bool *found,
 	return 0;
 }
 
-/**
- * osc_tree_enter() - enter the tasks that are there now
- * @target: known to the hooks
- * @root: the process at the root
- *
- * A child that is born while its parent is not yet a member is not seen by the
- * fork hook: the search is repeated until it finds nobody new. Then each
- * member's children are members, and later ones become it at birth.
- *
- * A descendant that belongs to another target stays there, and is counted in
- * @target's lost: what it does is missing here. One that the target's owner may
- * not watch stays out.
- *
- * Context: under the lock of target.c.
- * Return: 0, -ENOMEM, of @root -ESRCH or -EPERM, or -ESTALE: in vain, since a
- * process has ended or raised its rights just now.
- */
-int osc_tree_enter(struct osc_target *target, struct task_struct *root)
+/* Until nobody new is found. */
+static int enter_descendants(struct walk *walk)
 {
-	unsigned int elsewhere = 0;
-	bool found = true;
 	int ret;
 
 	do {
 		if (osc_member_refill())
 			return -ENOMEM;
 		rcu_read_lock();
-		ret = enter_process(target, root);
-		rcu_read_unlock();
-	} while (ret == -EAGAIN);
-	if (target->flags & OSCONCEPTS_TARGET_FLAGS_NO_FOLLOW)
-		return ret;
-	while (!ret && found) {
-		found = false;
-		if (osc_member_refill())
-			return -ENOMEM;
-		rcu_read_lock();
-		ret = enter_children(target, &found, &elsewhere);
+		ret = enter_children(walk);
 		rcu_read_unlock();
 		/* More new ranges of numbers than there were spare leaves. */
 		if (ret == -EAGAIN)
 			ret = 0;
-	}
-	atomic64_add(elsewhere, &target->lost);
+	} while (!ret && walk->found);
 	return ret;
+}
+
+/*
+ * The fork hook may just have taken a child for the outer target's, by what it
+ * read of the parent before that came in.
+ */
+static int enter_latecomers(struct walk *walk, struct osc_target *outer)
+{
+	int ret = 0;
+
+	do {
+		synchronize_rcu_expedited();
+		osc_tasks_take(outer);
+		osc_tasks_move(outer, walk->target);
+		if (walk->target->flags & OSCONCEPTS_TARGET_FLAGS_NO_FOLLOW)
+			break;
+		if (osc_member_refill())
+			return -ENOMEM;
+		rcu_read_lock();
+		ret = enter_children(walk);
+		rcu_read_unlock();
+		if (ret == -EAGAIN)
+			ret = 0;
+	} while (!ret && walk->found);
+	return ret;
+}
+
+static int enter_root(struct osc_target *target, struct task_struct *root)
+{
+	int ret;
+
+	do {
+		if (osc_member_refill())
+			return -ENOMEM;
+		rcu_read_lock();
+		/* Or it is in a target of the same process, inside this one. */
+		ret = osc_nest_has(target, target_of(root)) ?
+			      0 :
+			      enter_process(target, root);
+		rcu_read_unlock();
+	} while (ret == -EAGAIN);
+	return ret;
+}
+
+/**
+ * osc_tree_enter() - enter the tasks that are there now
+ * @target: known to the hooks, inside the target that it belongs into
+ * @root: the process at the root
+ * @in_the_way: set on -EBUSY
+ *
+ * A child that is born while its parent is not yet a member is not seen by the
+ * fork hook: the search is repeated until it finds nobody new. Then each
+ * member's children are members, and later ones become it at birth.
+ *
+ * A descendant that belongs to another target brings this one along, if its
+ * root is a descendant, too. One that @target's owner may not watch stays out.
+ *
+ * Context: under the lock of target.c.
+ * Return: 0, -ENOMEM, of @root -ESRCH or -EPERM, or -ESTALE: in vain, since a
+ * process has ended or raised its rights just now; -EBUSY where a target has
+ * part of the tree that cannot be inside this one.
+ */
+int osc_tree_enter(struct osc_target *target, struct task_struct *root,
+		   struct osc_target **in_the_way)
+{
+	struct osc_target *outer = osc_nest_outer(target);
+	struct walk walk = { .target = target };
+	int ret;
+
+	if (outer) {
+		/* Births that were before this are known to be the outer one's. */
+		synchronize_rcu_expedited();
+		osc_tasks_sweep(outer);
+	}
+	ret = enter_root(target, root);
+	if (!ret && !(target->flags & OSCONCEPTS_TARGET_FLAGS_NO_FOLLOW))
+		ret = enter_descendants(&walk);
+	if (!ret && outer)
+		ret = enter_latecomers(&walk, outer);
+	if (ret)
+		return ret;
+	if (walk.in_the_way) {
+		*in_the_way = walk.in_the_way;
+		return -EBUSY;
+	}
+	/* Then all that were registered are its own, or will be nobody's. */
+	if (outer && list_empty(&outer->tasks) &&
+	    list_is_singular(&outer->inner))
+		osc_epitem_replace(outer->slot, target->slot);
+	return 0;
 }
 
 /*

@@ -11,10 +11,10 @@
 struct osc_target;
 struct task_struct;
 
-bool osc_tree_is_member(const struct task_struct *task);
 int osc_tree_attach(void);
 void osc_tree_detach(void);
-int osc_tree_enter(struct osc_target *target, struct task_struct *root);
+int osc_tree_enter(struct osc_target *target, struct task_struct *root,
+		   struct osc_target **in_the_way);
 void osc_tree_add_workers(struct osc_target *target, struct task_struct *task);
 void osc_tree_add_survivors(struct osc_target *target,
 			    struct task_struct *task);

@@ -173,17 +173,18 @@ test_slots_used_again()
 	tap_suite "slots used again" "$BUILD/vm-tests/t-exact"
 }
 
-# are_members ID PID…: each, or it could be added.
+# are_members ID PID…: the target has these and their parent. A subshell would be
+# one more.
 are_members()
 {
-	local id=$1 pid strangers=0
+	local id=$1 live line
 	shift
-	for pid; do
-		[[ $("$helper" add "$pid" 2>&1) == *"belongs to a target"* ]] || strangers=$((strangers + 1))
-	done
-	is 0 "$strangers" "members: all of $#"
+	while read -r line; do
+		[[ $line == "target $id "* && $line =~ tasks_live=([0-9]+) ]] && live=${BASH_REMATCH[1]}
+	done </proc/osconcepts
+	is $(($# + 1)) "$live" "members: all of $#, and their parent"
 	is 0 "$(target_field "$id" lost)" "members: nothing is lost"
-	((strangers == 0))
+	((live == $# + 1))
 }
 
 # Numbers of processes far apart: each range of 4096 has a leaf of its own, and few

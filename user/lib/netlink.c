@@ -21,6 +21,7 @@ struct osc_netlink {
 	struct mnl_socket *socket;
 	uint32_t seq;
 	uint32_t portid;
+	uint32_t cookie; /* of the last refusal */
 	/* Aligned as the headers read in them must be. */
 	_Alignas(NLMSG_ALIGNTO) char request[REQUEST_SIZE];
 	_Alignas(8) char receive[RECEIVE_SIZE];
@@ -131,20 +132,25 @@ int osc_netlink_attributes(const void *attr, size_t length,
 static void take_why(struct osc_netlink_answer *a, const struct nlmsghdr *nlh,
 		     size_t skip, int err)
 {
-	static const enum mnl_attr_data_type types[NLMSGERR_ATTR_MSG + 1] = {
+	static const enum mnl_attr_data_type types[NLMSGERR_ATTR_COOKIE + 1] = {
 		[NLMSGERR_ATTR_MSG] = MNL_TYPE_NUL_STRING,
 	};
-	const struct nlattr *table[NLMSGERR_ATTR_MSG + 1];
+	const struct nlattr *table[NLMSGERR_ATTR_COOKIE + 1];
+	const struct nlattr *cookie;
 	size_t length = mnl_nlmsg_get_payload_len(nlh);
 
 	snprintf(a->why, sizeof(a->why), "%s", strerror(err));
 	skip = MNL_ALIGN(skip);
 	if (!(nlh->nlmsg_flags & NLM_F_ACK_TLVS) || skip > length)
 		return;
-	if (!osc_netlink_attributes(
+	if (osc_netlink_attributes(
 		    (const char *)mnl_nlmsg_get_payload(nlh) + skip,
-		    length - skip, types, NLMSGERR_ATTR_MSG, table) &&
-	    table[NLMSGERR_ATTR_MSG])
+		    length - skip, types, NLMSGERR_ATTR_COOKIE, table))
+		return;
+	cookie = table[NLMSGERR_ATTR_COOKIE];
+	if (cookie && mnl_attr_get_payload_len(cookie) == sizeof(uint32_t))
+		a->cookie = mnl_attr_get_u32(cookie);
+	if (table[NLMSGERR_ATTR_MSG])
 		snprintf(a->why, sizeof(a->why), "%s",
 			 mnl_attr_get_str(table[NLMSGERR_ATTR_MSG]));
 }
@@ -296,10 +302,16 @@ int osc_netlink_request(struct osc_netlink *nl, struct nlmsghdr *request,
 	}
 	if (ret == 1)
 		ret = a.interrupted ? -EAGAIN : 0;
+	nl->cookie = ret ? a.cookie : 0;
 	if (ret)
 		snprintf(why, OSC_NETLINK_WHY_SIZE, "%s",
 			 a.why[0] ? a.why : strerror(-ret));
 	return ret;
+}
+
+uint32_t osc_netlink_cookie(const struct osc_netlink *nl)
+{
+	return nl->cookie;
 }
 
 int osc_netlink_join(struct osc_netlink *nl, uint32_t group)

@@ -56,6 +56,12 @@ int osc_netlink_request(struct osc_netlink *nl, struct nlmsghdr *request,
 			osc_netlink_fn fn, void *arg,
 			char why[OSC_NETLINK_WHY_SIZE]);
 
+/*
+ * What the last refusal points at (the cookie of the extended ack, if it is a
+ * number of 32 bits), or 0.
+ */
+uint32_t osc_netlink_cookie(const struct osc_netlink *nl);
+
 int osc_netlink_join(struct osc_netlink *nl, uint32_t group);
 
 /*
@@ -80,6 +86,7 @@ struct osc_netlink_answer {
 	osc_netlink_fn fn;
 	void *arg;
 	bool interrupted; /* a dump that changed meanwhile */
+	uint32_t cookie; /* of a refusal, or 0 */
 	char why[OSC_NETLINK_WHY_SIZE];
 };
 

@@ -45,10 +45,14 @@ static void take_message(struct nl *nl, const struct nlmsghdr *nlh)
 		offset = sizeof(int);
 	else if (!(nlh->nlmsg_flags & NLM_F_CAPPED))
 		offset += error->msg.nlmsg_len - sizeof(error->msg);
-	mnl_attr_for_each(attr, nlh, offset) if (mnl_attr_get_type(attr) ==
-						 NLMSGERR_ATTR_MSG)
-		snprintf(nl->message, sizeof(nl->message), "%s",
-			 mnl_attr_get_str(attr));
+	mnl_attr_for_each(attr, nlh, offset)
+	{
+		if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MSG)
+			snprintf(nl->message, sizeof(nl->message), "%s",
+				 mnl_attr_get_str(attr));
+		if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_COOKIE)
+			nl->in_the_way = mnl_attr_get_u32(attr);
+	}
 }
 
 /* One message of an answer: 1 more to come, 0 the end, -errno. */
@@ -81,6 +85,7 @@ int nl_ask(struct nl *nl, struct nlmsghdr *nlh, mnl_cb_t cb, void *data)
 	int left, rc;
 
 	nl->message[0] = '\0';
+	nl->in_the_way = 0;
 	nl->interrupted = false;
 	if (mnl_socket_sendto(nl->socket, nlh, nlh->nlmsg_len) < 0)
 		return -errno;

@@ -19,6 +19,7 @@ struct nl {
 	uint32_t group;
 	uint32_t seq;
 	char message[256]; /* extack text of the last answer, or "" */
+	uint32_t in_the_way; /* target of its cookie, or 0 */
 	bool interrupted; /* the last dump carried NLM_F_DUMP_INTR */
 };
 

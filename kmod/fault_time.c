@@ -11,11 +11,14 @@
  * as it takes: until every fault that entered has left, the module cannot be
  * unloaded.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/percpu.h>
+#include <linux/printk.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
@@ -241,6 +244,16 @@ static bool has_call_where_expected(void)
 	return *call == CALL_OPCODE || *call == NOP_OPCODE;
 }
 
+/* It is what rmmod, which says "in use", leaves unsaid. */
+static const char *fault_time_pin(bool on)
+{
+	if (on)
+		return "rmmod finds the module in use until this is off; try osconcepts timings fault=off";
+	if (atomic_read(&nr_references))
+		return "rmmod finds the module in use until the last timed fault has ended";
+	return NULL;
+}
+
 static int fault_time_attach(bool all)
 {
 	int ret;
@@ -261,8 +274,10 @@ static int fault_time_attach(bool all)
 	fault_hook.direct = all ? (void *)osc_fault_entry_all :
 				  (void *)osc_fault_entry_targets;
 	ret = osc_hook_attach_direct(&fault_hook);
-	if (!ret)
+	if (!ret) {
+		pr_notice("faults are timed: %s\n", fault_time_pin(true));
 		return 0;
+	}
 	/* Each kernel has the function: ftrace lacked memory to note that. */
 	if (ret == -EINVAL)
 		ret = -ENOMEM;
@@ -337,6 +352,7 @@ const struct osc_timing_source osc_fault_timing = {
 	.obstacle = fault_time_obstacle,
 	.lost = fault_time_lost,
 	.silencer = fault_time_silencer,
+	.pin = fault_time_pin,
 };
 
 #else /* no direct calls */

@@ -178,6 +178,28 @@ test_rights()
 	osconcepts timings sched=off >/dev/null
 }
 
+# rmmod says no more than "in use": what says why, and what to do.
+test_faults_pin_the_module()
+{
+	local why="rmmod finds the module in use until this is off; try osconcepts timings fault=off" try
+	osconcepts timings fault=targets >/dev/null
+	check "while faults are timed rmmod fails" 1 'in use' rmmod osconcepts
+	check "timings says why, and the way out" 0 '' osconcepts timings --json
+	holds "as a reason" ".[0].timings | map(select(.name == \"fault\")) | .[0].why == \"$why\""
+	check "as does /proc/osconcepts" 0 "timing fault level=targets state=on lost=0 why=$why" \
+		grep '^timing fault' /proc/osconcepts
+	dmesg | tail -n 20 | grep -qF "osconcepts: faults are timed: $why"
+	tap_result $? "and the log"
+	osconcepts timings fault=off >/dev/null
+	for try in {1..100}; do
+		rmmod osconcepts 2>/dev/null && break
+		sleep 0.1
+	done
+	module_is_loaded
+	is 1 $? "that lets it go"
+	module_load
+}
+
 test_unavailable()
 {
 	module_unload && module_load hide=sched_switch || {
@@ -199,5 +221,6 @@ test_targets
 test_rights
 tap_suite "the examples of the man pages" tests/cli/man-examples \
 	Documentation/man/osconcepts-{hist,timings}.1
+test_faults_pin_the_module
 test_unavailable
 tap_done

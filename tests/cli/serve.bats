@@ -62,7 +62,7 @@ for m in json.loads(sys.argv[1]): assert m["model"] and m["family"] and m["works
 	command -v setpriv >/dev/null || skip "setpriv"
 	((EUID == 0)) || skip "root, to give up its rights"
 	(($(</proc/sys/net/ipv4/ip_unprivileged_port_start) > 80)) || skip "no privileged ports here"
-	run -1 setpriv --reuid 65534 --clear-groups --bounding-set -all "$osconcepts" serve \
+	run -77 setpriv --reuid 65534 --clear-groups --bounding-set -all "$osconcepts" serve \
 		--model fork --port 80
 	[[ $output == *"port 80: Permission denied; try "* ]]
 }

@@ -57,8 +57,10 @@ static int bind_error(const struct osc_server_config *config, uint16_t port,
 	else if (err == EADDRNOTAVAIL)
 		hint = "try --address 127.0.0.1, or see 'ip address' for the "
 		       "addresses of this machine";
-	return osc_error_set(e, err, "cannot listen on %s port %u: %s; %s",
-			     config->address, port, strerror(err), hint);
+	return osc_error_set_exit(
+		e, err == EACCES ? OSC_EXIT_MISSING : OSC_EXIT_FAILED, err,
+		"cannot listen on %s port %u: %s; %s", config->address, port,
+		strerror(err), hint);
 }
 
 static int set_flag(int fd, int level, int name)

@@ -118,8 +118,10 @@ test_targets()
 	holds "and told" ".[0].targets[0] | .pid == $sleeper and .comm == \"sleep\" and .state == \"live\" and .follow"
 	local id
 	id=$(jq '.targets[0].id' "$dir/out")
-	check "twice is refused with the module's reason" 1 'belongs to a target already' \
-		osconcepts targets add "$sleeper"
+	check "and twice" 0 ' sleep ' osconcepts targets add "$sleeper"
+	check "a PID of two names none of them" 1 'all have this PID; try one of these IDs' \
+		osconcepts targets show "$sleeper"
+	check "it is removed by its ID" 0 ' sleep ' osconcepts targets del $((id + 1))
 	check "it is listed" 0 ' sleep ' osconcepts targets
 	check "and shown" 0 'waiters woken from epoll_wait' osconcepts targets show "$id"
 	kill "$sleeper"
@@ -212,12 +214,157 @@ test_watch()
 
 test_rights()
 {
-	check "another's process is refused, saying what to try" 1 'not your process' \
-		"${user[@]}" "$BUILD/osconcepts" targets add $$
+	local command
+	for command in "targets add" "stat -p" "watch -p" "hist -d 10ms -T sched -t"; do
+		# shellcheck disable=SC2086
+		check "$command of another's process is refused, saying what to try" 77 'try sudo' \
+			"${user[@]}" "$BUILD/osconcepts" $command $$
+	done
 	check "one's own command needs no rights" 0 'source: module' \
 		"${user[@]}" "$BUILD/osconcepts" stat true
 	check "all notifications do" 77 'needs CAP_SYS_ADMIN; try sudo' \
 		"${user[@]}" "$BUILD/osconcepts" monitor
+}
+
+# unload: at once, with whatever is watched and timed; a read may hold the module.
+unload()
+{
+	local try
+	for try in {1..100}; do
+		rmmod osconcepts 2>/dev/null && return
+		sleep 0.05
+	done
+	echo "# rmmod failed $try times"
+	return 1
+}
+
+# begun FILE TEXT: a command in the background has said so.
+begun()
+{
+	local try
+	for try in {1..600}; do
+		grep -q "$2" "$1" && return
+		sleep 0.1
+	done
+	return 1
+}
+
+# ended NAME PID STATUS: a command in the background ends with it, and soon.
+ended()
+{
+	local try
+	for try in {1..600}; do
+		kill -0 "$2" 2>/dev/null || break
+		sleep 0.1
+	done
+	kill -KILL "$2" 2>/dev/null
+	wait "$2"
+	is "$3" $? "$1"
+}
+
+# The module goes while commands use it: each says so, with what it had counted, and
+# ends as where there is none.
+test_unloaded()
+{
+	local said="the module osconcepts has been unloaded; try: "
+	local monitor counter command watch hist
+	osconcepts monitor --json >"$dir/events" 2>"$dir/monitor" &
+	monitor=$!
+	begun "$dir/monitor" listening
+	osconcepts stat true 2>/dev/null
+	bash -c 'while sleep 0.01; do :; done' &
+	local worker=$!
+	osconcepts stat -p "$worker" -I 100 >"$dir/stat" 2>&1 &
+	counter=$!
+	osconcepts stat -I 100 --json -o "$dir/command" -- sh -c 'while [ ! -e "$1" ]; do sleep 0.1; done; exit 5' sh "$dir/go" 2>"$dir/command.err" &
+	command=$!
+	osconcepts watch -i 100ms >"$dir/watch" 2>&1 &
+	watch=$!
+	osconcepts hist -T sched -t "$worker" -I 100 --json >"$dir/hist" 2>"$dir/hist.err" &
+	hist=$!
+	begun "$dir/stat" '\.'
+	begun "$dir/command" time_s
+	begun "$dir/watch" cpu0
+	begun "$dir/hist" time_slice
+	# So that no answer of any is under way when it is read.
+	sleep 2
+	unload
+	tap_result $? "the module can be unloaded while it is used"
+	ended "monitor ends" "$monitor" 77
+	has "cannot hear notifications: $said" "$(<"$dir/monitor")" "and says why"
+	cp "$dir/events" "$dir/out"
+	holds "behind all that came before" 'map(.event) | index("del") != null'
+	ended "stat -p ends" "$counter" 77
+	has "$said" "$(<"$dir/stat")" "and says why"
+	[[ $(<"$dir/stat") == *[≥=]*context_switches* ]]
+	tap_result $? "with what it had counted, as lower bounds"
+	touch "$dir/go"
+	ended "stat of a command waits for that, and ends" "$command" 77
+	has "$said" "$(<"$dir/command.err")" "and says why"
+	tail -n 1 "$dir/command" >"$dir/out"
+	holds "with what it had counted" '.[0] | .schema == "osconcepts-stat/1" and
+		.counters.context_switches_voluntary > 0 and
+		.standing.context_switches_voluntary.standing == "lower-bound"'
+	ended "watch ends" "$watch" 77
+	has "$said" "$(<"$dir/watch")" "and says why"
+	ended "hist ends" "$hist" 77
+	has "$said" "$(<"$dir/hist.err")" "and says why"
+	tail -n 1 "$dir/hist" >"$dir/out"
+	holds "with what it had counted" '.[0] | .schema == "osconcepts-hist/1" and .cut_short and
+		(.histograms | map(select(.name == "time_slice")) | .[0].count > 0)'
+	kill "$worker"
+	module_load
+}
+
+# It is there again before anybody has looked: it is another one all the same.
+test_reloaded()
+{
+	local said="the module osconcepts has been unloaded; try: "
+	local monitor counter
+	osconcepts monitor >"$dir/monitor" 2>&1 &
+	monitor=$!
+	begun "$dir/monitor" listening
+	osconcepts stat -p $$ >"$dir/stat" 2>&1 &
+	counter=$!
+	until ! no_targets; do sleep 0.1; done
+	kill -STOP "$monitor" "$counter"
+	unload && module_load
+	tap_result $? "the module is loaded anew"
+	kill -CONT "$monitor" "$counter"
+	ended "monitor does not take it for the old one" "$monitor" 77
+	has "$said" "$(<"$dir/monitor")" "and says so"
+	ended "nor does stat" "$counter" 77
+	has "$said" "$(<"$dir/stat")" "which says so, too"
+}
+
+# A monitor that lost what told of the unloading looks for itself.
+test_unloaded_unseen()
+{
+	osconcepts monitor >"$dir/monitor" 2>&1 &
+	local monitor=$!
+	begun "$dir/monitor" listening
+	kill -STOP "$monitor"
+	"$helper" churn $$ 300
+	unload
+	kill -CONT "$monitor"
+	ended "a monitor with a full buffer sees that the module has gone" "$monitor" 77
+	has " lost: events came faster" "$(<"$dir/monitor")" "and that it has lost events"
+	module_load
+}
+
+# What osconceptsd measures ends with an error, in whatever command asked for it.
+test_unloaded_daemon()
+{
+	osconcepts compare --models epoll --backend module -r 9 --no-progress >"$dir/run" 2>&1 &
+	local compare=$! try
+	for try in {1..600}; do
+		no_targets || break
+		sleep 0.1
+	done
+	unload
+	ended "compare ends when the module goes" "$compare" 77
+	has "the module osconcepts has been unloaded; try: " "$(<"$dir/run")" "and says why"
+	module_load
 }
 
 test_sources
@@ -231,6 +378,10 @@ test_monitor
 test_monitor_too_slow
 test_watch
 test_rights
+test_unloaded
+test_reloaded
+test_unloaded_unseen
+test_unloaded_daemon
 tap_suite "on narrow terminals" bats --tap -f "module's tables" tests/cli/terminal.bats
 tap_suite "the examples of the man pages" tests/cli/man-examples \
 	Documentation/man/osconcepts.1 \

@@ -16,6 +16,9 @@
 
 #define TIME_MAX 128
 
+/* How old histograms may be that are left when the module is unloaded. */
+#define LOOK_NS OSC_NS_PER_S
+
 struct settings {
 	const char *target;
 	const char *time;
@@ -30,7 +33,9 @@ struct settings {
 struct measure {
 	const struct settings *set;
 	struct osc_hist_session session;
-	struct osc_hist_look base, last;
+	struct osc_hist_look base,
+		last; /* at the beginning, at the last line */
+	struct osc_hist_look since; /* a later one, or empty */
 	int signals;
 };
 
@@ -103,8 +108,34 @@ static int report_interval(struct measure *x, struct osc_error *e)
 	r.schema = "osconcepts-hist-interval/1";
 	ret = osc_hist_report(&r, e);
 	osc_hist_look_free(&x->last);
+	osc_hist_look_free(&x->since);
 	x->last = now;
 	return ret;
+}
+
+static int look_again(struct measure *x, struct osc_error *e)
+{
+	struct osc_hist_look now;
+	int ret = osc_hist_look(&x->session, &now, e);
+
+	if (ret)
+		return ret;
+	osc_hist_look_free(&x->since);
+	x->since = now;
+	return 0;
+}
+
+/* The module was unloaded: what it had shown last. */
+static int report_kept(struct measure *x, struct osc_error *e)
+{
+	struct osc_hist_report r = describe(x, &x->base, &x->base);
+
+	if (x->since.timing)
+		r.now = &x->since;
+	else if (x->last.timing)
+		r.now = &x->last;
+	r.cut_short = true;
+	return osc_hist_report(&r, e);
 }
 
 static int wait_for_end(struct measure *x, struct osc_error *e)
@@ -120,14 +151,22 @@ static int wait_for_end(struct measure *x, struct osc_error *e)
 					line + x->set->interval_ns :
 					UINT64_MAX;
 
-		ret = osc_cli_wait(x->signals, x->session.pidfd,
-				   next < end ? next : end, &signal, e);
+		uint64_t until = next < end ? next : end;
+
+		if (osc_clock_ns() + LOOK_NS < until)
+			until = osc_clock_ns() + LOOK_NS;
+		ret = osc_cli_wait(x->signals, x->session.pidfd, until, &signal,
+				   e);
 		if (ret == OSC_CLI_SIGNAL || ret == OSC_CLI_READY)
 			return 0;
 		if (ret)
 			return ret;
 		if (osc_clock_ns() >= end)
 			return 0;
+		if (osc_clock_ns() < next) {
+			ret = look_again(x, e);
+			continue;
+		}
 		ret = report_interval(x, e);
 		line = next;
 	}
@@ -162,12 +201,17 @@ static int measure(struct measure *x, struct osc_error *e)
 		ret = wait_for_end(x, e);
 	if (!ret)
 		ret = report_end(x, &x->base, e);
-	restored = osc_hist_restore(&x->session, ret ? &other : e);
+	/* With the module the timings have gone, too. */
+	if (ret == -ENODEV && x->base.timing)
+		restored = report_kept(x, &other);
+	else
+		restored = osc_hist_restore(&x->session, ret ? &other : e);
 	/* Two failures: that a timing was left on is one to be told, too. */
 	if (ret && restored)
 		osc_cli_fail("hist", &other);
 	osc_hist_look_free(&x->base);
 	osc_hist_look_free(&x->last);
+	osc_hist_look_free(&x->since);
 	close(x->signals);
 	return ret ? ret : restored;
 }

@@ -93,19 +93,24 @@ static int listen_until_signal(struct osc_module *m, int signals, bool json,
 {
 	uint64_t start = osc_clock_ns();
 	struct osc_cli_signal signal;
+	struct osc_event event = { 0 };
 
 	for (;;) {
-		struct osc_event event;
-		int ret = osc_cli_wait(signals, osc_module_fd(m), UINT64_MAX,
-				       &signal, e);
+		/* After a loss there may be nothing to wait for. */
+		int ret = osc_cli_wait(
+			signals, osc_module_fd(m),
+			event.kind == OSC_EVENT_LOST ? 0 : UINT64_MAX, &signal,
+			e);
 
 		if (ret == OSC_CLI_SIGNAL)
 			return 0;
 		if (ret < 0)
 			return ret;
 		ret = osc_module_next(m, &event, e);
-		if (ret == -EAGAIN)
+		if (ret == -EAGAIN) {
+			event = (struct osc_event){ 0 };
 			continue;
+		}
 		if (!ret)
 			ret = print(&event, json,
 				    (double)(osc_clock_ns() - start) /

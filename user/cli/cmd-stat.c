@@ -22,6 +22,9 @@
 #include "lib/reaper.h"
 #include "lib/signals.h"
 
+/* How old counts may be that are left when the module is unloaded. */
+#define LOOK_NS OSC_NS_PER_S
+
 /* How long a command that was told to end may take to do so. */
 #define GRACE_NS (5 * OSC_NS_PER_S)
 
@@ -50,6 +53,10 @@ struct session {
 	struct osc_counts last; /* at the last line of -I */
 	unsigned int lines;
 	bool ended; /* it did, rather than we stopped counting */
+	struct osc_counts known; /* as read last */
+	uint64_t known_ns; /* when that was; 0: not yet */
+	bool cut; /* the module was unloaded since */
+	struct osc_error why_cut;
 };
 
 static void usage(FILE *out)
@@ -79,8 +86,8 @@ static void usage(FILE *out)
 	      out);
 }
 
-static int read_counts(struct session *s, bool final, struct osc_counts *out,
-		       struct osc_error *e)
+static int read_now(struct session *s, bool final, struct osc_counts *out,
+		    struct osc_error *e)
 {
 	struct osc_counts now;
 	int ret;
@@ -93,6 +100,28 @@ static int read_counts(struct session *s, bool final, struct osc_counts *out,
 	if (!ret)
 		osc_counts_since(&now, &s->base, out);
 	return ret;
+}
+
+/* Once the module has been unloaded: what it had counted when last read. */
+static int read_counts(struct session *s, bool final, struct osc_counts *out,
+		       struct osc_error *e)
+{
+	int ret;
+
+	if (!s->cut) {
+		ret = read_now(s, final, out, e);
+		if (!ret) {
+			s->known = *out;
+			s->known_ns = osc_clock_ns();
+		}
+		if (ret != -ENODEV || !s->known_ns)
+			return ret;
+		s->cut = true;
+		s->why_cut = *e;
+	}
+	*out = s->known;
+	out->cut_short = true;
+	return 0;
 }
 
 static int begin_command(struct session *s, struct osc_error *e)
@@ -145,7 +174,8 @@ static int begin(struct session *s, struct osc_error *e)
 	if (!s->start_ns)
 		s->start_ns = osc_clock_ns();
 	s->last.present = ~0u;
-	return ret;
+	/* From here on there is something to be kept. */
+	return ret ? ret : read_counts(s, false, &s->known, e);
 }
 
 /* *since_ns: when the counts were read last, and then, when they were now. */
@@ -156,7 +186,7 @@ static int print_interval(struct session *s, uint64_t *since_ns,
 	uint64_t before_ns = *since_ns, now_ns;
 	int ret = read_counts(s, false, &now, e);
 
-	if (ret)
+	if (ret || s->cut)
 		return ret;
 	*since_ns = now_ns = osc_clock_ns();
 	osc_counts_since(&now, &s->last, &delta);
@@ -241,6 +271,12 @@ static uint64_t sample_interval(const struct session *s)
 		       0;
 }
 
+/* And what the module has counted, when it is unloaded. */
+static uint64_t look_interval(const struct session *s)
+{
+	return osc_counters_module(s->counters) ? LOOK_NS : sample_interval(s);
+}
+
 /* The moments that a wait ends at; UINT64_MAX: never. */
 struct moments {
 	uint64_t deadline, line, sample;
@@ -259,7 +295,7 @@ static int on_time(struct session *s, struct moments *m, struct osc_error *e)
 			osc_cli_next_report(m->line, s->set->interval_ns, now);
 		return print_interval(s, &m->read_ns, e);
 	}
-	m->sample = now + sample_interval(s);
+	m->sample = now + look_interval(s);
 	return read_counts(s, false, &counts, e);
 }
 
@@ -274,8 +310,8 @@ static int wait_for_end(struct session *s, struct osc_error *e)
 		m.deadline = s->start_ns + s->set->duration_ns;
 	if (s->set->interval_ns)
 		m.line = s->start_ns + s->set->interval_ns;
-	if (sample_interval(s))
-		m.sample = s->start_ns + sample_interval(s);
+	if (look_interval(s))
+		m.sample = s->start_ns + look_interval(s);
 	while (!ret) {
 		ret = osc_cli_wait(s->signals, fd,
 				   earliest(m.deadline,
@@ -287,6 +323,11 @@ static int wait_for_end(struct session *s, struct osc_error *e)
 			ret = pass_signal(s, &signal, e);
 		else if (ret == OSC_CLI_TIME)
 			ret = on_time(s, &m, e);
+		if (s->cut)
+			m.line = m.sample = UINT64_MAX;
+		/* A command runs on. */
+		if (!ret && s->cut && !s->set->command)
+			return 0;
 	}
 	return ret < 0 ? ret : 0;
 }
@@ -307,6 +348,13 @@ static void take_usage(struct session *s, struct osc_counts *c)
 	}
 }
 
+static double seconds_of(const struct session *s)
+{
+	uint64_t end = s->cut ? s->known_ns : osc_clock_ns();
+
+	return (double)(end - s->start_ns) / OSC_NS_PER_S;
+}
+
 static int finish(struct session *s, struct osc_error *e)
 {
 	struct osc_stat_result r = {
@@ -316,15 +364,19 @@ static int finish(struct session *s, struct osc_error *e)
 		.child = s->set->command ? &s->child : NULL,
 		.reaper = &s->reaper,
 		.pid = s->set->command ? s->child.pid : s->set->pid,
-		.elapsed_s =
-			(double)(osc_clock_ns() - s->start_ns) / OSC_NS_PER_S,
 		.one_line = s->set->interval_ns,
 	};
 	int ret = read_counts(s, s->ended, &r.counts, e);
 
+	r.elapsed_s = seconds_of(s);
 	if (!ret && s->set->command)
 		take_usage(s, &r.counts);
-	return ret ? ret : osc_stat_print(&r, s->set->json, s->out, e);
+	if (!ret)
+		ret = osc_stat_print(&r, s->set->json, s->out, e);
+	if (ret || !s->cut)
+		return ret;
+	*e = s->why_cut;
+	return -ENODEV;
 }
 
 static int open_output(struct session *s, struct osc_error *e)

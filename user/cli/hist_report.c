@@ -218,8 +218,9 @@ static int print_json(const struct osc_hist_report *r, json_t *histograms,
 		      struct osc_error *e)
 {
 	json_t *all = json_pack(
-		"{s:o, s:o, s:o, s:o, s:o}", "schema", osc_json_text(r->schema),
-		"platform", osc_platform(), "sources", sources_json(r),
+		"{s:o, s:o, s:b, s:o, s:o, s:o}", "schema",
+		osc_json_text(r->schema), "platform", osc_platform(),
+		"cut_short", r->cut_short, "sources", sources_json(r),
 		"timings", osc_timings_json(r->now->timing, r->now->nr_timings),
 		"histograms", histograms);
 

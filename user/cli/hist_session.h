@@ -61,6 +61,7 @@ struct osc_hist_report {
 	osc_histogram_set set;
 	bool json;
 	bool one_line; /* JSON of several reports */
+	bool cut_short; /* the module was unloaded before the end */
 	const char *schema;
 };
 

@@ -63,6 +63,7 @@ struct osc_counts {
 	 */
 	uint64_t cpu_grain_ns, cpu_most_ns;
 	unsigned int cpus;
+	bool cut_short; /* read before the end: the module was unloaded */
 	uint32_t present; /* bit per counter; others are not counted here */
 	uint32_t withheld; /* counted, and no rate: osc_counts_check_times() */
 	enum osc_backend backend;

@@ -22,6 +22,8 @@ struct osc_module {
 	struct osc_netlink_family family;
 	uint32_t dropped; /* of the notifications, as last told */
 	bool lost; /* told since the last one that was received */
+	uint16_t control; /* family that tells of families; 0: not subscribed */
+	bool unloaded;
 };
 
 /* Room for a command with the path of the program. */
@@ -42,9 +44,7 @@ static const char *hint(int err, char *text, size_t size)
 	else if (err == ENOSPC)
 		snprintf(text, size, "; try %s targets del", osc);
 	else if (err == EBUSY)
-		snprintf(text, size,
-			 "; try '%s targets' to find it, and remove it or "
-			 "watch another",
+		snprintf(text, size, "; try sudo %s targets, which shows it",
 			 osc);
 	return text;
 }
@@ -57,22 +57,43 @@ int osc_module_missing(const char *what, struct osc_error *e)
 		osc_program_load_module());
 }
 
-/* The kernel's ENOENT is for a target that is not there, or for the family. */
-static bool has_gone(struct osc_module *m, int ret)
+/*
+ * The kernel's ENOENT is for a target that is not there, or for the family. One
+ * that was loaded again has another number.
+ */
+static bool is_unloaded(const struct osc_module *m, struct osc_netlink *nl)
 {
 	struct osc_netlink_family family;
+	int ret = osc_netlink_family(nl, OSCONCEPTS_FAMILY_NAME, &family, NULL);
 
-	return ret == -ENOENT &&
-	       osc_netlink_family(m->nl, OSCONCEPTS_FAMILY_NAME, &family,
-				  NULL) == -ENOENT;
+	return ret == -ENOENT || (!ret && family.id != m->family.id);
 }
 
-static int gone(const char *what, struct osc_error *e)
+/* Something that is needed is missing here: a right, a feature. */
+static enum osc_exit exit_of(int err)
 {
-	return osc_error_set_exit(e, OSC_EXIT_MISSING, ENODEV,
-				  "cannot read the %s: the module osconcepts "
-				  "has gone; try to load it again",
-				  what);
+	bool missing = err == EPERM || err == EACCES || err == EOPNOTSUPP ||
+		       err == ENODEV;
+
+	return missing ? OSC_EXIT_MISSING : OSC_EXIT_FAILED;
+}
+
+static int unloaded(const char *doing, struct osc_error *e)
+{
+	return osc_error_set_exit(
+		e, OSC_EXIT_MISSING, ENODEV,
+		"cannot %s: the module osconcepts has been unloaded; try: %s",
+		doing, osc_program_load_module());
+}
+
+/* A refusal by the module, or the kernel in its place, as an error. */
+static int refused(struct osc_module *m, int ret, const char *doing,
+		   const char *why, const char *hint, struct osc_error *e)
+{
+	if (ret == -ENOENT && is_unloaded(m, m->nl))
+		return unloaded(doing, e);
+	return osc_error_set_exit(e, exit_of(-ret), -ret, "cannot %s: %s%s",
+				  doing, why, hint);
 }
 
 int osc_module_check_version(uint32_t version, struct osc_error *e)
@@ -152,6 +173,7 @@ static int dump(struct osc_module *m, uint8_t command, struct list *list,
 		const char *what, struct osc_error *e)
 {
 	char why[OSC_NETLINK_WHY_SIZE];
+	char doing[64];
 	int ret = -EAGAIN;
 
 	for (int i = 0; i < DUMP_TRIES && ret == -EAGAIN; i++) {
@@ -168,8 +190,7 @@ static int dump(struct osc_module *m, uint8_t command, struct list *list,
 		return 0;
 	free(list->data);
 	list->data = NULL;
-	if (has_gone(m, ret))
-		return gone(what, e);
+	snprintf(doing, sizeof(doing), "list the %s", what);
 	if (ret == -EOPNOTSUPP)
 		return osc_error_set_exit(
 			e, OSC_EXIT_MISSING, EOPNOTSUPP,
@@ -182,7 +203,7 @@ static int dump(struct osc_module *m, uint8_t command, struct list *list,
 				     "cannot list the %s: they change faster "
 				     "than they can be listed; try again",
 				     what);
-	return osc_error_set(e, -ret, "cannot list the %s: %s", what, why);
+	return refused(m, ret, doing, why, "", e);
 }
 
 static int parse_source(const struct nlmsghdr *nlh, void *out)
@@ -279,13 +300,28 @@ int osc_module_totals(struct osc_module *m, struct osc_counts *out,
 	int ret = ask(m, nlh, &one, why);
 
 	if (ret)
-		return osc_error_set(e, -ret, "cannot read the totals: %s",
-				     why);
+		return refused(m, ret, "read the totals", why, "", e);
 	*out = totals.counts;
 	if (!osc_procfs_cpus_read(&cpus))
 		osc_procfs_cpus_add(&cpus, out);
 	osc_procfs_cpus_free(&cpus);
 	return 0;
+}
+
+/* Another target is in the way; we may see it. */
+static int in_the_way(struct osc_module *m, uint32_t id, pid_t pid,
+		      const char *why, struct osc_error *e)
+{
+	struct osc_target target;
+	int ret = osc_module_get(m, id, &target, e);
+
+	if (ret)
+		return ret;
+	return osc_error_set(e, EBUSY,
+			     "cannot watch process %d: %s: target %u (process "
+			     "%d, %s, added by uid %u); try %s targets del %u",
+			     (int)pid, why, id, (int)target.pid, target.comm,
+			     target.uid, osc_program(), id);
 }
 
 int osc_module_add(struct osc_module *m, pid_t pid, unsigned int flags,
@@ -295,17 +331,21 @@ int osc_module_add(struct osc_module *m, pid_t pid, unsigned int flags,
 						 OSCONCEPTS_CMD_TARGET_ADD, 0);
 	struct osc_target target;
 	struct one one = { .out = &target, .parse = parse_target };
-	char why[OSC_NETLINK_WHY_SIZE], try[HINT_SIZE];
+	char why[OSC_NETLINK_WHY_SIZE], try[HINT_SIZE], doing[64];
+	uint32_t other;
 	int ret;
 
 	mnl_attr_put_u32(nlh, OSCONCEPTS_A_TARGET_PID, (uint32_t)pid);
 	if (flags)
 		mnl_attr_put_u32(nlh, OSCONCEPTS_A_TARGET_FLAGS, flags);
 	ret = ask(m, nlh, &one, why);
+	other = osc_netlink_cookie(m->nl);
+	if (ret == -EBUSY && other)
+		return in_the_way(m, other, pid, why, e);
+	snprintf(doing, sizeof(doing), "watch process %d", (int)pid);
 	if (ret)
-		return osc_error_set(e, -ret, "cannot watch process %d: %s%s",
-				     (int)pid, why,
-				     hint(-ret, try, sizeof(try)));
+		return refused(m, ret, doing, why, hint(-ret, try, sizeof(try)),
+			       e);
 	if (out)
 		*out = target;
 	return 0;
@@ -318,16 +358,15 @@ static int by_id(struct osc_module *m, uint8_t command, const char *verb,
 	struct nlmsghdr *nlh = osc_netlink_begin(m->nl, &m->family, command, 0);
 	struct osc_target target;
 	struct one one = { .out = &target, .parse = parse_target };
-	char why[OSC_NETLINK_WHY_SIZE], try[HINT_SIZE];
+	char why[OSC_NETLINK_WHY_SIZE], try[HINT_SIZE], doing[64];
 	int ret;
 
 	mnl_attr_put_u32(nlh, OSCONCEPTS_A_TARGET_ID, id);
 	ret = ask(m, nlh, &one, why);
-	if (has_gone(m, ret))
-		return gone("target", e);
+	snprintf(doing, sizeof(doing), "%s target %u", verb, id);
 	if (ret)
-		return osc_error_set(e, -ret, "cannot %s target %u: %s%s", verb,
-				     id, why, hint(-ret, try, sizeof(try)));
+		return refused(m, ret, doing, why, hint(-ret, try, sizeof(try)),
+			       e);
 	if (out)
 		*out = target;
 	return 0;
@@ -388,46 +427,54 @@ int osc_module_timing_set(struct osc_module *m, const char *name,
 						 OSCONCEPTS_CMD_TIMING_SET, 0);
 	struct osc_timing timing;
 	struct one one = { .out = &timing, .parse = parse_timing };
-	char why[OSC_NETLINK_WHY_SIZE];
+	char why[OSC_NETLINK_WHY_SIZE], doing[96];
 	int ret;
 
 	mnl_attr_put_strz(nlh, OSCONCEPTS_A_TIMING_NAME, name);
 	mnl_attr_put_u32(nlh, OSCONCEPTS_A_TIMING_LEVEL, level);
 	ret = ask(m, nlh, &one, why);
-	if (has_gone(m, ret))
-		return gone("timings", e);
+	snprintf(doing, sizeof(doing), "switch the timing %s to %s%s", name,
+		 osc_timing_level_name(level),
+		 ret == -EOPNOTSUPP ? ": unavailable here" : "");
 	if (ret)
-		return osc_error_set_exit(
-			e,
-			ret == -EPERM || ret == -EOPNOTSUPP ? OSC_EXIT_MISSING :
-							      OSC_EXIT_FAILED,
-			-ret, "cannot switch the timing %s to %s: %s%s%s", name,
-			osc_timing_level_name(level),
-			ret == -EOPNOTSUPP ? "unavailable here: " : "", why,
-			ret == -EPERM ? "; try sudo" : "");
+		return refused(m, ret, doing, why,
+			       ret == -EPERM ? "; try sudo" : "", e);
 	if (out)
 		*out = timing;
 	return 0;
 }
 
+static int join(struct osc_module *m, const struct osc_netlink_family *family,
+		const char *group)
+{
+	for (size_t i = 0; i < family->nr_groups; i++) {
+		if (!strcmp(family->groups[i].name, group))
+			return osc_netlink_join(m->nl, family->groups[i].id);
+	}
+	return -ENOENT;
+}
+
 int osc_module_subscribe(struct osc_module *m, struct osc_error *e)
 {
-	int ret = -ENOENT;
+	struct osc_netlink_family control;
+	int ret = osc_netlink_family(m->nl, "nlctrl", &control, e);
 
-	for (size_t i = 0; i < m->family.nr_groups; i++) {
-		if (!strcmp(m->family.groups[i].name, OSCONCEPTS_MCGRP_TARGETS))
-			ret = osc_netlink_join(m->nl, m->family.groups[i].id);
-	}
+	if (ret)
+		return ret;
+	/* It tells when the module is unloaded: our own group just ends. */
+	ret = join(m, &control, "notify");
+	if (!ret)
+		ret = join(m, &m->family, OSCONCEPTS_MCGRP_TARGETS);
+	m->control = control.id;
 	if (ret == -EPERM || ret == -EACCES)
 		return osc_error_set_exit(
 			e, OSC_EXIT_MISSING, -ret,
 			"cannot hear notifications: the group '%s' needs "
 			"CAP_SYS_ADMIN; try sudo",
 			OSCONCEPTS_MCGRP_TARGETS);
-	if (ret)
-		return osc_error_set(e, -ret, "cannot hear notifications: %s",
-				     strerror(-ret));
-	return 0;
+	return ret ? refused(m, ret, "hear notifications", strerror(-ret), "",
+			     e) :
+		     0;
 }
 
 int osc_module_fd(const struct osc_module *m)
@@ -435,9 +482,35 @@ int osc_module_fd(const struct osc_module *m)
 	return osc_netlink_fd(m->nl);
 }
 
+struct taker {
+	struct osc_module *m;
+	struct osc_event *out;
+};
+
+/* 1 for one that is not for us. */
 static int take_event(const struct nlmsghdr *nlh, void *arg)
 {
-	return osc_module_msg_event(nlh, arg);
+	struct taker *taker = arg;
+	struct osc_module *m = taker->m;
+
+	if (nlh->nlmsg_type == m->control) {
+		m->unloaded |= osc_module_msg_is_end(nlh, m->family.id);
+		return 1;
+	}
+	return osc_module_msg_event(nlh, taker->out);
+}
+
+/* Among what was lost there may be that the module was unloaded. */
+static bool was_unloaded(struct osc_module *m)
+{
+	struct osc_netlink *other;
+	bool unloaded;
+
+	if (osc_netlink_open(&other, NULL))
+		return false;
+	unloaded = is_unloaded(m, other);
+	osc_netlink_close(other);
+	return unloaded;
 }
 
 static bool take_dropped(struct osc_module *m, struct osc_event *out)
@@ -448,6 +521,7 @@ static bool take_dropped(struct osc_module *m, struct osc_event *out)
 		return false;
 	m->dropped += dropped;
 	m->lost = true;
+	m->unloaded |= was_unloaded(m);
 	*out = (struct osc_event){ .kind = OSC_EVENT_LOST, .lost = dropped };
 	return true;
 }
@@ -455,6 +529,7 @@ static bool take_dropped(struct osc_module *m, struct osc_event *out)
 int osc_module_next(struct osc_module *m, struct osc_event *out,
 		    struct osc_error *e)
 {
+	struct taker taker = { .m = m, .out = out };
 	int ret;
 
 	*out = (struct osc_event){ 0 };
@@ -466,11 +541,14 @@ int osc_module_next(struct osc_module *m, struct osc_event *out,
 	do {
 		if (take_dropped(m, out))
 			return 0;
-		ret = osc_netlink_receive(m->nl, take_event, out);
+		if (m->unloaded)
+			return unloaded("hear notifications", e);
+		ret = osc_netlink_receive(m->nl, take_event, &taker);
 		if (ret == -ENOBUFS && take_dropped(m, out))
 			return 0;
 		if (ret == -ENOBUFS && !m->lost) {
 			m->lost = true;
+			m->unloaded |= was_unloaded(m);
 			*out = (struct osc_event){ .kind = OSC_EVENT_LOST,
 						   .lost = 1 };
 			return 0;

@@ -87,7 +87,9 @@ struct osc_event {
 
 /*
  * From now on notifications arrive: poll osc_module_fd, then take them with
- * next until -EAGAIN. A connection that is subscribed asks nothing else.
+ * next until -EAGAIN. A connection that is subscribed asks nothing else. When
+ * the module is unloaded next fails with OSC_EXIT_MISSING, behind all that came
+ * before; loading it again makes no difference to this connection.
  */
 int osc_module_subscribe(struct osc_module *m, struct osc_error *e);
 int osc_module_fd(const struct osc_module *m);

@@ -400,3 +400,16 @@ int osc_module_msg_event(const struct nlmsghdr *nlh, struct osc_event *out)
 	}
 	return osc_module_msg_target(nlh, &out->target);
 }
+
+bool osc_module_msg_is_end(const struct nlmsghdr *nlh, uint16_t family)
+{
+	static const enum mnl_attr_data_type types[CTRL_ATTR_FAMILY_ID + 1] = {
+		[CTRL_ATTR_FAMILY_ID] = MNL_TYPE_U16,
+	};
+	const struct genlmsghdr *genl = mnl_nlmsg_get_payload(nlh);
+	const struct nlattr *table[CTRL_ATTR_FAMILY_ID + 1];
+
+	return !attributes(nlh, types, CTRL_ATTR_FAMILY_ID, table) &&
+	       genl->cmd == CTRL_CMD_DELFAMILY && table[CTRL_ATTR_FAMILY_ID] &&
+	       mnl_attr_get_u16(table[CTRL_ATTR_FAMILY_ID]) == family;
+}

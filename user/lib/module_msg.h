@@ -23,6 +23,9 @@ int osc_module_msg_histogram(const struct nlmsghdr *nlh,
 /* 1 for a notification of a newer module, to be skipped. */
 int osc_module_msg_event(const struct nlmsghdr *nlh, struct osc_event *out);
 
+/* Whether a message of nlctrl says that a family has been unregistered. */
+bool osc_module_msg_is_end(const struct nlmsghdr *nlh, uint16_t family);
+
 /* Whether we speak what the module speaks; says what to try if not. */
 int osc_module_check_version(uint32_t version, struct osc_error *e);
 

@@ -40,6 +40,9 @@ static const char *why_absent(const struct osc_counts *c, enum osc_counter n)
 
 static const char *why_least(const struct osc_counts *c)
 {
+	if (c->cut_short)
+		return "the module was unloaded before the end; what came "
+		       "after was not counted";
 	if (c->backend == OSC_BACKEND_MODULE)
 		return "the module lost events or tasks";
 	return "a task may have ended between two looks at /proc; load the "
@@ -53,7 +56,7 @@ struct osc_standing osc_standing(const struct osc_counts *c, enum osc_counter n)
 	if (!osc_counts_have(c, n)) {
 		s = (struct osc_standing){ OSC_ABSENT, 0, UINT64_MAX,
 					   why_absent(c, n) };
-	} else if (c->missed[n] || c->unproved) {
+	} else if (c->missed[n] || c->unproved || c->cut_short) {
 		s.kind = OSC_LOWER_BOUND;
 		s.high = UINT64_MAX;
 		s.why = why_least(c);
@@ -77,9 +80,10 @@ struct osc_standing osc_standing(const struct osc_counts *c, enum osc_counter n)
 
 enum osc_standing_kind osc_standing_of_tasks(const struct osc_counts *c)
 {
-	return c->backend == OSC_BACKEND_PROCFS && (c->unproved || c->lost) ?
-		       OSC_LOWER_BOUND :
-		       OSC_EXACT;
+	bool is_least = c->backend == OSC_BACKEND_PROCFS &&
+			(c->unproved || c->lost);
+
+	return is_least || c->cut_short ? OSC_LOWER_BOUND : OSC_EXACT;
 }
 
 const char *osc_standing_sign(enum osc_standing_kind kind)

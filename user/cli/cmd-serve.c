@@ -163,9 +163,10 @@ static int print_end_json(const struct osc_server_report *r,
 		json_decref(books);
 		books = json_null();
 	}
-	o = json_pack("{s:s, s:s, s:b, s:o, s:o}", "schema",
-		      "osconcepts-serve-end/1", "model", config->engine->name,
-		      "forced", r->forced, "cut",
+	o = json_pack("{s:s, s:o, s:b, s:o, s:o}", "schema",
+		      "osconcepts-serve-end/1", "model",
+		      osc_json_text(config->engine->name), "forced", r->forced,
+		      "cut",
 		      r->account_lost ? json_null() :
 					json_integer((json_int_t)r->cut),
 		      "account", books);

@@ -545,6 +545,21 @@ static void memory_that_cannot_be_read_leaves_the_counters(void **state)
 	json_decref(row);
 }
 
+/* What it did would be missing in what the others seem to cost. */
+static void a_task_that_ended_unseen_leaves_no_counter(void **state)
+{
+	struct osc_held_facts f = held(4);
+	json_t *row;
+
+	(void)state;
+	f.point[3].counts.lost = 1;
+	row = a_row_that_held(&f);
+	is_absent(row, "per_connection", "page_faults_minor",
+		  "a task ended unseen while connections were held");
+	assert_true(number(row, "memory", "total", "slope") > 0);
+	json_decref(row);
+}
+
 /* Above what the load left in caches, and never beyond the descriptors. */
 static void numbers_to_hold_rise_above_those_of_the_load(void **state)
 {
@@ -725,6 +740,7 @@ int main(void)
 		cmocka_unit_test(what_was_not_held_is_absent_with_the_reason),
 		cmocka_unit_test(
 			memory_that_cannot_be_read_leaves_the_counters),
+		cmocka_unit_test(a_task_that_ended_unseen_leaves_no_counter),
 		cmocka_unit_test(numbers_to_hold_rise_above_those_of_the_load),
 		cmocka_unit_test(what_is_done_once_is_no_cost_of_a_request),
 		cmocka_unit_test(too_few_samples_tell_nothing_apart),

@@ -118,6 +118,8 @@ static const char *why_no_counter(const struct osc_held_facts *f, int n)
 
 	if (why)
 		return why;
+	if (f->point[f->n - 1].counts.lost != f->before.lost)
+		return "a task ended unseen while connections were held";
 	return osc_counts_have(&f->before, n) ? NULL : "it is not counted here";
 }
 

@@ -93,7 +93,7 @@ bool doc_mode_begins(const struct doc *doc, size_t group);
 
 /* A counter of per_request, per_connection, samples and correlation. */
 struct doc_counter {
-	const char *key; /* per_request, per_connection */
+	const char *key; /* per_request, fixed, per_connection */
 	const char *sample_key; /* samples, correlation: may count otherwise */
 	const char *label;
 	double to_us; /* factor from the unit to microseconds; 0: a count */

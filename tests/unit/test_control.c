@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -147,6 +148,24 @@ static void long_lines_arrive_whole(void **state)
 	osc_lines_free(&l);
 }
 
+static void bytes_without_end_do_not_put_off_the_end_of_a_wait(void **state)
+{
+	struct pair *p = *state;
+	static char text[65536];
+	struct osc_error e;
+	int waiting = 0;
+	json_t *m;
+
+	memset(text, 'x', sizeof(text));
+	while (send(p->peer, text, sizeof(text), MSG_DONTWAIT) > 0)
+		;
+	assert_int_equal(osc_control_receive(&p->control, 0, &m, &e),
+			 -ETIMEDOUT);
+	/* It is the time that has ended the wait, not the bytes. */
+	assert_int_equal(ioctl(p->control.fd, FIONREAD, &waiting), 0);
+	assert_true(waiting > 0);
+}
+
 static void a_missing_daemon_is_told_with_what_to_do(void **state)
 {
 	struct osc_control c;
@@ -194,6 +213,9 @@ int main(void)
 						open_pair, close_pair),
 		cmocka_unit_test_setup_teardown(a_line_has_a_greatest_length,
 						open_pair, close_pair),
+		cmocka_unit_test_setup_teardown(
+			bytes_without_end_do_not_put_off_the_end_of_a_wait,
+			open_pair, close_pair),
 		cmocka_unit_test_setup_teardown(long_lines_arrive_whole,
 						open_pair, close_pair),
 		cmocka_unit_test(a_missing_daemon_is_told_with_what_to_do),

@@ -634,6 +634,39 @@ static void a_real_refusal_says_why(void **state)
 	osc_netlink_close(nl);
 }
 
+/* Root may write to our socket: the caller has its turn between. */
+static void messages_of_others_are_passed_over_some_at_a_time(void **state)
+{
+	struct osc_netlink *nl = open_netlink(), *other = open_netlink();
+	struct sockaddr_nl to = { .nl_family = AF_NETLINK }, from;
+	socklen_t size = sizeof(to);
+	const struct nlmsghdr message = { .nlmsg_len = sizeof(message) };
+	char byte;
+	int n = 0;
+
+	(void)state;
+	assert_int_equal(getsockname(osc_netlink_fd(nl), (void *)&to, &size),
+			 0);
+	for (int i = 0; i < 300; i++) {
+		if (sendto(osc_netlink_fd(other), &message, sizeof(message), 0,
+			   (const void *)&to, sizeof(to)) < 0)
+			skip(); /* not root */
+	}
+	assert_int_equal(osc_netlink_receive(nl, count, &n), -EAGAIN);
+	assert_int_equal(n, 0);
+	size = sizeof(from);
+	assert_true(recvfrom(osc_netlink_fd(nl), &byte, 1,
+			     MSG_PEEK | MSG_DONTWAIT, (void *)&from,
+			     &size) >= 0);
+	for (int i = 0; i < 300; i++)
+		assert_int_equal(osc_netlink_receive(nl, count, &n), -EAGAIN);
+	assert_true(recvfrom(osc_netlink_fd(nl), &byte, 1,
+			     MSG_PEEK | MSG_DONTWAIT, (void *)&from,
+			     &size) < 0);
+	osc_netlink_close(other);
+	osc_netlink_close(nl);
+}
+
 static void what_the_callback_says_ends_the_request(void **state)
 {
 	const struct osc_netlink_family control = { .id = GENL_ID_CTRL,
@@ -702,6 +735,8 @@ int main(void)
 		cmocka_unit_test(finds_a_family_and_its_groups),
 		cmocka_unit_test(dumps_a_real_family),
 		cmocka_unit_test(a_real_refusal_says_why),
+		cmocka_unit_test(
+			messages_of_others_are_passed_over_some_at_a_time),
 		cmocka_unit_test(what_the_callback_says_ends_the_request),
 	};
 

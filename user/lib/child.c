@@ -326,6 +326,9 @@ static int drain(int fd, char *buf, size_t max, size_t *length,
 			continue;
 		if (ret)
 			return ret;
+		/* One that writes on and on is never not ready. */
+		if (*length && !remaining_ms(start, timeout_ns))
+			return -ETIMEDOUT;
 		if (*length == max)
 			return -EMSGSIZE;
 		n = read(fd, buf + *length, max - *length);

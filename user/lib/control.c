@@ -15,8 +15,9 @@
 #include "lib/error.h"
 
 #define READ_SIZE 65536
-/* A daemon that does not take a request for this long is stuck. */
-#define SEND_TIMEOUT_MS 10000
+/* A daemon that does not take a request in this time is stuck. */
+#define SEND_TIMEOUT_NS (10 * OSC_NS_PER_S)
+#define SEND_LOOK_MS 10000
 
 int osc_control_path(char *path, size_t size, struct osc_error *e)
 {
@@ -83,10 +84,15 @@ int osc_lines_fill(struct osc_lines *l, int fd)
 int osc_lines_next(struct osc_lines *l, char **line, size_t *length)
 {
 	char *first = l->data ? l->data + l->start : NULL;
-	char *end = first ? memchr(first, '\n', l->length) : NULL;
+	char *end = first ? memchr(first + l->searched, '\n',
+				   l->length - l->searched) :
+			    NULL;
 
-	if (!end)
+	if (!end) {
+		l->searched = l->length;
 		return l->length > l->max ? -EMSGSIZE : 0;
+	}
+	l->searched = 0;
 	*length = (size_t)(end - first);
 	if (*length > l->max)
 		return -EMSGSIZE;
@@ -146,6 +152,8 @@ int osc_control_connect(struct osc_control *c, const char *path,
 
 static int write_all(int fd, const char *data, size_t size, struct osc_error *e)
 {
+	uint64_t end = osc_clock_ns() + SEND_TIMEOUT_NS;
+
 	while (size) {
 		struct pollfd p = { .fd = fd, .events = POLLOUT };
 		ssize_t n = send(fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -162,7 +170,7 @@ static int write_all(int fd, const char *data, size_t size, struct osc_error *e)
 					     "cannot write to osconceptsd: "
 					     "%s; see whether it still runs",
 					     strerror(errno));
-		if (!poll(&p, 1, SEND_TIMEOUT_MS))
+		if (osc_clock_ns() >= end || !poll(&p, 1, SEND_LOOK_MS))
 			return osc_error_set(e, ETIMEDOUT,
 					     "cannot write to osconceptsd: it "
 					     "takes nothing any more; try to "
@@ -188,6 +196,13 @@ int osc_control_send(struct osc_control *c, json_t *message,
 	return ret;
 }
 
+static int unanswered(struct osc_error *e)
+{
+	return osc_error_set(e, ETIMEDOUT,
+			     "osconceptsd does not answer; see whether it "
+			     "still runs, try to restart it");
+}
+
 /* Waits until fd can be read or the time is up. */
 static int await_input(int fd, uint64_t deadline, struct osc_error *e)
 {
@@ -204,9 +219,7 @@ static int await_input(int fd, uint64_t deadline, struct osc_error *e)
 		return osc_error_set(e, errno,
 				     "cannot wait for osconceptsd: %s",
 				     strerror(errno));
-	return osc_error_set(e, ETIMEDOUT,
-			     "osconceptsd does not answer; see whether it "
-			     "still runs, try to restart it");
+	return unanswered(e);
 }
 
 static int parse_message(const char *line, size_t length, json_t **message,
@@ -231,6 +244,7 @@ int osc_control_receive(struct osc_control *c, uint64_t timeout_ns,
 	uint64_t now = osc_clock_ns();
 	uint64_t deadline = now + timeout_ns < now ? UINT64_MAX :
 						     now + timeout_ns;
+	bool part = false;
 	char *line;
 	size_t length;
 	int ret;
@@ -244,9 +258,13 @@ int osc_control_receive(struct osc_control *c, uint64_t timeout_ns,
 					     "cannot read what osconceptsd "
 					     "sent: longer than %u bytes",
 					     OSC_CONTROL_REPLY_MAX);
+		/* Bytes that come without end do not put it off. */
+		if (part && osc_clock_ns() >= deadline)
+			return unanswered(e);
 		ret = await_input(c->fd, deadline, e);
 		if (ret)
 			return ret;
+		part = true;
 		ret = osc_lines_fill(&c->in, c->fd);
 		if (!ret || ret == -ECONNRESET)
 			return osc_error_set(e, ECONNRESET,

@@ -32,6 +32,7 @@ int osc_control_path(char *path, size_t size, struct osc_error *e);
 struct osc_lines {
 	char *data;
 	size_t start, length, capacity;
+	size_t searched; /* of length: no end of a line is there */
 	size_t max; /* longest line */
 };
 
@@ -66,7 +67,7 @@ int osc_control_send(struct osc_control *c, json_t *message,
 
 /*
  * One message, a new reference. -EINTR when a signal came, -ETIMEDOUT after
- * timeout_ns without one.
+ * timeout_ns without a whole one, however many bytes of it have come.
  */
 int osc_control_receive(struct osc_control *c, uint64_t timeout_ns,
 			json_t **message, struct osc_error *e);

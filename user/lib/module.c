@@ -526,11 +526,14 @@ static bool take_dropped(struct osc_module *m, struct osc_event *out)
 	return true;
 }
 
+/* So many notifications that are not known here are passed over in a call. */
+#define KNOWN_WITHIN 64
+
 int osc_module_next(struct osc_module *m, struct osc_event *out,
 		    struct osc_error *e)
 {
 	struct taker taker = { .m = m, .out = out };
-	int ret;
+	int ret = -EAGAIN;
 
 	*out = (struct osc_event){ 0 };
 	/*
@@ -538,7 +541,7 @@ int osc_module_next(struct osc_module *m, struct osc_event *out,
 	 * all that are dropped until the socket is empty: their number tells. It
 	 * also comes for one that the kernel had no memory to make.
 	 */
-	do {
+	for (int left = KNOWN_WITHIN; left; left--) {
 		if (take_dropped(m, out))
 			return 0;
 		if (m->unloaded)
@@ -553,9 +556,14 @@ int osc_module_next(struct osc_module *m, struct osc_event *out,
 						   .lost = 1 };
 			return 0;
 		}
-	} while (ret == 1 || ret == -ENOBUFS);
+		if (ret != 1 && ret != -ENOBUFS)
+			break;
+	}
 	if (!ret)
 		m->lost = false;
+	/* The caller looks at its signals and timers before the next. */
+	if (ret == 1 || ret == -ENOBUFS)
+		ret = -EAGAIN;
 	if (ret && ret != -EAGAIN)
 		return osc_error_set(e, -ret, "cannot hear notifications: %s",
 				     strerror(-ret));

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/clock.h"
 #include "lib/error.h"
 
 /* Larger than any message the kernel builds (32 KiB for a dump). */
@@ -16,6 +17,10 @@
 #define REQUEST_SIZE 1024
 /* Room for a burst of notifications while the reader prints. */
 #define SOCKET_BUFFER (1 << 20)
+/* An answer that has not ended by then has none: a long dump takes a second. */
+#define ANSWER_NS (60 * OSC_NS_PER_S)
+/* Messages of other processes that are passed over at a time. */
+#define STRANGERS_MAX 64
 
 struct osc_netlink {
 	struct mnl_socket *socket;
@@ -29,6 +34,7 @@ struct osc_netlink {
 
 static void set_options(struct osc_netlink *nl)
 {
+	const struct timeval look = { .tv_sec = 1 };
 	int on = 1, size = SOCKET_BUFFER;
 
 	/* Refused by older kernels: then refusals come without a reason, and
@@ -39,6 +45,9 @@ static void set_options(struct osc_netlink *nl)
 			      sizeof(on));
 	/* An error need not repeat the request. */
 	mnl_socket_setsockopt(nl->socket, NETLINK_CAP_ACK, &on, sizeof(on));
+	/* How often a request looks whether its time is up. */
+	setsockopt(mnl_socket_get_fd(nl->socket), SOL_SOCKET, SO_RCVTIMEO,
+		   &look, sizeof(look));
 	setsockopt(mnl_socket_get_fd(nl->socket), SOL_SOCKET, SO_RCVBUF, &size,
 		   sizeof(size));
 }
@@ -235,10 +244,13 @@ int osc_netlink_feed(struct osc_netlink_answer *a, const void *buf,
 	return ret;
 }
 
-/* One datagram, from the kernel and whole; its length, or -errno. */
+/*
+ * One datagram, from the kernel and whole; its length, or -errno. -EAGAIN when
+ * there is none, or nothing but those of others for a while.
+ */
 static ssize_t receive(struct osc_netlink *nl, int flags)
 {
-	for (;;) {
+	for (int left = STRANGERS_MAX; left; left--) {
 		struct sockaddr_nl from = { 0 };
 		struct iovec iov = { nl->receive, sizeof(nl->receive) };
 		struct msghdr msg = { .msg_name = &from,
@@ -256,6 +268,7 @@ static ssize_t receive(struct osc_netlink *nl, int flags)
 			continue;
 		return msg.msg_flags & MSG_TRUNC ? -EMSGSIZE : n;
 	}
+	return -EAGAIN;
 }
 
 struct nlmsghdr *osc_netlink_begin(struct osc_netlink *nl,
@@ -292,13 +305,19 @@ int osc_netlink_request(struct osc_netlink *nl, struct nlmsghdr *request,
 					.portid = nl->portid,
 					.fn = fn,
 					.arg = arg };
+	uint64_t end = osc_clock_ns() + ANSWER_NS;
 	int ret = send_request(nl, request);
 
 	while (!ret) {
 		ssize_t n = receive(nl, 0);
 
-		ret = n < 0 ? (int)n :
-			      osc_netlink_feed(&a, nl->receive, (size_t)n);
+		if (n >= 0)
+			ret = osc_netlink_feed(&a, nl->receive, (size_t)n);
+		else if (n != -EAGAIN)
+			ret = (int)n;
+		/* Also of an answer that has no end. */
+		if (!ret && osc_clock_ns() >= end)
+			ret = -ETIMEDOUT;
 	}
 	if (ret == 1)
 		ret = a.interrupted ? -EAGAIN : 0;

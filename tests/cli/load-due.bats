@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What a load was to send is sent, and what a name has to offer is used: requests
-# that are due, connections that a server's time-outs take away, addresses.
+# Whether a load sends all requests that are due, whatever the server's time-outs do to
+# its connections, and how it chooses among the addresses of a name.
 
 bats_require_minimum_version 1.5.0
 # shellcheck source=tests/cli/lib/serve.bash
@@ -120,7 +120,7 @@ with_hosts()
 		"$BATS_TEST_TMPDIR/hosts" "$osconcepts" load "$@"
 }
 
-@test "a name with several addresses: the one that answers is used, and told" {
+@test "a name with several addresses: the one that answers is used, and shown" {
 	local private=(--mount)
 	((UID == 0)) || private+=(--map-root-user)
 	unshare "${private[@]}" true || skip "no mount namespace"
@@ -149,7 +149,7 @@ with_hosts()
 	((UID == 0)) || private+=(--map-root-user)
 	unshare "${private[@]}" ip link set lo up || skip "no network namespace"
 	echo "nameserver 127.0.0.1" >"$BATS_TEST_TMPDIR/resolv"
-	# In a place of its own there is one that hears and does not answer.
+	# In its own network namespace, a name server that does not answer.
 	cat >"$BATS_TEST_TMPDIR/silent.py" <<-'EOF'
 		import os, pathlib, socket, sys
 		parent, s = os.getppid(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

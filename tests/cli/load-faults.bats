@@ -51,9 +51,8 @@ teardown()
 	done
 }
 
-# ends_itself URL ARGUMENTS: a load of 1 s ends without our help, and what the
-# server sends does not pile up in its memory. It is nice, so that the server is
-# the faster one.
+# ends_itself URL ARGUMENTS: a load of 1 s ends by itself, and its memory does not grow
+# with what the server sends. It runs with nice, so that the server is faster.
 ends_itself()
 {
 	run nice -n 19 timeout -s KILL 60 /usr/bin/python3 - "$osconcepts" load --engine "$engine" "$@" -d 1s --timeout 1s --json <<-'EOF'
@@ -107,7 +106,7 @@ ends_itself()
 	done
 }
 
-# has_received BYTES: so many, as the series tells.
+# has_received BYTES: the series shows that many.
 has_received()
 {
 	(($(jq -s 'map(.bytes) | add // 0' "$BATS_TEST_TMPDIR/series") >= $1))

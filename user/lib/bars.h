@@ -26,8 +26,8 @@ void osc_bar_draw(const struct osc_bars *bars, double part, unsigned int label,
 		  FILE *out);
 
 /*
- * A line, broken between words to fit into so many columns; what follows is
- * indented by two more. Errors stay in the stream.
+ * A line, broken between words so that no part is wider than `columns`; the
+ * following parts are indented by two more. Errors stay in the stream.
  */
 void osc_text_fold(const char *text, unsigned int columns, FILE *out);
 

@@ -16,6 +16,8 @@
 /* Failures in a row wait 10 ms, 20 ms, 40 ms … up to 640 ms. */
 #define BACKOFF_NS (10 * OSC_NS_PER_MS)
 #define BACKOFF_DOUBLINGS 6
+/* An address that has not answered by then is passed over, if there is another. */
+#define ADDRESS_NS OSC_NS_PER_S
 
 /* The books of the URL that the i-th of those taken and not answered is of. */
 static struct osc_load_url_stats *url_of(const struct osc_loop *loop,
@@ -119,7 +121,7 @@ void osc_connection_failed(struct osc_loop *loop, struct osc_load_connection *c,
 static void try_address(struct osc_loop *loop, struct osc_load_connection *c,
 			uint64_t now);
 
-/* Whether another address may be better: what failed is not our own. */
+/* Another address may work: this failure is not one of our own limits. */
 static bool may_try_next(const struct osc_loop *loop,
 			 const struct osc_load_connection *c, int err)
 {
@@ -141,10 +143,10 @@ static bool may_try_next(const struct osc_loop *loop,
 }
 
 /*
- * One address is not to be had. The next is tried; what was taken and not begun
- * stays due, on the next attempt. Of all addresses one failure is counted: the
- * last one's, or, where connections were made before, that of the address that
- * they were made to.
+ * An address did not accept the connection: the next one is tried. After the last,
+ * one failure is counted, and requests that were taken wait for the next attempt.
+ * The failure is that of the last address, or of the first if connections to it
+ * have been made before.
  */
 void osc_connection_refused(struct osc_loop *loop,
 			    struct osc_load_connection *c, int err,
@@ -179,16 +181,17 @@ void osc_connection_refused(struct osc_loop *loop,
 		err == ETIMEDOUT ? OSC_TIMEOUT_CONNECT : err, now);
 }
 
-/* Until which the address has time: as much as each of those left. */
+/* Until when the address may answer: while it is not known which one does, briefly. */
 static uint64_t deadline_of(const struct osc_loop *loop,
 			    const struct osc_load_connection *c, uint64_t now)
 {
-	uint64_t end = c->opened_ns + loop->config->timeout_ns;
+	uint64_t end = c->opened_ns + loop->config->timeout_ns, share;
 	unsigned int left = loop->addresses->n - c->attempts;
 
-	if (loop->reached || c->waits)
-		left = 1;
-	return now < end ? now + (end - now) / left : now;
+	if (now >= end || left == 1 || loop->reached)
+		return end;
+	share = (end - now) / left;
+	return now + (share < ADDRESS_NS ? share : ADDRESS_NS);
 }
 
 static void try_address(struct osc_loop *loop, struct osc_load_connection *c,
@@ -426,8 +429,8 @@ static void close_ended(struct osc_loop *loop, struct osc_load_connection *c,
 		}
 	}
 	/*
-	 * What is to be held does not end. Any other may, between requests:
-	 * servers have time-outs.
+	 * Between requests a server may close: it has an idle time-out. A
+	 * connection of --idle must stay open.
 	 */
 	if (c->inflight || loop->config->idle) {
 		osc_connection_broken(loop, c, OSC_LOAD_READ, 0, now);
@@ -537,12 +540,12 @@ bool osc_connection_unbegun(const struct osc_loop *loop,
 	if (!loop->concluded || loop->end_ns == UINT64_MAX || !c->inflight ||
 	    c->sent)
 		return false;
-	/* What was due is sent by connections that are on their way. */
+	/* A connection that is being made still sends what was due. */
 	return !osc_load_is_open(loop->config) ||
 	       (c->state == OSC_LOAD_BACKOFF && !c->waits);
 }
 
-/* In the closed loop nothing is due: there was no time to connect. */
+/* In the closed loop nothing is due, and the time to connect was too short. */
 static bool had_no_time(const struct osc_loop *loop,
 			const struct osc_load_connection *c)
 {

@@ -58,7 +58,7 @@ static int begin(struct osc_loop *loop)
 									0;
 }
 
-/* Also again: the event of what is already there comes once more. */
+/* EPOLL_CTL_MOD brings the event again if there is data to read. */
 static int watch(const struct osc_loop *loop,
 		 const struct osc_load_connection *c, int operation)
 {
@@ -110,7 +110,7 @@ static void send_now(struct osc_loop *loop, struct osc_load_connection *c,
 	}
 }
 
-/* The rest in the next round. */
+/* The rest is received in the next round. */
 static void receive_later(struct osc_loop *loop, struct osc_load_connection *c)
 {
 	int ret = watch(loop, c, EPOLL_CTL_MOD);

@@ -331,7 +331,7 @@ static void reap(struct osc_loop *loop)
 			osc_ring_return(&d->lent, osc_ring_buffer_id(cqe));
 			received += (size_t)cqe->res;
 		}
-		/* The others wait in the queue. */
+		/* The other completions stay in the queue for the next round. */
 		if (++n == CQ_ENTRIES || received >= OSC_ROUND_BYTES)
 			break;
 	}

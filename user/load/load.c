@@ -242,7 +242,7 @@ static int start_workers(struct osc_load *load, struct osc_error *e)
 	return ret;
 }
 
-/* Those that --src can reach. */
+/* IPv6 addresses cannot be reached from those of --src. */
 static void keep_ipv4(struct osc_addresses *a)
 {
 	unsigned int n = 0;

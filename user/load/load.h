@@ -71,7 +71,7 @@ struct osc_load_config {
 	struct osc_sources sources;
 	struct osc_tls_config tls; /* of an https URL; name NULL: its host */
 	const char *unix_path; /* of a socket in place of host and port */
-	/* The server's; none: found out at the start. */
+	/* The server's; n is 0: osc_load_start() resolves the name. */
 	struct osc_addresses addresses;
 	uint64_t timeout_ns; /* to connect, and without an answer */
 	const char *method;
@@ -178,8 +178,8 @@ struct osc_load_interval {
 struct osc_load; /* a running load; opaque */
 
 /*
- * The addresses that config asks for. This may take long, where a name server
- * does not answer.
+ * Resolves the server's name. Blocks for many seconds if no name server responds:
+ * call it before signals are blocked.
  */
 int osc_load_resolve(const struct osc_load_config *config,
 		     struct osc_addresses *out, struct osc_error *e);

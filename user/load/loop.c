@@ -19,9 +19,9 @@
 /* How long it may take until a thread knows that all connections are held. */
 #define LOOK_NS OSC_NS_PER_MS
 /*
- * What was due before the end and waits for its turn, because the thread did not
- * run or all connections were busy, has that long: a server that keeps up needs
- * less, and of one that does not the queue is not emptied.
+ * After the end, requests that were due before it are still sent for this long: the
+ * thread may have been preempted, or all connections busy. A server that keeps up
+ * needs less; the queue of one that does not stays, and counts as unsent.
  */
 #define GRACE_NS (200 * OSC_NS_PER_MS)
 /* So long nobody listens before we say so: a server may be starting. */
@@ -33,7 +33,7 @@ void osc_loop_expect(struct osc_loop *loop, uint64_t deadline_ns)
 		loop->scan_ns = deadline_ns;
 }
 
-/* Of an open loop, see is_over(). */
+/* is_over() of the open loop. */
 static bool open_is_over(struct osc_loop *loop, uint64_t now)
 {
 	if (loop->end_ns == UINT64_MAX)
@@ -47,7 +47,7 @@ static bool open_is_over(struct osc_loop *loop, uint64_t now)
 	return now >= loop->grace_ns;
 }
 
-/* No request is due any more, or those that are will not be sent. */
+/* No more requests are to be taken from the schedule or the budget. */
 static bool is_over(struct osc_loop *loop, uint64_t now)
 {
 	if (!loop->budget)
@@ -141,8 +141,8 @@ void osc_loop_tried(struct osc_loop *loop, struct osc_load_connection *c,
 }
 
 /*
- * A connection that has nothing more to send is closed: it may keep others from a
- * server that has a worker for each. Where the server said that it closes, it may.
+ * This connection has nothing more to send and is to be closed: with a worker per
+ * connection, it would keep others from the server. ENDING: the server closes it.
  */
 static bool is_done(const struct osc_loop *loop,
 		    const struct osc_load_connection *c)
@@ -260,7 +260,7 @@ static uint64_t count_open(const struct osc_loop *loop)
 	return n;
 }
 
-/* What is due and not even begun will not be: the time is over. */
+/* The time is over: requests that are due and have not begun are dropped. */
 static void abandon_unsent(struct osc_loop *loop)
 {
 	for (uint32_t i = 0; i < loop->nr; i++) {
@@ -278,7 +278,7 @@ static void abandon_unsent(struct osc_loop *loop)
 	}
 }
 
-/* No more requests are taken; those that were go on. */
+/* No more requests are taken; those in flight go on. */
 static void conclude(struct osc_loop *loop)
 {
 	if (loop->io->send_all)
@@ -365,8 +365,8 @@ static void publish(struct osc_loop *loop, uint64_t now)
 }
 
 /*
- * Of a name with several addresses the first connection finds out which of them
- * answers, and then the others need not.
+ * If a name has several addresses, the first connection finds the one that works,
+ * and the others wait for that.
  */
 static bool is_scouting(const struct osc_loop *loop)
 {

@@ -65,8 +65,8 @@ struct osc_load_connection {
 		struct { /* until it is connected */
 			uint64_t opened_ns; /* when it was first tried */
 			int first_error; /* that of the first address */
-			uint8_t address; /* the one that is tried … */
-			uint8_t attempts; /* … after so many others */
+			uint8_t address; /* the one that is tried */
+			uint8_t attempts; /* addresses tried before it */
 		};
 		struct osc_response response;
 	};
@@ -112,8 +112,8 @@ struct osc_load_io {
 extern const struct osc_load_io osc_load_io_epoll, osc_load_io_uring;
 
 /*
- * Received in one round of wait(), about: then timers and stop are looked at, for
- * a server may send faster than we read.
+ * A round of wait() receives about this much. Then the loop looks at timers and the
+ * stop flag, even if the server sends faster than we parse.
  */
 #define OSC_ROUND_BYTES (4u << 20)
 
@@ -239,10 +239,10 @@ void osc_connection_unwrote(struct osc_loop *loop,
 /* Its deadline has passed. */
 void osc_connection_late(struct osc_loop *loop, struct osc_load_connection *c,
 			 uint64_t now);
-/* The load is over, and nothing of this connection has left. */
+/* The load is over, and no request of this connection will be sent. */
 bool osc_connection_unbegun(const struct osc_loop *loop,
 			    const struct osc_load_connection *c);
-/* At the end of the run, or of what it has to do. */
+/* Closes it at the end of the run, or when it has nothing more to send. */
 void osc_connection_retire(struct osc_loop *loop,
 			   struct osc_load_connection *c);
 
@@ -253,7 +253,7 @@ void osc_connection_failed(struct osc_loop *loop, struct osc_load_connection *c,
 			   enum osc_load_phase phase, int code, uint64_t now);
 void osc_connection_established(struct osc_loop *loop,
 				struct osc_load_connection *c, uint64_t now);
-/* The server sends no more; with TLS, only its close_notify says so in order. */
+/* The server sends no more. in_order: not TLS, or it sent close_notify. */
 void osc_connection_closed(struct osc_loop *loop, struct osc_load_connection *c,
 			   bool in_order, uint64_t now);
 /* Answers came, as text; false when the connection is gone. */

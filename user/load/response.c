@@ -231,14 +231,14 @@ static bool field_name(struct osc_response *r, const char **data,
 	if (!size)
 		return fail(r, OSC_RESPONSE_BAD_FIELD);
 	++*data;
-	/* Those of trailers frame nothing. */
+	/* Trailer fields do not frame the message. */
 	r->field = r->in_trailers ? 0 : field_of(name, size);
 	r->carried = 0;
 	r->state = FIELD_VALUE;
 	return true;
 }
 
-/* A byte of the element. */
+/* Adds a byte to the element in carry; blanks before it are skipped. */
 static void add_to_element(struct osc_response *r, char c)
 {
 	if (!r->carried && is_blank(c))
@@ -348,7 +348,7 @@ static bool chunk_size(struct osc_response *r, const char *p, size_t size)
 			return fail(r, OSC_RESPONSE_BAD_CHUNK);
 		v = v << 4 | (c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
 	}
-	/* An extension may follow; of more digits than were kept some are missing. */
+	/* An extension may follow. If all that was kept is digits, some are missing. */
 	if (!i || i == OSC_RESPONSE_LINE || (i < size && !strchr("; \t", p[i])))
 		return fail(r, OSC_RESPONSE_BAD_CHUNK);
 	r->left = v;

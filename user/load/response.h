@@ -15,8 +15,8 @@
 #include <stdint.h>
 
 /*
- * Kept of a status line, of a chunk's first line, and of each element of a field
- * that frames the message ("close" of "Connection: upgrade, close").
+ * Bytes kept of a status line, of a chunk-size line, and of each list element of a
+ * framing field ("close" in "Connection: upgrade, close").
  */
 #define OSC_RESPONSE_LINE 64
 /* Of a head, with its 1xx predecessors, and of trailers. */

@@ -127,7 +127,7 @@ static json_t *slos_json(const struct osc_load_result *r)
 	return NULL;
 }
 
-/* Those that connections were made to. */
+/* The addresses to which connections were made. */
 static json_t *addresses_json(const struct osc_load_result *r)
 {
 	json_t *array = json_array();
@@ -314,7 +314,7 @@ static void slos_text(const struct osc_load_result *r, FILE *out)
 	}
 }
 
-/* Where the name does not say it. */
+/* Nothing if the URL has the address itself. */
 static void addresses_text(const struct osc_load_result *r, FILE *out)
 {
 	const char *host = osc_load_server(r->config)->host;

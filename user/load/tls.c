@@ -16,7 +16,7 @@
 #include "lib/error.h"
 
 #define LIBRARY "libssl.so.3"
-/* More does not wait to be sent: of requests there is one record or two. */
+/* Limit of unsent output; requests fill one or two records of 16 KiB. */
 #define UNSENT_MAX (128u << 10)
 
 _Static_assert(OSC_TLS_NO_TLS ==
@@ -182,7 +182,7 @@ static bool is_address(const char *name)
 	       inet_pton(AF_INET6, name, &a) == 1;
 }
 
-/* As certificates have it: no zone, no dot at the end (RFC 6066, 3). */
+/* The name without a zone and without a final dot (RFC 6066, 3). */
 static int take_name(struct osc_tls *tls, struct osc_error *e)
 {
 	const char *name = tls->config.name;

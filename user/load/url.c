@@ -20,8 +20,8 @@ static int bad(struct osc_error *e, const char *text, const char *why)
 }
 
 /*
- * "fe80::1%25eth0" (RFC 6874), or "fe80::1%eth0" as people write it, and most
- * clients take it. `size` bytes of the host are the address.
+ * The zone is written "%25eth0" (RFC 6874) or, as most clients accept, "%eth0".
+ * *size is the length of the address before it.
  */
 static const char *take_zone(struct osc_url *url, size_t *size)
 {
@@ -75,7 +75,7 @@ static const char *take_host(const char *p, const char *end,
 	return why;
 }
 
-/* An empty port is the scheme's (RFC 3986, 3.2.3). */
+/* An empty port means the default port of the scheme (RFC 3986, 3.2.3). */
 static const char *take_port(const char *p, const char *end,
 			     struct osc_url *url)
 {

@@ -156,7 +156,7 @@ nothing_left()
 @test "a server that takes fewer connections than were tried says how many" {
 	run -0 --separate-stderr quick --models thread --workers 3 --modes close --no-progress --json c.json
 	run -0 jq -r '.runs[0].held | (.points | length), .absent.total' c.json
-	[[ $(xargs <<<"$output") == "0 it took 3 of 8 connections" ]]
+	[[ $(xargs <<<"$output") == "0 it took 3 of 16 connections" ]]
 }
 
 # Six runs are as few as say anything; counts of loops are steady.

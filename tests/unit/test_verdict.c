@@ -266,6 +266,23 @@ static void counts_have_reasons(void **state)
 	     "- 14 events per return of its wait\n");
 }
 
+/* Where the runs were too short to tell what is done once from a request. */
+static void averages_are_said_to_be_averages(void **state)
+{
+	json_t *summary = a_summary();
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		set(summary, i, "per_request", "context_switches",
+		    i == 1 ? 0.06 : 1, i == 1 ? 0.08 : 1.02);
+		json_object_set_new(json_array_get(summary, i), "marginal",
+				    json_false());
+	}
+	says(summary, true,
+	     "epoll switches least at 1 connection: 0.07 times per request "
+	     "(set-up included) against 1.01 of fork, the next\n");
+}
+
 static json_t *memory_of_three(void)
 {
 	json_t *summary = a_summary();
@@ -283,7 +300,7 @@ static void fixed_and_marginal_memory_are_told_apart(void **state)
 	     "epoll takes the least memory for each further idle connection "
 	     "after a load of 1 connection: 2.0 MiB + at most 1.9 KiB per "
 	     "connection against 8.0 KiB + 29.0 KiB of thread, the next; with "
-	     "fewer than 79 connections its fixed part outweighs that\n");
+	     "fewer than 79 connections its fixed part may outweigh that\n");
 }
 
 /* An interval is no interval of 95 % where the runs were too few. */
@@ -571,6 +588,7 @@ int main(void)
 			a_finding_says_under_which_load_it_does_not_hold),
 		cmocka_unit_test(a_finding_says_who_is_left_out_elsewhere),
 		cmocka_unit_test(counts_have_reasons),
+		cmocka_unit_test(averages_are_said_to_be_averages),
 		cmocka_unit_test(fixed_and_marginal_memory_are_told_apart),
 		cmocka_unit_test(a_part_is_told_where_the_whole_is_not),
 		cmocka_unit_test(lines_of_too_few_runs_say_nothing),

@@ -10,7 +10,7 @@
 
 #define PAGE 4096.0
 /* With fewer the growth is lost in what a server does anyway. */
-#define LADDER_FIRST_MIN 8
+#define LADDER_FIRST_MIN 16
 
 const char *const osc_held_memory_names[OSC_NR_HELD_MEMORY] = {
 	[OSC_HELD_PSS] = "pss",

@@ -29,7 +29,7 @@ struct osc_memory {
 /* And at the least that is aimed at, however long it takes. */
 #define OSC_HELD_LEVELS_MIN 4
 /* Where a connection makes no task, so that many are quick to hold. */
-#define OSC_HELD_LEVELS_LOOP 10
+#define OSC_HELD_LEVELS_LOOP 11
 
 /*
  * Rising numbers of connections for a server whose load had `load` of them, up

@@ -235,7 +235,7 @@ char *osc_metric_text(const json_t *row, const struct osc_metric *m, bool unit,
 		snprintf(fixed, sizeof(fixed), "%s + ",
 			 osc_format_bytes(i.fixed, once, sizeof(once)));
 	if (unit && is_average(row, m))
-		average = ", set-up included";
+		average = " (set-up included)";
 	snprintf(out, size, "%s%s%s%s%s%s", fixed, bound,
 		 text(i.at_most ? i.high : i.value, value, sizeof(value)),
 		 unit ? m->unit : "", average,

@@ -153,7 +153,7 @@ static json_t *finding_text(const json_t *summary, const struct osc_result *r)
 	if (m->bytes && decides_from(summary, r) > 1)
 		fprintf(t.out,
 			"; with fewer than %.0f connections its fixed part "
-			"outweighs that",
+			"may outweigh that",
 			decides_from(summary, r));
 	while ((load = osc_load_next(summary, r->load, load))) {
 		struct osc_result other = osc_result_of(summary, load, m);

@@ -272,6 +272,20 @@ ends_at_once()
 	done
 }
 
+killed_again_and_again()
+{
+	# Its children come with their connections.
+	[[ $model != fork && $model != prefork-fdpass ]] || return 0
+	start "$model"
+	check killed_again_and_again "$server"
+	stop
+	(($(booked worker_deaths) >= 25)) || { booked worker_deaths; return 1; }
+}
+
+@test "workers that are killed again and again are replaced as fast as the first" {
+	each_at_once killed_again_and_again
+}
+
 @test "prefork-fdpass: what a killed worker has not taken goes to another" {
 	start prefork-fdpass
 	run -0 check killed_untaken "$server"

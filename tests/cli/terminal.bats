@@ -56,6 +56,11 @@ fits()
 		$(grep -cE 'VALUE|RATE' "$BATS_TEST_TMPDIR/shown") ]]
 }
 
+@test "the list of the server models fits, with every model and what works like it" {
+	fits "osconcepts serve --list" \
+		$(osconcepts serve --list --json | jq -r '.[].model') "nginx as it comes" "MODEL " "WORKS LIKE"
+}
+
 @test "the module's tables fit" {
 	[[ -e /proc/osconcepts ]] || skip "the module is not loaded"
 	osconcepts targets add $$

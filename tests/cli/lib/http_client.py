@@ -26,6 +26,8 @@ PROMPT_S = 0.1
 # Bounds what nobody has ended.
 HELD_S = 600
 TOO_LATE = 3
+# A worker that is killed is started again so long after its start: OSC_RESTART_NS.
+LEAST_LIFE_S = 0.02
 # Requests by which a server has used whatever it uses in turn: io_uring has 1024
 # buffers for each of two rings, and which ring gets a connection is chance.
 WARM_UP = 3000
@@ -686,6 +688,36 @@ def waiting(port, count, victim=None):
         s.close()
 
 
+def is_alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def killed_again_and_again(port, pid, count="25"):
+    """Workers that a signal kills one after another: each request is answered, and the
+    last ones are not much later than the first.
+    """
+    waits = []
+    for _ in range(int(count)):
+        until(lambda: workers_of(int(pid)))
+        killed = time.monotonic()
+        victims = workers_of(int(pid))
+        for victim in victims:
+            os.kill(victim, signal.SIGKILL)
+        # Until then they may accept.
+        until(lambda: not any(map(is_alive, victims)))
+        with connect(port) as s:
+            s.sendall(request("/", fields="Connection: close\r\n"))
+            expect(b"200 OK" in read_all(s), f"no answer to request {len(waits)}")
+        waits.append(time.monotonic() - killed)
+    # Of the first ones none is waited for, whatever comes later.
+    first, last = min(waits[:2]), sorted(waits[-9:])[4]
+    expect(last < 10 * (first + LEAST_LIFE_S), f"{last:.3f} s at last, {first:.3f} s at first")
+
+
 def stopped_full(port, pid, room="4", more="16"):
     """At the stop all room is taken and more are connected: all are answered."""
     many = [connect(port) for _ in range(int(room) + int(more))]
@@ -746,7 +778,7 @@ def killed_untaken(port, pid):
             expect(status == 200, head)
 
 
-CHECKS = [killed_untaken, late_input, never_closes, pieces, deep_pipeline, statuses, big_refusal, expect_continue, half_close, reset,
+CHECKS = [killed_untaken, killed_again_and_again, late_input, never_closes, pieces, deep_pipeline, statuses, big_refusal, expect_continue, half_close, reset,
           slow_head, idle, slow_reader, drip, idle_many, under_load, in_flight, turns, working,
           short_of_memory, clock_jumps, held, waiting, stopped_full, backlog_waits]
 

@@ -130,8 +130,8 @@ int osc_account_create(const char *path, const char *model,
 void osc_account_destroy(struct osc_account *a);
 
 /*
- * False: somebody has cut the file. The writers go on, each in memory of its own,
- * and the numbers mean nothing any more.
+ * False: the file has been truncated. The writers go on, each in memory of its own,
+ * and the sum of the file is not theirs.
  */
 bool osc_account_is_intact(const struct osc_account *a);
 

@@ -248,9 +248,9 @@ static bool has_call_where_expected(void)
 static const char *fault_time_pin(bool on)
 {
 	if (on)
-		return "rmmod finds the module in use until this is off; try osconcepts timings fault=off";
+		return "rmmod says in use until this is off; try osconcepts timings fault=off";
 	if (atomic_read(&nr_references))
-		return "rmmod finds the module in use until the last timed fault has ended";
+		return "rmmod says in use until the last timed fault has ended";
 	return NULL;
 }
 

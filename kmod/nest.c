@@ -57,9 +57,10 @@ void osc_sums_sub(struct osc_sums *from, const struct osc_sums *what)
  */
 struct osc_target *osc_nest_outer(const struct osc_target *target)
 {
-	return rcu_dereference_check(
-		target->outer, rcu_read_lock_sched_held() ||
-				       lockdep_is_held(&osc_targets_lock));
+	bool locked = lockdep_is_held(&osc_targets_lock);
+
+	return rcu_dereference_check(target->outer,
+				     locked || rcu_read_lock_sched_held());
 }
 
 /**
@@ -202,30 +203,37 @@ int osc_nest_place(struct osc_target *target, struct osc_target *holder,
 	return 0;
 }
 
-static u64 own_callbacks(const struct osc_target *target)
+/* What the hooks have counted, by CPU, added up. */
+static struct osc_slot_counts own_counts(const struct osc_target *target)
 {
-	u64 callbacks = 0;
+	struct osc_slot_counts sum = {};
+	const struct osc_slot_counts *c;
 	int cpu;
 
-	for_each_possible_cpu(cpu)
-		callbacks += READ_ONCE(
-			per_cpu_ptr(target->counts, cpu)->epoll_callbacks);
-	return callbacks;
+	for_each_possible_cpu(cpu) {
+		c = per_cpu_ptr(target->counts, cpu);
+		sum.epoll_callbacks += READ_ONCE(c->epoll_callbacks);
+		sum.epoll_wakeups += READ_ONCE(c->epoll_wakeups);
+	}
+	return sum;
+}
+
+static u64 own_callbacks(const struct osc_target *target)
+{
+	return own_counts(target).epoll_callbacks;
 }
 
 /* Without the targets inside it, and without what its live tasks have done. */
 static void read_gone(const struct osc_target *target, struct osc_sums *sums)
 {
+	struct osc_slot_counts counts = own_counts(target);
 	unsigned int i;
-	int cpu;
 
 	*sums = target->carried;
 	for (i = 0; i < OSC_NR_FIELDS; i++)
 		sums->fields[i] += target->folded[i];
-	sums->epoll_callbacks += own_callbacks(target);
-	for_each_possible_cpu(cpu)
-		sums->epoll_wakeups += READ_ONCE(
-			per_cpu_ptr(target->counts, cpu)->epoll_wakeups);
+	sums->epoll_callbacks += counts.epoll_callbacks;
+	sums->epoll_wakeups += counts.epoll_wakeups;
 	sums->tasks_exited += target->tasks_exited;
 	sums->lost += atomic64_read(&target->lost);
 }

@@ -387,14 +387,12 @@ static int refuse(const struct osc_reader *reader,
 {
 	if (!osc_reader_may_see(reader, in_the_way->owner,
 				in_the_way->privileged)) {
-		NL_SET_ERR_MSG(
-			extack,
-			"it, or a process under it, belongs to a target that is not yours");
+		NL_SET_ERR_MSG(extack,
+			       "another user's target has part of the tree");
 		return -EBUSY;
 	}
-	NL_SET_ERR_MSG(
-		extack,
-		"it, or a process under it, belongs to a target that cannot be inside this one, nor have it inside");
+	NL_SET_ERR_MSG(extack,
+		       "a target that excludes this one has part of the tree");
 	if (extack) {
 		BUILD_BUG_ON(sizeof(in_the_way->id) > sizeof(extack->cookie));
 		memcpy(extack->cookie, &in_the_way->id, sizeof(in_the_way->id));

@@ -39,6 +39,7 @@ static void read_counts(struct osc_target *target, const struct osc_sums *sums,
 static void refresh_root(struct osc_target *target,
 			 enum osconcepts_target_state *state)
 {
+	struct osc_target *holder;
 	struct task_struct *leader;
 
 	rcu_read_lock();
@@ -47,8 +48,8 @@ static void refresh_root(struct osc_target *target,
 	*state = leader ? OSCONCEPTS_TARGET_STATE_LIVE :
 			  OSCONCEPTS_TARGET_STATE_EXITED;
 	/* One that has left, by raising its rights, shows its new name to nobody. */
-	if (leader && osc_nest_has(target, osc_target_of_slot(osc_member_slot(
-						   target->tgid))))
+	holder = osc_target_of_slot(osc_member_slot(target->tgid));
+	if (leader && osc_nest_has(target, holder))
 		strscpy(target->comm, leader->comm, TASK_COMM_LEN);
 	rcu_read_unlock();
 }

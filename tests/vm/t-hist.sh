@@ -181,7 +181,7 @@ test_rights()
 # rmmod says no more than "in use": what says why, and what to do.
 test_faults_pin_the_module()
 {
-	local why="rmmod finds the module in use until this is off; try osconcepts timings fault=off" try
+	local why="rmmod says in use until this is off; try osconcepts timings fault=off" try
 	osconcepts timings fault=targets >/dev/null
 	check "while faults are timed rmmod fails" 1 'in use' rmmod osconcepts
 	check "timings says why, and the way out" 0 '' osconcepts timings --json

@@ -141,6 +141,19 @@ static void forgetting_drops_the_retired_slots_only(struct kunit *test)
 				i % 2 ? 2 : 0);
 }
 
+static void a_slots_registrations_are_handed_to_another(struct kunit *test)
+{
+	unsigned int i;
+
+	for (i = 0; i < 99; i++)
+		KUNIT_ASSERT_EQ(test, osc_epitem_set(key_at(i), 1 + i % 3), 0);
+	osc_epitem_replace(2, 3);
+	for (i = 0; i < 99; i++)
+		KUNIT_ASSERT_EQ(test, osc_epitem_slot(key_at(i)),
+				i % 3 == 0 ? 1 : 3);
+	KUNIT_EXPECT_EQ(test, osc_epitem_slot(key_at(99)), 0);
+}
+
 static struct kunit_case osconcepts_epitem_cases[] = {
 	KUNIT_CASE(unknown_key_is_nobodys),
 	KUNIT_CASE(key_is_found_with_its_slot),
@@ -148,6 +161,7 @@ static struct kunit_case osconcepts_epitem_cases[] = {
 	KUNIT_CASE(full_bucket_refuses_and_keeps_the_others),
 	KUNIT_CASE(removed_target_makes_room),
 	KUNIT_CASE(forgetting_drops_the_retired_slots_only),
+	KUNIT_CASE(a_slots_registrations_are_handed_to_another),
 	{}
 };
 

@@ -123,6 +123,18 @@ static void forgetting_drops_the_retired_slots_only(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, osc_member_slot(OSC_MEMBER_LEAF + 10), 0);
 }
 
+static void a_slots_processes_are_handed_to_another(struct kunit *test)
+{
+	unsigned int i;
+
+	for (i = 1; i < 100; i++)
+		KUNIT_ASSERT_EQ(test, osc_member_set(i, 1 + i % 3), 0);
+	osc_member_replace(2, 3);
+	for (i = 1; i < 100; i++)
+		KUNIT_ASSERT_EQ(test, osc_member_slot(i), i % 3 == 0 ? 1 : 3);
+	KUNIT_EXPECT_EQ(test, osc_member_slot(100), 0);
+}
+
 static void reset_table_is_as_new(struct kunit *test)
 {
 	KUNIT_ASSERT_EQ(test, osc_member_set(10, 3), 0);
@@ -141,6 +153,7 @@ static struct kunit_case osconcepts_member_cases[] = {
 	KUNIT_CASE(writing_none_needs_no_memory),
 	KUNIT_CASE(used_up_spares_are_an_error_until_refilled),
 	KUNIT_CASE(forgetting_drops_the_retired_slots_only),
+	KUNIT_CASE(a_slots_processes_are_handed_to_another),
 	KUNIT_CASE(reset_table_is_as_new),
 	{}
 };

@@ -456,6 +456,43 @@ static void a_refusal_carries_the_kernels_reason(void **state)
 	assert_string_equal(a.why, strerror(EPERM));
 }
 
+/* The target that is in the way; a cookie of another size is not ours. */
+static void a_refusal_may_point_at_something(void **state)
+{
+	int seen;
+	struct osc_netlink_answer a = answer(&seen);
+
+	(void)state;
+	error_message(-EBUSY, "in the way");
+	mnl_attr_put_u32(nlh, NLMSGERR_ATTR_COOKIE, 812);
+	assert_int_equal(osc_netlink_feed(&a, buf, nlh->nlmsg_len), -EBUSY);
+	assert_string_equal(a.why, "in the way");
+	assert_int_equal(a.cookie, 812);
+	a = answer(&seen);
+	error_message(-EBUSY, "in the way");
+	mnl_attr_put_u64(nlh, NLMSGERR_ATTR_COOKIE, 812);
+	assert_int_equal(osc_netlink_feed(&a, buf, nlh->nlmsg_len), -EBUSY);
+	assert_string_equal(a.why, "in the way");
+	assert_int_equal(a.cookie, 0);
+}
+
+/* What nlctrl tells of families: of ours that it has gone, nothing else. */
+static void the_end_of_a_family_is_told_from_other_news(void **state)
+{
+	(void)state;
+	begin(CTRL_CMD_DELFAMILY);
+	mnl_attr_put_u16(nlh, CTRL_ATTR_FAMILY_ID, 40);
+	assert_true(osc_module_msg_is_end(nlh, 40));
+	assert_false(osc_module_msg_is_end(nlh, 41));
+	begin(CTRL_CMD_NEWFAMILY);
+	mnl_attr_put_u16(nlh, CTRL_ATTR_FAMILY_ID, 40);
+	assert_false(osc_module_msg_is_end(nlh, 40));
+	begin(CTRL_CMD_DELFAMILY);
+	assert_false(osc_module_msg_is_end(nlh, 40));
+	mnl_attr_put_u32(nlh, CTRL_ATTR_FAMILY_ID, 40);
+	assert_false(osc_module_msg_is_end(nlh, 40));
+}
+
 static void
 a_refusal_that_repeats_the_request_has_its_reason_behind(void **state)
 {
@@ -725,6 +762,8 @@ int main(void)
 			events_have_their_kind_and_new_ones_are_skipped),
 		cmocka_unit_test(an_ack_ends_the_answer),
 		cmocka_unit_test(a_refusal_carries_the_kernels_reason),
+		cmocka_unit_test(a_refusal_may_point_at_something),
+		cmocka_unit_test(the_end_of_a_family_is_told_from_other_news),
 		cmocka_unit_test(
 			a_refusal_that_repeats_the_request_has_its_reason_behind),
 		cmocka_unit_test(answers_to_others_are_skipped),

@@ -63,6 +63,20 @@ static void a_counter_that_missed_something_is_a_lower_bound(void **state)
 			 OSC_LOWER_BOUND);
 }
 
+static void
+what_a_module_that_has_gone_had_counted_is_a_lower_bound(void **state)
+{
+	struct osc_counts c = counts_of(OSC_BACKEND_MODULE);
+
+	(void)state;
+	c.cut_short = true;
+	for (int i = 0; i < OSC_NR_COUNTERS; i++)
+		assert_int_equal(osc_standing(&c, (enum osc_counter)i).kind,
+				 OSC_LOWER_BOUND);
+	assert_int_equal(osc_standing_of_tasks(&c), OSC_LOWER_BOUND);
+	assert_non_null(strstr(osc_standing(&c, OSC_SWITCHES).why, "unloaded"));
+}
+
 static void callbacks_of_unknown_owners_make_an_interval(void **state)
 {
 	struct osc_counts c = counts_of(OSC_BACKEND_MODULE);
@@ -157,6 +171,8 @@ int main(void)
 		cmocka_unit_test(a_number_of_which_nothing_is_missing_is_exact),
 		cmocka_unit_test(
 			a_counter_that_missed_something_is_a_lower_bound),
+		cmocka_unit_test(
+			what_a_module_that_has_gone_had_counted_is_a_lower_bound),
 		cmocka_unit_test(callbacks_of_unknown_owners_make_an_interval),
 		cmocka_unit_test(what_is_not_counted_is_absent_and_says_why),
 		cmocka_unit_test(a_difference_lacks_what_was_missed_in_between),

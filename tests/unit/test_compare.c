@@ -133,6 +133,44 @@ static void counts_stand_where_times_are_withheld(void **state)
 	json_decref(runs);
 }
 
+/* An average among slopes would be the median of two different things. */
+static void averages_and_slopes_are_not_mixed(void **state)
+{
+	static const char name[] = "context_switches_voluntary";
+	json_t *runs = json_array(), *summary;
+	const json_t *row;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		/* 300 switches for 100 requests, of which 100 once. */
+		json_t *run = a_run("fork", true, 10, i ? 2 : 3, true);
+
+		json_object_set_new(run, "marginal", json_boolean(i));
+		json_object_set_new(run, "kernel",
+				    json_pack("{s:i}", name, 300));
+		json_object_set_new(run, "fixed",
+				    i ? json_pack("{s:f}", name, 100.0) :
+					json_pack("{s:n}", name));
+		json_array_append_new(runs, run);
+	}
+	summary = osc_compare_summary(runs);
+	row = json_array_get(summary, 0);
+	assert_true(json_is_false(json_object_get(row, "marginal")));
+	assert_true(near(number(row, "per_request", name, "low"), 3));
+	assert_true(near(number(row, "per_request", name, "high"), 3));
+	assert_true(json_is_null(
+		json_object_get(json_object_get(row, "fixed"), name)));
+	json_decref(summary);
+	json_array_remove(runs, 0);
+	summary = osc_compare_summary(runs);
+	row = json_array_get(summary, 0);
+	assert_true(json_is_true(json_object_get(row, "marginal")));
+	assert_true(near(number(row, "per_request", name, "high"), 2));
+	assert_true(near(number(row, "fixed", name, "median"), 100));
+	json_decref(summary);
+	json_decref(runs);
+}
+
 /* A marked number says more than none; a number of something else does not. */
 static void suspect_times_stand_and_are_counted(void **state)
 {
@@ -726,6 +764,7 @@ int main(void)
 			a_row_is_made_of_its_runs_in_order_of_appearance),
 		cmocka_unit_test(a_row_is_of_one_load),
 		cmocka_unit_test(counts_stand_where_times_are_withheld),
+		cmocka_unit_test(averages_and_slopes_are_not_mixed),
 		cmocka_unit_test(suspect_times_stand_and_are_counted),
 		cmocka_unit_test(
 			the_exit_code_follows_the_audit_and_then_validity),

@@ -73,12 +73,22 @@ static void gather(struct row *r, const json_t *first, const json_t *runs)
 	}
 }
 
+static json_t *spread_of(const double *values, size_t n)
+{
+	struct osc_spread s;
+
+	if (!osc_spread(values, n, &s))
+		return json_null();
+	return json_pack("{s:f, s:f, s:f, s:f, s:i}", "median", s.median, "low",
+			 s.low, "high", s.high, "coverage", s.coverage, "n",
+			 (int)s.n);
+}
+
 /* run[group][key], or run[key] where group is NULL; null is left out. */
 static json_t *spread(const struct row *r, const char *group, const char *key,
 		      bool valid_only)
 {
 	double values[OSC_SPREAD_MAX];
-	struct osc_spread s;
 	size_t n = 0;
 
 	for (size_t i = 0; i < r->n; i++) {
@@ -89,19 +99,10 @@ static json_t *spread(const struct row *r, const char *group, const char *key,
 		if (json_is_number(v) && (!valid_only || is_valid(run)))
 			values[n++] = json_number_value(v);
 	}
-	if (!osc_spread(values, n, &s))
-		return json_null();
-	return json_pack("{s:f, s:f, s:f, s:f, s:i}", "median", s.median, "low",
-			 s.low, "high", s.high, "coverage", s.coverage, "n",
-			 (int)s.n);
+	return spread_of(values, n);
 }
 
 typedef const char *name_of(size_t i);
-
-static const char *counter_name(size_t i)
-{
-	return osc_counter_info[i].name;
-}
 
 static const char *calls_name(size_t i)
 {
@@ -116,35 +117,87 @@ static const char *time_name(size_t i)
 	return names[i];
 }
 
-/* run[group][name] of n names, into *o, which is NULL where memory is short. */
-static void add_spreads(json_t **o, const struct row *r, const char *group,
-			size_t n, name_of *name, bool valid_only)
-{
-	for (size_t i = 0; *o && i < n; i++) {
-		if (!json_object_set_new(*o, name(i),
-					 spread(r, group, name(i), valid_only)))
-			continue;
-		json_decref(*o);
-		*o = NULL;
-	}
-}
-
+/* run[group][name] of n names. */
 static json_t *spreads(const struct row *r, const char *group, size_t n,
 		       name_of *name, bool valid_only)
 {
 	json_t *o = json_object();
 
-	add_spreads(&o, r, group, n, name, valid_only);
+	for (size_t i = 0; o && i < n; i++) {
+		if (!json_object_set_new(o, name(i),
+					 spread(r, group, name(i), valid_only)))
+			continue;
+		json_decref(o);
+		o = NULL;
+	}
 	return o;
 }
 
-/* CPU time is a count, too: the kernel's. */
-static json_t *counter_spreads(const struct row *r, const char *group)
+static bool has_marginal(const json_t *run)
 {
-	json_t *o =
-		json_pack("{s:o}", "cpu_us", spread(r, group, "cpu_us", false));
+	return json_is_true(json_object_get(run, "marginal"));
+}
 
-	add_spreads(&o, r, group, OSC_NR_COUNTERS, counter_name, false);
+/* Whether per_request is of one request more in each of the runs. */
+static bool is_marginal(const struct row *r)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		if (!has_marginal(r->run[i]))
+			return false;
+	}
+	return r->n;
+}
+
+/* Per request, with what was done once: the average of a run. */
+static const json_t *average(const json_t *run, const char *key, double *out)
+{
+	bool us = !strcmp(key, "cpu_us");
+	const json_t *v;
+
+	if (!has_marginal(run)) {
+		v = json_object_get(json_object_get(run, "per_request"), key);
+		*out = json_number_value(v);
+		return v;
+	}
+	v = json_object_get(json_object_get(run, "kernel"),
+			    us ? "cpu_ns" : key);
+	*out = json_number_value(v) / (us ? 1e3 : 1) /
+	       json_number_value(json_object_get(run, "requests"));
+	return v;
+}
+
+/* Where some runs have no other, averages of all: the two are not mixed. */
+static json_t *request_spread(const struct row *r, const char *key)
+{
+	double values[OSC_SPREAD_MAX];
+	size_t n = 0;
+
+	if (is_marginal(r))
+		return spread(r, "per_request", key, false);
+	for (size_t i = 0; i < r->n; i++)
+		n += json_is_number(average(r->run[i], key, &values[n]));
+	return spread_of(values, n);
+}
+
+static json_t *fixed_spread(const struct row *r, const char *key)
+{
+	return is_marginal(r) ? spread(r, "fixed", key, false) : json_null();
+}
+
+/* CPU time is a count, too: the kernel's. */
+static json_t *counter_spreads(const struct row *r,
+			       json_t *(*of)(const struct row *, const char *))
+{
+	json_t *o = json_pack("{s:o}", "cpu_us", of(r, "cpu_us"));
+
+	for (size_t i = 0; o && i < OSC_NR_COUNTERS; i++) {
+		const char *name = osc_counter_info[i].name;
+
+		if (!json_object_set_new(o, name, of(r, name)))
+			continue;
+		json_decref(o);
+		o = NULL;
+	}
 	return o;
 }
 
@@ -183,16 +236,6 @@ static json_t *standing(const struct row *r)
 	return NULL;
 }
 
-/* Whether per_request is of one request more in each of the runs. */
-static bool is_marginal(const struct row *r)
-{
-	for (size_t i = 0; i < r->n; i++) {
-		if (!json_is_true(json_object_get(r->run[i], "marginal")))
-			return false;
-	}
-	return r->n;
-}
-
 static json_t *row_document(const struct row *r)
 {
 	json_t *o = json_pack(
@@ -200,8 +243,8 @@ static json_t *row_document(const struct row *r)
 		"runs", (int)r->n, "valid", (int)r->valid, "suspect",
 		(int)r->suspect, "requests", r->requests, "lost", r->lost,
 		"standing", standing(r), "rps", spread(r, NULL, "rps", true),
-		"per_request", counter_spreads(r, "per_request"), "marginal",
-		is_marginal(r), "fixed", counter_spreads(r, "fixed"),
+		"per_request", counter_spreads(r, request_spread), "marginal",
+		is_marginal(r), "fixed", counter_spreads(r, fixed_spread),
 		"per_connection", osc_held_counter_lines(r->run, r->n), "calls",
 		spreads(r, "calls", OSC_NR_CALLS_RATIOS, calls_name, false),
 		"memory", osc_held_memory_lines(r->run, r->n), "latency_us",

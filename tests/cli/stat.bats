@@ -367,6 +367,8 @@ signal.signal(signal.SIGCHLD, signal.SIG_DFL)'
 	osconcepts watch --source procfs --json -i 20ms -n 20 -p "$sleeper" >"$BATS_TEST_TMPDIR/short"
 	jq -es '[.[].rates[] | select(.interval_s < 0.05)] | length > 0 and all(.per_second.cpu == null)' \
 		"$BATS_TEST_TMPDIR/short"
+	$stat -p "$sleeper" -d 5ms --json -o "$json"
+	jq -e 'if .elapsed_s < 0.05 then .per_second.cpu == null and .cpu_utilization == null else true end' "$json"
 	osconcepts watch --source procfs --json -i 60ms -n 20 -p "$sleeper" >"$BATS_TEST_TMPDIR/long"
 	jq -es --argjson cpus "$(nproc --all)" \
 		'[.[].rates[].per_second.cpu | values] | length > 0 and all(. <= $cpus)' "$BATS_TEST_TMPDIR/long"

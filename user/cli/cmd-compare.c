@@ -85,8 +85,12 @@ static void say_run(const struct comparison *c, const json_t *run,
 
 	osc_audit_count(json_object_get(run, "audit"), &rows, &failed);
 	osc_format_count((uint64_t)n, requests, sizeof(requests));
-	osc_format_real(json_number_value(json_object_get(run, "rps")), rate,
-			sizeof(rate));
+	/* Not of an emulated CPU: who reads it compares. */
+	if (json_is_true(json_object_get(c->platform, "emulated")))
+		strcpy(rate, "-");
+	else
+		osc_format_real(json_number_value(json_object_get(run, "rps")),
+				rate, sizeof(rate));
 	say(c, "[%zu/%zu] %-24s %10s requests %9s/s  audit %zu/%zu%s  %.1f s",
 	    done, all, name, requests, rate, rows - failed, rows, remark(run),
 	    (double)(osc_clock_ns() - since_ns) / SECOND);

@@ -62,12 +62,23 @@ static json_t *left_json(const struct osc_stat_result *r)
 	return all;
 }
 
+/* For rates: a command alone is counted from its first moment to its last. */
+static struct osc_counts rated_counts(const struct osc_stat_result *r)
+{
+	struct osc_counts c = r->counts;
+
+	if (!r->command)
+		osc_counts_check_times(&c, r->elapsed_s, osc_cpus_online());
+	return c;
+}
+
 static json_t *result_json(const struct osc_stat_result *r)
 {
+	const struct osc_counts rated = rated_counts(r);
 	const struct osc_child *c = r->child;
 	bool signalled = c && WIFSIGNALED(c->status);
-	double cpus = (double)r->counts.value[OSC_CPU_NS] / OSC_NS_PER_S /
-		      r->elapsed_s;
+	double cpus =
+		(double)rated.value[OSC_CPU_NS] / OSC_NS_PER_S / r->elapsed_s;
 
 	return json_pack(
 		"{s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:f, s:o, s:o, s:o, s:o, s:o, "
@@ -89,8 +100,8 @@ static json_t *result_json(const struct osc_stat_result *r)
 		signalled ? json_integer(WTERMSIG(c->status)) : json_null(),
 		"counters", osc_counts_json(&r->counts), "standing",
 		osc_standing_json(&r->counts), "per_second",
-		osc_rates_json(&r->counts, r->elapsed_s), "cpu_utilization",
-		real_or_null(osc_counts_have(&r->counts, OSC_CPU_NS) &&
+		osc_rates_json(&rated, r->elapsed_s), "cpu_utilization",
+		real_or_null(osc_counts_have(&rated, OSC_CPU_NS) &&
 				     r->elapsed_s > 0,
 			     cpus),
 		"tasks_live", (json_int_t)r->counts.tasks_live, "tasks_exited",
@@ -102,9 +113,12 @@ static void rate_cell(struct osc_table *t, const struct osc_stat_result *r,
 		      enum osc_counter n)
 {
 	char number[OSC_STANDING_TEXT_SIZE], text[OSC_STANDING_TEXT_SIZE + 16];
+	const struct osc_counts rated = rated_counts(r);
 
-	osc_standing_scaled(&r->counts, n, osc_rate_scale(n, r->elapsed_s),
-			    number, sizeof(number));
+	if (!osc_counts_have(&rated, n))
+		return;
+	osc_standing_scaled(&rated, n, osc_rate_scale(n, r->elapsed_s), number,
+			    sizeof(number));
 	snprintf(text, sizeof(text), "%s %s", number,
 		 n == OSC_CPU_NS       ? "CPUs used" :
 		 n == OSC_RUN_DELAY_NS ? "tasks waiting" :

@@ -37,3 +37,29 @@ setup()
 	[[ $output == "demo: --kernel 6.12 is the guest's"* ]]
 	run -0 scripts/demo --help
 }
+
+# stub FILE…: programs that do nothing, and succeed.
+stub()
+{
+	local file
+	for file; do
+		mkdir -p "$(dirname "$file")"
+		printf '#!/bin/sh\nexit 0\n' >"$file"
+		chmod +x "$file"
+	done
+}
+
+@test "the last lines explain the default models, and no others" {
+	local tree=$BATS_TEST_TMPDIR/tree
+	stub "$tree"/scripts/{deps,vm,kernel,module} "$tree/build/osconcepts" "$BATS_TEST_TMPDIR/bin/make"
+	cp scripts/demo "$tree/scripts"
+	PATH=$BATS_TEST_TMPDIR/bin:$PATH run -0 "$tree/scripts/demo"
+	[[ $output == *"[1/4] dependencies: installed"*"[4/4] boot a guest"* ]]
+	[[ $output == *"fork    one process for each connection"*"voluntary switch "*"minor page fault "* ]]
+	[[ $output == *"What this run shows, and what it cannot"*"The CPU is emulated"* ]]
+	[[ $output == *"build/osconcepts lesson "*"Results: build/demo/report.html"* ]]
+	PATH=$BATS_TEST_TMPDIR/bin:$PATH run -0 "$tree/scripts/demo" --kernel 6.12
+	[[ $output == *"voluntary switch "* ]]
+	PATH=$BATS_TEST_TMPDIR/bin:$PATH run -0 "$tree/scripts/demo" --models poll
+	[[ $output == *"Results: build/demo/report.html"* && $output != *"voluntary switch "* ]]
+}

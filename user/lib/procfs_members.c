@@ -9,6 +9,7 @@
 struct process {
 	pid_t pid, ppid;
 	bool member;
+	bool visited;
 };
 
 struct processes {
@@ -29,7 +30,7 @@ static int add_process(struct processes *all, pid_t pid, pid_t ppid,
 		all->p = more;
 		all->room = room;
 	}
-	all->p[all->n++] = (struct process){ pid, ppid, member };
+	all->p[all->n++] = (struct process){ pid, ppid, member, false };
 	return 0;
 }
 
@@ -61,28 +62,41 @@ static int list_processes(struct processes *all, osc_procfs_is_known *is_known,
 	return ret;
 }
 
-static bool parent_is_member(const struct processes *all, pid_t ppid)
+static int by_pid(const void *a, const void *b)
 {
-	for (size_t i = 0; i < all->n; i++) {
-		if (all->p[i].pid == ppid)
-			return all->p[i].member;
-	}
-	return false;
+	const struct process *p = a, *q = b;
+
+	return (p->pid > q->pid) - (p->pid < q->pid);
 }
 
-/* Until nothing changes: a child may be listed before its parent. */
+static struct process *parent(const struct processes *all,
+			      const struct process *p)
+{
+	const struct process wanted = { .pid = p->ppid };
+
+	return bsearch(&wanted, all->p, all->n, sizeof(wanted), by_pid);
+}
+
+/*
+ * Up from each process to one that is a member, or is known not to be one. None
+ * is visited more than twice: a machine may have very many.
+ */
 static void spread(struct processes *all)
 {
-	bool changed = true;
+	if (all->n)
+		qsort(all->p, all->n, sizeof(*all->p), by_pid);
+	for (size_t i = 0; i < all->n; i++) {
+		struct process *first = &all->p[i], *last = first;
 
-	while (changed) {
-		changed = false;
-		for (size_t i = 0; i < all->n; i++) {
-			struct process *p = &all->p[i];
-
-			if (!p->member && parent_is_member(all, p->ppid))
-				p->member = changed = true;
+		/* Read at different times, parents may form a ring. */
+		while (last && !last->member && !last->visited) {
+			last->visited = true;
+			last = parent(all, last);
 		}
+		if (!last || !last->member)
+			continue;
+		for (struct process *p = first; p != last; p = parent(all, p))
+			p->member = true;
 	}
 }
 

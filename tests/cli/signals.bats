@@ -21,7 +21,7 @@ setup()
 	# No core files.
 	ulimit -c 0
 	# As from a terminal: bash ignores SIGINT and SIGQUIT for the jobs of a script.
-	start_as=(env --default-signal=HUP,INT,QUIT)
+	start_as=(env "--default-signal=HUP,INT,QUIT")
 }
 
 teardown()
@@ -48,13 +48,13 @@ to_first()
 {
 	local what
 	what=$(effect serve "$2")
-	if [[ $what == default ]] && among "$2" $harmless $stops; then
+	if [[ $what == default ]] && among "$2" "$harmless $stops"; then
 		what=ignored
 	fi
 	case $what in
 	ignored)
 		kill -"$1" "$first"
-		! among "$2" $stops || kill -CONT "$first"
+		! among "$2" "$stops" || kill -CONT "$first"
 		;;
 	"ends, 0")
 		start "$model"
@@ -137,9 +137,9 @@ worker_does_as_the_table_says()
 		kill -"$number" "$worker"
 		if [[ $what == retires ]] && ! needs_holding; then
 			eventually dead "$worker"
-		elif [[ $what == default ]] && among "$name" $stops; then
+		elif [[ $what == default ]] && among "$name" "$stops"; then
 			kill -CONT "$worker"
-		elif [[ $what == default ]] && ! among "$name" $harmless; then
+		elif [[ $what == default ]] && ! among "$name" "$harmless"; then
 			eventually dead "$worker"
 			deaths=$((deaths + 1))
 		else
@@ -165,7 +165,7 @@ stays_with_nohup()
 	for ignored in "" HUP INT; do
 		# shellcheck disable=SC2016
 		start_as=(bash -c 'trap - HUP INT; [[ ! $0 ]] || trap "" "$0"; exec "$@"' "$ignored")
-		start_as=(env --default-signal=HUP,INT "${start_as[@]}")
+		start_as=(env "--default-signal=HUP,INT" "${start_as[@]}")
 		start "$model"
 		if [[ $ignored ]]; then
 			kill "-$ignored" "$server"

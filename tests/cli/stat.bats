@@ -159,6 +159,40 @@ signal.signal(signal.SIGCHLD, signal.SIG_DFL)'
 	jq -e '.sample_ms == 100 and .counters.page_faults_minor > 500' "$json"
 }
 
+@test "a process has its name, its user and system time, and rows on request" {
+	need_jq
+	command -v python3 >/dev/null || skip "no python3"
+	python3 -c '
+import os, threading, time
+if not os.fork():
+    time.sleep(600)
+threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+open("'"$BATS_TEST_TMPDIR/ready"'", "w").close()
+while True:
+    pass' &
+	sleeper=$!
+	until [[ -e $BATS_TEST_TMPDIR/ready ]]; do sleep 0.05; done
+	child=$(pgrep -P "$sleeper")
+	$stat -p "$sleeper" --per-process -d 500ms --json >"$json"
+	jq -e --argjson pid "$sleeper" --argjson child "$child" '.comm == "python3" and
+		(.processes | map(.pid) | sort) == ([$pid, $child] | sort) and
+		(.processes | all(.comm == "python3"))' "$json"
+	# The times are those of the CPU, to the ticks at both ends.
+	jq -e '(.user_s + .sys_s - .counters.cpu_ns / 1e9) as $off | $off > -0.1 and $off < 0.1' "$json"
+	# The rows add up to the sums: none of them has ended.
+	jq -e '([.processes[].counters.context_switches] | add) >= .counters.context_switches and
+		(.processes | map(select(.counters.cpu_ns > 0)) | length) == 1' "$json"
+	$stat -p "$sleeper" --per-thread -d 200ms --json >"$json"
+	jq -e --argjson pid "$sleeper" '(.threads | length) == 3 and has("processes") == false and
+		(.threads | map(select(.pid == $pid)) | length) == 2 and (.threads | all(.tid > 0))' "$json"
+	run -0 $stat -p "$sleeper" --per-thread -d 100ms
+	kill "$child" "$sleeper"
+	[[ $output == *"Counts of process $sleeper (python3), "* && $output == *" seconds user"* ]]
+	grep -qE "^ *$sleeper +python3 +[0-9.]+ " <<<"$output"
+	run -2 $stat --per-thread true
+	[[ $output == *"only with --pid"* ]]
+}
+
 @test "a running process is counted until it ends" {
 	need_jq
 	sleep 976 &

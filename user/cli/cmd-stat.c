@@ -28,12 +28,15 @@
 /* How long a command that was told to end may take to do so. */
 #define GRACE_NS (5 * OSC_NS_PER_S)
 
+enum { OPT_PER_PROCESS = 256, OPT_PER_THREAD };
+
 struct settings {
 	enum osc_counters_kind kind;
 	pid_t pid;
 	char **command;
 	const char *output;
 	bool json;
+	enum osc_stat_per per; /* a row for each of these, with --pid */
 	uint64_t interval_ns; /* 0: only the sum at the end */
 	uint64_t duration_ns; /* 0: until it ends, or Ctrl-C */
 };
@@ -43,6 +46,7 @@ struct session {
 	struct osc_counters *counters;
 	struct osc_child child;
 	struct osc_reaper reaper; /* of what the command leaves behind */
+	struct osc_stat_tasks tasks; /* of --pid */
 	struct osc_counts gate; /* what the child had done before it ran */
 	uint32_t target; /* 0: the whole system */
 	int signals;
@@ -71,6 +75,8 @@ static void usage(FILE *out)
 	      "\n"
 	      "Options:\n"
 	      "  -p, --pid PID          a running process, until it ends or Ctrl-C\n"
+	      "      --per-process      with --pid, a row for each process\n"
+	      "      --per-thread       with --pid, a row for each thread\n"
 	      "  -d, --duration TIME    no longer than this: 10s, 500ms, 2m; with a\n"
 	      "                         COMMAND that leaves processes, these too\n"
 	      "  -I, --interval TIME    a line every TIME, too: 1s, 500ms\n"
@@ -158,7 +164,11 @@ static int begin_pid(struct session *s, struct osc_error *e)
 		ret = osc_counters_watch(s->counters, s->set->pid,
 					 OSC_WATCH_BOUND, &s->target, e);
 	s->start_ns = osc_clock_ns();
-	return ret ? ret : osc_cli_check_process(s->set->pid, s->pidfd, e);
+	if (!ret)
+		ret = osc_cli_check_process(s->set->pid, s->pidfd, e);
+	return ret ? ret :
+		     osc_stat_tasks_begin(&s->tasks, s->counters, s->target,
+					  s->set->pid, s->set->per, e);
 }
 
 static int begin(struct session *s, struct osc_error *e)
@@ -277,6 +287,15 @@ static uint64_t look_interval(const struct session *s)
 	return osc_counters_module(s->counters) ? LOOK_NS : sample_interval(s);
 }
 
+static int look(struct session *s, struct osc_error *e)
+{
+	struct osc_counts counts;
+	int ret = read_counts(s, false, &counts, e);
+
+	return ret || !s->tasks.procfs ? ret :
+					 osc_stat_tasks_look(&s->tasks, e);
+}
+
 /* The moments that a wait ends at; UINT64_MAX: never. */
 struct moments {
 	uint64_t deadline, line, sample;
@@ -286,7 +305,6 @@ struct moments {
 static int on_time(struct session *s, struct moments *m, struct osc_error *e)
 {
 	uint64_t now = osc_clock_ns();
-	struct osc_counts counts;
 
 	if (now >= m->deadline)
 		return time_is_up(s, &m->deadline, e);
@@ -296,7 +314,7 @@ static int on_time(struct session *s, struct moments *m, struct osc_error *e)
 		return print_interval(s, &m->read_ns, e);
 	}
 	m->sample = now + look_interval(s);
-	return read_counts(s, false, &counts, e);
+	return look(s, e);
 }
 
 static int wait_for_end(struct session *s, struct osc_error *e)
@@ -363,6 +381,7 @@ static int finish(struct session *s, struct osc_error *e)
 		.command = s->set->command,
 		.child = s->set->command ? &s->child : NULL,
 		.reaper = &s->reaper,
+		.tasks = &s->tasks,
 		.pid = s->set->command ? s->child.pid : s->set->pid,
 		.one_line = s->set->interval_ns,
 	};
@@ -371,6 +390,8 @@ static int finish(struct session *s, struct osc_error *e)
 	r.elapsed_s = seconds_of(s);
 	if (!ret && s->set->command)
 		take_usage(s, &r.counts);
+	if (!ret && s->tasks.procfs)
+		ret = osc_stat_tasks_look(&s->tasks, e);
 	if (!ret)
 		ret = osc_stat_print(&r, s->set->json, s->out, e);
 	if (ret || !s->cut)
@@ -425,6 +446,7 @@ static int session_end(struct session *s, int ret, struct osc_error *e)
 		code = osc_child_exit_code(&s->child);
 	osc_child_close(&s->child);
 	osc_reaper_close(&s->reaper);
+	osc_stat_tasks_end(&s->tasks);
 	if (s->pidfd >= 0)
 		close(s->pidfd);
 	if (s->signals >= 0)
@@ -460,6 +482,12 @@ static int set_option(struct settings *set, int option, struct osc_error *e)
 		return 0;
 	case 's':
 		return osc_counters_kind_parse(optarg, &set->kind, e);
+	case OPT_PER_PROCESS:
+		set->per = OSC_STAT_PER_PROCESS;
+		return 0;
+	case OPT_PER_THREAD:
+		set->per = OSC_STAT_PER_THREAD;
+		return 0;
 	}
 	return 1;
 }
@@ -476,6 +504,8 @@ static int parse(struct settings *set, int argc, char **argv, int *code)
 		{ "backend", required_argument, NULL, 's' },
 		/* Its name until 0.1. */
 		{ "source", required_argument, NULL, 's' },
+		{ "per-process", no_argument, NULL, OPT_PER_PROCESS },
+		{ "per-thread", no_argument, NULL, OPT_PER_THREAD },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -501,6 +531,13 @@ static int parse(struct settings *set, int argc, char **argv, int *code)
 	if (set->command && set->pid) {
 		fputs("osconcepts stat: a command and --pid: only one can be "
 		      "counted\n",
+		      stderr);
+		*code = osc_cli_usage("stat");
+		return 1;
+	}
+	if (set->per && !set->pid) {
+		fputs("osconcepts stat: --per-process and --per-thread: only "
+		      "with --pid\n",
 		      stderr);
 		*code = osc_cli_usage("stat");
 		return 1;

@@ -72,9 +72,49 @@ static struct osc_counts rated_counts(const struct osc_stat_result *r)
 	return c;
 }
 
+/* Of a command all that was waited for; of a process to a tick. */
+static bool read_times(const struct osc_stat_result *r, double *user_s,
+		       double *sys_s)
+{
+	*user_s = *sys_s = 0;
+	if (r->child) {
+		*user_s = seconds_of(&r->reaper->user);
+		*sys_s = seconds_of(&r->reaper->system);
+	} else if (r->tasks->procfs) {
+		osc_stat_tasks_times(r->tasks, user_s, sys_s);
+	}
+	return r->child || r->tasks->procfs;
+}
+
+/* Of a process that has ended, what the last look showed. */
+static enum osc_standing_kind standing_of_times(const struct osc_stat_result *r)
+{
+	return r->tasks->procfs && (r->tasks->root_ended ||
+				    r->counts.tasks_exited) ?
+		       OSC_LOWER_BOUND :
+		       OSC_EXACT;
+}
+
+static json_t *standing_json(const struct osc_stat_result *r)
+{
+	static const char why[] = "what a task that has ended did after the "
+				  "last look at it is missing";
+	json_t *all = osc_standing_json(&r->counts);
+	enum osc_standing_kind kind = standing_of_times(r);
+
+	if (all && (osc_standing_put(all, "user_s", kind, why) ||
+		    osc_standing_put(all, "sys_s", kind, why))) {
+		json_decref(all);
+		all = NULL;
+	}
+	return all;
+}
+
 static json_t *result_json(const struct osc_stat_result *r)
 {
 	const struct osc_counts rated = rated_counts(r);
+	double user_s, sys_s;
+	bool times = read_times(r, &user_s, &sys_s);
 	const struct osc_child *c = r->child;
 	bool signalled = c && WIFSIGNALED(c->status);
 	double cpus =
@@ -82,7 +122,7 @@ static json_t *result_json(const struct osc_stat_result *r)
 
 	return json_pack(
 		"{s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:f, s:o, s:o, s:o, s:o, s:o, "
-		"s:o, s:o, s:o, s:I, s:I, s:I, s:o}",
+		"s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o}",
 		"schema", "osconcepts-stat/1", "source",
 		osc_json_text(r->source), "sample_ms",
 		r->sample_ns ? json_integer((json_int_t)(r->sample_ns /
@@ -91,22 +131,25 @@ static json_t *result_json(const struct osc_stat_result *r)
 		"platform", osc_platform(), "command", command_json(r->command),
 		"pid", r->pid ? json_integer(r->pid) : json_null(), "system",
 		!r->pid, "elapsed_s", r->elapsed_s, "user_s",
-		real_or_null(c, c ? seconds_of(&r->reaper->user) : 0), "sys_s",
-		real_or_null(c, c ? seconds_of(&r->reaper->system) : 0),
-		"exit_status",
+		real_or_null(times, user_s), "sys_s",
+		real_or_null(times, sys_s), "exit_status",
 		c && !signalled ? json_integer(WEXITSTATUS(c->status)) :
 				  json_null(),
 		"exit_signal",
 		signalled ? json_integer(WTERMSIG(c->status)) : json_null(),
 		"counters", osc_counts_json(&r->counts), "standing",
-		osc_standing_json(&r->counts), "per_second",
+		standing_json(r), "per_second",
 		osc_rates_json(&rated, r->elapsed_s), "cpu_utilization",
 		real_or_null(osc_counts_have(&rated, OSC_CPU_NS) &&
 				     r->elapsed_s > 0,
 			     cpus),
 		"tasks_live", (json_int_t)r->counts.tasks_live, "tasks_exited",
 		(json_int_t)r->counts.tasks_exited, "lost",
-		(json_int_t)r->counts.lost, "left_running", left_json(r));
+		(json_int_t)r->counts.lost, "left_running", left_json(r),
+		"comm",
+		*r->tasks->comm ? osc_json_text(r->tasks->comm) : json_null(),
+		r->tasks->per == OSC_STAT_PER_THREAD ? "threads" : "processes",
+		osc_stat_tasks_json(r->tasks));
 }
 
 static void rate_cell(struct osc_table *t, const struct osc_stat_result *r,
@@ -171,7 +214,7 @@ static void print_title(const struct osc_stat_result *r, FILE *out)
 		}
 		fputc('\'', out);
 	} else if (r->pid) {
-		fprintf(out, "process %d", (int)r->pid);
+		fprintf(out, "process %d (%s)", (int)r->pid, r->tasks->comm);
 	} else {
 		fputs("the whole system", out);
 	}
@@ -190,13 +233,27 @@ static void print_right(const char *text, int width, FILE *out)
 	fprintf(out, "%*s%s", n < width ? width - n : 1, "", text);
 }
 
+static void print_seconds(const struct osc_stat_result *r, double seconds,
+			  const char *what, FILE *out)
+{
+	char text[48];
+
+	snprintf(text, sizeof(text), "%s%.*f",
+		 osc_standing_sign(standing_of_times(r)), r->child ? 6 : 2,
+		 seconds);
+	print_right(text, 14, out);
+	fprintf(out, " seconds %s\n", what);
+}
+
 static void print_times(const struct osc_stat_result *r, FILE *out)
 {
+	double user_s, sys_s;
+
 	fprintf(out, "\n%14.6f seconds elapsed\n", r->elapsed_s);
-	if (r->child)
-		fprintf(out, "%14.6f seconds user\n%14.6f seconds sys\n",
-			seconds_of(&r->reaper->user),
-			seconds_of(&r->reaper->system));
+	if (read_times(r, &user_s, &sys_s)) {
+		print_seconds(r, user_s, "user", out);
+		print_seconds(r, sys_s, "sys", out);
+	}
 	if (r->pid) {
 		const char *sign =
 			osc_standing_sign(osc_standing_of_tasks(&r->counts));
@@ -263,6 +320,9 @@ int osc_stat_print(const struct osc_stat_result *r, bool json, FILE *out,
 	if (ret)
 		return ret;
 	print_times(r, out);
+	ret = osc_stat_tasks_print(r->tasks, out, e);
+	if (ret)
+		return ret;
 	print_notes(r, out);
 	return check(out, e);
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "cli/stat_rows.h"
 #include "lib/child.h"
 #include "lib/clock.h"
 #include "lib/counters.h"
@@ -24,6 +25,7 @@ struct osc_stat_result {
 	char *const *command; /* NULL-terminated, or NULL */
 	const struct osc_child *child; /* of the command, reaped; or NULL */
 	const struct osc_reaper *reaper; /* of what it left behind */
+	const struct osc_stat_tasks *tasks; /* of a process */
 	pid_t pid; /* or 0: the whole system */
 	double elapsed_s;
 	struct osc_counts counts;

@@ -168,6 +168,11 @@ struct osc_module *osc_counters_module(struct osc_counters *c)
 	return c->ops == &osc_module_ops ? c->state : NULL;
 }
 
+void *osc_counters_state(struct osc_counters *c)
+{
+	return c->state;
+}
+
 int osc_counters_totals(struct osc_counters *c, struct osc_counts *out,
 			struct osc_error *e)
 {

@@ -138,6 +138,9 @@ const char *osc_counters_source(const struct osc_counters *c);
 /* The connection behind the handle (module.h); NULL where /proc counts. */
 struct osc_module *osc_counters_module(struct osc_counters *c);
 
+/* What its back end keeps: for functions of the back end's own. */
+void *osc_counters_state(struct osc_counters *c);
+
 /* The whole system, since boot or since the module was loaded: use deltas. */
 int osc_counters_totals(struct osc_counters *c, struct osc_counts *out,
 			struct osc_error *e);

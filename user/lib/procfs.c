@@ -104,15 +104,19 @@ static bool parse_stat(const char *text, bool whole, struct osc_procfs_task *t)
 		CMINFLT,
 		MAJFLT,
 		CMAJFLT,
-		CUTIME = 16,
+		UTIME,
+		STIME,
+		CUTIME,
 		CSTIME,
 		STARTTIME = 22
 	};
-	const char *p = strrchr(text, ')');
+	const char *p = strrchr(text, ')'), *comm = strchr(text, '(');
 	uint64_t value[STARTTIME + 1] = { 0 };
 
-	if (!p || p[1] != ' ' || !p[2])
+	if (!p || !comm || comm > p || p[1] != ' ' || !p[2])
 		return false;
+	snprintf(t->comm, sizeof(t->comm), "%.*s", (int)(p - comm - 1),
+		 comm + 1);
 	t->state = p[2];
 	p += 3;
 	for (int i = PPID; i <= STARTTIME; i++) {
@@ -122,6 +126,8 @@ static bool parse_stat(const char *text, bool whole, struct osc_procfs_task *t)
 	}
 	t->ppid = (pid_t)value[PPID];
 	t->start_ticks = value[STARTTIME];
+	t->user_ticks = value[UTIME];
+	t->system_ticks = value[STIME];
 	t->reaped = (struct osc_procfs_reaped){
 		.minor = value[CMINFLT],
 		.major = value[CMAJFLT],
@@ -239,6 +245,36 @@ static int read_task(struct osc_procfs_task *t)
 	if (good)
 		take_process_clock(t);
 	return good ? 0 : -EPROTO;
+}
+
+int osc_procfs_thread(pid_t pid, pid_t tid, struct osc_procfs_task *out)
+{
+	static const char *const names[] = { "stat", "status", "schedstat" };
+	int ret = 0;
+
+	*out = (struct osc_procfs_task){ .pid = pid, .tid = tid };
+	for (int i = 0; i < 3 && !ret; i++) {
+		char path[80], *text;
+		bool good;
+
+		snprintf(path, sizeof(path), "/proc/%d/task/%d/%s", (int)pid,
+			 (int)tid, names[i]);
+		ret = osc_procfs_slurp(path, &text);
+		/* Not every kernel has the last. */
+		if (ret == -ENOENT)
+			ret = i < 2 || access("/proc/self/schedstat", F_OK) ==
+						      0 ?
+				      -ESRCH :
+				      0;
+		if (ret || !text)
+			continue;
+		good = i == 0 ? parse_stat(text, true, out) :
+		       i == 1 ? parse_status(text, &out->counts) :
+				parse_schedstat(text, &out->counts);
+		free(text);
+		ret = good ? 0 : -EPROTO;
+	}
+	return ret;
 }
 
 static int append_task(struct osc_procfs_tasks *tasks, pid_t pid, pid_t tid)

@@ -22,6 +22,9 @@ struct osc_procfs_task {
 	pid_t pid, tid, ppid;
 	char state; /* as in stat: 'Z' has ended but was not waited for */
 	uint64_t start_ticks; /* since boot; with tid it names the thread */
+	char comm[32];
+	/* CPU time, rounded down; the whole process's where the faults are. */
+	uint64_t user_ticks, system_ticks;
 	/* Of the children that the process waited for, and of theirs. */
 	struct osc_procfs_reaped reaped;
 	/* Of the leader (tid == pid) with the faults and the CPU time of the
@@ -32,6 +35,12 @@ struct osc_procfs_task {
 
 /* Only the first thread's stat: pid, ppid, state, start, faults and reaped. */
 int osc_procfs_leader(pid_t pid, struct osc_procfs_task *out);
+
+/*
+ * One thread with its own faults and CPU time, whether it is the first or not.
+ * -ESRCH when it is gone.
+ */
+int osc_procfs_thread(pid_t pid, pid_t tid, struct osc_procfs_task *out);
 
 /* Appends the threads of a process to *tasks, growing it; frees nothing. */
 struct osc_procfs_tasks {
@@ -48,6 +57,10 @@ int osc_procfs_threads(pid_t pid, struct osc_procfs_tasks *tasks);
  * threads that have ended. A zombie still reads. -ESRCH when it is gone.
  */
 int osc_procfs_process(pid_t pid, struct osc_counts *out, struct osc_error *e);
+
+/* The processes of a target of the /proc back end; *pids is the caller's. */
+int osc_procfs_target(struct osc_counters *c, uint32_t id, pid_t **pids,
+		      size_t *n, struct osc_error *e);
 
 /* /proc/stat processes: all tasks, threads too, that were made since boot. */
 int osc_procfs_forks(uint64_t *out, struct osc_error *e);

@@ -536,6 +536,26 @@ static int procfs_read(void *state, uint32_t id, struct osc_counts *out,
 	return 0;
 }
 
+int osc_procfs_target(struct osc_counters *c, uint32_t id, pid_t **pids,
+		      size_t *n, struct osc_error *e)
+{
+	const struct tree *t = *lookup(osc_counters_state(c), id);
+
+	*n = 0;
+	*pids = NULL;
+	if (!t)
+		return no_target(id, e);
+	*pids = calloc(t->n + 1, sizeof(**pids));
+	if (!*pids)
+		return osc_error_set(
+			e, ENOMEM, "cannot read target %u: out of memory", id);
+	for (size_t i = 0; i < t->n; i++) {
+		if (is_leader(&t->record[i].task))
+			(*pids)[(*n)++] = t->record[i].task.pid;
+	}
+	return 0;
+}
+
 static int procfs_unwatch(void *state, uint32_t id, struct osc_error *e)
 {
 	struct tree **t = lookup(state, id), *gone = *t;

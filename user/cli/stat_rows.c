@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/stat_rows.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/counters_output.h"
+#include "lib/error.h"
+#include "lib/output.h"
+
+static int append(struct osc_stat_rows *r, const struct osc_procfs_task *t)
+{
+	struct osc_procfs_task *more =
+		reallocarray(r->row, r->n + 1, sizeof(*more));
+
+	if (!more)
+		return -ENOMEM;
+	r->row = more;
+	r->row[r->n++] = *t;
+	return 0;
+}
+
+static int add_process(struct osc_stat_rows *r, pid_t pid)
+{
+	struct osc_procfs_task t;
+	int ret = osc_procfs_leader(pid, &t);
+
+	if (!ret && osc_procfs_process(pid, &t.counts, NULL))
+		ret = -ESRCH;
+	return ret ? ret : append(r, &t);
+}
+
+static int add_threads(struct osc_stat_rows *r, pid_t pid)
+{
+	struct osc_procfs_task t;
+	struct dirent *entry;
+	char path[40];
+	int ret = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	dir = opendir(path);
+	if (!dir)
+		return -errno;
+	while (!ret && (entry = readdir(dir))) {
+		if (!isdigit((unsigned char)*entry->d_name))
+			continue;
+		ret = osc_procfs_thread(pid, atoi(entry->d_name), &t);
+		if (!ret)
+			ret = append(r, &t);
+		else if (ret == -ESRCH)
+			ret = 0;
+	}
+	closedir(dir);
+	return ret;
+}
+
+static void free_rows(struct osc_stat_rows *r)
+{
+	free(r->row);
+	*r = (struct osc_stat_rows){ 0 };
+}
+
+static int read_rows(struct osc_counters *procfs, uint32_t id, bool threads,
+		     struct osc_stat_rows *out, struct osc_error *e)
+{
+	pid_t *pids;
+	size_t n;
+	int ret = osc_procfs_target(procfs, id, &pids, &n, e);
+
+	*out = (struct osc_stat_rows){ 0 };
+	if (ret)
+		return ret;
+	for (size_t i = 0; i < n && ret != -ENOMEM; i++)
+		/* One that ends meanwhile has no row. */
+		ret = threads ? add_threads(out, pids[i]) :
+				add_process(out, pids[i]);
+	free(pids);
+	if (ret != -ENOMEM)
+		return 0;
+	free_rows(out);
+	return osc_error_set(e, ENOMEM, "cannot list tasks: out of memory");
+}
+
+static const struct osc_procfs_task *find(const struct osc_stat_rows *r,
+					  const struct osc_procfs_task *t)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		if (r->row[i].tid == t->tid &&
+		    r->row[i].start_ticks == t->start_ticks)
+			return &r->row[i];
+	}
+	return NULL;
+}
+
+/* What it did since; one that was not there has begun since. */
+static struct osc_procfs_task since(const struct osc_procfs_task *now,
+				    const struct osc_stat_rows *base)
+{
+	const struct osc_procfs_task *b = find(base, now);
+	struct osc_procfs_task t = *now;
+
+	if (b) {
+		osc_counts_since(&now->counts, &b->counts, &t.counts);
+		t.user_ticks -= b->user_ticks;
+		t.system_ticks -= b->system_ticks;
+	}
+	return t;
+}
+
+static double seconds_of_ticks(uint64_t ticks)
+{
+	return (double)ticks / (double)sysconf(_SC_CLK_TCK);
+}
+
+void osc_stat_tasks_times(const struct osc_stat_tasks *tasks, double *user_s,
+			  double *sys_s)
+{
+	const struct osc_stat_rows *now = &tasks->process;
+	const struct osc_stat_rows *base = &tasks->process_base;
+	uint64_t user = 0, system = 0, user_base = 0, system_base = 0;
+
+	for (size_t i = 0; i < now->n; i++) {
+		const struct osc_procfs_task *t = &now->row[i];
+
+		user += t->user_ticks + t->reaped.user_ticks;
+		system += t->system_ticks + t->reaped.system_ticks;
+	}
+	/* What one did that has ended since is in that of its parent. */
+	for (size_t i = 0; i < base->n; i++) {
+		const struct osc_procfs_task *t = &base->row[i];
+
+		user_base += t->user_ticks + t->reaped.user_ticks;
+		system_base += t->system_ticks + t->reaped.system_ticks;
+	}
+	*user_s = user > user_base ? seconds_of_ticks(user - user_base) : 0;
+	*sys_s = system > system_base ? seconds_of_ticks(system - system_base) :
+					0;
+}
+
+int osc_stat_tasks_look(struct osc_stat_tasks *t, struct osc_error *e)
+{
+	struct osc_stat_rows process, thread = { 0 };
+	struct osc_counts counts;
+	bool root = false;
+	int ret = t->own ? osc_counters_read(t->procfs, t->id, &counts, e) : 0;
+
+	if (!ret)
+		ret = read_rows(t->procfs, t->id, false, &process, e);
+	if (ret)
+		return ret;
+	if (t->per == OSC_STAT_PER_THREAD)
+		ret = read_rows(t->procfs, t->id, true, &thread, e);
+	for (size_t i = 0; i < process.n; i++)
+		root |= process.row[i].pid == t->root;
+	t->root_ended = !root;
+	/* What the last look at the root showed says more than nothing. */
+	if (ret || !root) {
+		free_rows(&process);
+		free_rows(&thread);
+		return ret;
+	}
+	free_rows(&t->process);
+	free_rows(&t->thread);
+	t->process = process;
+	t->thread = thread;
+	return 0;
+}
+
+int osc_stat_tasks_begin(struct osc_stat_tasks *t,
+			 struct osc_counters *counters, uint32_t id, pid_t root,
+			 enum osc_stat_per per, struct osc_error *e)
+{
+	int ret = 0;
+
+	*t = (struct osc_stat_tasks){
+		.procfs = counters, .id = id, .root = root, .per = per
+	};
+	if (osc_counters_module(counters)) {
+		t->procfs = NULL;
+		ret = osc_counters_open(&t->procfs, OSC_COUNTERS_PROCFS, e);
+		t->own = !ret;
+		if (!ret)
+			ret = osc_counters_watch(t->procfs, root, 0, &t->id, e);
+	}
+	if (!ret)
+		ret = osc_stat_tasks_look(t, e);
+	if (ret)
+		return ret;
+	for (size_t i = 0; i < t->process.n; i++) {
+		if (t->process.row[i].pid == root)
+			memcpy(t->comm, t->process.row[i].comm,
+			       sizeof(t->comm));
+	}
+	t->process_base = t->process;
+	t->thread_base = t->thread;
+	t->process = t->thread = (struct osc_stat_rows){ 0 };
+	return osc_stat_tasks_look(t, e);
+}
+
+void osc_stat_tasks_end(struct osc_stat_tasks *t)
+{
+	free_rows(&t->process_base);
+	free_rows(&t->process);
+	free_rows(&t->thread_base);
+	free_rows(&t->thread);
+	if (t->own)
+		osc_counters_close(t->procfs);
+	t->procfs = NULL;
+}
+
+/* The rows that are asked for, and where they began. */
+static const struct osc_stat_rows *rows_of(const struct osc_stat_tasks *t,
+					   const struct osc_stat_rows **base)
+{
+	bool threads = t->per == OSC_STAT_PER_THREAD;
+
+	*base = threads ? &t->thread_base : &t->process_base;
+	return threads ? &t->thread : &t->process;
+}
+
+static void add_row(struct osc_table *t, const struct osc_procfs_task *task)
+{
+	const uint64_t *v = task->counts.value;
+
+	osc_table_row(t);
+	osc_table_u64(t, "id", (uint64_t)task->tid);
+	osc_table_text(t, "comm", task->comm);
+	osc_table_real(t, "user_s", seconds_of_ticks(task->user_ticks));
+	osc_table_real(t, "sys_s", seconds_of_ticks(task->system_ticks));
+	if (osc_counts_have(&task->counts, OSC_CPU_NS))
+		osc_table_real(t, "cpu_s",
+			       (double)v[OSC_CPU_NS] / OSC_NS_PER_S);
+	osc_table_u64(t, "voluntary", v[OSC_SWITCHES_VOLUNTARY]);
+	osc_table_u64(t, "involuntary", v[OSC_SWITCHES_INVOLUNTARY]);
+	osc_table_u64(t, "minor", v[OSC_FAULTS_MINOR]);
+	osc_table_u64(t, "major", v[OSC_FAULTS_MAJOR]);
+}
+
+int osc_stat_tasks_print(const struct osc_stat_tasks *tasks, FILE *out,
+			 struct osc_error *e)
+{
+	bool threads = tasks->per == OSC_STAT_PER_THREAD;
+	const struct osc_column columns[] = {
+		{ "id", threads ? "TID" : "PID", OSC_COLUMN_PLAIN },
+		{ "comm", "COMMAND", OSC_COLUMN_TEXT },
+		{ "user_s", "USER s", OSC_COLUMN_REAL },
+		{ "sys_s", "SYS s", OSC_COLUMN_REAL },
+		{ "cpu_s", "CPU s", OSC_COLUMN_REAL },
+		{ "voluntary", "VOLUNT", OSC_COLUMN_COUNT },
+		{ "involuntary", "INVOL", OSC_COLUMN_COUNT },
+		{ "minor", "MINFLT", OSC_COLUMN_COUNT },
+		{ "major", "MAJFLT", OSC_COLUMN_COUNT },
+	};
+	const struct osc_stat_rows *base, *r = rows_of(tasks, &base);
+	struct osc_table *t;
+	int ret;
+
+	if (!tasks->procfs || !tasks->per)
+		return 0;
+	t = osc_table_new(columns, sizeof(columns) / sizeof(*columns));
+	if (!t)
+		return osc_error_set(e, ENOMEM,
+				     "cannot print the tasks: out of memory");
+	for (size_t i = 0; i < r->n; i++) {
+		struct osc_procfs_task task = since(&r->row[i], base);
+
+		add_row(t, &task);
+	}
+	fputc('\n', out);
+	ret = osc_table_print(t, out, e);
+	osc_table_free(t);
+	if (!ret)
+		fprintf(out,
+			"\n%s that ended before the last look at /proc are in "
+			"the sums alone.\n",
+			threads ? "Threads" : "Processes");
+	return ret;
+}
+
+json_t *osc_stat_tasks_json(const struct osc_stat_tasks *tasks)
+{
+	bool threads = tasks->per == OSC_STAT_PER_THREAD;
+	const struct osc_stat_rows *base, *r = rows_of(tasks, &base);
+	json_t *all;
+
+	if (!tasks->procfs || !tasks->per)
+		return json_null();
+	all = json_array();
+	for (size_t i = 0; all && i < r->n; i++) {
+		struct osc_procfs_task t = since(&r->row[i], base);
+		json_t *row = json_pack("{s:i, s:o, s:f, s:f, s:o}", "pid",
+					(int)t.pid, "comm",
+					osc_json_text(t.comm), "user_s",
+					seconds_of_ticks(t.user_ticks), "sys_s",
+					seconds_of_ticks(t.system_ticks),
+					"counters", osc_counts_json(&t.counts));
+
+		/* Fails also on a NULL row. */
+		if ((threads &&
+		     json_object_set_new(row, "tid", json_integer(t.tid))) ||
+		    json_array_append_new(all, row)) {
+			json_decref(all);
+			all = NULL;
+		}
+	}
+	return all;
+}

@@ -355,6 +355,7 @@ SCRIPT
 	[[ $output == '[null,null,"object"]' ]]
 	run -0 env OSCONCEPTS_EMULATED=1 "$osconcepts" "${options[@]}" \
 		--socket "$sock" --models epoll --modes close
+	[[ $output == *"The CPU is emulated: "* && $output != *"their times are"* ]]
 }
 
 @test "suspect times are kept and marked, reasons told once, in our own flags" {

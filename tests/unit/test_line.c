@@ -117,6 +117,25 @@ static void a_step_gives_a_bound_and_no_slope(void **state)
 	}
 }
 
+/* Among many numbers of connections the line seems to fit one step well. */
+static void a_step_among_many_levels_is_marked(void **state)
+{
+	const struct osc_line_error page = { .quantum = 4096 };
+	struct osc_line_point p[RUNS * 8];
+	struct osc_line l;
+
+	(void)state;
+	for (size_t i = 0; i < RUNS * 8; i++) {
+		double x = 10.0 * (double)(i % 8 + 1);
+
+		p[i] = (struct osc_line_point){ (unsigned int)(i / 8), x,
+						x > 45 ? 2 * MIB : 0 };
+	}
+	assert_true(osc_line_fit(p, RUNS * 8, &page, &l));
+	assert_int_equal(l.shape, OSC_LINE_STEPS);
+	assert_true(l.low <= 0 && l.high >= 2 * MIB / 70);
+}
+
 /* Growing in chunks of 24 connections, which is steady in the long run. */
 static double chunks(double x, unsigned int run)
 {
@@ -234,6 +253,7 @@ int main(void)
 		cmocka_unit_test(
 			a_pool_is_fixed_and_its_connections_cost_at_most_a_bound),
 		cmocka_unit_test(a_step_gives_a_bound_and_no_slope),
+		cmocka_unit_test(a_step_among_many_levels_is_marked),
 		cmocka_unit_test(chunks_widen_the_interval),
 		cmocka_unit_test(
 			a_curve_is_marked_and_has_the_slopes_of_both_halves),

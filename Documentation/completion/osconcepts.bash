@@ -5,7 +5,7 @@
 # are a row here; tests/cli/completion.bats holds them against its --help.
 
 declare -gA _osconcepts_options=(
-	[stat]='--pid --duration --interval --json --output --backend --help'
+	[stat]='--pid --per-process --per-thread --duration --interval --json --output --backend --help'
 	[watch]='--pid --interval --count --json --backend --help'
 	[monitor]='--json --help'
 	[targets]='--no-follow --json --help'

@@ -60,6 +60,32 @@ static void the_manual_page_has_the_same_table(void **state)
 	assert_int_equal(in_page, rows);
 }
 
+static void every_program_s_page_refers_to_it(void **state)
+{
+	static const char *const pages[] = {
+		"-serve.1", "-load.1", "-sweep.1",   "-compare.1", "-stat.1",
+		"-watch.1", "-hist.1", "-monitor.1", "d.8",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
+		char name[80];
+		char text[1 << 16];
+		FILE *f;
+		size_t n;
+
+		snprintf(name, sizeof(name), "Documentation/man/osconcepts%s",
+			 pages[i]);
+		f = fopen(name, "r");
+		assert_non_null(f);
+		n = fread(text, 1, sizeof(text) - 1, f);
+		fclose(f);
+		text[n] = '\0';
+		if (!strstr(text, "SIGNALS in\n.Xr osconcepts 1"))
+			fail_msg("%s does not refer to " PAGE, name);
+	}
+}
+
 /* Both stay ignored, or neither; SIGTERM ends a program in any case. */
 static int child(bool ignored)
 {
@@ -118,6 +144,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_manual_page_has_the_same_table),
+		cmocka_unit_test(every_program_s_page_refers_to_it),
 		cmocka_unit_test(what_was_ignored_at_the_start_stays_so),
 		cmocka_unit_test(another_program_finds_what_we_found),
 	};

@@ -309,3 +309,24 @@ EOF
 	printf '#!/bin/sh\nexit 77\n' >"$copy/scripts/deps"
 	run -77 "$copy/scripts/demo"
 }
+
+@test "make and scripts/module work in a directory with a blank" {
+	local here="$BATS_TEST_TMPDIR/a b/clone" kdir
+	mkdir -p "$here"
+	cp -r "$top/Makefile" "$top/Kbuild" "$top/kmod" "$top/user" "$top/scripts" "$here/"
+	cd "$here"
+	run -0 make -n BUILD=build all
+	[[ $output == *" -o build/osconcepts "* ]]
+	run -0 make -n BUILD="$here/build/other" all
+	[[ $output == *" -o build/other/osconcepts "* ]]
+	run -2 make -n BUILD="/tmp/no such" all
+	[[ $output == *'a path with a blank, "/tmp/no such"'* ]]
+	# As kbuild does, this resolves the directory it is in, and has no blank.
+	kdir="$BATS_TEST_TMPDIR/a cache/usr/src/linux-headers-9.9-x"
+	mkdir -p "$kdir/include/generated"
+	echo '#define UTS_RELEASE "9.9-x"' >"$kdir/include/generated/utsrelease.h"
+	printf 'ifneq ($(words $(CURDIR) $(M)),2)\n$(error a blank: $(CURDIR), $(M))\nendif\nmodules:\n\t: >$(M)/osconcepts.ko\n' \
+		>"$kdir/Makefile"
+	BUILD=build run -0 scripts/module "$kdir"
+	[[ $output == "$here/build/kmod/9.9-x/osconcepts.ko" && -f $output && -e ${output%/*}/Kbuild ]]
+}

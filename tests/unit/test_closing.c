@@ -158,7 +158,7 @@ static void it_lingers_while_the_client_takes_the_response(void **state)
 	assert_false(goes_on(&g, most));
 }
 
-static void it_discards_so_many_bytes(void **state)
+static void the_number_of_discarded_bytes_is_bounded(void **state)
 {
 	struct osc_linger g;
 
@@ -170,7 +170,7 @@ static void it_discards_so_many_bytes(void **state)
 	assert_false(goes_on(&g, 0));
 }
 
-static void so_many_linger_at_once(void **state)
+static void the_number_that_linger_at_once_is_bounded(void **state)
 {
 	static const struct {
 		unsigned int connections, most;
@@ -225,8 +225,8 @@ int main(void)
 		CONNECTED(a_close_is_safe_when_all_is_acknowledged_and_read),
 		CONNECTED(it_lingers_until_all_is_acknowledged_and_read),
 		CONNECTED(it_lingers_while_the_client_takes_the_response),
-		CONNECTED(it_discards_so_many_bytes),
-		cmocka_unit_test(so_many_linger_at_once),
+		CONNECTED(the_number_of_discarded_bytes_is_bounded),
+		cmocka_unit_test(the_number_that_linger_at_once_is_bounded),
 		cmocka_unit_test(a_dead_worker_keeps_no_place),
 	};
 

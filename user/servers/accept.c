@@ -29,7 +29,7 @@ void osc_accept_refuse(struct osc_service *service, int fd)
 	if (n > 0)
 		osc_books_add(&service->books, OSC_ACCOUNT_BYTES_OUT,
 			      (uint64_t)n);
-	/* Nobody can wait for more: what has come must not cause a reset. */
+	/* Unread input would cause a reset; there is nobody to wait for more. */
 	n = recv(fd, NULL, OSC_SERVER_INPUT, MSG_DONTWAIT | MSG_TRUNC);
 	osc_books_add(&service->books, OSC_ACCOUNT_READS, 1);
 	if (n < 0)

@@ -68,7 +68,7 @@ void osc_closing_leave(struct osc_closing *c)
 		;
 }
 
-/* Those that live are forgotten with the dead: for a while more may linger. */
+/* Connections of live workers are not counted either: for a while more linger. */
 void osc_closing_reset(struct osc_closing *c)
 {
 	atomic_store(&c->lingering, 0);

@@ -119,7 +119,7 @@ int osc_server_listener(const struct osc_server *server, unsigned int index);
 /* After mmap() or similar has failed to give the processes a page to share. */
 int osc_server_no_page(struct osc_error *e);
 
-/* A worker has all that it serves with, and begins. */
+/* Called by a worker that is set up and begins to serve. */
 static inline void osc_server_is_set_up(const struct osc_server *server,
 					unsigned int index)
 {

@@ -48,6 +48,10 @@ void osc_sums_sub(struct osc_sums *from, const struct osc_sums *what)
 	from->lost -= what->lost;
 }
 
+/* A macro: without lockdep there is no function that it names. */
+#define NESTING_IS_HELD \
+	(rcu_read_lock_sched_held() || lockdep_is_held(&osc_targets_lock))
+
 /**
  * osc_nest_outer() - the target that directly holds another
  * @target: held
@@ -57,10 +61,7 @@ void osc_sums_sub(struct osc_sums *from, const struct osc_sums *what)
  */
 struct osc_target *osc_nest_outer(const struct osc_target *target)
 {
-	bool locked = lockdep_is_held(&osc_targets_lock);
-
-	return rcu_dereference_check(target->outer,
-				     locked || rcu_read_lock_sched_held());
+	return rcu_dereference_check(target->outer, NESTING_IS_HELD);
 }
 
 /**

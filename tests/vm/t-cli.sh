@@ -122,6 +122,9 @@ test_targets()
 	check "a PID of two names none of them" 1 'all have this PID; try one of these IDs' \
 		osconcepts targets show "$sleeper"
 	check "it is removed by its ID" 0 ' sleep ' osconcepts targets del $((id + 1))
+	check "stat counts a process that is in a target" 0 'source: module' \
+		osconcepts stat -p "$sleeper" -d 100ms
+	check "watch, too" 0 "process $sleeper" osconcepts watch -p "$sleeper" -n 1 -i 100ms
 	check "it is listed" 0 ' sleep ' osconcepts targets
 	check "and shown" 0 'waiters woken from epoll_wait' osconcepts targets show "$id"
 	kill "$sleeper"

@@ -12,7 +12,7 @@
  *
  * A wakeup is attributed to the waiter, which is in the queue entry. A callback
  * runs in the context of whoever made the file ready, often an interrupt; it
- * is attributed to whoever registered the descriptor, by the third hook.
+ * is attributed to the owner of the epoll instance (owner.h).
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -29,10 +29,12 @@
 #include <linux/workqueue.h>
 
 #include "canary.h"
-#include "epitem.h"
 #include "epoll.h"
 #include "hook.h"
+#include "instance.h"
+#include "layout.h"
 #include "member.h"
+#include "owner.h"
 #include "slot.h"
 #include "source.h"
 #include "target.h"
@@ -61,29 +63,14 @@ static struct health {
 
 static DEFINE_MUTEX(health_lock);
 
-/*
- * The entries of epoll's wait queues on files are the third member of
- *
- *	struct eppoll_entry { next; struct epitem *base; wait_queue_entry_t wait;
- *
- * in fs/eventpoll.c, as they have been since epoll came. The address of the
- * registration is read from there and only compared.
- */
-static __always_inline const void *key_of_entry(const void *wait)
-{
-	return ((const void *const *)wait)[-1];
-}
-
-/* And struct ep_pqueue { poll_table pt; struct epitem *epi; }. */
-static __always_inline const void *key_of_table(const void *pt)
-{
-	return *(const void *const *)(pt + sizeof(poll_table));
-}
-
 static __always_inline void attribute_callback(const void *wait)
 {
-	unsigned long slot = osc_epitem_slot(key_of_entry(wait));
+	const void *const *item = osc_layout_item(wait);
+	unsigned long slot = osc_instance_slot(osc_layout_instance(item));
 
+	if (static_branch_unlikely(&osc_layout_unproven))
+		osc_layout_note(item);
+	raw_cpu_write(osc_owner_last, slot);
 	this_cpu_inc(READ_ONCE(osc_slot_counts[slot])->epoll_callbacks);
 }
 
@@ -105,6 +92,9 @@ static __always_inline unsigned long count_wakeup(const void *wait)
 	unsigned long slot = osc_member_slot(waiter_of(wait)->tgid);
 
 	this_cpu_inc(READ_ONCE(osc_slot_counts[slot])->epoll_wakeups);
+	if (static_branch_unlikely(&osc_layout_unproven))
+		osc_layout_prove(wait);
+	osc_owner_waits(wait, slot);
 	return slot;
 }
 
@@ -143,17 +133,14 @@ static __always_inline void on_wake(void *wait)
  */
 static __always_inline void on_register(void *pt)
 {
-	struct osc_target *target;
-	const void *key;
-	u16 slot;
+	const void *const *item;
 
 	preempt_disable_notrace();
 	if (static_branch_unlikely(&osc_targets_exist)) {
-		key = key_of_table(pt);
-		slot = osc_member_slot(current->tgid);
-		target = rcu_dereference_sched(osc_slots[slot]);
-		if (osc_epitem_set(key, target ? target->slot : 0))
-			atomic64_inc(&target->lost);
+		item = osc_layout_new_item(pt);
+		if (item)
+			osc_owner_registers(osc_layout_instance(item),
+					    osc_member_slot(current->tgid));
 	}
 	preempt_enable_notrace();
 }

@@ -4,7 +4,8 @@
  *
  * In reading order: source.c and the sources sched.c, fault.c, epoll.c; hook.c
  * and tracepoint.c, by which they get at their events; target.c, the watched
- * process trees, with tree.c, tasks.c, record.c, slot.c, member.c and epitem.c;
+ * process trees, with tree.c, tasks.c, record.c, slot.c, member.c; instance.c,
+ * owner.c and layout.c, whose epoll instances are;
  * timing.c, what is timed, with clock.c, moment.c, fault_time.c, epoll_time.c;
  * and the surfaces proc.c and netlink.c, with reader.c, which knows who asks.
  */

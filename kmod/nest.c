@@ -6,9 +6,10 @@
 #include <linux/string.h>
 
 #include "current.h"
-#include "epitem.h"
+#include "instance.h"
 #include "member.h"
 #include "nest.h"
+#include "owner.h"
 #include "slot.h"
 #include "target.h"
 #include "tasks.h"
@@ -200,7 +201,9 @@ int osc_nest_place(struct osc_target *target, struct osc_target *holder,
 		return ret;
 	rcu_assign_pointer(target->outer, outer);
 	list_add_tail(&target->in_outer, &outer->inner);
-	target->unattributed += osc_nest_callbacks_outside(target);
+	target->outside = osc_nest_callbacks_outside(target);
+	for (at = outer; at; at = osc_nest_outer(at))
+		osc_owner_give_up(at);
 	return 0;
 }
 
@@ -234,6 +237,7 @@ static void read_gone(const struct osc_target *target, struct osc_sums *sums)
 	for (i = 0; i < OSC_NR_FIELDS; i++)
 		sums->fields[i] += target->folded[i];
 	sums->epoll_callbacks += counts.epoll_callbacks;
+	sums->epoll_callbacks += osc_owner_callbacks(target);
 	sums->epoll_wakeups += counts.epoll_wakeups;
 	sums->tasks_exited += target->tasks_exited;
 	sums->lost += atomic64_read(&target->lost);
@@ -283,12 +287,12 @@ u64 osc_nest_callbacks_outside(const struct osc_target *target)
 }
 
 /* @own is of a target that comes to hold @inner, or goes. */
-static void shift_unattributed(struct osc_target *inner, u64 own)
+static void shift_outside(struct osc_target *inner, u64 own)
 {
 	struct osc_target *at;
 
 	for (at = inner; at; at = osc_nest_next(at, inner))
-		at->unattributed += own;
+		at->outside += own;
 }
 
 /**
@@ -307,6 +311,8 @@ int osc_nest_attach(struct osc_target *inner, struct osc_target *target)
 
 	if (osc_timing_carry(target, GFP_NOWAIT | __GFP_NOWARN))
 		return -ENOMEM;
+	for (at = inner; at; at = osc_nest_next(at, inner))
+		osc_owner_give_up(at);
 	osc_nest_read(inner, &sums, &live);
 	osc_sums_sub(&target->carried, &sums);
 	if (outer)
@@ -316,7 +322,7 @@ int osc_nest_attach(struct osc_target *inner, struct osc_target *target)
 		if (outer)
 			osc_timing_shift(outer, at, 1);
 	}
-	shift_unattributed(inner, own_callbacks(target));
+	shift_outside(inner, own_callbacks(target));
 	list_del(&inner->in_outer);
 	list_add_tail(&inner->in_outer, &target->inner);
 	rcu_assign_pointer(inner->outer, target);
@@ -330,6 +336,7 @@ static void hand_over(struct osc_target *target, struct osc_target *outer)
 
 	read_gone(target, &sums);
 	osc_sums_add(&outer->carried, &sums);
+	osc_owner_hand_over(target, outer);
 	osc_tasks_hand_over(target, outer);
 	osc_timing_shift(outer, target, 1);
 	if (READ_ONCE(target->sealed) && !outer->privileged)
@@ -351,7 +358,7 @@ void osc_nest_detach(struct osc_target *target)
 	bool is_holder = !list_empty(&target->inner);
 
 	list_for_each_entry_safe(inner, next, &target->inner, in_outer) {
-		shift_unattributed(inner, -own_callbacks(target));
+		shift_outside(inner, -own_callbacks(target));
 		rcu_assign_pointer(inner->outer, outer);
 		list_del_init(&inner->in_outer);
 		if (outer)
@@ -360,6 +367,7 @@ void osc_nest_detach(struct osc_target *target)
 	list_del_init(&target->in_outer);
 	if (!target->slot || (!outer && !is_holder))
 		return;
+	osc_owner_give_up(target);
 	if (outer) {
 		osc_slot_publish(target->slot, outer);
 		osc_timing_publish(target->slot, outer);
@@ -372,7 +380,7 @@ void osc_nest_detach(struct osc_target *target)
 		return;
 	hand_over(target, outer);
 	osc_member_replace(target->slot, outer->slot);
-	osc_epitem_replace(target->slot, outer->slot);
+	osc_instance_replace(target->slot, outer->slot);
 	osc_current_refresh();
 	/* Those that have read the slot from a table just before. */
 	synchronize_rcu_expedited();

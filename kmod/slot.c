@@ -8,7 +8,7 @@
 #include <linux/slab.h>
 
 #include "current.h"
-#include "epitem.h"
+#include "instance.h"
 #include "member.h"
 #include "slot.h"
 #include "target.h"
@@ -20,6 +20,7 @@ struct osc_slot_counts __percpu **osc_slot_counts;
 static DEFINE_PER_CPU(struct osc_slot_counts, nobodys_counts);
 
 unsigned int osc_nr_slots;
+u16 *osc_slot_owners;
 static unsigned long *taken; /* retired ones included */
 static unsigned long *retired;
 
@@ -35,13 +36,16 @@ int osc_slots_init(unsigned int max_targets)
 {
 	unsigned int slot;
 
-	osc_nr_slots = min(2 * max_targets + 1, (unsigned int)U16_MAX);
+	osc_nr_slots = min(2 * max_targets + 1, (unsigned int)OSC_OWNER_LOST);
 	osc_slots = kvcalloc(osc_nr_slots, sizeof(*osc_slots), GFP_KERNEL);
 	osc_slot_counts =
 		kvcalloc(osc_nr_slots, sizeof(*osc_slot_counts), GFP_KERNEL);
+	osc_slot_owners =
+		kvcalloc(osc_nr_slots, sizeof(*osc_slot_owners), GFP_KERNEL);
 	taken = bitmap_zalloc(osc_nr_slots, GFP_KERNEL);
 	retired = bitmap_zalloc(osc_nr_slots, GFP_KERNEL);
-	if (osc_slots && osc_slot_counts && taken && retired) {
+	if (osc_slots && osc_slot_counts && osc_slot_owners && taken &&
+	    retired) {
 		for (slot = 0; slot < osc_nr_slots; slot++)
 			osc_slot_counts[slot] = &nobodys_counts;
 		__set_bit(0, taken);
@@ -60,6 +64,7 @@ void osc_slots_exit(void)
 {
 	bitmap_free(retired);
 	bitmap_free(taken);
+	kvfree(osc_slot_owners);
 	kvfree(osc_slot_counts);
 	kvfree(osc_slots);
 }
@@ -69,7 +74,7 @@ static void forget_retired(void)
 	/* Hooks that still hold one of them may write it to a table. */
 	synchronize_rcu();
 	osc_member_forget(retired);
-	osc_epitem_forget(retired);
+	osc_instance_forget(retired);
 	/* And a task that has run ever since may bear one. */
 	osc_current_refresh();
 	/* Those that took one from a table just before are done with it. */
@@ -113,14 +118,39 @@ void osc_slot_publish(u16 slot, struct osc_target *target)
 }
 
 /**
- * osc_slot_retire() - hide a target from the hooks
- * @slot: of the target; those hooks that run now may see it for an RCU grace
- *	period
+ * osc_slot_seek() - let the hooks count for an instance and seek its owner
+ * @slot: from osc_slot_take()
+ * @counts: of the instance
+ *
+ * Context: under the lock of target.c.
+ */
+void osc_slot_seek(u16 slot, struct osc_slot_counts __percpu *counts)
+{
+	WRITE_ONCE(osc_slot_counts[slot], counts);
+	WRITE_ONCE(osc_slot_owners[slot], OSC_OWNER_SOUGHT);
+}
+
+/**
+ * osc_slot_decide() - an instance has shown its owner; the first to say so counts
+ * @slot: of the instance
+ * @owner: slot of the target, OSC_OWNER_FOREIGN or OSC_OWNER_LOST
+ *
+ * Context: any; takes no lock.
+ */
+void osc_slot_decide(u16 slot, u16 owner)
+{
+	cmpxchg(&osc_slot_owners[slot], OSC_OWNER_SOUGHT, owner);
+}
+
+/**
+ * osc_slot_retire() - hide a target or an instance from the hooks
+ * @slot: of it; those hooks that run now may see it for an RCU grace period
  *
  * Context: under the lock of target.c.
  */
 void osc_slot_retire(u16 slot)
 {
+	WRITE_ONCE(osc_slot_owners[slot], 0);
 	rcu_assign_pointer(osc_slots[slot], NULL);
 	WRITE_ONCE(osc_slot_counts[slot], &nobodys_counts);
 	__set_bit(slot, retired);

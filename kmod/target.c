@@ -18,12 +18,14 @@
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
-#include "epitem.h"
 #include "epoll.h"
 #include "current.h"
+#include "instance.h"
+#include "layout.h"
 #include "member.h"
 #include "nest.h"
 #include "netlink.h"
+#include "owner.h"
 #include "reader.h"
 #include "slot.h"
 #include "target.h"
@@ -89,9 +91,22 @@ void osc_target_kick(bool refill)
 		irq_work_queue(&kick_work);
 }
 
+/* Once a callback has proven how it is attributed. */
+static void settle_layout(void)
+{
+	struct osc_target *target;
+	unsigned long id;
+
+	if (!osc_layout_settle())
+		return;
+	xa_for_each(&osc_targets, id, target)
+		set_bit(OSC_MARK_LATE, &target->marks);
+}
+
 static void refill_work_func(struct work_struct *work)
 {
 	mutex_lock(&osc_targets_lock);
+	settle_layout();
 	/* Without memory now, the hooks count what they cannot record. */
 	if (nr_targets) {
 		osc_record_pool_fill();
@@ -207,7 +222,7 @@ static int start(struct netlink_ext_ack *extack)
 {
 	int ret;
 
-	ret = osc_epitem_alloc();
+	ret = osc_instance_alloc();
 	if (!ret)
 		ret = osc_record_pool_fill();
 	if (!ret)
@@ -229,7 +244,7 @@ static int start(struct netlink_ext_ack *extack)
 free:
 	osc_member_reset();
 	osc_record_pool_drain();
-	osc_epitem_free();
+	osc_instance_free();
 	return ret;
 }
 
@@ -245,7 +260,7 @@ static void stop(void)
 	osc_current_refresh();
 	osc_slots_reset();
 	osc_record_pool_drain();
-	osc_epitem_free();
+	osc_instance_free();
 }
 
 static void free_target(struct osc_target *target)
@@ -270,6 +285,7 @@ static void discard(struct osc_target *target)
 		osc_slot_retire(target->slot);
 		osc_timing_retire(target->slot);
 	}
+	osc_owner_drop(target);
 	osc_tasks_drop(target);
 	call_rcu(&target->rcu, free_target_rcu);
 	if (!--nr_targets)
@@ -310,8 +326,8 @@ static struct osc_target *create(const struct osc_target_request *request,
 	target->net = request->net;
 	target->portid = request->portid;
 	target->since_ns = ktime_get_boottime_ns();
-	target->unattributed = osc_slots_unattributed();
 	target->gaps = osc_epoll_gaps(true);
+	INIT_LIST_HEAD(&target->claims);
 	init_llist_head(&target->fresh);
 	INIT_LIST_HEAD(&target->tasks);
 	INIT_LIST_HEAD(&target->inner);
@@ -455,6 +471,7 @@ static int enter(struct osc_target *target, struct task_struct *root,
 		NL_SET_ERR_MSG(extack, "the process has ended already");
 	if (ret < 0)
 		return ret;
+	osc_owner_find(target);
 	osc_target_entered(target->id);
 	return 0;
 }
@@ -620,7 +637,8 @@ int osc_target_init(void)
 	int ret;
 
 	max_targets = clamp(max_targets, 1U, (unsigned int)U16_MAX / 2);
-	osc_epitem_init();
+	osc_instance_init();
+	osc_layout_init();
 	osc_member_init();
 	ret = osc_record_init();
 	if (ret)

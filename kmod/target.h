@@ -71,14 +71,23 @@ struct osc_slot_counts {
  * @histograms: likewise, by timing, of those that are on
  * @carried_times: likewise, not per CPU; of a target that holds or is held
  * @sealed: shows no more than it did: it holds what its owner may not see
- * @lost: tasks and registrations that could not be recorded
+ * @lost: tasks that could not be recorded, and kinds of @marks
+ * @marks: bits of enum osc_owner_mark
+ * @claims: epoll instances that it may own (owner.c)
+ * @nr_claims: how many
+ * @is_searched: those that were there when it was added are found
+ * @callbacks_claimed: of instances that have turned out to be its own
+ * @callbacks_unclaimed: of those that were freed before
+ * @callbacks_late: that may have come before an instance was found late
  * @unattributed: readiness callbacks of no target when it was added
+ * @outside: those of targets that hold it, by then
  * @gaps: of the epoll hooks that were over when it was added
  * @dirty: a task has ended since the last sweep
  * @rcu: the hooks may still see it
  *
  * The hooks use @slot, @flags, @owner, @privileged, @outer, @fresh, @counts,
- * @sealed, @lost and @dirty; all else is under the lock of target.c.
+ * @sealed, @lost, @marks, @nr_claims, @is_searched and @dirty; all else is under
+ * the lock of target.c.
  */
 struct osc_target {
 	u32 id;
@@ -109,7 +118,15 @@ struct osc_target {
 	struct osc_histogram *carried_times[OSC_NR_TIMINGS];
 	bool sealed;
 	atomic64_t lost;
+	unsigned long marks;
+	struct list_head claims;
+	unsigned int nr_claims;
+	bool is_searched;
+	u64 callbacks_claimed;
+	u64 callbacks_unclaimed;
+	u64 callbacks_late;
 	u64 unattributed;
+	u64 outside;
 	u64 gaps;
 	atomic_t dirty;
 	struct rcu_head rcu;

@@ -13,8 +13,8 @@
 #include "epoll.h"
 #include "member.h"
 #include "nest.h"
+#include "owner.h"
 #include "reader.h"
-#include "slot.h"
 #include "target.h"
 #include "tasks.h"
 
@@ -79,9 +79,7 @@ void osc_target_fill(struct osc_target *target, struct pid_namespace *ns,
 	osc_nest_read(target, &sums, &view->tasks_live);
 	read_counts(target, &sums, &view->counts);
 	/* After those that are known: one in between is in either sum or both. */
-	view->callbacks_unknown = osc_slots_unattributed() +
-				  osc_nest_callbacks_outside(target) -
-				  target->unattributed;
+	view->callbacks_unknown = osc_owner_unknown(target);
 	view->tasks_exited = sums.tasks_exited;
 	view->lost = sums.lost + (osc_epoll_gaps(false) - target->gaps);
 	view->since_ns = target->since_ns;
@@ -102,8 +100,10 @@ void osc_target_read(struct osc_target *target, const struct osc_reader *reader,
 	struct osc_target *at;
 
 	osc_target_update(target);
-	for (at = target; at; at = osc_nest_next(at, target))
+	for (at = target; at; at = osc_nest_next(at, target)) {
+		osc_owner_settle(at);
 		osc_tasks_find_workers(at);
+	}
 	osc_target_fill(target, reader->pid_ns, view);
 }
 

@@ -8,8 +8,8 @@
 
 #include "compat.h"
 #include "current.h"
-#include "epitem.h"
 #include "fault_time.h"
+#include "instance.h"
 #include "member.h"
 #include "nest.h"
 #include "reader.h"
@@ -506,7 +506,7 @@ int osc_tree_enter(struct osc_target *target, struct task_struct *root,
 	/* Then all that were registered are its own, or will be nobody's. */
 	if (outer && list_empty(&outer->tasks) &&
 	    list_is_singular(&outer->inner))
-		osc_epitem_replace(outer->slot, target->slot);
+		osc_instance_replace(outer->slot, target->slot);
 	return 0;
 }
 

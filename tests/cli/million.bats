@@ -27,7 +27,7 @@ setup()
 row()
 {
 	jq -nc --arg model "$1" --argjson connections "$2" --arg kernel "$3" --argjson rate "$4" \
-		--argjson seconds "$5" --argjson opened_s "$6" '{ $model, $connections, $kernel, $rate, $opened_s, items: 16,
+		--argjson seconds "$5" --argjson opened_s "$6" '{ $model, $connections, $kernel, $rate, $opened_s,
 			seconds: ($seconds + 0.01), lost: 0, waits_per_request: 1, per_request: { context_switches_voluntary: 1 },
 			bytes_per_connection: { kernel: 1, slab: 1, server: 1, client: 1, page_tables: 1, slabs: { TCP: 30 } }
 		} + '"${7:-{\}}" >>"$rows"

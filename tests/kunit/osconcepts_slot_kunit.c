@@ -7,7 +7,7 @@
 #include <linux/module.h>
 
 #include "current.h"
-#include "epitem.h"
+#include "instance.h"
 #include "member.h"
 #include "slot.h"
 #include "target.h"
@@ -28,7 +28,7 @@ static int slot_init(struct kunit *test)
 	osc_member_init();
 	ret = osc_member_refill();
 	if (!ret)
-		ret = osc_epitem_alloc();
+		ret = osc_instance_alloc();
 	if (!ret)
 		ret = osc_slots_init(MAX_TARGETS);
 	return ret;
@@ -37,7 +37,7 @@ static int slot_init(struct kunit *test)
 static void slot_exit(struct kunit *test)
 {
 	osc_slots_exit();
-	osc_epitem_free();
+	osc_instance_free();
 	osc_member_reset();
 }
 
@@ -76,7 +76,7 @@ static void slot_is_forgotten_before_it_is_used_again(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, osc_member_set(10, first), 0);
 	KUNIT_ASSERT_EQ(test, osc_member_set(11, second), 0);
-	KUNIT_ASSERT_EQ(test, osc_epitem_set(key, first), 0);
+	KUNIT_ASSERT_EQ(test, osc_instance_add(key, first), 0);
 	osc_slot_retire(first);
 	for (i = 2; i < NR_SLOTS; i++)
 		osc_slot_take();
@@ -84,7 +84,7 @@ static void slot_is_forgotten_before_it_is_used_again(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, osc_member_slot(10), first);
 	KUNIT_EXPECT_EQ(test, osc_slot_take(), first);
 	KUNIT_EXPECT_EQ(test, osc_member_slot(10), 0);
-	KUNIT_EXPECT_EQ(test, osc_epitem_slot(key), 0);
+	KUNIT_EXPECT_EQ(test, osc_instance_slot(key), 0);
 	KUNIT_EXPECT_EQ(test, osc_member_slot(11), second);
 }
 
@@ -103,6 +103,21 @@ static void published_target_is_seen_until_it_retires(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, rcu_access_pointer(osc_slots[0]));
 }
 
+static void first_owner_that_shows_is_the_owner(struct kunit *test)
+{
+	u16 slot = osc_slot_take();
+
+	KUNIT_EXPECT_FALSE(test, osc_slot_is_used(slot));
+	osc_slot_seek(slot, NULL);
+	KUNIT_EXPECT_TRUE(test, osc_slot_is_used(slot));
+	osc_slot_decide(slot, 3);
+	osc_slot_decide(slot, OSC_OWNER_FOREIGN);
+	KUNIT_EXPECT_EQ(test, osc_slot_owners[slot], 3);
+	KUNIT_EXPECT_FALSE(test, osc_slot_is_used(slot));
+	osc_slot_retire(slot);
+	KUNIT_EXPECT_EQ(test, osc_slot_owners[slot], 0);
+}
+
 static void reset_gives_back_the_retired_only(struct kunit *test)
 {
 	u16 kept = osc_slot_take(), given = osc_slot_take();
@@ -118,6 +133,7 @@ static struct kunit_case osconcepts_slot_cases[] = {
 	KUNIT_CASE(retired_slot_waits_until_no_other_is_left),
 	KUNIT_CASE(slot_is_forgotten_before_it_is_used_again),
 	KUNIT_CASE(published_target_is_seen_until_it_retires),
+	KUNIT_CASE(first_owner_that_shows_is_the_owner),
 	KUNIT_CASE(reset_gives_back_the_retired_only),
 	{}
 };

@@ -129,11 +129,18 @@ test_memory_limit()
 	has "the targets take max_memory already" "$("$helper" add $$ 2>&1)" "max_memory=0: no target is taken"
 }
 
-# What removed targets registered with epoll makes room.
+# The epoll instances of removed targets make room.
 test_room()
 {
-	reload epoll_items=64
-	tap_suite "room for registrations" "$BUILD/vm-tests/t-exact" room
+	reload epoll_instances=64
+	tap_suite "room for instances" "$BUILD/vm-tests/t-exact" room
+}
+
+# Where the instance of a callback is not found, no number is said to be exact.
+test_unproven()
+{
+	reload hide=eventpoll
+	tap_suite "instance not found" "$BUILD/vm-tests/t-owner" unproven
 }
 
 # Few slots, so that each is used again and again: what the tasks and the
@@ -227,8 +234,8 @@ test_bad_parameters()
 	said=$(module_load epoll_via=nonsense 2>&1) && tap_result 1 "epoll_via=nonsense is refused"
 	has Invalid "$said" "epoll_via=nonsense is invalid"
 	has "epoll_via=nonsense is none of" "$(dmesg | tail -n 5)" "the log says why"
-	reload max_targets=0 epoll_items=0
-	is 64 "$(</sys/module/osconcepts/parameters/epoll_items)" "epoll_items=0 shows what is used"
+	reload max_targets=0 epoll_instances=0
+	is 64 "$(</sys/module/osconcepts/parameters/epoll_instances)" "epoll_instances=0 shows what is used"
 	is 1 "$(</sys/module/osconcepts/parameters/max_targets)" "max_targets=0 shows what is used"
 }
 
@@ -277,6 +284,7 @@ test_missing_hooks
 test_limit
 test_memory_limit
 test_room
+test_unproven
 test_slots_used_again
 test_ranges
 test_bad_parameters

@@ -41,6 +41,26 @@ static uint64_t rise(uint64_t now, uint64_t before)
 	return now > before ? now - before : 0;
 }
 
+/*
+ * What was unknown before may be among the known ones now, with nothing of it
+ * done in between: then so many fewer are of the interval.
+ */
+static void callbacks_since(const struct osc_counts *now,
+			    const struct osc_counts *before,
+			    struct osc_counts *d)
+{
+	uint64_t *value = &d->value[OSC_EPOLL_CALLBACKS];
+	uint64_t older = before->callbacks_unknown;
+
+	d->callbacks_unknown = 0;
+	if (!osc_counts_have(d, OSC_EPOLL_CALLBACKS))
+		return;
+	if (older > *value)
+		older = *value;
+	*value -= older;
+	d->callbacks_unknown = now->callbacks_unknown + older;
+}
+
 void osc_counts_since(const struct osc_counts *now,
 		      const struct osc_counts *before, struct osc_counts *out)
 {
@@ -53,8 +73,7 @@ void osc_counts_since(const struct osc_counts *now,
 				     0;
 	for (int i = 0; i < OSC_NR_COUNTERS; i++)
 		d.missed[i] -= before->missed[i];
-	d.callbacks_unknown =
-		rise(now->callbacks_unknown, before->callbacks_unknown);
+	callbacks_since(now, before, &d);
 	d.cpu_most_ns = d.cpus * (now->time_ns - before->time_ns);
 	/* Of the two, one may have been proved by other means. */
 	d.unproved = rise(now->unproved, before->unproved);

@@ -85,7 +85,10 @@ static inline void osc_counts_set(struct osc_counts *c, enum osc_counter n,
 	c->present |= 1u << n;
 }
 
-/* What happened between two readings: present where both are. */
+/*
+ * What happened between two readings: present where both are. Of callbacks, the
+ * interval that both readings leave.
+ */
 void osc_counts_since(const struct osc_counts *now,
 		      const struct osc_counts *before, struct osc_counts *out);
 

@@ -97,6 +97,9 @@ def ours(work, *, parameters=(), watched=False, others=()):
     try:
         for pid in ([work.pid] if watched else []) + list(others):
             run(HELPER, "add", str(pid))
+        if watched or others:
+            # Until the first wakeup the module looks for a proof of epoll's layout.
+            run(HELPER, "wake")
         yield
     finally:
         unload()

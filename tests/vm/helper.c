@@ -4,6 +4,7 @@
  *
  *	helper storm	fork, fault, switch and epoll until killed
  *	helper events N	N readiness callbacks, and no wakeup
+ *	helper wake	a waiter is woken by an event
  *	helper busy	register a descriptor when a line is read, then callbacks
  *			until killed
  *	helper watch	be subscribed to the notifications until killed
@@ -188,6 +189,31 @@ static int make_events(long count, unsigned int pause_us)
 	return 0;
 }
 
+/* Whoever is not asleep yet is not woken: often enough that some are. */
+static int wake(void)
+{
+	struct epoll_event want = { .events = EPOLLIN | EPOLLET };
+	const uint64_t one = 1;
+	pthread_t thread;
+
+	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	event_fd = eventfd(0, EFD_CLOEXEC);
+	if (epoll_fd < 0 || event_fd < 0 ||
+	    epoll_ctl(epoll_fd, EPOLL_CTL_ADD, event_fd, &want) ||
+	    pthread_create(&thread, NULL, take_events, NULL)) {
+		perror("helper wake");
+		return 1;
+	}
+	for (int i = 0; i < 10; i++) {
+		usleep(1000);
+		if (write(event_fd, &one, sizeof(one)) != sizeof(one)) {
+			perror("helper wake");
+			return 1;
+		}
+	}
+	return 0;
+}
+
 static int busy(void)
 {
 	char byte;
@@ -203,6 +229,8 @@ int main(int argc, char **argv)
 		return storm();
 	if (!strcmp(what, "events") && argc == 3)
 		return make_events(atol(argv[2]), 0);
+	if (!strcmp(what, "wake"))
+		return wake();
 	if (!strcmp(what, "busy"))
 		return busy();
 	if (!strcmp(what, "watch"))
@@ -218,6 +246,6 @@ int main(int argc, char **argv)
 	if (!strcmp(what, "source") && argc == 3)
 		return source(argv[2]);
 	fprintf(stderr,
-		"usage: helper storm|events N|busy|watch|family|add PID|del ID|churn PID N|source NAME\n");
+		"usage: helper storm|events N|wake|busy|watch|family|add PID|del ID|churn PID N|source NAME\n");
 	return 2;
 }

@@ -268,17 +268,26 @@ def replace(path, text):
     os.replace(beside, path)
 
 
-def write_between(path, name, text):
-    """Between the marks of that name."""
-    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+def parts_of(path, name):
+    """Of a page: what is before, between and after the marks of that name."""
+    begin, end = f"<!-- {name}:begin -->\n", f"\n<!-- {name}:end -->"
     with open(path, encoding="utf-8") as file:
         content = file.read()
     try:
         head, rest = content.split(begin)
-        tail = rest.split(end)[1]
-    except (ValueError, IndexError):
-        fail(f"{path}: lacks one pair of {begin} and {end}")
-    replace(path, f"{head}{begin}\n{text}\n{end}{tail}")
+        text, tail = rest.split(end)
+    except ValueError:
+        fail(f"{path}: lacks one pair of {begin.strip()} and {end.strip()}")
+    return head + begin, text, end + tail
+
+
+def read_between(path, name):
+    return parts_of(path, name)[1]
+
+
+def write_between(path, name, text):
+    head, _, tail = parts_of(path, name)
+    replace(path, head + text + tail)
 
 
 class Bench:

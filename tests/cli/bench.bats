@@ -190,6 +190,20 @@ copy_of_tree()
 	cmp Documentation/servers.md "$tree/Documentation/servers.md"
 }
 
+@test "hooks: the cells that were measured are renewed, and no other" {
+	local tree
+	copy_of_tree
+	mkdir -p "$BUILD/bench/kmod-6.1-off"
+	jq -n '[{ workload: "yield", tool: "osconcepts", command: "insmod osconcepts.ko", targets: 1, in_target: true,
+		instructions_per_event: 5000, added: 1234, repeats: [1234, 1234, 1234] }]' >"$BUILD/bench/kmod-6.1-off/rows.json"
+	run -0 "$tree/scripts/bench-kmod" --render --cells
+	run -1 diff Documentation/cost.md "$tree/Documentation/cost.md"
+	[[ ${#lines[@]} == 4 && ${lines[3]} == "> | switch | \`insmod osconcepts.ko\` | in a target | 1234 | "* ]]
+	[[ $(cut -d'|' -f 6- <<<"${lines[1]}") == "$(cut -d'|' -f 6- <<<"${lines[3]}")" ]]
+	run -1 diff README.md "$tree/README.md"
+	[[ ${#lines[@]} == 4 && ${lines[3]} == "> | switch | "*" | 1234 / "* ]]
+}
+
 @test "load: a page is written by a run that has all clients, and by no other" {
 	local tree
 	copy_of_tree

@@ -9,6 +9,8 @@ bats_require_minimum_version 1.5.0
 setup()
 {
 	cd "$BATS_TEST_DIRNAME/../.." || return
+	# Those of a make that runs these tests are not what is typed here.
+	unset SAN V VM KERNEL MAKEFLAGS MAKELEVEL
 }
 
 @test "a variable of make with a wrong value is an error that names the right ones" {

@@ -22,7 +22,7 @@ setup()
 		# shellcheck disable=SC2086
 		run -77 --separate-stderr osconcepts $command
 		[[ -z $output ]]
-		[[ $stderr == *"is not loaded; try: "*sudo* ]]
+		[[ $stderr == *"is not loaded; try: "?* ]]
 	done
 }
 

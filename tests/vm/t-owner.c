@@ -139,6 +139,14 @@ static void obey(char order, int to_parent)
 	}
 }
 
+static void await_reply(struct actor *a)
+{
+	char byte;
+
+	if (read(a->from, &byte, 1) != 1)
+		tap_bail("an actor does not reply");
+}
+
 static void actor_start(struct actor *a, bool inherits)
 {
 	int to[2], from[2];
@@ -156,6 +164,8 @@ static void actor_start(struct actor *a, bool inherits)
 		close(from[0]);
 		if (!inherits)
 			close(shared_epoll);
+		/* The parent may now look at the descriptors. */
+		reply(from[1]);
 		while (read(to[0], &order, 1) == 1) {
 			obey(order, from[1]);
 			reply(from[1]);
@@ -166,14 +176,7 @@ static void actor_start(struct actor *a, bool inherits)
 	close(from[1]);
 	a->to = to[1];
 	a->from = from[0];
-}
-
-static void await_reply(struct actor *a)
-{
-	char byte;
-
-	if (read(a->from, &byte, 1) != 1)
-		tap_bail("an actor does not reply");
+	await_reply(a);
 }
 
 static void await_sleep(pid_t pid)

@@ -108,13 +108,25 @@ static bool is_installed(const char *release)
 	return found;
 }
 
-/* The build directory is a checkout's own where its parent has a Kbuild. */
-static bool is_checkout(const char *dir)
+/*
+ * The checkout of a build directory, which is in it or one further below; dir is
+ * cut to it. False: it is an installation's.
+ */
+static bool find_checkout(char *dir)
 {
 	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "%s/../Kbuild", dir);
-	return !access(path, F_OK);
+	for (int i = 0; i < 2; i++) {
+		char *slash = strrchr(dir, '/');
+
+		if (!slash)
+			return false;
+		*slash = '\0';
+		snprintf(path, sizeof(path), "%s/Kbuild", dir);
+		if (!access(path, F_OK))
+			return true;
+	}
+	return false;
 }
 
 static void find_module(void)
@@ -130,19 +142,18 @@ static void find_module(void)
 		strcpy(load_module, "sudo modprobe " NAME);
 		return;
 	}
-	if (!own_directory(dir, sizeof(dir)) || !is_checkout(dir))
+	if (!own_directory(dir, sizeof(dir)) || !find_checkout(dir))
 		return;
-	snprintf(path, sizeof(path), "%s/kmod/%s/" NAME ".ko", dir, u.release);
+	snprintf(path, sizeof(path), "%s/build/kmod/%s/" NAME ".ko", dir,
+		 u.release);
 	quote(path, module);
-	if (!access(path, F_OK)) {
+	quote(dir, top);
+	if (access(path, F_OK))
+		snprintf(load_module, sizeof(load_module),
+			 "make -C %s module && sudo insmod %s", top, module);
+	else
 		snprintf(load_module, sizeof(load_module), "sudo insmod %s",
 			 module);
-		return;
-	}
-	*strrchr(dir, '/') = '\0';
-	quote(dir, top);
-	snprintf(load_module, sizeof(load_module),
-		 "make -C %s module && sudo insmod %s", top, module);
 }
 
 static void find(void)

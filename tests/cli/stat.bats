@@ -255,6 +255,16 @@ while True:
 	run -1 pgrep -f 'sleep 979'
 }
 
+# It has 5 s to end in, and they are not waited for when it has ended.
+@test "a count ends when the duration is over and the command has ended" {
+	need_jq
+	run -143 $stat -d 300ms --json -o "$json" sh -c 'sleep 985 >/dev/null 2>&1 3>&- & echo $! >'"$BATS_TEST_TMPDIR/pid"'; wait'
+	sleeper=$(<"$BATS_TEST_TMPDIR/pid")
+	jq -e --argjson pid "$sleeper" '.elapsed_s >= 0.3 and .elapsed_s < 5 and
+		.exit_signal == 15 and .left_running == [{pid: $pid, comm: "sleep"}]' "$json"
+	kill "$sleeper"
+}
+
 @test "-I prints a line for each interval, in JSON an object" {
 	need_jq
 	run -0 $stat -I 50 -d 260ms

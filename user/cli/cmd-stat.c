@@ -241,7 +241,8 @@ static int time_is_up(struct session *s, uint64_t *deadline,
 /*
  * A child of ours has ended: the command, or one that it left behind. What has
  * ended is counted while it is a zombie, then it is waited for. 1 ends the wait:
- * the command has ended, and with --duration also what it left behind.
+ * the command has ended, and with --duration also what it left behind, unless
+ * the duration is over.
  */
 static int on_child(struct session *s, struct osc_error *e)
 {
@@ -256,7 +257,7 @@ static int on_child(struct session *s, struct osc_error *e)
 	if (ret || !s->child.ended)
 		return ret;
 	s->ended = !osc_reaper_left(&s->reaper, NULL, 0);
-	return s->ended || !s->set->duration_ns;
+	return s->ended || osc_clock_ns() >= s->start_ns + s->set->duration_ns;
 }
 
 /* 1 ends the wait. */

@@ -16,7 +16,9 @@
 #include "lib/error.h"
 #include "load/failures.h"
 #include "load/host.h"
+#include "load/load.h"
 #include "load/mix.h"
+#include "load/outcome.h"
 #include "load/slo.h"
 #include "load/sweep.h"
 #include "load/url.h"
@@ -310,6 +312,68 @@ static void rate_and_lag_are_matters_of_the_open_loop(void **unused)
 	assert_int_equal(JUDGE(.open = false, .lag_p99_us = 400), OSC_VALID);
 }
 
+/* What a run at a fixed rate says of the rate, or NULL. */
+static const char *said_of_rate(struct osc_load_result *r)
+{
+	osc_load_judge(r, 10 * OSC_NS_PER_S);
+	for (unsigned int i = 0; i < r->validity.n; i++) {
+		if (strstr(r->validity.why[i], "asked rate"))
+			return r->validity.why[i];
+	}
+	return NULL;
+}
+
+static void a_last_request_within_a_gap_is_on_time(void **unused)
+{
+	/* In ms: the last request, when it was due and when it was sent. */
+	static const struct {
+		uint64_t sent, unsent, due_ms, sent_ms;
+		bool kept;
+	} rows[] = {
+		{ 1, 0, 0, 5, true },
+		{ 1, 0, 0, 400, true },
+		{ 1, 9, 0, 5, false },
+		{ 10, 0, 0, 400, true },
+		{ 2, 0, 1000, 1400, true },
+		{ 10, 0, 900, 920, true },
+		{ 10, 0, 900, 999, true },
+		{ 10, 0, 900, 1100, false },
+		{ 10, 1, 900, 900, false },
+		{ 100, 0, 990, 999, true },
+		{ 100, 0, 990, 1090, false },
+		{ 100000, 0, 5000, 5009, true },
+		{ 100000, 0, 5000, 6000, false },
+	};
+	struct osc_load_config c;
+
+	(void)unused;
+	osc_load_defaults(&c);
+	c.arrivals.rate = 10;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint64_t from = OSC_NS_PER_S;
+		struct osc_load_result r = {
+			.config = &c,
+			.start_ns = from,
+			.measure_ns = from,
+		};
+		const char *text;
+
+		osc_load_stats_init(&r.stats);
+		r.stats.attempts = rows[i].sent;
+		r.stats.unsent = rows[i].unsent;
+		r.stats.last_intended_ns =
+			from + rows[i].due_ms * OSC_NS_PER_MS;
+		r.stats.last_sent_ns = from + rows[i].sent_ms * OSC_NS_PER_MS;
+		text = said_of_rate(&r);
+		assert_int_equal(!text, rows[i].kept);
+		/* Requests that were not sent are named where there are some. */
+		if (text)
+			assert_int_equal(strstr(text, "not sent") != NULL,
+					 rows[i].unsent > 0);
+		osc_load_result_free(&r);
+	}
+}
+
 static void the_unknown_is_not_held_against_it(void **unused)
 {
 	(void)unused;
@@ -547,6 +611,7 @@ int main(void)
 		cmocka_unit_test(every_failure_has_a_hint),
 		cmocka_unit_test(each_threshold_moves_the_verdict),
 		cmocka_unit_test(rate_and_lag_are_matters_of_the_open_loop),
+		cmocka_unit_test(a_last_request_within_a_gap_is_on_time),
 		cmocka_unit_test(the_unknown_is_not_held_against_it),
 		cmocka_unit_test(the_first_reason_is_for_the_verdict),
 		cmocka_unit_test(all_reasons_fit),

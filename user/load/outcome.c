@@ -4,7 +4,10 @@
 #include "lib/clock.h"
 #include "load/load.h"
 
-/* Open loop: so late is still on time, for the rate that was kept. */
+/*
+ * Open loop: the last request is on time, for the rate that was kept, when it is
+ * no later than this, or than the gap between two requests if that is longer.
+ */
 #define ON_TIME_NS (10 * OSC_NS_PER_MS)
 
 /* The share of the asked rate that was kept: sent, and when it was due. */
@@ -13,12 +16,19 @@ static double rate_kept(const struct osc_load_result *r)
 	const struct osc_load_stats *s = &r->stats;
 	double kept = 1, due = (double)(s->attempts + s->unsent);
 	uint64_t from = r->config->idle ? r->measure_ns : r->start_ns;
+	double span, gap, late;
 
 	if (due > 0)
 		kept = (double)s->attempts / due;
-	if (s->last_sent_ns > s->last_intended_ns + ON_TIME_NS)
-		kept *= (double)(s->last_intended_ns - from) /
-			(double)(s->last_sent_ns - from);
+	/* Requests of one moment have no rate. */
+	if (s->attempts < 2 || s->last_intended_ns <= from ||
+	    s->last_sent_ns <= s->last_intended_ns)
+		return kept;
+	span = (double)(s->last_intended_ns - from);
+	gap = span / (double)(s->attempts - 1);
+	late = (double)(s->last_sent_ns - s->last_intended_ns);
+	if (late > ON_TIME_NS && late > gap)
+		kept *= (span + gap) / (span + gap + late);
 	return kept;
 }
 

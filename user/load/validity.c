@@ -142,7 +142,12 @@ static void judge_rate(const struct osc_validity_facts *f,
 
 	v = grade(missed, 1 - OSC_VALIDITY_RATE_SUSPECT,
 		  1 - OSC_VALIDITY_RATE_INVALID);
-	if (v)
+	if (v && !f->unsent)
+		say(out, v,
+		    "only %.3g %% of the asked rate was kept: latency is that "
+		    "of a growing queue",
+		    f->rate_kept * 100);
+	else if (v)
 		say(out, v,
 		    "only %.3g %% of the asked rate was kept, %" PRIu64
 		    " requests due were not sent: latency is that of a growing "

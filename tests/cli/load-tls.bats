@@ -202,6 +202,10 @@ refused()
 		run -2 "$osconcepts" load -n 1 $args
 		[[ $output == *https* || $output == *--cacert* ]]
 	done
+	for args in "" " " "a b" $'a\x01'; do
+		run -2 "$osconcepts" load -n 1 https://127.0.0.1:1/ --insecure --servername "$args"
+		[[ $output == *"another --servername"* ]]
+	done
 	run -1 "$osconcepts" load -n 1 https://127.0.0.1:1/ --cacert "$BATS_TEST_TMPDIR/none"
 	[[ $output == *"cannot read $BATS_TEST_TMPDIR/none: No such file"* ]]
 	run -1 "$osconcepts" load -n 1 https://127.0.0.1:1/ --cacert "$key"

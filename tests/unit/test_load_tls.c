@@ -96,6 +96,26 @@ static void a_server_is_asked_for_by_name_and_not_by_address(void **unused)
 	}
 }
 
+static void a_name_that_is_none_is_a_usage_error(void **unused)
+{
+	static const char *const names[] = { "",    ".",    "%lo",
+					     " ",   "a b",  "a\tb",
+					     "a\n", "\x01", "a\x7f" };
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct osc_tls_config config = { .name = names[i],
+						 .insecure = true };
+		struct osc_error e = { 0 };
+		struct osc_tls *tls;
+
+		assert_true(osc_tls_open(&config, &tls, &e) < 0);
+		assert_null(tls);
+		assert_int_equal(e.exit_code, OSC_EXIT_USAGE);
+		assert_non_null(strstr(e.text, "--servername"));
+	}
+}
+
 static void a_name_from_the_root_is_said_without_its_dot(void **unused)
 {
 	struct osc_tls *tls = opened("a.test.", false);
@@ -182,6 +202,7 @@ int main(void)
 		cmocka_unit_test(a_reason_is_in_the_librarys_words_as_one),
 		cmocka_unit_test(
 			a_server_is_asked_for_by_name_and_not_by_address),
+		cmocka_unit_test(a_name_that_is_none_is_a_usage_error),
 		cmocka_unit_test(a_name_from_the_root_is_said_without_its_dot),
 		cmocka_unit_test(what_is_sent_makes_room_and_the_rest_stays),
 		cmocka_unit_test(a_server_that_speaks_no_tls_is_known_for_it),

@@ -182,14 +182,28 @@ static bool is_address(const char *name)
 	       inet_pton(AF_INET6, name, &a) == 1;
 }
 
+static bool has_blank_or_control(const char *name)
+{
+	for (; *name; name++) {
+		if ((unsigned char)*name <= ' ' || *name == 0x7f)
+			return true;
+	}
+	return false;
+}
+
 /* The name without a zone and without a final dot (RFC 6066, 3). */
 static int take_name(struct osc_tls *tls, struct osc_error *e)
 {
 	const char *name = tls->config.name;
 	size_t size = strcspn(name, "%");
 
-	if (size > 1 && name[size - 1] == '.')
+	if (size && name[size - 1] == '.')
 		size--;
+	if (!size || has_blank_or_control(name))
+		return osc_error_set_exit(
+			e, OSC_EXIT_USAGE, EINVAL,
+			"TLS: a server's name is not empty and has no blanks "
+			"or control bytes; try another --servername");
 	if (size >= sizeof(tls->name))
 		return osc_error_set_exit(
 			e, OSC_EXIT_USAGE, EINVAL,

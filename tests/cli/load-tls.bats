@@ -175,7 +175,8 @@ refused()
 		faulty_server hang-up
 		refused tls.closed "https://127.0.0.1:$port/" --insecure
 		faulty_server silent
-		refused timeout.connect "https://127.0.0.1:$port/" --insecure --timeout 200ms
+		refused timeout.tls "https://127.0.0.1:$port/" --insecure --timeout 200ms
+		[[ $output == *"the TLS handshake did not end within --timeout"* ]]
 		faulty_server reset
 		refused read.ECONNRESET "https://127.0.0.1:$port/" --insecure
 	done

@@ -510,7 +510,7 @@ void osc_connection_late(struct osc_loop *loop, struct osc_load_connection *c,
 	case OSC_LOAD_HANDSHAKE:
 		loop->connect_error = ETIMEDOUT;
 		osc_connection_failed(loop, c, OSC_LOAD_TIMEOUT,
-				      OSC_TIMEOUT_CONNECT, now);
+				      OSC_TIMEOUT_TLS, now);
 		break;
 	case OSC_LOAD_OPEN:
 	case OSC_LOAD_ENDING:

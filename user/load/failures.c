@@ -24,6 +24,7 @@ static const char *const phase_names[OSC_NR_LOAD_PHASES] = {
 static const char *const timeout_names[OSC_NR_TIMEOUTS] = {
 	[OSC_TIMEOUT_RESPONSE] = "response",
 	[OSC_TIMEOUT_CONNECT] = "connect",
+	[OSC_TIMEOUT_TLS] = "tls",
 	[OSC_TIMEOUT_CLOSE] = "close",
 };
 
@@ -68,6 +69,9 @@ static const struct hint {
 	{ OSC_LOAD_WRITE, ANY, "the server closed early; see its log" },
 	{ OSC_LOAD_TIMEOUT, OSC_TIMEOUT_CONNECT,
 	  "no connection within --timeout; the server's backlog may be full" },
+	{ OSC_LOAD_TIMEOUT, OSC_TIMEOUT_TLS,
+	  "connected, but the TLS handshake did not end within --timeout; see "
+	  "whether the server speaks TLS there" },
 	{ OSC_LOAD_TIMEOUT, OSC_TIMEOUT_CLOSE,
 	  "the server said that it would close the connection, and does not; "
 	  "try it without --requests-per-connection" },

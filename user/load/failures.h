@@ -26,6 +26,7 @@ enum osc_load_phase {
 enum osc_load_timeout {
 	OSC_TIMEOUT_RESPONSE,
 	OSC_TIMEOUT_CONNECT,
+	OSC_TIMEOUT_TLS, /* connected, and the handshake does not end */
 	OSC_TIMEOUT_CLOSE, /* that the server had promised */
 	OSC_NR_TIMEOUTS,
 };

@@ -97,6 +97,11 @@ static const struct sample samples[] = {
 	{ "HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\nContent-Length: 05\r\n"
 	  "\r\nhello",
 	  DONE, 0, 200, 5, false, false, 0 },
+	/* Empty elements are passed over (RFC 9110, 5.6.1.2). */
+	{ "HTTP/1.1 200 OK\r\nContent-Length: ,5,,5 , \r\n\r\nhello", DONE, 0,
+	  200, 5, false, false, 0 },
+	{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: , chunked,\r\n\r\n0\r\n\r\n",
+	  DONE, 0, 200, 0, false, false, 0 },
 	/* One empty line before (RFC 9112, 2.2). */
 	{ "\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx", DONE, 0, 200, 1,
 	  false, false, 0 },
@@ -127,8 +132,14 @@ static const struct sample samples[] = {
 		OSC_RESPONSE_BAD_LENGTH),
 	REFUSED("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n 6\r\n\r\n",
 		OSC_RESPONSE_BAD_LENGTH),
-	REFUSED("HTTP/1.1 200 OK\r\nContent-Length: 5,,5\r\n",
+	REFUSED("HTTP/1.1 200 OK\r\nContent-Length: , ,\r\n\r\n",
 		OSC_RESPONSE_BAD_LENGTH),
+	REFUSED("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length:\r\n\r\n",
+		OSC_RESPONSE_BAD_LENGTH),
+	REFUSED("HTTP/1.1 200 OK\r\nTransfer-Encoding:,\r\n\r\n",
+		OSC_RESPONSE_BAD_CODING),
+	REFUSED("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked,,chunked\r\n\r\n",
+		OSC_RESPONSE_BAD_CODING),
 	REFUSED("HTTP/1.1 200 OK\r\nContent-Length: 1" LONG_BLANK "1\r\n\r\n",
 		OSC_RESPONSE_BAD_LENGTH),
 	REFUSED("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked" LONG_VALUE

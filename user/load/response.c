@@ -160,24 +160,32 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r';
 }
 
+/* Empty elements are passed over (RFC 9110, 5.6.1.2). */
 static bool end_element(struct osc_response *r)
 {
 	size_t size = r->carried;
-	bool ok;
+	bool ok = true;
 
 	while (size && is_blank(r->carry[size - 1]))
 		size--;
-	ok = fields[r->field - 1].take(r, r->carry, size);
+	if (size) {
+		r->element = true;
+		ok = fields[r->field - 1].take(r, r->carry, size);
+	}
 	r->carried = 0;
 	r->cut = false;
 	return ok;
 }
 
+/* A field that is empty as a whole is for its row to judge. */
 static bool end_field(struct osc_response *r)
 {
 	bool ok = !r->field || end_element(r);
 
+	if (ok && r->field && !r->element)
+		ok = fields[r->field - 1].take(r, r->carry, 0);
 	r->field = 0;
+	r->element = false;
 	return ok;
 }
 

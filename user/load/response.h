@@ -57,6 +57,7 @@ struct osc_response {
 	bool may_fold; /* a field line can be continued */
 	bool in_trailers;
 	bool cut; /* the element is longer than carry */
+	bool element; /* the field has one that is not empty */
 	bool has_length, chunked;
 	bool close, keep_alive; /* as the Connection field says */
 	char carry[OSC_RESPONSE_LINE];

@@ -66,6 +66,11 @@ teardown()
 		run -2 "$osconcepts" load $args
 		[[ $output == *osconcepts* ]]
 	done
+	local header
+	for header in $'X: \x01' $'X: a\x7f' $'X\t: a' $'X: a\rb' $'X: a\nb' $'\e: a'; do
+		run -2 "$osconcepts" load http://127.0.0.1/ -n 1 -H "$header"
+		[[ $output == *"--header"*"without control bytes"* ]]
+	done
 	run -2 "$osconcepts" load ftp://127.0.0.1/ -n 1
 	[[ $output == *"it does not begin with http:// or https://; try http://"* ]]
 	run -2 "$osconcepts" load http://127.0.0.1/ http://localhost/ -n 1

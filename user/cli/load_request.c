@@ -44,6 +44,17 @@ int osc_load_parse_method(const char *text, struct osc_load_config *c,
 	return 0;
 }
 
+/* In the value of a field a tab is a blank (RFC 9110, 5.5). */
+static bool has_control(const char *text)
+{
+	for (; *text; text++) {
+		if (((unsigned char)*text < ' ' && *text != '\t') ||
+		    *text == 0x7f)
+			return true;
+	}
+	return false;
+}
+
 int osc_load_parse_header(const char *text, struct osc_load_config *c,
 			  struct osc_error *e)
 {
@@ -52,9 +63,11 @@ int osc_load_parse_header(const char *text, struct osc_load_config *c,
 	};
 	const char *colon = strchr(text, ':');
 
-	if (!colon || colon == text || strpbrk(text, "\r\n") ||
-	    memchr(text, ' ', (size_t)(colon - text)))
-		return osc_load_bad(e, "--header", text, "try 'Name: value'");
+	if (!colon || colon == text || has_control(text) ||
+	    memchr(text, ' ', (size_t)(colon - text)) ||
+	    memchr(text, '\t', (size_t)(colon - text)))
+		return osc_load_bad(e, "--header", text,
+				    "try 'Name: value', without control bytes");
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
 		if (!strncasecmp(text, ours[i], strlen(ours[i])))
 			return osc_load_bad(

@@ -99,7 +99,15 @@ refuses()
 @test "a request that is refused is told why, in words of ours" {
 	start_daemon
 	refuses "it is not JSON; try" 'hello'
-	refuses "it is not an object; try" '[1]'
+	local line
+	for line in '[1]' null true 1 '"a"'; do
+		refuses "it is not an object; try" "$line"
+	done
+	refuses "it has a NUL character in a text; try" '{"op":"\u0000"}'
+	refuses "it has a NUL character in a text; try" '{"\u0000":"list"}'
+	for line in localhost '' 127.0.0.1:80 '[::1]' '::1%lo'; do
+		refuses "address must be numeric" '{"op": "start", "model": "epoll", "address": "'"$line"'"}'
+	done
 	refuses "a key twice; try" '{"op":"a","op":"b"}'
 	refuses "in the middle" '{"op":"a"'
 	refuses "needs a member 'model'; see" '{"op": "start"}'

@@ -322,6 +322,9 @@ static const char *flaw(const json_error_t *why)
 		return "it has a key twice";
 	case json_error_numeric_overflow:
 		return "it has a number that is too large";
+	case json_error_null_character:
+	case json_error_null_byte_in_key:
+		return "it has a NUL character in a text";
 	case json_error_premature_end_of_input:
 		return "it ends in the middle of an object";
 	default:
@@ -332,8 +335,8 @@ static const char *flaw(const json_error_t *why)
 static void take_line(struct osc_client *c, const char *line, size_t length)
 {
 	json_error_t why;
-	json_t *request =
-		json_loadb(line, length, JSON_REJECT_DUPLICATES, &why);
+	json_t *request = json_loadb(
+		line, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
 
 	if (json_is_object(request)) {
 		osc_ops_handle(c->d, c->number, request);

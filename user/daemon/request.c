@@ -10,6 +10,7 @@
 #include "lib/cpus.h"
 #include "lib/error.h"
 #include "servers/engine.h"
+#include "servers/listen.h"
 
 #define CONNECTIONS_MAX 1000000
 #define REQUESTS_MAX 1000000000000
@@ -131,6 +132,9 @@ int osc_request_server(const struct osc_server_fields *f,
 	if (f->workers < 0 || f->workers > 4096)
 		return osc_request_bad(e,
 				       "workers must lie between 0 and 4096");
+	if (f->address && !osc_listen_is_address(f->address))
+		return osc_request_bad(e, "address must be numeric, such as "
+					  "127.0.0.1, 0.0.0.0 or ::1");
 	o->port = (unsigned int)f->port;
 	o->workers = (unsigned int)f->workers;
 	if (!osc_engine_find(f->model))

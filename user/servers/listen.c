@@ -44,6 +44,14 @@ static int parse_address(const struct osc_server_config *config,
 				  config->address);
 }
 
+bool osc_listen_is_address(const char *text)
+{
+	struct in6_addr a;
+
+	return inet_pton(AF_INET, text, &a) == 1 ||
+	       inet_pton(AF_INET6, text, &a) == 1;
+}
+
 static int bind_error(const struct osc_server_config *config, uint16_t port,
 		      int err, struct osc_error *e)
 {

@@ -3,6 +3,7 @@
 #ifndef OSC_SERVERS_LISTEN_H
 #define OSC_SERVERS_LISTEN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,9 @@ struct osc_server_config;
  */
 int osc_listen_open(const struct osc_server_config *config, unsigned int count,
 		    int *fds, uint16_t *port, struct osc_error *e);
+
+/* Numeric, as the configuration has it. */
+bool osc_listen_is_address(const char *text);
 
 /* "http://127.0.0.1:8080" and the path, with brackets where IPv6 needs them. */
 void osc_listen_url(const char *address, unsigned int port, const char *path,

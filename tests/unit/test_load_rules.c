@@ -323,6 +323,26 @@ static const char *said_of_rate(struct osc_load_result *r)
 	return NULL;
 }
 
+static void a_burst_may_take_until_the_next(void **unused)
+{
+	struct osc_load_config c;
+	struct osc_load_result r = { .config = &c };
+
+	(void)unused;
+	osc_load_defaults(&c);
+	c.arrivals = (struct osc_arrivals){ .kind = OSC_ARRIVAL_BURST,
+					    .burst = 100,
+					    .rate = 100 };
+	osc_load_stats_init(&r.stats);
+	r.stats.attempts = 1000;
+	r.stats.last_intended_ns = 9 * OSC_NS_PER_S;
+	r.stats.last_sent_ns = r.stats.last_intended_ns + OSC_NS_PER_S / 2;
+	assert_null(said_of_rate(&r));
+	r.stats.last_sent_ns += OSC_NS_PER_S;
+	assert_non_null(said_of_rate(&r));
+	osc_load_result_free(&r);
+}
+
 static void a_last_request_within_a_gap_is_on_time(void **unused)
 {
 	/* In ms: the last request, when it was due and when it was sent. */
@@ -612,6 +632,7 @@ int main(void)
 		cmocka_unit_test(each_threshold_moves_the_verdict),
 		cmocka_unit_test(rate_and_lag_are_matters_of_the_open_loop),
 		cmocka_unit_test(a_last_request_within_a_gap_is_on_time),
+		cmocka_unit_test(a_burst_may_take_until_the_next),
 		cmocka_unit_test(the_unknown_is_not_held_against_it),
 		cmocka_unit_test(the_first_reason_is_for_the_verdict),
 		cmocka_unit_test(all_reasons_fit),

@@ -26,6 +26,9 @@ static double rate_kept(const struct osc_load_result *r)
 		return kept;
 	span = (double)(s->last_intended_ns - from);
 	gap = span / (double)(s->attempts - 1);
+	/* All of a burst are due at once, and the next is so much later. */
+	if (r->config->arrivals.kind == OSC_ARRIVAL_BURST)
+		gap *= (double)r->config->arrivals.burst;
 	late = (double)(s->last_sent_ns - s->last_intended_ns);
 	if (late > ON_TIME_NS && late > gap)
 		kept *= (span + gap) / (span + gap + late);

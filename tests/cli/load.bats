@@ -292,7 +292,7 @@ peers()
 		--series "$dir/series" --interval 10ms
 	[[ $output == *" requests in "* ]]
 	# shellcheck disable=SC2154
-	[[ $stderr == *"--series: cannot write $dir/series: File too large"* ]]
+	[[ $stderr == *"--series: cannot write '$dir/series': File too large"* ]]
 	run -1 bash -c 'ulimit -f 1; exec "$@" >"$0"' "$dir/json" "$osconcepts" load "$url/" -n 200 --json
 	[[ $output == *"cannot write the output: File too large"* ]]
 	stop
@@ -830,10 +830,10 @@ on_terminal()
 	((status == 0 || status == 4))
 	[[ $(jq -sc 'map(.requests) | add' <<<"$output") == 300 && $stderr == *"300 requests in"* ]]
 	run -1 "$osconcepts" load "$url/" -n 300 --series "$BATS_TEST_TMPDIR/none/series"
-	[[ $output == *"cannot write $BATS_TEST_TMPDIR/none/series: No such file"* ]]
+	[[ $output == *"cannot write '$BATS_TEST_TMPDIR/none/series': No such file"* ]]
 	# It is no reason to lose the result.
 	run -1 --separate-stderr "$osconcepts" load "$url/" -n 300 -c 3 --series /dev/full
-	[[ $output == *"300 requests in"* && $stderr == *"--series: cannot write /dev/full: No space left on device"* ]]
+	[[ $output == *"300 requests in"* && $stderr == *"--series: cannot write '/dev/full': No space left on device"* ]]
 	# Who reads no more has seen enough.
 	"$osconcepts" load "$url/" -d 600s -c 2 -r 500 --series - --interval 10ms 2>/dev/null |
 		head -n 1 >"$series"

@@ -286,8 +286,50 @@ while True:
 
 @test "an output that cannot be written is an error, before the command runs" {
 	run -1 $stat -o /nonexistent/file touch "$BATS_TEST_TMPDIR/ran"
-	[[ $output == *"cannot write /nonexistent/file: No such file"* ]]
+	[[ $output == *"cannot write '/nonexistent/file': No such file"* ]]
 	[[ ! -e $BATS_TEST_TMPDIR/ran ]]
+}
+
+@test "an output file is replaced when there is a result, and stays when there is none" {
+	local out=$BATS_TEST_TMPDIR/out
+	need_jq
+	echo old >"$out"
+	run -127 $stat -o "$out" -- /nonexistent
+	[[ $(<"$out") == old ]]
+	# The command sees the old one, and another name of it keeps it.
+	chmod 4640 "$out"
+	ln "$out" "$out.link"
+	run -0 $stat --json -o "$out" cat "$out"
+	[[ $output == old && $(<"$out.link") == old && $(stat -c %a "$out") == 640 ]]
+	jq -e .schema "$out"
+	# With lines while it runs, it is there at once.
+	chmod 4640 "$out"
+	run -0 $stat --json -I 50ms -o "$out" sh -c 'stat -c "%s %a" "$1"' sh "$out"
+	[[ $output == "0 640" ]]
+	jq -e .schema "$out"
+	# What is no file is written in place.
+	mkfifo "$out.pipe"
+	$stat --json -o "$out.pipe" true &
+	jq -e .schema <"$out.pipe"
+	wait $!
+	[[ -p $out.pipe ]]
+	run -0 $stat -o /dev/null true
+	[[ -c /dev/null ]]
+}
+
+@test "an output through another user's link in a shared directory is refused" {
+	local dir=$BATS_TEST_TMPDIR/shared
+	((!EUID)) || skip "not root"
+	mkdir "$dir"
+	chmod 1777 "$dir"
+	echo old >"$BATS_TEST_TMPDIR/out"
+	ln -s ../out "$dir/link"
+	chown -h 65534 "$dir/link"
+	for interval in "" "-I 50ms"; do
+		run -1 $stat $interval -o "$dir/link" touch "$BATS_TEST_TMPDIR/ran"
+		[[ $output == *"a symbolic link of another user"* ]]
+		[[ ! -e $BATS_TEST_TMPDIR/ran && $(<"$BATS_TEST_TMPDIR/out") == old ]]
+	done
 }
 
 # As a shell has it: standard output is a file, and the command writes there, too.
@@ -306,7 +348,7 @@ while True:
 	[[ $(head -n 1 "$json") == first ]]
 	tail -n +2 "$json" | jq -e .schema
 	run -1 $stat -o /dev/fd/99 true
-	[[ $output == *"cannot write /dev/fd/99: Bad file descriptor"* ]]
+	[[ $output == *"cannot write '/dev/fd/99': Bad file descriptor"* ]]
 }
 
 @test "an interval takes a unit, and without one it is in milliseconds" {

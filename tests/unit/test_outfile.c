@@ -239,6 +239,103 @@ static void a_pipe_with_a_name_is_written_in_place(void **state)
 	assert_int_equal(entries(), 1);
 }
 
+static void stream_at(const char *path, const char *text)
+{
+	struct osc_outfile o;
+	struct osc_error e;
+
+	assert_int_equal(osc_outfile_stream(&o, "cannot write", path, &e), 0);
+	assert_true(fputs(text, o.file) >= 0 && !fflush(o.file));
+	if (!strcmp(path, "out"))
+		check_text(text);
+	assert_int_equal(osc_outfile_commit(&o, &e), 0);
+}
+
+static ino_t inode_of(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_ino;
+}
+
+/* Read while it is written, so it has its name from the beginning. */
+static void a_stream_writes_into_a_plain_file_of_ours_only(void **state)
+{
+	mode_t before = umask(0022);
+	struct stat st;
+	int held;
+
+	(void)state;
+	stream_at("out", "new");
+	assert_int_equal(mode_of("out"), 0644);
+	/* Held open, so that no other file can have its number. */
+	held = open("out", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(fstat(held, &st), 0);
+	stream_at("out", "2nd");
+	assert_int_equal(inode_of("out"), st.st_ino);
+	assert_int_equal(chmod("out", 04775), 0);
+	stream_at("out", "3rd");
+	assert_true(inode_of("out") != st.st_ino);
+	assert_int_equal(mode_of("out"), 0644);
+	close(held);
+	/* Another name keeps what it has. */
+	assert_int_equal(link("out", "link"), 0);
+	stream_at("out", "4th");
+	assert_true(inode_of("out") != inode_of("link"));
+	unlink("link");
+	if (!geteuid()) {
+		assert_int_equal(chmod("out", 0600), 0);
+		assert_int_equal(chown("out", 65534, 65534), 0);
+		stream_at("out", "5th");
+		assert_int_equal(stat("out", &st), 0);
+		assert_int_equal(st.st_uid, 0);
+		assert_int_equal(st.st_mode & 07777, 0600);
+	}
+	assert_int_equal(symlink("out", "link"), 0);
+	stream_at("link", "6th");
+	check_text("6th");
+	assert_true(is_link("link"));
+	unlink("link");
+	unlink("out");
+	umask(before);
+	stream_at("/dev/null", "7th");
+}
+
+static void a_stream_is_refused_as_a_file_is(void **state)
+{
+	struct osc_outfile o;
+	struct osc_error e;
+	int fd;
+
+	(void)state;
+	assert_int_equal(osc_outfile_stream(&o, "what", "no/such/out", &e),
+			 -ENOENT);
+	assert_non_null(strstr(e.text, "what 'no/such/out': No such file"));
+	assert_int_equal(osc_outfile_stream(&o, "what", ".", &e), -EISDIR);
+	assert_int_equal(osc_outfile_stream(&o, "what", "/dev/fd/99", &e),
+			 -EBADF);
+	if (!geteuid()) {
+		put("old");
+		assert_int_equal(mkdir("d", 0700), 0);
+		assert_int_equal(chmod("d", 01777), 0);
+		assert_int_equal(symlink("../out", "d/link"), 0);
+		assert_int_equal(lchown("d/link", 65534, 65534), 0);
+		assert_int_equal(osc_outfile_stream(&o, "what", "d/link", &e),
+				 -EACCES);
+		check_text("old");
+		unlink("d/link");
+		assert_int_equal(rmdir("d"), 0);
+	}
+	assert_int_equal(mkfifo("link", 0600), 0);
+	fd = open("link", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(osc_outfile_stream(&o, "what", "link", &e), 0);
+	osc_outfile_abandon(&o);
+	assert_true(mode_of("link") == 0600);
+	close(fd);
+}
+
 /* A program that is killed before commit. */
 static void nothing_is_left_of_a_file_without_commit(void **state)
 {
@@ -349,6 +446,11 @@ int main(void)
 			enter, leave),
 		cmocka_unit_test_setup_teardown(
 			a_pipe_with_a_name_is_written_in_place, enter, leave),
+		cmocka_unit_test_setup_teardown(
+			a_stream_writes_into_a_plain_file_of_ours_only, enter,
+			leave),
+		cmocka_unit_test_setup_teardown(
+			a_stream_is_refused_as_a_file_is, enter, leave),
 		cmocka_unit_test_setup_teardown(
 			nothing_is_left_of_a_file_without_commit, enter, leave),
 		cmocka_unit_test_setup_teardown(

@@ -58,7 +58,7 @@ static int heed(struct audience *a, int ret, const struct osc_error *e)
 	if (ret == -EPIPE)
 		return ret;
 	osc_error_set(&a->set->series_error, e->err,
-		      "--series: cannot write %s: %s", a->set->series_path,
+		      "--series: cannot write '%s': %s", a->set->series_path,
 		      strerror(e->err));
 	return 0;
 }
@@ -134,7 +134,7 @@ int osc_load_attend(struct osc_load_settings *s, int signal_fd,
 	if (ret)
 		return ret;
 	start_ns = osc_load_so_far(load)->start_ns;
-	osc_series_begin(&a.series, s->series_file, s->interval_ns, start_ns);
+	osc_series_begin(&a.series, s->series.file, s->interval_ns, start_ns);
 	signal = wait_for_end(load, &a, start_ns, signal_fd, e);
 	if (signal >= 0 && (ret = show_end(load, &a)))
 		signal = ret;
@@ -151,6 +151,12 @@ static int write_hdr(const struct osc_load_result *r,
 	return osc_outfile_commit(&s->hdr, e);
 }
 
+/* Its file is closed by the time that the result is printed. */
+static bool series_on_stdout(const struct osc_load_settings *s)
+{
+	return s->series_path && osc_outfile_is_stdout(s->series_path);
+}
+
 static int print(const struct osc_load_result *r, struct osc_load_settings *s,
 		 struct osc_error *e)
 {
@@ -160,8 +166,7 @@ static int print(const struct osc_load_result *r, struct osc_load_settings *s,
 	if (s->json)
 		printed = osc_json_print(osc_load_json(r), stdout, e);
 	else
-		osc_load_text(r, s->hdr.file == stdout ||
-						 s->series_file == stdout ?
+		osc_load_text(r, s->hdr.file == stdout || series_on_stdout(s) ?
 					 stderr :
 					 stdout);
 	if (s->hdr_path)
@@ -173,23 +178,17 @@ static int open_series(struct osc_load_settings *s, struct osc_error *e)
 {
 	if (!s->series_path)
 		return 0;
-	s->series_file = osc_outfile_stream(s->series_path);
-	if (s->series_file)
-		return 0;
-	return osc_error_set(e, errno,
-			     "--series: cannot write %s: %s; try another file, "
-			     "or - for standard output",
-			     s->series_path, strerror(errno));
+	return osc_outfile_stream(&s->series, "--series: cannot write",
+				  s->series_path, e);
 }
 
 static void close_series(struct osc_load_settings *s)
 {
-	int ret = s->series_file ? osc_outfile_stream_close(s->series_file) : 0;
+	struct osc_error e;
+	int ret = s->series.file ? osc_outfile_commit(&s->series, &e) : 0;
 
 	if (ret && ret != -EPIPE && !s->series_error.err)
-		osc_error_set(&s->series_error, -ret,
-			      "--series: cannot write %s: %s", s->series_path,
-			      strerror(-ret));
+		s->series_error = e;
 }
 
 /* All that is written beside standard output. */

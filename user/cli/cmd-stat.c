@@ -52,6 +52,8 @@ struct session {
 	int signals;
 	int pidfd; /* of the process that was named */
 	FILE *out;
+	struct osc_outfile file; /* of --output */
+	bool printed; /* the result is in it */
 	uint64_t start_ns;
 	struct osc_counts base; /* totals when it began */
 	struct osc_counts last; /* at the last line of -I */
@@ -395,6 +397,7 @@ static int finish(struct session *s, struct osc_error *e)
 		ret = osc_stat_tasks_look(&s->tasks, e);
 	if (!ret)
 		ret = osc_stat_print(&r, s->set->json, s->out, e);
+	s->printed = !ret;
 	if (ret || !s->cut)
 		return ret;
 	*e = s->why_cut;
@@ -403,16 +406,19 @@ static int finish(struct session *s, struct osc_error *e)
 
 static int open_output(struct session *s, struct osc_error *e)
 {
+	int ret;
+
 	/* The command's own output is on stdout: ours must not mix with it. */
 	s->out = s->set->command ? stderr : stdout;
 	if (!s->set->output)
 		return 0;
-	s->out = osc_outfile_stream(s->set->output);
-	if (!s->out)
-		return osc_error_set(e, errno,
-				     "cannot write %s: %s; try another -o",
-				     s->set->output, strerror(errno));
-	return 0;
+	/* The lines of -I are read while it runs. */
+	ret = s->set->interval_ns ?
+		      osc_outfile_stream(&s->file, "cannot write",
+					 s->set->output, e) :
+		      osc_outfile_open(&s->file, s->set->output, 0, e);
+	s->out = s->file.file;
+	return ret;
 }
 
 static int session_run(struct session *s, struct osc_error *e)
@@ -437,12 +443,17 @@ static int session_run(struct session *s, struct osc_error *e)
 static int session_end(struct session *s, int ret, struct osc_error *e)
 {
 	int code = OSC_EXIT_OK;
-	int written =
-		s->out && s->set->output ? osc_outfile_stream_close(s->out) : 0;
+	struct osc_error unwritten;
+	int written = s->printed && s->file.file ?
+			      osc_outfile_commit(&s->file, &unwritten) :
+			      0;
 
-	if (written && !ret)
-		ret = osc_error_set(e, -written, "cannot write %s: %s",
-				    s->set->output, strerror(-written));
+	/* Where nothing was counted an old result stays. */
+	osc_outfile_abandon(&s->file);
+	if (written && !ret) {
+		ret = written;
+		*e = unwritten;
+	}
 	if (!ret && s->set->command)
 		code = osc_child_exit_code(&s->child);
 	osc_child_close(&s->child);

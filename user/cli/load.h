@@ -21,7 +21,7 @@ struct osc_load_settings {
 	struct osc_outfile hdr;
 	const char *series_path; /* NULL: none; "-": the result goes to stderr */
 	uint64_t interval_ns;
-	FILE *series_file;
+	struct osc_outfile series;
 	struct osc_error series_error;
 };
 

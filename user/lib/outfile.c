@@ -260,20 +260,63 @@ static bool is_shared(const FILE *file)
 	return file == stdout || file == stderr;
 }
 
-FILE *osc_outfile_stream(const char *path)
+/*
+ * A regular file that another user owns, that has another name or special bits
+ * is not written to: a new file takes its name. Opened first and then looked at,
+ * so that nobody can exchange it in between. -1: errno says why.
+ */
+static int open_in_place(const char *path)
 {
-	int fd = own_descriptor(path);
+	int fd = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+	mode_t mode = 0666;
+	struct stat st;
+	int err;
 
-	return fd >= 0 ? open_own(fd) : fopen(path, "we");
+	if (fd < 0 && errno != ENOENT)
+		return -1;
+	if (fd >= 0) {
+		err = fstat(fd, &st) ? errno : 0;
+		if (!err && !S_ISREG(st.st_mode))
+			return fd;
+		if (!err && st.st_uid == geteuid() && st.st_nlink == 1 &&
+		    !(st.st_mode & 07000)) {
+			if (!ftruncate(fd, 0))
+				return fd;
+			err = errno;
+		} else if (!err) {
+			mode &= st.st_mode;
+			err = unlink(path) ? errno : 0;
+		}
+		close(fd);
+		if (err) {
+			errno = err;
+			return -1;
+		}
+	}
+	/* The umask is taken from the mode. */
+	return open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 }
 
-int osc_outfile_stream_close(FILE *file)
+int osc_outfile_stream(struct osc_outfile *o, const char *what,
+		       const char *path, struct osc_error *e)
 {
-	int failed = fflush(file) || ferror(file) ? errno ?: EIO : 0;
+	int fd, err, ret = begin(o, what, path, e);
 
-	if (!is_shared(file) && fclose(file) && !failed)
-		failed = errno;
-	return -failed;
+	if (ret)
+		return ret;
+	if (own_descriptor(o->path) >= 0) {
+		o->file = open_own(own_descriptor(o->path));
+		return o->file ? 0 : cannot(e, what, path, errno);
+	}
+	fd = open_in_place(o->path);
+	if (fd < 0)
+		return cannot(e, what, path, errno);
+	o->file = fdopen(fd, "w");
+	if (o->file)
+		return 0;
+	err = errno;
+	close(fd);
+	return cannot(e, what, path, err);
 }
 
 int osc_outfile_open(struct osc_outfile *o, const char *path, size_t reserve,

@@ -33,10 +33,15 @@ struct osc_outfile {
 int osc_outfile_open(struct osc_outfile *o, const char *path, size_t reserve,
 		     struct osc_error *e);
 bool osc_outfile_is_stdout(const char *path);
-/* To be written as results come, in place; the same names. NULL with errno. */
-FILE *osc_outfile_stream(const char *path);
-/* Writes out what is buffered, and closes what is not shared. 0 or -errno. */
-int osc_outfile_stream_close(FILE *file);
+/*
+ * To be written and read as results come: the same names and links, but the file
+ * has its name from now on, and commit only closes it. A regular file of ours is
+ * emptied and written in place; one that another user owns, that has a second
+ * name or bits beyond read, write and execute is replaced now by a new file.
+ * Errors begin with `what`.
+ */
+int osc_outfile_stream(struct osc_outfile *o, const char *what,
+		       const char *path, struct osc_error *e);
 /*
  * For a file that is to be mapped, so it must be a regular one: whatever else
  * is there is refused and left alone. It has `size` bytes, all of them with

@@ -732,10 +732,36 @@ peers()
 	run bash -c 'ulimit -Sn 32; "$0" load "$1" -n 200 -c 64 --json' "$osconcepts" "$url/"
 	((status == 0 || status == 4))
 	run -1 bash -c 'ulimit -n 64; exec "$0" load "$1" -n 200 -c 64' "$osconcepts" "$url/"
-	[[ $output == *RLIMIT_NOFILE*"is 64, 83 are needed; try --connections 45"* ]]
+	[[ $output == *RLIMIT_NOFILE*"is 64, 83 are needed; try --connections 45 or 'ulimit -n 83'" ]]
 	run bash -c 'ulimit -n 64; exec "$0" load "$1" -n 200 -c 45' "$osconcepts" "$url/"
 	((status == 0 || status == 4))
 	stop
+}
+
+@test "too few descriptors: fewer connections are offered where they would do" {
+	local url=http://127.0.0.1:1/ few="the limit of descriptors (RLIMIT_NOFILE) is"
+	limited()
+	{
+		run -1 bash -c 'ulimit -n "$1"; shift; exec "$@"' sh "$1" "$osconcepts" load "$url" "${@:2}"
+	}
+	limited 12 -n 1 -c 4
+	[[ $output == *"cannot open 4 connections: $few 12, 23 are needed; try 'ulimit -n 23'" ]]
+	limited 12 -n 1 -c 1
+	[[ $output == *"cannot open 1 connection: $few 12, 20 are needed; try 'ulimit -n 20'" ]]
+	limited 20 -n 1 -c 4
+	[[ $output == *"try --connections 1 or 'ulimit -n 23'" ]]
+	limited 24 -n 4 -c 4 -t 2
+	[[ $output == *"try --connections 2 or 'ulimit -n 26'" ]]
+	# Each thread needs one.
+	limited 23 -n 4 -c 4 -t 2
+	[[ $output == *"try 'ulimit -n 26'" ]]
+	limited 20 -d 1s --idle 4
+	[[ $output == *"try --idle 1 or 'ulimit -n 23'" ]]
+	# Too few for a ring are no missing feature, exit 77.
+	limited 8 -n 1 -c 1 --engine uring
+	[[ $output == *"try 'ulimit -n 20'" ]]
+	run -1 "$BATS_TEST_DIRNAME/lib/without_uring.py" EMFILE "$osconcepts" load --engine uring "$url" -n 1
+	[[ $output == *"--engine uring: "*"Too many open files; try a higher 'ulimit -n'" ]]
 }
 
 # on_terminal ARGUMENTS: the load on a terminal; see terminal.py.

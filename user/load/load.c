@@ -55,6 +55,27 @@ void osc_load_defaults(struct osc_load_config *config)
 	};
 }
 
+/* Fewer connections are no way out where each thread would not have one. */
+static int too_few_descriptors(const struct osc_load_config *c, rlim_t need,
+			       rlim_t limit, struct osc_error *e)
+{
+	rlim_t others = need - c->connections;
+	char fewer[64] = "";
+
+	if (limit >= others + c->threads)
+		snprintf(fewer, sizeof(fewer), "%s %llu or ",
+			 c->idle ? "--idle" : "--connections",
+			 (unsigned long long)(limit - others));
+	return osc_error_set(e, EMFILE,
+			     "cannot open %" PRIu32 " connection%s: the limit "
+			     "of descriptors (RLIMIT_NOFILE) is %llu, %llu are "
+			     "needed; try %s'ulimit -n %llu'",
+			     c->connections, c->connections == 1 ? "" : "s",
+			     (unsigned long long)limit,
+			     (unsigned long long)need, fewer,
+			     (unsigned long long)need);
+}
+
 /* The soft limit is a default; the hard one is a decision of somebody's. */
 static int raise_descriptors(const struct osc_load_config *c,
 			     struct osc_error *e)
@@ -70,17 +91,7 @@ static int raise_descriptors(const struct osc_load_config *c,
 	if (limit.rlim_cur >= need)
 		return 0;
 	if (limit.rlim_max < need)
-		return osc_error_set(
-			e, EMFILE,
-			"cannot open %" PRIu32 " connections: the limit of "
-			"descriptors (RLIMIT_NOFILE) is %llu, %llu are needed; "
-			"try --connections %llu, or raise it: ulimit -Hn",
-			c->connections, (unsigned long long)limit.rlim_max,
-			(unsigned long long)need,
-			limit.rlim_max > need - c->connections ?
-				(unsigned long long)(limit.rlim_max -
-						     (need - c->connections)) :
-				1);
+		return too_few_descriptors(c, need, limit.rlim_max, e);
 	limit.rlim_cur = need;
 	if (setrlimit(RLIMIT_NOFILE, &limit))
 		return osc_error_set(e, errno,
@@ -296,6 +307,12 @@ static int check_engine(const struct osc_load_config *config,
 
 	if (config->engine != OSC_LOAD_URING || !osc_ring_check(&why))
 		return 0;
+	/* Descriptors are short, and io_uring is not missing. */
+	if (why.err == EMFILE || why.err == ENFILE)
+		return osc_error_set(e, why.err,
+				     "--engine uring: %s; try a higher "
+				     "'ulimit -n'",
+				     why.text);
 	return osc_error_set_exit(e, OSC_EXIT_MISSING, ENOTSUP,
 				  "--engine uring: %s; try --engine epoll",
 				  why.text);
@@ -305,9 +322,11 @@ int osc_load_start(const struct osc_load_config *config, struct osc_load **out,
 		   struct osc_error *e)
 {
 	struct osc_load *load;
-	int ret = check_engine(config, e);
+	int ret = raise_descriptors(config, e);
 
 	*out = NULL;
+	if (!ret)
+		ret = check_engine(config, e);
 	if (ret)
 		return ret;
 	load = calloc(1, sizeof(*load));
@@ -320,8 +339,6 @@ int osc_load_start(const struct osc_load_config *config, struct osc_load **out,
 	if (load->done < 0 || !load->workers)
 		ret = osc_error_set(e, errno, "cannot start the load: %s",
 				    strerror(errno));
-	if (!ret)
-		ret = raise_descriptors(config, e);
 	if (!ret && config->has_cpus &&
 	    sched_setaffinity(0, sizeof(config->cpus), &config->cpus))
 		ret = osc_error_set(e, errno,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The server's own books: exact under concurrent writers, readable after the
- * writer's death, and no crash of the reader over a damaged file.
+/* The server's own statistics: exact under concurrent writers, readable after
+ * the writer's death, and no crash of the reader over a damaged file.
  */
 #include <setjmp.h>
 #include <signal.h>

@@ -71,7 +71,7 @@ static void usage(FILE *out)
 	      "      --grace D            after SIGTERM, for what is in flight (10s)\n"
 	      "      --max-header SIZE    of line and fields together, up to 16k (8k)\n"
 	      "      --max-body SIZE      of a request's body (1M)\n"
-	      "      --account FILE       keep the server's own books in FILE\n"
+	      "      --account FILE       keep the server's own statistics in FILE\n"
 	      "      --ready-fd FD        write the port to FD when listening\n"
 	      "      --fallback           where the kernel lacks what the model needs, serve\n"
 	      "                           by the one most like it (uring: epoll-multi)\n"

@@ -182,7 +182,7 @@ int osc_compare_doubts(const json_t *runs, FILE *out)
 	return ret ? ret :
 		     print_verdict(runs, "suspect",
 				   "Suspect: their times are kept, but may "
-				   "tell of the client or of luck, and who "
+				   "reflect the client or chance, and who "
 				   "wins by them is not said:",
 				   out);
 }

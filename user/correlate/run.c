@@ -342,7 +342,7 @@ static bool say(json_t *why, const char *text)
  * becomes of the run's times, never of its counts:
  *
  *   valid    they are used
- *   suspect  they are used and marked: they may tell of the client or of luck,
+ *   suspect  they are used and marked: they may reflect the client or chance,
  *            as they always do where client and server share a few CPUs, and
  *            a marked number says more than none
  *   invalid  they are withheld: they are known to tell of something else

@@ -3,7 +3,7 @@
  * validity.h - may the numbers be trusted? The one rule, over numbers alone.
  *
  *   valid    the numbers tell of the server
- *   suspect  they may tell of the client or of luck; read the reasons
+ *   suspect  they may reflect the client or chance; read the reasons
  *   invalid  they must not be used; the command exits 4
  *
  * The thresholds have names and stand here, so that they can be argued with.

@@ -256,8 +256,8 @@ int section_calls(FILE *out, const struct doc *doc)
 {
 	html_element(out, "h2", NULL, "What its system calls were good for");
 	html_element(out, "p", "note",
-		     "By the server's own books: medians of the runs; below "
-		     "each, how far they lie apart.");
+		     "By the server's own statistics: medians of the runs; "
+		     "below each, how far they lie apart.");
 	metric_table(out, doc, "System calls by mode and model",
 		     METRIC_CALLS_FIRST, METRIC_NR_CALLS, calls_cells);
 	return 0;

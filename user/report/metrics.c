@@ -26,7 +26,7 @@ static const struct metric others[METRIC_NR - DOC_NR_COUNTERS] = {
 	{ "calls", "system_calls_per_request", "System calls", REQUEST,
 	  html_value, 1, false, METRIC_CALLS,
 	  "Calls that the server makes for its connections: reads, writes, "
-	  "waits and others, by its own books." },
+	  "waits and others, by its own statistics." },
 	{ "calls", "bytes_copied_per_request", "Bytes copied", REQUEST,
 	  html_value, 1, false, METRIC_SERVER,
 	  "Bytes copied between the kernel and the server, in and out; pages "

@@ -15,7 +15,7 @@ typedef struct html_number number_format(double value);
 /* Whose word it is, and so what there may be against it. */
 enum metric_word {
 	METRIC_KERNEL, /* of tasks that ended unseen it lacks what they did */
-	METRIC_SERVER, /* its own books: nothing */
+	METRIC_SERVER, /* its own statistics: nothing */
 	METRIC_CALLS, /* the same, but the C library makes calls beneath */
 	METRIC_CLIENT, /* runs may be suspect */
 	METRIC_LINE, /* the slope of a line, which may be none */

@@ -154,8 +154,8 @@ static void tell_verdicts(FILE *out, const struct doc *doc)
 		  "Their rates and latencies are left out; the counters are "
 		  "the server's own and stand.");
 	tell_runs(out, "Suspect: ", suspect, runs,
-		  "Their rates and latencies are used, but may tell of the "
-		  "client or of luck.");
+		  "Their rates and latencies are used, but may reflect the "
+		  "client or chance.");
 }
 
 int section_head(FILE *out, const struct doc *doc)

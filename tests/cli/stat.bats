@@ -146,7 +146,7 @@ signal.signal(signal.SIGCHLD, signal.SIG_DFL)'
 @test "a process is looked at while it runs, as often as is said" {
 	need_jq
 	mkfifo "$BATS_TEST_TMPDIR/go"
-	bash -c 'read <'"$BATS_TEST_TMPDIR/go"'; for i in {1..20}; do /bin/true; done; sleep 984' &
+	bash -c 'read <'"$BATS_TEST_TMPDIR/go"'; for i in {1..20}; do /bin/true; done; sleep 984; :' &
 	sleeper=$!
 	env --default-signal=INT $stat --json -p "$sleeper" >"$json" &
 	counter=$!

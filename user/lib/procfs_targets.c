@@ -110,6 +110,13 @@ static struct record *find(const struct record *records, size_t n,
 		   NULL;
 }
 
+/* Within the tick of the watch only the number tells what began before the root. */
+static bool is_younger(const struct osc_procfs_task *task, const struct tree *t)
+{
+	return task->start_ticks > t->since_ticks ||
+	       (task->start_ticks == t->since_ticks && task->pid > t->root);
+}
+
 /*
  * Known processes are members by their records, not by their parents: a member
  * stays one when its parent ends and it is handed to another, and a stranger
@@ -123,7 +130,7 @@ static bool is_known(const struct osc_procfs_task *leader, const void *tree)
 		return leader->pid == t->root;
 	return find(t->record, t->n, leader) ||
 	       ((t->flags & OSC_WATCH_ORPHANS) && leader->ppid == getpid() &&
-		leader->start_ticks >= t->since_ticks);
+		is_younger(leader, t));
 }
 
 /*

@@ -76,16 +76,19 @@ static void close_listener(void)
 {
 	int fd = 0;
 
-	while (!others_are_idle() &&
-	       (fd = osc_listen_accept(s.listener, 0)) >= 0) {
-		count(OSC_ACCOUNT_ACCEPTS);
+	while (!others_are_idle()) {
+		fd = osc_listen_accept(s.listener, 0);
 		count(OSC_ACCOUNT_CALLS);
+		if (fd < 0)
+			break;
+		count(OSC_ACCOUNT_ACCEPTS);
 		osc_accepted_put(&s.late, fd);
 	}
 	/* Those for whom there is no descriptor now, later. */
 	if (fd == -EMFILE)
 		return;
 	close(s.listener);
+	count(OSC_ACCOUNT_CALLS);
 	s.listener = -1;
 }
 

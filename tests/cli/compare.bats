@@ -485,3 +485,20 @@ SCRIPT
 	eventually idle
 	run -0 quick --socket "$sock" --models fork --modes close
 }
+
+@test "who stops it gets 1, whatever the runs so far are worth" {
+	local pid signal
+	for signal in INT TERM HUP; do
+		# What the one before has written is not waited for.
+		rm -f "$dir/err"
+		env --default-signal=INT,HUP "$osconcepts" compare --backend procfs --models epoll \
+			--modes keepalive -c 2 -d 300ms -r 50 >"$dir/out" 2>"$dir/err" 3>&- &
+		pid=$!
+		eventually grep -q '^\[2/' "$dir/err"
+		kill "-$signal" "$pid"
+		wait "$pid" && return 1
+		status=$?
+		echo "$signal: $status"
+		((status == 1))
+	done
+}

@@ -459,3 +459,16 @@ while True:
 	jq -es --argjson cpus "$(nproc --all)" \
 		'[.[].rates[].per_second.cpu | values] | length > 0 and all(. <= $cpus)' "$BATS_TEST_TMPDIR/long"
 }
+
+@test "no interval has more CPU time than there was, not even the first" {
+	need_jq
+	local busy=() i
+	for ((i = 0; i < $(nproc); i++)); do
+		timeout 20 sh -c 'while :; do :; done' 3>&- &
+		busy+=($!)
+	done
+	run -0 --separate-stderr osconcepts stat --backend procfs -I 200ms -d 1s --json
+	kill "${busy[@]}"
+	jq -es --argjson cpus "$(nproc)" 'map(select(.interval_s)) | length > 2 and
+		all((.standing.cpu_ns.high // .counters.cpu_ns // 0) <= .interval_s * 1e9 * $cpus + 1)' <<<"$output"
+}

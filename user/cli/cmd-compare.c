@@ -302,7 +302,7 @@ static int conclude(struct comparison *c, struct osc_error *e)
 			json_object_get(doc, "summary"),
 			json_is_true(json_object_get(c->platform, "emulated")));
 	/* Not all that was asked for was done. */
-	if (!code && c->partial)
+	if ((!code || code == OSC_EXIT_INVALID) && c->partial)
 		code = OSC_EXIT_FAILED;
 	json_decref(doc);
 	return code;

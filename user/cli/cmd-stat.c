@@ -185,7 +185,9 @@ static int begin(struct session *s, struct osc_error *e)
 		ret = osc_counters_totals(s->counters, &s->base, e);
 	if (!s->start_ns)
 		s->start_ns = osc_clock_ns();
+	/* The counts of the first interval begin with nothing. */
 	s->last.present = ~0u;
+	s->last.time_ns = s->base.time_ns ? s->base.time_ns : s->start_ns;
 	/* From here on there is something to be kept. */
 	return ret ? ret : read_counts(s, false, &s->known, e);
 }
@@ -195,18 +197,19 @@ static int print_interval(struct session *s, uint64_t *since_ns,
 			  struct osc_error *e)
 {
 	struct osc_counts now, delta;
-	uint64_t before_ns = *since_ns, now_ns;
+	double seconds;
 	int ret = read_counts(s, false, &now, e);
 
 	if (ret || s->cut)
 		return ret;
-	*since_ns = now_ns = osc_clock_ns();
+	*since_ns = osc_clock_ns();
 	osc_counts_since(&now, &s->last, &delta);
+	/* Of the readings themselves: their rates are limited by it. */
+	seconds = (double)(now.time_ns - s->last.time_ns) / OSC_NS_PER_S;
 	s->last = now;
 	return osc_stat_print_interval(
-		s->lines++, (double)(now_ns - s->start_ns) / OSC_NS_PER_S,
-		(double)(now_ns - before_ns) / OSC_NS_PER_S, &delta,
-		s->set->json, s->out, e);
+		s->lines++, (double)(now.time_ns - s->start_ns) / OSC_NS_PER_S,
+		seconds, &delta, s->set->json, s->out, e);
 }
 
 /*

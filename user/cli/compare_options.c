@@ -56,9 +56,9 @@ static void usage(FILE *out)
 	      "      --no-progress        say nothing while it runs\n"
 	      "  -h, --help               show this help\n"
 	      "\n"
-	      "Exit status: 0 ok, 1 failed or an audit does not hold, 2 usage, 4 the\n"
-	      "load generator vouches for no run of a row, 77 something needed is\n"
-	      "missing here. See osconcepts-compare(1).\n",
+	      "Exit status: 0 ok, 1 failed, stopped by a signal, or an audit does not\n"
+	      "hold, 2 usage, 4 the load generator vouches for no run of a row, 77\n"
+	      "something needed is missing here. See osconcepts-compare(1).\n",
 	      out);
 }
 

@@ -40,8 +40,8 @@ static void sweep_usage(FILE *out)
 	      "--trace, --hdr, --series and --interval.\n"
 	      "\n"
 	      "Exit status: 0 ok, 1 failed, 2 usage, 3 no step is within an --slo, 4 no\n"
-	      "step can be trusted, 130 or 143 stopped by Ctrl-C or SIGTERM (the result\n"
-	      "is partial).\n"
+	      "step can be trusted, 129, 130 or 143 stopped by SIGHUP, SIGINT or\n"
+	      "SIGTERM (the result is partial).\n"
 	      "See osconcepts-sweep(1) and osconcepts-load(1).\n",
 	      out);
 }
@@ -119,8 +119,8 @@ static void load_usage(FILE *out)
 	      "  -h, --help               show this help\n"
 	      "\n"
 	      "Exit status: 0 ok, 1 failed, 2 usage, 3 an --slo is not met, 4 the\n"
-	      "result is invalid, 130 or 143 stopped by Ctrl-C or SIGTERM (the result\n"
-	      "is partial).\n"
+	      "result is invalid, 129, 130 or 143 stopped by SIGHUP, SIGINT or\n"
+	      "SIGTERM (the result is partial).\n"
 	      "See osconcepts-load(1).\n",
 	      out);
 }

@@ -46,7 +46,8 @@ static void usage(FILE *out)
 	      "  -V, --version  show the version\n"
 	      "\n"
 	      "Exit status: 0 ok, 1 failed, 2 usage, 3 gate breached, 4 result\n"
-	      "not valid, 77 something needed is missing here. See osconcepts(1).\n",
+	      "not valid, 77 something needed is missing here, 128 + N stopped by\n"
+	      "signal N. See osconcepts(1).\n",
 	      out);
 }
 

@@ -206,9 +206,11 @@ cpu_ticks()
 	echo $((${12} + ${13}))
 }
 
-@test "without descriptors clients wait, at no cost, and are served when there are some" {
+# clients_wait LIMIT: under it the daemon leaves clients in the queue, and says so once.
+clients_wait()
+{
 	local before took
-	start_daemon_with 24
+	start_daemon_with "$1"
 	mkfifo "$dir/go"
 	client wait 22 <"$dir/go" >"$dir/wait" 3>&- &
 	exec 8>"$dir/go"
@@ -223,6 +225,15 @@ cpu_ticks()
 	wait $!
 	run -0 ask '{"op": "hello"}'
 	[[ $(jq .ok <<<"$output") == true ]]
+	kill -TERM "$daemon"
+	eventually ends "$daemon"
+	rm -f "$dir/go"
+}
+
+# A client takes two descriptors: of two limits one leaves a single one over.
+@test "without descriptors clients wait, at no cost, and are served when there are some" {
+	clients_wait 23
+	clients_wait 24
 }
 
 @test "a run whose idle connections meet the limit of descriptors has all but these" {

@@ -82,18 +82,34 @@ static void pause_accepting(struct osc_daemon *d, int err)
 		osc_reactor_change(&d->loop, &d->listener, 0, NULL);
 }
 
+/*
+ * The next client, or -errno. It needs a second descriptor, for its timer: where
+ * there is none it stays in the queue.
+ */
+static int take_client(struct osc_daemon *d)
+{
+	int timer = fcntl(d->listener.fd, F_DUPFD_CLOEXEC, 0);
+	int fd = timer < 0 ? -1 :
+			     accept4(d->listener.fd, NULL, NULL,
+				     SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int ret = fd < 0 ? -errno : fd;
+
+	if (timer >= 0)
+		close(timer);
+	return ret;
+}
+
 static void on_connect(void *arg, uint32_t events)
 {
 	struct osc_daemon *d = arg;
-	int fd = accept4(d->listener.fd, NULL, NULL,
-			 SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = take_client(d);
 	struct osc_error e;
 
 	(void)events;
 	if (fd < 0) {
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
-		    errno == ENOMEM)
-			pause_accepting(d, errno);
+		if (fd == -EMFILE || fd == -ENFILE || fd == -ENOBUFS ||
+		    fd == -ENOMEM)
+			pause_accepting(d, -fd);
 		return;
 	}
 	d->short_of = false;

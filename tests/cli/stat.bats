@@ -131,7 +131,8 @@ signal.signal(signal.SIGCHLD, signal.SIG_DFL)'
 	$stat -d 300ms --json -o "$json" sh -c 'sleep 982 >/dev/null 2>&1 & echo $!' >"$BATS_TEST_TMPDIR/pid"
 	sleeper=$(<"$BATS_TEST_TMPDIR/pid")
 	jq -e --argjson pid "$sleeper" '.elapsed_s >= 0.3 and .tasks_live == 1 and
-		.left_running == [{pid: $pid, comm: "sleep"}]' "$json"
+		.left_running == [{pid: $pid, comm: "sleep"}] and
+		.standing.user_s.standing == "lower-bound"' "$json"
 	kill "$sleeper"
 }
 

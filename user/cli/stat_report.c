@@ -86,19 +86,26 @@ static bool read_times(const struct osc_stat_result *r, double *user_s,
 	return r->child || r->tasks->procfs;
 }
 
-/* Of a process that has ended, what the last look showed. */
+/*
+ * Of a process that has ended, what the last look showed. Of a command what was
+ * waited for: not what it has left running, nor a child that nobody waits for.
+ */
 static enum osc_standing_kind standing_of_times(const struct osc_stat_result *r)
 {
-	return r->tasks->procfs && (r->tasks->root_ended ||
-				    r->counts.tasks_exited) ?
-		       OSC_LOWER_BOUND :
-		       OSC_EXACT;
+	bool missing = r->child ? r->counts.tasks_live || r->counts.lost ||
+					  r->counts.unproved :
+				  r->tasks->procfs && (r->tasks->root_ended ||
+						       r->counts.tasks_exited);
+
+	return missing ? OSC_LOWER_BOUND : OSC_EXACT;
 }
 
 static json_t *standing_json(const struct osc_stat_result *r)
 {
-	static const char why[] = "what a task that has ended did after the "
-				  "last look at it is missing";
+	const char *why = r->child ? "what is left running, or was not waited "
+				     "for, is missing" :
+				     "what a task that has ended did after the "
+				     "last look at it is missing";
 	json_t *all = osc_standing_json(&r->counts);
 	enum osc_standing_kind kind = standing_of_times(r);
 

@@ -123,12 +123,15 @@ signal.signal(signal.SIGCHLD, signal.SIG_DFL)'
 }
 
 @test "what a command leaves running is named, and not ended" {
+	local until_sleep
 	need_jq
-	run -0 --separate-stderr $stat sh -c 'sleep 981 >/dev/null 2>&1 & echo $!'
+	# The shell's child is called sleep once it has executed it.
+	until_sleep='until grep -q sleep /proc/$!/comm; do :; done; echo $!'
+	run -0 --separate-stderr $stat sh -c "sleep 981 >/dev/null 2>&1 & $until_sleep"
 	sleeper=$output
 	[[ $stderr == *"left running: sleep[$sleeper]."* ]]
 	kill "$sleeper"
-	$stat -d 300ms --json -o "$json" sh -c 'sleep 982 >/dev/null 2>&1 & echo $!' >"$BATS_TEST_TMPDIR/pid"
+	$stat -d 300ms --json -o "$json" sh -c "sleep 982 >/dev/null 2>&1 & $until_sleep" >"$BATS_TEST_TMPDIR/pid"
 	sleeper=$(<"$BATS_TEST_TMPDIR/pid")
 	jq -e --argjson pid "$sleeper" '.elapsed_s >= 0.3 and .tasks_live == 1 and
 		.left_running == [{pid: $pid, comm: "sleep"}] and

@@ -262,9 +262,9 @@ while True:
 # It has 5 s to end in, and they are not waited for when it has ended.
 @test "a count ends when the duration is over and the command has ended" {
 	need_jq
-	run -143 $stat -d 300ms --json -o "$json" sh -c 'sleep 985 >/dev/null 2>&1 3>&- & echo $! >'"$BATS_TEST_TMPDIR/pid"'; wait'
+	run -143 $stat -d 1s --json -o "$json" sh -c 'sleep 985 >/dev/null 2>&1 3>&- & echo $! >'"$BATS_TEST_TMPDIR/pid"'; wait'
 	sleeper=$(<"$BATS_TEST_TMPDIR/pid")
-	jq -e --argjson pid "$sleeper" '.elapsed_s >= 0.3 and .elapsed_s < 5 and
+	jq -e --argjson pid "$sleeper" '.elapsed_s >= 1 and .elapsed_s < 5 and
 		.exit_signal == 15 and .left_running == [{pid: $pid, comm: "sleep"}]' "$json"
 	kill "$sleeper"
 }

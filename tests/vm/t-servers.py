@@ -76,7 +76,13 @@ def exchange(port, *requests):
         for request, enough in requests:
             sock.sendall(request)
             while not re.search(enough, reply):
-                more = sock.recv(65536)
+                try:
+                    more = sock.recv(65536)
+                except ConnectionResetError:
+                    # HAProxy may end a connection so, once it has replied.
+                    if not reply:
+                        raise
+                    more = b""
                 if not more:
                     break
                 reply += more

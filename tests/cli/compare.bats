@@ -309,7 +309,7 @@ PYTHON
 	run -2 --separate-stderr timed -d 1s -n 5
 	[[ $stderr == *"--duration and --requests"* ]]
 	run -2 --separate-stderr quick --models
-	[[ $stderr == "osconcepts compare: option"* ]]
+	[[ $stderr == "osconcepts compare: --models: its value is missing"* ]]
 	[[ $(find . -type f | wc -l) == 0 ]]
 }
 

@@ -64,11 +64,11 @@ commands()
 	run -2 osconcepts help tagets
 	[[ $output == *"help targets'" ]]
 	run -2 osconcepts serve --modle epoll
-	[[ $output == *"osconcepts serve: did you mean '--model'?"* ]]
+	[[ $output == *"osconcepts serve: --modle: "*"; try --model"* ]]
 	run -2 osconcepts load http://127.0.0.1/ --conections=3
-	[[ $output == *"osconcepts load: did you mean '--connections'?"* ]]
+	[[ $output == *"osconcepts load: --conections: "*"; try --connections"* ]]
 	run -2 osconceptsd --bakend module
-	[[ $output == *"osconceptsd: did you mean '--backend'?"* ]]
+	[[ $output == *"osconceptsd: --bakend: "*"; try --backend"* ]]
 	run -2 osconcepts serve --model eopll
 	[[ $output == *"try epoll, or "* ]]
 	run -2 osconcepts compare --models fork,therad
@@ -77,7 +77,102 @@ commands()
 	run -2 osconcepts frobnicate
 	[[ $output == *" --help'" ]]
 	run -2 osconcepts serve --frobnicate
-	[[ $output != *"did you mean"* ]]
+	[[ $output != *"; try"* ]]
+}
+
+# misspelt WORD: with its second and third letter changed over, or its last doubled.
+misspelt()
+{
+	if [[ ${1:1:1} != "${1:2:1}" && $1 != poll ]]; then # plol is pool, too
+		echo "${1:0:1}${1:2:1}${1:1:1}${1:3}"
+	else
+		echo "$1${1: -1}"
+	fi
+}
+
+# suggests WORD COMMAND…: it fails, and what to try ends in or goes on behind the word.
+suggests()
+{
+	local word=$1
+	shift
+	run -2 "$@"
+	[[ $output =~ "; try "("'"[^\']*" ")?"$word"($|[\',$'\n']) ]] || {
+		echo "$*: $output"
+		return 1
+	}
+}
+
+@test "every command, option and verb that is misspelt is suggested" {
+	local command option word
+	for command in $(commands); do
+		suggests "help $command" osconcepts "$(misspelt "$command")"
+		while read -r option; do
+			((${#option} > 3)) || continue
+			suggests "--$option" osconcepts "$command" "--$(misspelt "$option")"
+			suggests "--$option" osconcepts "$command" "-$option"
+		done < <(osconcepts "$command" --help | sed -nE 's/^ {2,6}(-[A-Za-z], )? *--([a-z-]+).*/\2/p')
+	done
+	for word in help version; do
+		suggests "--$word" osconcepts "--$(misspelt "$word")"
+		suggests "--$word" osconceptsd "--$(misspelt "$word")"
+		suggests "--$word" osconceptsd "-$word"
+	done
+	suggests help osconcepts hlep
+	suggests list osconcepts targets lsit
+	suggests add osconcepts targets ad 1
+	suggests show osconcepts targets shwo 1
+	suggests del osconcepts targets delete 1
+}
+
+# The lists are those that bash completes; see completion.bats.
+@test "every value of a list that is misspelt is suggested" {
+	local command option value n=0
+	# shellcheck source=/dev/null
+	source "$top/Documentation/completion/osconcepts.bash"
+	cd "$BATS_TEST_TMPDIR"
+	for command in $(commands) osconceptsd; do
+		# shellcheck disable=SC2154
+		for option in ${_osconcepts_values[$command]-}; do
+			[[ $option == --* && $option != --group ]] || continue
+			COMP_WORDS=(osconcepts "$command" "$option" '')
+			COMP_CWORD=3 COMPREPLY=()
+			[[ $command != osconceptsd ]] || {
+				COMP_WORDS=(osconceptsd "$option" '')
+				COMP_CWORD=2
+			}
+			_osconcepts
+			for value in "${COMPREPLY[@]}"; do
+				((${#value} > 3)) && [[ $value =~ ^[a-z_-]+$ && $value != system ]] || continue
+				# shellcheck disable=SC2086
+				suggests "$value" ${COMP_WORDS[*]} "$(misspelt "$value")"
+				n=$((n + 1))
+			done
+		done
+	done
+	((n > 60))
+	suggests fault osconcepts timings falt=all
+	suggests fault=targets osconcepts timings fault=target
+	suggests time_slice osconcepts hist --source time_slcie
+	suggests slow-url osconcepts lesson slow_url
+	suggests burst:100 osconcepts load http://127.0.0.1/ --arrival burst
+	suggests procfs osconcepts stat --source PROCFS
+}
+
+@test "an option without its value, or with one that it does not take, is named" {
+	run -2 osconcepts stat --pid
+	[[ ${lines[0]} == "osconcepts stat: --pid: its value is missing" ]]
+	run -2 osconcepts stat -jp
+	[[ ${lines[0]} == "osconcepts stat: -p: its value is missing" ]]
+	run -2 osconcepts stat --json=yes true
+	[[ ${lines[0]} == "osconcepts stat: --json: it takes no value" ]]
+	run -2 osconcepts stat -jQ true
+	[[ ${lines[0]} == "osconcepts stat: -Q: there is no such option" ]]
+	run -2 osconcepts compare --mod close
+	[[ ${lines[0]} == "osconcepts compare: --mod: it may be --models or --modes" ]]
+	# An abbreviation is taken.
+	run -0 osconcepts --vers
+	# What belongs to the command that is counted is not looked at.
+	run -0 osconcepts stat --backend procfs -- sh -c true -json
 }
 
 @test "every error begins with the program's name and its command" {

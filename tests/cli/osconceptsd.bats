@@ -90,7 +90,7 @@ refuses()
 		'{"op": "sample", "server": 99}' '{"op": "cancel"}' '{"op": "hello"}'
 	[[ ${#lines[@]} -eq 10 ]]
 	[[ $(jq -s 'map(.ok) | index(true)' <<<"$output") == 9 ]]
-	[[ $(jq -sr '.[3].error.text' <<<"$output") == *"'fly' is not an op"* ]]
+	[[ $(jq -sr '.[3].error.text' <<<"$output") == *"'fly' is not an op; try hello, "* ]]
 	[[ $(jq -s '.[3].error.exit_code' <<<"$output") == 2 ]]
 	# One that was misspelt is not passed over.
 	[[ $(jq -sr '.[5].error.text' <<<"$output") == *colour* ]]

@@ -115,6 +115,47 @@ static void sizes_are_powers_of_1024(void **state)
 	assert_true(osc_parse_size("--s", "4k", 0, 4095, &v, &e) < 0);
 }
 
+static int word(const char *text, struct osc_error *e)
+{
+	static const char *const words[] = { "prefork", "prefork-epoll",
+					     "epoll-et", "epoll", NULL };
+
+	*e = (struct osc_error){ 0 };
+	return osc_parse_word("--w", text, words, e);
+}
+
+static void words_are_of_a_list_and_the_nearest_is_suggested(void **state)
+{
+	static const struct {
+		const char *typed, *hint;
+	} wrong[] = {
+		{ "eopll", "; try epoll" },
+		{ "EPOLL", "; try epoll" },
+		{ "Epoll-ET", "; try epoll-et" },
+		/* Of two that begin alike, the one that is nearer. */
+		{ "epolll", "; try epoll" },
+		{ "prefork-epol", "; try prefork-epoll" },
+		{ "prefork-x", "; try prefork" },
+		{ "thread", "; try prefork, prefork-epoll, epoll-et or epoll" },
+		{ "", "; try prefork, prefork-epoll, epoll-et or epoll" },
+		{ "epoll-and-more-letters-than-any-word-has",
+		  "; try prefork, prefork-epoll, epoll-et or epoll" },
+	};
+	struct osc_error e;
+
+	(void)state;
+	assert_int_equal(word("epoll", &e), 3);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		const char *hint;
+
+		assert_int_equal(word(wrong[i].typed, &e), -EINVAL);
+		assert_int_equal(e.exit_code, OSC_EXIT_USAGE);
+		hint = strstr(e.text, "; try ");
+		assert_non_null(hint);
+		assert_string_equal(hint, wrong[i].hint);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -122,6 +163,8 @@ int main(void)
 		cmocka_unit_test(durations_take_a_unit_and_a_fraction),
 		cmocka_unit_test(durations_refuse_what_is_none),
 		cmocka_unit_test(sizes_are_powers_of_1024),
+		cmocka_unit_test(
+			words_are_of_a_list_and_the_nearest_is_suggested),
 	};
 
 	return cmocka_run_group_tests_name("parse", tests, NULL, NULL);

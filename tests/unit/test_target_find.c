@@ -164,6 +164,24 @@ static void many_that_are_alike_fit_the_error(void **state)
 	assert_non_null(strstr(e.text, "1000, 1001"));
 }
 
+static void a_name_that_is_misspelt_is_suggested(void **state)
+{
+	struct osc_target t[] = {
+		make(1, 812, "redis-server", true),
+		make(2, 813, "nginx", true),
+	};
+
+	(void)state;
+	assert_int_equal(FIND(t, "nginks", false), -ENOENT);
+	assert_non_null(strstr(e.text, "; try nginx"));
+	assert_int_equal(FIND(t, "redis", false), -ENOENT);
+	assert_non_null(strstr(e.text, "; try redis-server"));
+	assert_int_equal(FIND(t, "haproxy", false), -ENOENT);
+	assert_non_null(strstr(e.text, " targets"));
+	assert_int_equal(FIND(t, "8123", false), -ENOENT);
+	assert_non_null(strstr(e.text, " targets"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +198,7 @@ int main(void)
 			one_that_stays_comes_before_a_running_commands),
 		cmocka_unit_test(numbers_that_are_none_are_usage_errors),
 		cmocka_unit_test(many_that_are_alike_fit_the_error),
+		cmocka_unit_test(a_name_that_is_misspelt_is_suggested),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/cli.h"
-#include "lib/nearest.h"
+#include "lib/options.h"
 #include "lib/program.h"
 
 #include <getopt.h>
@@ -15,16 +15,11 @@ int osc_cli_fail(const char *command, const struct osc_error *e)
 int osc_cli_getopt(int argc, char **argv, const char *shorts,
 		   const struct option *longs)
 {
-	int c = getopt_long(argc, argv, shorts, longs, NULL);
-	const char *meant;
+	struct osc_error e;
+	int c = osc_options_next(argc, argv, shorts, longs, &e);
 
-	/* optopt is 0 for a long option that is unknown or ambiguous. */
-	if (c == '?' && !optopt) {
-		meant = osc_nearest_option(argv[optind - 1], longs);
-		if (meant)
-			fprintf(stderr, "%s: did you mean '--%s'?\n", argv[0],
-				meant);
-	}
+	if (c == '?')
+		fprintf(stderr, "%s: %s\n", argv[0], e.text);
 	return c;
 }
 

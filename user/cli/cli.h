@@ -25,8 +25,8 @@ int osc_cli_fail(const char *command, const struct osc_error *e);
 struct option; /* <getopt.h> */
 
 /*
- * getopt_long(), which names a long option like the one that is unknown. Its
- * messages begin with argv[0]: main() has made it "osconcepts NAME".
+ * osc_options_next(), with '?' after printing its error, which begins with argv[0]:
+ * main() has made it "osconcepts NAME".
  */
 int osc_cli_getopt(int argc, char **argv, const char *shorts,
 		   const struct option *longs);

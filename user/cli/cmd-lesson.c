@@ -43,7 +43,7 @@ const struct osc_lesson *osc_lesson_find(const char *name)
 {
 	struct osc_nearest near;
 
-	osc_nearest_begin(&near, name);
+	osc_nearest_begin(&near, name, strlen(name));
 	for (const struct osc_lesson *l = osc_lessons; l->name; l++) {
 		if (!strcmp(l->name, name))
 			return l;

@@ -271,13 +271,11 @@ static int parse_model(const char *name, struct osc_server_config *c,
 static int parse_accept(const char *how, struct osc_server_config *c,
 			struct osc_error *e)
 {
-	c->serialised = !strcmp(how, "serialised");
-	if (c->serialised || !strcmp(how, "shared"))
-		return 0;
-	return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
-				  "--accept '%s': not a way to accept; try "
-				  "shared or serialised",
-				  how);
+	static const char *const ways[] = { "shared", "serialised", NULL };
+	int way = osc_parse_word("--accept", how, ways, e);
+
+	c->serialised = way == 1;
+	return way < 0 ? way : 0;
 }
 
 static int parse_ready_fd(const char *text, struct osc_server_config *c,

@@ -10,6 +10,7 @@
 #include "cli/wait.h"
 #include "lib/counters_output.h"
 #include "lib/module.h"
+#include "lib/nearest.h"
 #include "lib/output.h"
 #include "lib/parse.h"
 #include "lib/target_find.h"
@@ -194,14 +195,18 @@ static const struct verb {
 
 static const struct verb *find_verb(const char *name, struct osc_error *e)
 {
+	const char *names[sizeof(verbs) / sizeof(*verbs) + 1] = { NULL };
+	char known[64];
+
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
 		if (!strcmp(name, verbs[i].name))
 			return &verbs[i];
+		names[i] = verbs[i].name;
 	}
 	osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
-			   "'%s': there is no such verb; try list, add, show "
-			   "or del",
-			   name);
+			   "'%.60s': there is no such verb; try %s", name,
+			   osc_nearest_try(name, strlen(name), names, known,
+					   sizeof(known)));
 	return NULL;
 }
 

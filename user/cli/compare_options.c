@@ -12,6 +12,7 @@
 #include "lib/outfile.h"
 #include "lib/clock.h"
 #include "lib/cpus.h"
+#include "lib/nearest.h"
 #include "lib/parse.h"
 #include "lib/program.h"
 #include "servers/engine.h"
@@ -150,7 +151,18 @@ static const char *family_of(const char *word)
 static int no_model(const char *word, struct osc_error *e)
 {
 	char text[OSC_ENGINE_HINT_SIZE];
+	const char *family = family_of(word);
+	struct osc_nearest near;
 
+	if (family) {
+		osc_nearest_begin(&near, family, strlen(family));
+		for (const struct osc_engine *m = osc_engines; m->name; m++)
+			osc_nearest_offer(&near, m->family);
+		return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
+					  "--models '%s': there is no such "
+					  "family of models; try all-%s",
+					  word, near.best ?: "event");
+	}
 	return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
 				  "--models '%s': there is no such model; try "
 				  "%s, all, or all-event and the like",
@@ -204,28 +216,25 @@ static int take_models(const char *text, struct osc_compare_settings *s,
 				  text);
 }
 
-/* The words of a list, each of two, which stand for those of `means`. */
+/* The words of a list, each of `words`, which stand for those of `means`. */
 static int take_either(const char *what, const char *text,
-		       const char *const words[2], const char *const means[2],
+		       const char *const *words, const char *const *means,
 		       struct osc_words *w, struct osc_error *e)
 {
 	int ret = take_words(what, text, w, e);
 
 	for (size_t i = 0; !ret && i < w->n; i++) {
-		bool second = !strcmp(w->word[i], words[1]);
+		int word = osc_parse_word(what, w->word[i], words, e);
 
-		if (!second && strcmp(w->word[i], words[0]))
-			return osc_error_set_exit(
-				e, OSC_EXIT_USAGE, EINVAL,
-				"%s '%s': there are %s and %s", what,
-				w->word[i], words[0], words[1]);
-		w->word[i] = means[second];
+		if (word < 0)
+			return word;
+		w->word[i] = means[word];
 	}
 	return ret;
 }
 
-static const char *const modes[2] = { "keepalive", "close" };
-static const char *const answers[2] = { "yes", "no" };
+static const char *const modes[] = { "keepalive", "close", NULL };
+static const char *const answers[] = { "yes", "no", NULL };
 
 static int take_number(const char *what, const char *word, bool time,
 		       uint64_t max, uint64_t *out, struct osc_error *e)

@@ -8,6 +8,7 @@
 
 #include "cli/wait.h"
 #include "lib/error.h"
+#include "lib/nearest.h"
 #include "lib/program.h"
 #include "lib/target_find.h"
 
@@ -32,12 +33,20 @@ static int watch_pid(struct osc_hist_session *s, uint32_t pid,
 	return 0;
 }
 
-static void suggest_duration(struct osc_error *e)
+static void suggest(struct osc_error *e, const char *what)
 {
 	size_t used = strlen(e->text);
 
-	snprintf(e->text + used, sizeof(e->text) - used,
-		 ", or --duration to watch the process for a time");
+	snprintf(e->text + used, sizeof(e->text) - used, "%s", what);
+}
+
+static bool is_like_system(const char *word)
+{
+	struct osc_nearest near;
+
+	osc_nearest_begin(&near, word, strlen(word));
+	osc_nearest_offer(&near, "system");
+	return near.best;
 }
 
 int osc_hist_find_target(struct osc_hist_session *s, const char *word,
@@ -59,7 +68,9 @@ int osc_hist_find_target(struct osc_hist_session *s, const char *word,
 	if (ret == -ENOENT && number && watch)
 		return watch_pid(s, number, e);
 	if (ret == -ENOENT && number)
-		suggest_duration(e);
+		suggest(e, ", or --duration to watch the process for a time");
+	else if (ret == -ENOENT && is_like_system(word))
+		suggest(e, ", or system");
 	return ret;
 }
 

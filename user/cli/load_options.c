@@ -10,6 +10,7 @@
 #include "cli/numbers.h"
 #include "lib/clock.h"
 #include "lib/cpus.h"
+#include "lib/parse.h"
 #include "load/arrivals.h"
 #include "load/sweep.h"
 
@@ -229,13 +230,16 @@ static const struct osc_number_option numbers[] = {
 static int parse_engine(const char *text, struct osc_load_config *c,
 			struct osc_error *e)
 {
-	if (!strcmp(text, "epoll"))
-		c->engine = OSC_LOAD_EPOLL;
-	else if (!strcmp(text, "uring"))
-		c->engine = OSC_LOAD_URING;
-	else
-		return osc_load_bad(e, "--engine", text, "try epoll or uring");
-	return 0;
+	static const char *const names[] = {
+		[OSC_LOAD_EPOLL] = "epoll",
+		[OSC_LOAD_URING] = "uring",
+		NULL,
+	};
+	int engine = osc_parse_word("--engine", text, names, e);
+
+	if (engine >= 0)
+		c->engine = (enum osc_load_engine)engine;
+	return engine < 0 ? engine : 0;
 }
 
 static int parse_slo(const char *text, struct osc_load_config *c,

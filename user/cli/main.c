@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* osconcepts - the command line: finds the command and hands over. */
+#include <getopt.h>
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "lib/nearest.h"
+#include "lib/options.h"
 #include "lib/program.h"
 #include "lib/signals.h"
 #include "lib/streams.h"
@@ -56,15 +58,18 @@ static const struct osc_command *find(const char *name)
 {
 	struct osc_nearest near;
 
-	osc_nearest_begin(&near, name);
+	osc_nearest_begin(&near, name, strlen(name));
+	osc_nearest_offer(&near, "help");
 	for (const struct osc_command *c = commands; c->name; c++) {
 		if (!strcmp(name, c->name))
 			return c;
 		osc_nearest_offer(&near, c->name);
 	}
-	fprintf(stderr, "osconcepts: '%s' is not a command; try '%s %s%s'\n",
-		name, osc_program(), near.best ? "help " : "--help",
-		near.best ? near.best : "");
+	if (near.best && !strcmp(near.best, "help"))
+		near.best = "";
+	fprintf(stderr, "osconcepts: '%s' is not a command; try '%s %s%s%s'\n",
+		name, osc_program(), near.best ? "help" : "--help",
+		near.best && *near.best ? " " : "", near.best ?: "");
 	return NULL;
 }
 
@@ -72,7 +77,7 @@ static int run(const struct osc_command *command, int argc, char **argv)
 {
 	static char name[32];
 
-	/* getopt begins its messages with it. */
+	/* osc_cli_getopt() begins its messages with it. */
 	snprintf(name, sizeof(name), "osconcepts %s", command->name);
 	argv[0] = name;
 	return command->run(argc, argv);
@@ -98,6 +103,30 @@ static int help(int argc, char **argv)
 	return OSC_EXIT_OK;
 }
 
+/* An option in the place of a command. */
+static int own_option(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct osc_error e = { .text = "a command is missing" };
+
+	switch (osc_options_next(argc, argv, "+hV", options, &e)) {
+	case 'h':
+		usage(stdout);
+		return OSC_EXIT_OK;
+	case 'V':
+		puts("osconcepts " OSC_VERSION);
+		return OSC_EXIT_OK;
+	default:
+		fprintf(stderr, "osconcepts: %s\nTry '%s --help'.\n", e.text,
+			osc_program());
+		return OSC_EXIT_USAGE;
+	}
+}
+
 static int dispatch(int argc, char **argv)
 {
 	const struct osc_command *command;
@@ -106,14 +135,8 @@ static int dispatch(int argc, char **argv)
 		usage(stderr);
 		return OSC_EXIT_USAGE;
 	}
-	if (!strcmp(argv[1], "-h") || !strcmp(argv[1], "--help")) {
-		usage(stdout);
-		return OSC_EXIT_OK;
-	}
-	if (!strcmp(argv[1], "-V") || !strcmp(argv[1], "--version")) {
-		puts("osconcepts " OSC_VERSION);
-		return OSC_EXIT_OK;
-	}
+	if (*argv[1] == '-')
+		return own_option(argc, argv);
 	if (!strcmp(argv[1], "help"))
 		return help(argc, argv);
 	command = find(argv[1]);

@@ -16,7 +16,7 @@
 #include "daemon/run.h"
 #include "lib/control.h"
 #include "lib/error.h"
-#include "lib/nearest.h"
+#include "lib/options.h"
 #include "lib/parse.h"
 #include "lib/program.h"
 #include "lib/signals.h"
@@ -194,12 +194,9 @@ static int take_option(int c, struct osc_daemon *d, struct options *o,
 static int parse(int argc, char **argv, struct osc_daemon *d, struct options *o)
 {
 	struct osc_error e;
-	const char *meant;
 	int c;
 
-	/* getopt begins its messages with it. */
-	argv[0] = (char *)"osconceptsd";
-	while ((c = getopt_long(argc, argv, "hV", longs, NULL)) != -1) {
+	while ((c = osc_options_next(argc, argv, "hV", longs, &e)) != -1) {
 		if (c == 'h') {
 			usage(stdout);
 			return OSC_EXIT_OK;
@@ -211,13 +208,7 @@ static int parse(int argc, char **argv, struct osc_daemon *d, struct options *o)
 		if (c == EXERCISE)
 			return osc_exercise_run();
 		if (c == '?') {
-			meant = optopt ? NULL :
-					 osc_nearest_option(argv[optind - 1],
-							    longs);
-			if (meant)
-				fprintf(stderr,
-					"osconceptsd: did you mean '--%s'?\n",
-					meant);
+			fprintf(stderr, "osconceptsd: %s\n", e.text);
 			fputs("Try 'osconceptsd --help'.\n", stderr);
 			return OSC_EXIT_USAGE;
 		}

@@ -19,6 +19,7 @@
 #include "lib/control.h"
 #include "lib/counters_output.h"
 #include "lib/error.h"
+#include "lib/nearest.h"
 #include "lib/output.h"
 #include "lib/standing.h"
 #include "lib/version.h"
@@ -447,10 +448,30 @@ static const struct op ops[] = {
 	{ "shutdown", op_shutdown },
 };
 
+static const struct op *find_op(const char *name, struct osc_error *e)
+{
+	const char *names[sizeof(ops) / sizeof(*ops) + 1] = { NULL };
+	char known[128];
+
+	for (size_t i = 0; i < sizeof(ops) / sizeof(*ops); i++) {
+		if (!strcmp(ops[i].name, name))
+			return &ops[i];
+		names[i] = ops[i].name;
+	}
+	osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
+			   "cannot take the request: '%.60s' is not an op; try "
+			   "%s, or see osconceptsd(8)",
+			   name,
+			   osc_nearest_try(name, strlen(name), names, known,
+					   sizeof(known)));
+	return NULL;
+}
+
 void osc_ops_handle(struct osc_daemon *d, unsigned int client,
 		    const json_t *request)
 {
 	const char *name = json_string_value(json_object_get(request, "op"));
+	const struct op *op = NULL;
 	struct osc_ticket t;
 	struct osc_error e;
 	int ret = -EINVAL;
@@ -460,14 +481,9 @@ void osc_ops_handle(struct osc_daemon *d, unsigned int client,
 	if (!name)
 		osc_request_bad(&e, "it has no op");
 	else
-		osc_error_set_exit(&e, OSC_EXIT_USAGE, EINVAL,
-				   "cannot take the request: '%.60s' is not an "
-				   "op; see osconceptsd(8)",
-				   name);
-	for (size_t i = 0; name && i < sizeof(ops) / sizeof(*ops); i++) {
-		if (!strcmp(ops[i].name, name))
-			ret = ops[i].run(d, request, &t, &e);
-	}
+		op = find_op(name, &e);
+	if (op)
+		ret = op->run(d, request, &t, &e);
 	if (ret)
 		osc_client_refuse(d, &t, &e);
 }

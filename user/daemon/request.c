@@ -9,6 +9,8 @@
 #include "lib/clock.h"
 #include "lib/cpus.h"
 #include "lib/error.h"
+#include "lib/nearest.h"
+#include "lib/parse.h"
 #include "servers/engine.h"
 #include "servers/listen.h"
 
@@ -66,6 +68,21 @@ static bool is_known(const char *key, const struct osc_member *members,
 	return !strcmp(key, "op") || !strcmp(key, "id");
 }
 
+static int no_member(const char *key, const struct osc_member *members,
+		     size_t n, struct osc_error *e)
+{
+	struct osc_nearest near;
+
+	osc_nearest_begin(&near, key, strlen(key));
+	for (size_t i = 0; i < n; i++)
+		osc_nearest_offer(&near, members[i].key);
+	return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
+				  "cannot take the request: this op has no "
+				  "member '%.40s'; try %s, or see "
+				  "osconceptsd(8)",
+				  key, near.best ?: "without it");
+}
+
 int osc_request_read(const json_t *request, const struct osc_member *members,
 		     size_t n, struct osc_error *e)
 {
@@ -75,12 +92,7 @@ int osc_request_read(const json_t *request, const struct osc_member *members,
 
 	json_object_foreach((json_t *)request, key, v) {
 		if (!is_known(key, members, n))
-			return osc_error_set_exit(
-				e, OSC_EXIT_USAGE, EINVAL,
-				"cannot take the request: this op has no "
-				"member '%.40s'; try without it, or see "
-				"osconceptsd(8)",
-				key);
+			return no_member(key, members, n, e);
 	}
 	for (size_t i = 0; !ret && i < n; i++) {
 		v = json_object_get(request, members[i].key);
@@ -174,10 +186,11 @@ static int take_path(const char *path, struct osc_run_options *o,
 int osc_request_run(const struct osc_run_fields *f, struct osc_run_options *o,
 		    struct osc_error *e)
 {
-	int ret;
+	static const char *const modes[] = { "keepalive", "close", NULL };
+	int ret = osc_parse_word("mode", f->mode, modes, e);
 
-	if (strcmp(f->mode, "keepalive") && strcmp(f->mode, "close"))
-		return osc_request_bad(e, "mode must be keepalive or close");
+	if (ret < 0)
+		return ret;
 	if (f->connections < 1 || f->connections > CONNECTIONS_MAX)
 		return osc_request_bad(
 			e, "connections must lie between 1 and 1000000");

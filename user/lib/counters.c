@@ -9,6 +9,7 @@
 #include "lib/clock.h"
 #include "lib/error.h"
 #include "lib/module.h"
+#include "lib/parse.h"
 
 const struct osc_counter_info osc_counter_info[OSC_NR_COUNTERS] = {
 	[OSC_SWITCHES] = { "context_switches", "",
@@ -107,18 +108,13 @@ int osc_counters_kind_parse(const char *text, enum osc_counters_kind *out,
 		[OSC_COUNTERS_AUTO] = "auto",
 		[OSC_COUNTERS_MODULE] = "module",
 		[OSC_COUNTERS_PROCFS] = "procfs",
+		NULL,
 	};
+	int kind = osc_parse_word("backend", text, names, e);
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		if (!strcmp(text, names[i])) {
-			*out = (enum osc_counters_kind)i;
-			return 0;
-		}
-	}
-	return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
-				  "backend '%s': not a backend; try auto, "
-				  "module or procfs",
-				  text);
+	if (kind >= 0)
+		*out = (enum osc_counters_kind)kind;
+	return kind < 0 ? kind : 0;
 }
 
 /* In the order in which AUTO asks them. */

@@ -8,6 +8,7 @@
 
 #include "lib/clock.h"
 #include "lib/error.h"
+#include "lib/nearest.h"
 
 struct unit {
 	const char *name;
@@ -130,4 +131,20 @@ int osc_parse_size(const char *what, const char *text, uint64_t min,
 					  what, text, min, max);
 	*out_bytes = v;
 	return 0;
+}
+
+int osc_parse_word(const char *what, const char *text, const char *const *words,
+		   struct osc_error *e)
+{
+	char known[160];
+
+	for (int i = 0; words[i]; i++) {
+		if (!strcmp(words[i], text))
+			return i;
+	}
+	return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
+				  "%s '%.60s': there is no such value; try %s",
+				  what, text,
+				  osc_nearest_try(text, strlen(text), words,
+						  known, sizeof(known)));
 }

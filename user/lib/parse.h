@@ -24,4 +24,8 @@ int osc_parse_duration_ns(const char *what, const char *text, uint64_t min_ns,
 int osc_parse_size(const char *what, const char *text, uint64_t min,
 		   uint64_t max, uint64_t *out_bytes, struct osc_error *e);
 
+/* One of the words of a list that NULL ends: its place there, or -errno. */
+int osc_parse_word(const char *what, const char *text, const char *const *words,
+		   struct osc_error *e);
+
 #endif

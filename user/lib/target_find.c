@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/error.h"
+#include "lib/nearest.h"
 #include "lib/parse.h"
 #include "lib/program.h"
 
@@ -74,10 +75,12 @@ int osc_target_match(const struct osc_target *targets, size_t n,
 		     const struct osc_target **out, struct osc_error *e)
 {
 	struct matches m = { 0 };
+	struct osc_nearest near;
 	uint32_t number;
 	int ret = osc_target_word("target", word, &number, e);
 
 	*out = NULL;
+	osc_nearest_begin(&near, word, strlen(word));
 	for (size_t i = 0; !ret && i < n; i++) {
 		/* An ID goes first: it names one target for ever. */
 		if (number && targets[i].id == number) {
@@ -86,6 +89,8 @@ int osc_target_match(const struct osc_target *targets, size_t n,
 		}
 		if (is_called(&targets[i], word, number))
 			add_match(&m, &targets[i]);
+		if (!number)
+			osc_nearest_offer(&near, targets[i].comm);
 	}
 	if (ret)
 		return ret;
@@ -95,6 +100,11 @@ int osc_target_match(const struct osc_target *targets, size_t n,
 				     "%s all have this %s; try one of these "
 				     "IDs",
 				     word, m.ids, number ? "PID" : "name");
+	if (!m.n && near.best)
+		return osc_error_set(e, ENOENT,
+				     "cannot find the target '%s': none has "
+				     "this name; try %s",
+				     word, near.best);
 	if (!m.n || (number && m.rank == RANK_ENDED && pid_is_used))
 		return osc_error_set(
 			e, ENOENT,

@@ -7,6 +7,7 @@
 
 #include "lib/error.h"
 #include "lib/hist.h"
+#include "lib/nearest.h"
 
 const struct osc_timing_kind osc_timing_kinds[OSC_NR_TIMING_KINDS] = {
 	{ "sched",
@@ -101,6 +102,40 @@ osc_histogram_set osc_histogram_set_of(const struct osc_timing_kind *kind)
 	return ((1u << OSC_TIMING_HISTOGRAMS) - 1) << first;
 }
 
+/* The names of all timings; room for them and a NULL. */
+static void timing_names(const char **names)
+{
+	for (int i = 0; i < OSC_NR_TIMING_KINDS; i++)
+		names[i] = osc_timing_kinds[i].name;
+	names[OSC_NR_TIMING_KINDS] = NULL;
+}
+
+static int no_histogram(const char *what, const char *text, size_t length,
+			struct osc_error *e)
+{
+	const char *names[OSC_NR_TIMING_KINDS + 1];
+	struct osc_nearest near;
+	char known[128];
+
+	osc_nearest_begin(&near, text, length);
+	timing_names(names);
+	for (int i = 0; i < OSC_NR_TIMING_KINDS; i++) {
+		osc_nearest_offer(&near, names[i]);
+		for (int j = 0; j < OSC_TIMING_HISTOGRAMS; j++) {
+			if (osc_timing_kinds[i].histogram[j].name)
+				osc_nearest_offer(
+					&near,
+					osc_timing_kinds[i].histogram[j].name);
+		}
+	}
+	return osc_error_set_exit(
+		e, OSC_EXIT_USAGE, EINVAL,
+		"%s '%.*s': no such timing or histogram; try %s", what,
+		(int)length, text,
+		near.best ?:
+			    osc_nearest_try("", 0, names, known, sizeof(known)));
+}
+
 int osc_histogram_set_parse(const char *what, const char *text,
 			    osc_histogram_set *out, struct osc_error *e)
 {
@@ -111,11 +146,7 @@ int osc_histogram_set_parse(const char *what, const char *text,
 		int histogram = find_histogram(text, length);
 
 		if (!kind && histogram < 0)
-			return osc_error_set_exit(
-				e, OSC_EXIT_USAGE, EINVAL,
-				"%s '%.*s': no such timing or histogram; try "
-				"sched, off_cpu, fault, epoll or epoll_return",
-				what, (int)length, text);
+			return no_histogram(what, text, length, e);
 		*out |= kind ? osc_histogram_set_of(kind) : 1u << histogram;
 		text += length;
 		if (!*text++)
@@ -146,25 +177,47 @@ static int find_level(const char *text)
 	return -1;
 }
 
+/* Of "fault=al": try fault=all; of "fault" and "fault=x" all levels. */
+static int no_level(const char *what, const char *text, const char *timing,
+		    struct osc_error *e)
+{
+	const char *level = strchr(text, '=');
+	struct osc_nearest near;
+	char hint[128] = "";
+
+	osc_nearest_begin(&near, level ? level + 1 : "",
+			  level ? strlen(level + 1) : 0);
+	for (size_t i = 0; i < NR_LEVELS; i++)
+		osc_nearest_offer(&near, levels[i]);
+	if (near.best)
+		snprintf(hint, sizeof(hint), "%s=%s", timing, near.best);
+	else
+		snprintf(hint, sizeof(hint), "%s=off, %s=targets or %s=all",
+			 timing, timing, timing);
+	return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
+				  "%s '%s': %s; try %s", what, text,
+				  level ? "no such level" : "no level", hint);
+}
+
 int osc_timing_wish_parse(const char *what, const char *text, int otherwise,
 			  struct osc_timing_wish *out, struct osc_error *e)
 {
 	size_t length = strcspn(text, "=");
 	int level = text[length] ? find_level(text + length + 1) : otherwise;
+	const char *names[OSC_NR_TIMING_KINDS + 1];
+	char known[128];
 
 	out->kind = find_kind(text, length);
+	timing_names(names);
 	if (!out->kind)
-		return osc_error_set_exit(
-			e, OSC_EXIT_USAGE, EINVAL,
-			"%s '%.*s': no such timing; try sched, off_cpu, fault, "
-			"epoll or epoll_return",
-			what, (int)length, text);
+		return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
+					  "%s '%.*s': no such timing; try %s",
+					  what, (int)length, text,
+					  osc_nearest_try(text, length, names,
+							  known,
+							  sizeof(known)));
 	if (level < 0)
-		return osc_error_set_exit(
-			e, OSC_EXIT_USAGE, EINVAL,
-			"%s '%s': %s; try %s=off, %s=targets or %s=all", what,
-			text, text[length] ? "no such level" : "no level",
-			out->kind->name, out->kind->name, out->kind->name);
+		return no_level(what, text, out->kind->name, e);
 	out->level = (enum osc_timing_level)level;
 	return 0;
 }

@@ -55,23 +55,23 @@ int osc_arrivals_parse_kind(const char *text, struct osc_arrivals *a,
 			    struct osc_error *e)
 {
 	static const char burst[] = "burst:";
+	static const char *const kinds[] = {
+		[OSC_ARRIVAL_CONSTANT] = "constant",
+		[OSC_ARRIVAL_POISSON] = "poisson",
+		[OSC_ARRIVAL_BURST] = "burst:100",
+		NULL,
+	};
+	int kind;
 
-	if (!strcmp(text, "constant")) {
-		a->kind = OSC_ARRIVAL_CONSTANT;
-	} else if (!strcmp(text, "poisson")) {
-		a->kind = OSC_ARRIVAL_POISSON;
-	} else if (!strncmp(text, burst, strlen(burst))) {
+	if (!strncmp(text, burst, strlen(burst))) {
 		a->kind = OSC_ARRIVAL_BURST;
 		return osc_parse_u64("--arrival burst", text + strlen(burst), 1,
 				     BURST_MAX, &a->burst, e);
-	} else {
-		return osc_error_set_exit(
-			e, OSC_EXIT_USAGE, EINVAL,
-			"--arrival '%s': try constant, poisson "
-			"or burst:100",
-			text);
 	}
-	return 0;
+	kind = osc_parse_word("--arrival", text, kinds, e);
+	if (kind >= 0)
+		a->kind = (enum osc_arrival)kind;
+	return kind < 0 ? kind : 0;
 }
 
 struct trace {

@@ -228,7 +228,7 @@ const char *osc_engine_hint(const char *name, char *text, size_t size)
 {
 	struct osc_nearest near;
 
-	osc_nearest_begin(&near, name);
+	osc_nearest_begin(&near, name, strlen(name));
 	for (const struct osc_engine *e = osc_engines; e->name; e++)
 		osc_nearest_offer(&near, e->name);
 	snprintf(text, size, "%s%s'%s serve --list'", near.best ?: "",

@@ -51,6 +51,50 @@ teardown()
 	done
 }
 
+# answered_after_closes ARGUMENTS: each request is answered, and needs a connection.
+answered_after_closes()
+{
+	for engine in $(engines); do
+		for args in "-c 1" "-c 4 --method POST --body x" "-c 2 -r 1000"; do
+			# shellcheck disable=SC2086
+			load "$@" $args -n 60
+			is '[.requests, .errors, .unsent, .unanswered, .connections_opened]' '[60,{},0,0,60]' ||
+				{ echo "$engine $*" "$args"; return 1; }
+		done
+	done
+	valid load "$json"
+}
+
+@test "a request that comes too late for a connection is sent on another, by both engines" {
+	local args
+	faulty_server leave
+	answered_after_closes "$url/"
+	faulty_server tls-leave "${pair[@]}"
+	answered_after_closes "https://127.0.0.1:$port/" --insecure
+}
+
+@test "a request that was received and not answered is a failure, with both engines" {
+	for engine in $(engines); do
+		faulty_server drop
+		load "$url/" -n 60 -c 1
+		is '[.requests, .errors, .resent]' '[30,{"read.closed":30},0]'
+		faulty_server tls-drop "${pair[@]}"
+		load "https://127.0.0.1:$port/" -n 60 -c 1 --insecure
+		is '[.requests, .errors, .resent]' '[30,{"read.closed":30},0]'
+	done
+}
+
+@test "a TLS connection that the client closes ends with close_notify" {
+	for engine in $(engines); do
+		faulty_server notice "${pair[@]}"
+		for args in "-n 20 -c 4" "-d 100ms -c 2" "-r 500 -d 100ms" "--idle 4 -d 100ms" "-n 1 -c 1"; do
+			# shellcheck disable=SC2086
+			load "https://127.0.0.1:$port/" --insecure $args
+			is .errors '{}' || { echo "$engine before $args"; return 1; }
+		done
+	done
+}
+
 # ends_itself URL ARGUMENTS: a load of 1 s ends by itself, and its memory does not grow
 # with what the server sends. It runs with nice, so that the server is faster.
 ends_itself()

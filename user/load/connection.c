@@ -24,22 +24,17 @@ static struct osc_load_url_stats *url_of(const struct osc_loop *loop,
 					 const struct osc_load_connection *c,
 					 uint32_t i)
 {
-	const struct osc_load_text *t = loop->text;
-	uint32_t back = (c->inflight - 1 - i) % t->nr_turns;
-
-	return &loop->stats->urls[t->turns[(c->turn + t->nr_turns - back) %
-					   t->nr_turns]
-					  .url];
+	return &loop->stats->urls[osc_connection_turn(loop, c, i)->url];
 }
 
 /* Closes the socket; what was taken and not sent stays. */
 static void close_socket(struct osc_loop *loop, struct osc_load_connection *c)
 {
 	if (c->fd >= 0) {
+		if (loop->tls)
+			osc_secure_end(loop, c);
 		if (loop->io->forget)
 			loop->io->forget(loop, c);
-		if (loop->tls)
-			osc_tls_end(osc_connection_session(loop, c));
 		close(c->fd);
 		c->serial++;
 	}
@@ -71,38 +66,72 @@ static void after_failure(struct osc_loop *loop, struct osc_load_connection *c,
 		c->failures++;
 }
 
-/* Of the requests that were taken and not answered, those that are measured. */
+/* Of the first `of` requests that were taken and not answered, those measured. */
 static uint64_t count_measured(struct osc_loop *loop,
-			       const struct osc_load_connection *c)
+			       const struct osc_load_connection *c, uint32_t of)
 {
 	uint64_t n = 0;
 
-	for (uint32_t i = 0; i < c->inflight; i++)
+	for (uint32_t i = 0; i < of; i++)
 		n += osc_connection_stamp(loop, c, i)->intended_ns >=
 		     loop->measure_ns;
 	return n;
 }
 
-/* The connection broke, and with it all requests that were on their way. */
+/*
+ * The connection has ended. True: the server never received the requests, so they go
+ * to a new connection and are no failures.
+ */
+static bool goes_on(struct osc_loop *loop, struct osc_load_connection *c,
+		    uint64_t now)
+{
+	if (!osc_connection_unreceived(loop, c))
+		return false;
+	close_socket(loop, c);
+	osc_connection_rewind(loop, c);
+	osc_connection_open(loop, c, now);
+	return true;
+}
+
+/* The first n are over; the others stay due, and are sent on a new connection. */
+static void drop_requests(struct osc_loop *loop, struct osc_load_connection *c,
+			  uint32_t n)
+{
+	loop->outstanding -= n;
+	c->head = (uint16_t)((c->head + n) % loop->config->pipeline);
+	c->inflight = (uint16_t)(c->inflight - n);
+	c->sent = (uint16_t)(c->sent - (c->sent < n ? c->sent : n));
+	osc_connection_rewind(loop, c);
+}
+
+/*
+ * The connection broke, and with it all requests that were on their way. If it never
+ * brought a response, then also those that were about to be sent: else they might be
+ * tried for ever.
+ */
 void osc_connection_broken(struct osc_loop *loop, struct osc_load_connection *c,
 			   enum osc_load_phase phase, int code, uint64_t now)
 {
+	uint32_t failed;
+
 	if (c->state == OSC_LOAD_HANDSHAKE) {
 		osc_connection_failed(loop, c, phase, code, now);
 		return;
 	}
-	if (c->sent)
-		osc_failures_add(&loop->stats->failures, phase, code, c->sent,
+	if (phase == OSC_LOAD_WRITE && goes_on(loop, c, now))
+		return;
+	failed = c->used ? c->sent : c->inflight;
+	if (failed)
+		osc_failures_add(&loop->stats->failures, phase, code, failed,
 				 now);
 	else if (phase == OSC_LOAD_PARSE || loop->config->idle)
 		osc_failures_add(&loop->stats->failures, phase, code, 1, now);
-	for (uint32_t i = 0; loop->stats->urls && i < c->sent; i++)
+	for (uint32_t i = 0; loop->stats->urls && i < failed; i++)
 		osc_failures_add(&url_of(loop, c, i)->failures, phase, code, 1,
 				 now);
-	loop->stats->missed += count_measured(loop, c);
-	loop->stats->unsent += (uint64_t)c->inflight - c->sent;
-	forget_requests(loop, c);
+	loop->stats->missed += count_measured(loop, c, failed);
 	close_socket(loop, c);
+	drop_requests(loop, c, failed);
 	after_failure(loop, c, now);
 }
 
@@ -428,6 +457,8 @@ static void close_ended(struct osc_loop *loop, struct osc_load_connection *c,
 			return;
 		}
 	}
+	if (goes_on(loop, c, now))
+		return;
 	/*
 	 * Between requests a server may close: it has an idle time-out. A
 	 * connection of --idle must stay open.
@@ -557,7 +588,7 @@ static bool had_no_time(const struct osc_loop *loop,
 void osc_connection_retire(struct osc_loop *loop, struct osc_load_connection *c)
 {
 	if (!had_no_time(loop, c)) {
-		loop->stats->missed += count_measured(loop, c);
+		loop->stats->missed += count_measured(loop, c, c->inflight);
 		loop->stats->unanswered += c->sent;
 		loop->stats->unsent += (uint64_t)c->inflight - c->sent;
 	}

@@ -111,16 +111,22 @@ static int connect_to(struct osc_loop *loop, struct osc_load_connection *c,
 }
 
 /*
- * Ends what is under way: it holds the socket open. What TLS has packed is freed
- * with the connection: if it is still to be handed over, then now. Where that
- * fails the socket is closed before it is tried again, and nothing is read.
+ * What TLS has packed is freed with the connection: if it is still to be handed over,
+ * then now. Where that fails the socket is closed before it is tried again, and
+ * nothing is read.
  */
-static void forget(struct osc_loop *loop, struct osc_load_connection *c)
+static void flush(struct osc_loop *loop)
 {
 	struct ring_data *d = loop->io_data;
 
-	if (loop->tls && d->open && io_uring_sq_ready(&d->ring))
+	if (d->open && io_uring_sq_ready(&d->ring))
 		io_uring_submit(&d->ring);
+}
+
+/* Ends what is under way: it holds the socket open. */
+static void forget(struct osc_loop *loop, struct osc_load_connection *c)
+{
+	(void)loop;
 	shutdown(c->fd, SHUT_RDWR);
 	c->waiting = false;
 }
@@ -203,7 +209,8 @@ static void send_one(struct osc_loop *loop, struct osc_load_connection *c,
 	bool ok = true;
 
 	c->sending = false;
-	if (c->fd < 0)
+	/* Closed since, and perhaps being opened again. */
+	if (c->fd < 0 || c->state == OSC_LOAD_CONNECTING)
 		return;
 	parts = osc_connection_output(loop, c, iov, now);
 	if (!parts)
@@ -250,14 +257,14 @@ static void on_unsent(struct osc_loop *loop, struct osc_load_connection *c,
 {
 	uint32_t sent = res > 0 ? (uint32_t)res : 0;
 
-	if (res < 0 && res != -EAGAIN && res != -ECANCELED) {
-		osc_connection_broken(loop, c, OSC_LOAD_WRITE, -res, now);
-		return;
-	}
 	if (op == SEND)
 		osc_connection_unwrote(loop, c, c->ring.keep - sent, 0);
 	else
 		osc_connection_unwrote(loop, c, 0, c->ring.close - sent);
+	if (res < 0 && res != -EAGAIN && res != -ECANCELED) {
+		osc_connection_broken(loop, c, OSC_LOAD_WRITE, -res, now);
+		return;
+	}
 	wait_for_room(loop, c, now);
 }
 
@@ -362,6 +369,7 @@ const struct osc_load_io osc_load_io_uring = {
 	.connect = connect_to,
 	.send = send_later,
 	.send_all = send_all,
+	.flush = flush,
 	.forget = forget,
 	.wait = wait_completions,
 };

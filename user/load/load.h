@@ -120,6 +120,7 @@ struct osc_load_stats {
 	uint64_t opened_to[OSC_URL_ADDRESSES]; /* connected, without TLS */
 	uint64_t held; /* open at the end of the time */
 	uint64_t attempts; /* of requests: written at least in part */
+	uint64_t resent; /* of these, attempts that were not received: resend.c */
 	uint64_t unsent; /* due, never sent */
 	uint64_t unanswered; /* on their way when a signal ended the run */
 	uint64_t missed; /* measured, and not answered as expected: see slo.h */
@@ -132,6 +133,12 @@ struct osc_load_stats {
 	struct osc_load_url_stats *urls; /* NULL: there is one */
 	unsigned int nr_urls;
 };
+
+/* Requests that were sent, each once. */
+static inline uint64_t osc_load_sent(const struct osc_load_stats *s)
+{
+	return s->attempts - s->resent;
+}
 
 /* Nothing counted, no URLs. */
 void osc_load_stats_init(struct osc_load_stats *s);

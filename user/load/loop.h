@@ -99,6 +99,8 @@ struct osc_load_io {
 		     uint64_t now);
 	/* What was left for the end of the round; NULL: nothing ever is. */
 	void (*send_all)(struct osc_loop *loop);
+	/* What was given to the engine goes to the kernel; NULL: it is there. */
+	void (*flush)(struct osc_loop *loop);
 	/* c->fd is about to be closed; NULL: the kernel notices. */
 	void (*forget)(struct osc_loop *loop, struct osc_load_connection *c);
 	/*
@@ -246,7 +248,17 @@ bool osc_connection_unbegun(const struct osc_loop *loop,
 void osc_connection_retire(struct osc_loop *loop,
 			   struct osc_load_connection *c);
 
-/* Within connection.c, output.c and secure.c. */
+/* Within connection.c, output.c, resend.c and secure.c. */
+
+/*
+ * The connection, which brought a response before, has ended, and the server has
+ * received none of the requests that are not answered.
+ */
+bool osc_connection_unreceived(const struct osc_loop *loop,
+			       const struct osc_load_connection *c);
+/* These are to be sent from the start. */
+void osc_connection_rewind(struct osc_loop *loop,
+			   struct osc_load_connection *c);
 
 /* It was not to be had; what was taken stays due. */
 void osc_connection_failed(struct osc_loop *loop, struct osc_load_connection *c,
@@ -262,6 +274,8 @@ bool osc_connection_read(struct osc_loop *loop, struct osc_load_connection *c,
 /* It is connected: the handshake begins. */
 void osc_secure_begin(struct osc_loop *loop, struct osc_load_connection *c,
 		      uint64_t now);
+/* Says so to the server, if that can be sent at once, and ends the session. */
+void osc_secure_end(struct osc_loop *loop, struct osc_load_connection *c);
 bool osc_secure_received(struct osc_loop *loop, struct osc_load_connection *c,
 			 const char *data, size_t size, uint64_t now);
 
@@ -292,6 +306,17 @@ osc_connection_stamp(struct osc_loop *loop, const struct osc_load_connection *c,
 	size_t of = (size_t)(c - loop->connections) * p;
 
 	return &loop->stamps[of + (c->head + i) % p];
+}
+
+/* That of its i-th request that was taken and not answered. */
+static inline const struct osc_load_turn *
+osc_connection_turn(const struct osc_loop *loop,
+		    const struct osc_load_connection *c, uint32_t i)
+{
+	uint32_t n = loop->text->nr_turns;
+	uint32_t back = (c->inflight - 1 - i) % n;
+
+	return &loop->text->turns[(c->turn + n - back) % n];
 }
 
 /* It can take a request. */

@@ -14,18 +14,19 @@
 static double rate_kept(const struct osc_load_result *r)
 {
 	const struct osc_load_stats *s = &r->stats;
-	double kept = 1, due = (double)(s->attempts + s->unsent);
+	uint64_t sent = osc_load_sent(s);
+	double kept = 1, due = (double)(sent + s->unsent);
 	uint64_t from = r->config->idle ? r->measure_ns : r->start_ns;
 	double span, gap, late;
 
 	if (due > 0)
-		kept = (double)s->attempts / due;
+		kept = (double)sent / due;
 	/* Requests of one moment have no rate. */
-	if (s->attempts < 2 || s->last_intended_ns <= from ||
+	if (sent < 2 || s->last_intended_ns <= from ||
 	    s->last_sent_ns <= s->last_intended_ns)
 		return kept;
 	span = (double)(s->last_intended_ns - from);
-	gap = span / (double)(s->attempts - 1);
+	gap = span / (double)(sent - 1);
 	/* All of a burst are due at once, and the next is so much later. */
 	if (r->config->arrivals.kind == OSC_ARRIVAL_BURST)
 		gap *= (double)r->config->arrivals.burst;
@@ -117,7 +118,7 @@ void osc_load_judge(struct osc_load_result *r, uint64_t end_ns)
 		.connections = r->config->connections,
 		.due = due_by(r->config, end_ns - r->start_ns),
 		.requests = s->requests,
-		.attempts = s->attempts,
+		.attempts = osc_load_sent(s),
 		.errors = osc_failures_total(&s->failures),
 		.unsent = s->unsent,
 		.cpu_share = r->client.cpu,

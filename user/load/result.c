@@ -158,7 +158,7 @@ json_t *osc_load_json(const struct osc_load_result *r)
 	json_t *o, *more;
 
 	o = json_pack(
-		"{s:s, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, "
+		"{s:s, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, "
 		"s:b, s:o, s:o, s:o}",
 		"schema", "osconcepts-load/1", "url",
 		osc_json_text(one_url(osc_load_server(c), url, sizeof(url))),
@@ -169,7 +169,8 @@ json_t *osc_load_json(const struct osc_load_result *r)
 		"connections", (json_int_t)c->connections, "requests",
 		(json_int_t)s->requests, "warmup_requests",
 		(json_int_t)s->warmup_requests, "unsent", (json_int_t)s->unsent,
-		"unanswered", (json_int_t)s->unanswered, "connections_opened",
+		"unanswered", (json_int_t)s->unanswered, "resent",
+		(json_int_t)s->resent, "connections_opened",
 		(json_int_t)s->connections_opened, "bytes",
 		(json_int_t)s->bytes, "duration_s", r->duration_s, "rps",
 		r->rps, "partial", (int)r->partial, "held",
@@ -293,6 +294,12 @@ static void errors_text(const struct osc_load_result *r, FILE *out)
 	if (r->stats.unanswered)
 		fprintf(out, "  %s requests were on their way at the end\n",
 			osc_format_count(r->stats.unanswered, count,
+					 sizeof(count)));
+	if (r->stats.resent)
+		fprintf(out,
+			"  %s requests were sent again: the server closed the "
+			"connection first\n",
+			osc_format_count(r->stats.resent, count,
 					 sizeof(count)));
 }
 

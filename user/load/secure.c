@@ -4,6 +4,7 @@
  * handshake belongs to connecting, in time and in failures.
  */
 #include <errno.h>
+#include <sys/socket.h>
 
 #include "load/loop.h"
 
@@ -43,6 +44,23 @@ void osc_secure_begin(struct osc_loop *loop, struct osc_load_connection *c,
 		osc_connection_failed(loop, c, OSC_LOAD_CONNECT, ENOMEM, now);
 	else
 		shake_hands(loop, c, now);
+}
+
+void osc_secure_end(struct osc_loop *loop, struct osc_load_connection *c)
+{
+	struct osc_tls_session *s = osc_connection_session(loop, c);
+
+	if (loop->io->flush)
+		loop->io->flush(loop);
+	if ((c->state == OSC_LOAD_OPEN || c->state == OSC_LOAD_ENDING) &&
+	    !osc_connection_unsent(loop, c)) {
+		osc_tls_forget_sent(s);
+		osc_tls_notify_close(s);
+		/* The socket is closed now, whatever the server takes. */
+		(void)!send(c->fd, s->out, s->size,
+			    MSG_DONTWAIT | MSG_NOSIGNAL);
+	}
+	osc_tls_end(s);
 }
 
 /* True: the connection stands, and there is nothing more in what came. */

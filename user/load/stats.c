@@ -103,6 +103,7 @@ void osc_load_stats_merge(struct osc_load_stats *to,
 		to->opened_to[i] += from->opened_to[i];
 	to->held += from->held;
 	to->attempts += from->attempts;
+	to->resent += from->resent;
 	to->unsent += from->unsent;
 	to->unanswered += from->unanswered;
 	to->missed += from->missed;

@@ -44,6 +44,7 @@ _Static_assert(OSC_TLS_NO_TLS ==
 	F(SSL_do_handshake)                 \
 	F(SSL_read)                         \
 	F(SSL_write)                        \
+	F(SSL_shutdown)                     \
 	F(SSL_get_error)                    \
 	F(SSL_get_rbio)                     \
 	F(SSL_get_wbio)                     \
@@ -394,4 +395,12 @@ enum osc_tls_state osc_tls_write(struct osc_tls_session *s, const char *data,
 {
 	lib.f.ERR_clear_error();
 	return outcome(s, lib.f.SSL_write(s->ssl, data, (int)size), code);
+}
+
+void osc_tls_notify_close(struct osc_tls_session *s)
+{
+	int code;
+
+	lib.f.ERR_clear_error();
+	(void)outcome(s, lib.f.SSL_shutdown(s->ssl), &code);
 }

@@ -66,6 +66,9 @@ enum osc_tls_state osc_tls_read(struct osc_tls_session *s, char *data,
 enum osc_tls_state osc_tls_write(struct osc_tls_session *s, const char *data,
 				 size_t size, int *code);
 
+/* The last message, close_notify, waits in the session. */
+void osc_tls_notify_close(struct osc_tls_session *s);
+
 /* In the library's words; "closed". Only after an osc_tls_open(). */
 const char *osc_tls_reason(bool untrusted, int code);
 

@@ -8,6 +8,8 @@ cut     the answer is cut off in its body
 silent  nothing is answered
 slow    requests are read a small piece at a time, and answered when whole
 keep    it is said to be closed with each answer, and is not
+leave   the connection is closed with the first response, which does not say so
+drop    likewise with the second request, which is read and not answered
 hang-up the connection is closed when the first bytes have come
 odd     each answer is framed in another way that RFC 9112 allows
 flood   a chunk of 512 MiB, then chunks of one byte without end
@@ -25,6 +27,7 @@ half    every other connection is closed in the handshake, the rest after an
         answer
 cut-off a body that ends with the connection, which ends without close_notify
 in-order the same, with it
+notice  200 while each client that closed said so before, and 500 after that
 rekey   KeyUpdate messages that want one each, without end, and nothing is read
 tls-HOW what HOW, one of the above, does
 """
@@ -82,6 +85,19 @@ def keep(connection):
 
 def hang_up(connection):
     connection.recv(PIECE)
+
+
+def leave(connection):
+    connection.recv(PIECE)
+    # The response and the end arrive as one.
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+    connection.sendall(ANSWER)
+
+
+def drop(connection):
+    if connection.recv(PIECE):
+        connection.sendall(ANSWER)
+        connection.recv(PIECE)
 
 
 STATUS = b"HTTP/1.1 200 OK\r\n"
@@ -157,6 +173,21 @@ class Half(Secure):
             super().__call__(connection)
 
 
+class Notice(Secure):
+    def __init__(self, certificate, key):
+        super().__init__(self.answer, certificate, key)
+        self.context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
+        self.cut = False
+
+    def answer(self, connection):
+        connection.suppress_ragged_eofs = False
+        try:
+            while connection.recv(PIECE):
+                connection.sendall(ANSWER.replace(b"200", b"500") if self.cut else ANSWER)
+        except ssl.SSLError:
+            self.cut = True
+
+
 def cut_off(connection):
     connection.recv(PIECE)
     connection.sendall(STATUS + b"\r\nOK")
@@ -178,7 +209,7 @@ def rekey(connection):
 
 WAYS = {
     "reset": reset, "cut": cut, "silent": silent, "slow": slow, "keep": keep,
-    "hang-up": hang_up, "odd": odd, "flood": flood, "drip": drip,
+    "leave": leave, "drop": drop, "hang-up": hang_up, "odd": odd, "flood": flood, "drip": drip,
     "fields": repeat(STATUS, b"X: y\r\n"),
     "line": repeat(STATUS + b"X: ", b"y"),
     "interim": repeat(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
@@ -189,8 +220,8 @@ WAYS = {
 
 
 def way(name, *pair):
-    if name == "half":
-        return Half(*pair)
+    if name in ("half", "notice"):
+        return {"half": Half, "notice": Notice}[name](*pair)
     if pair:
         ways = WAYS | {"cut-off": cut_off, "in-order": in_order, "rekey": rekey}
         return Secure(ways[name.removeprefix("tls-")], *pair)

@@ -132,6 +132,7 @@ refuses()
 	refuses "interval_s" '{"op": "run", "model": "fork", "requests": 1, "interval_s": 1e-9}'
 	refuses "path" '{"op": "run", "model": "fork", "requests": 1, "path": "/ HTTP/1.1"}'
 	refuses "path" '{"op": "run", "model": "fork", "requests": 1, "path": "x"}'
+	refuses "path holds a blank or a byte beyond ASCII; try %20" '{"op": "run", "model": "fork", "requests": 1, "path": "/caf\u00e9"}'
 	refuses "CPU" '{"op": "run", "model": "fork", "requests": 1, "server_cpus": "1000"}'
 }
 

@@ -174,9 +174,10 @@ static int take_path(const char *path, struct osc_run_options *o,
 		     struct osc_error *e)
 {
 	for (const char *p = path; *p; p++) {
-		if (*p <= ' ' || *p == 0x7f)
+		if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f)
 			return osc_request_bad(
-				e, "path holds blanks or control codes");
+				e, "path holds a blank or a byte beyond ASCII; "
+				   "try %20 for a blank");
 	}
 	if (*path != '/')
 		return osc_request_bad(e, "path must begin with /");

@@ -325,7 +325,7 @@ PYTHON
 
 @test "no daemon to be had ends with 77" {
 	run -77 --separate-stderr quick --socket "$sock"
-	[[ $stderr == *"cannot reach osconceptsd"* ]]
+	[[ $stderr == *"cannot reach osconceptsd"*"; try to start one: "*"osconceptsd --socket $sock" ]]
 	[[ ! -e /proc/osconcepts ]] || skip "the module is loaded here"
 	run -77 --separate-stderr quick --backend module
 	[[ $stderr == *"module"* ]]

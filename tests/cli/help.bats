@@ -33,12 +33,14 @@ commands()
 
 @test "every --help ends with the exit status" {
 	local last help
+	local -a words
 	for help in osconcepts osconceptsd $(commands | sed 's/^/osconcepts:/') \
-		"$top"/scripts/{demo,deps,kernel,kunit,million,module,test,vm,fuzz-netlink,coverage} \
-		"$top"/scripts/bench-{kmod,load,profile,servers}; do
+		scripts/{demo,deps,kernel,kunit,million,module,test,vm,fuzz-netlink,coverage} \
+		scripts/bench-{kmod,load,profile,servers}; do
+		IFS=: read -ra words <<<"$help"
+		[[ $help != scripts/* ]] || words=("$top/$help")
 		# Its last paragraph, and of that the first line.
-		# shellcheck disable=SC2086
-		last=$(COLUMNS=80 ${help/:/ } --help | awk -v RS= 'END { print }' | head -n 1)
+		last=$(COLUMNS=80 "${words[@]}" --help | awk -v RS= 'END { print }' | head -n 1)
 		[[ $last == "Exit status:"* ]] || {
 			echo "$help --help ends with: $last"
 			return 1
@@ -190,8 +192,21 @@ suggests()
 	[[ ${stderr_lines[0]} == "osconceptsd: "* ]]
 }
 
-@test "a hint names a program that runs, from any directory and without PATH" {
-	local program
+# pasted OUTPUT: runs what stands between the quotes behind "try", as a person
+# who copies it into a shell in another directory.
+pasted()
+{
+	local hint="[Tt]ry ([^']*)'(([^'\\]|\\\\.)+)'"
+	[[ $1 =~ $hint ]] || {
+		echo "no command to try: $1"
+		return 1
+	}
+	echo "pasted: ${BASH_REMATCH[2]}"
+	(cd / && PATH=/usr/bin:/bin bash -c "${BASH_REMATCH[2]}")
+}
+
+@test "a hint is a command that can be pasted, from any directory and without PATH" {
+	local program dir command
 	program=$(command -v osconcepts)
 	cd /
 	for command in "serve --model no" "stat --bad" "frobnicate" "compare x"; do
@@ -199,30 +214,60 @@ suggests()
 		# shellcheck disable=SC2086
 		run -2 osconcepts $command
 		[[ $output == *"'osconcepts "* ]]
-		# shellcheck disable=SC2086
-		PATH=/usr/bin:/bin run -2 "$program" $command
-		[[ $output =~ (\'/[^ ]*/osconcepts) ]]
-		[[ -x ${BASH_REMATCH[1]#\'} ]]
+	done
+	# Here, and where a person has put it: an installation in a place like that.
+	for dir in "" "a b" "it's" 'c$d"e' "ünder"; do
+		if [[ $dir ]]; then
+			mkdir "$BATS_TEST_TMPDIR/$dir"
+			cp "$program" "${program}d" "$BATS_TEST_TMPDIR/$dir"
+			program=$BATS_TEST_TMPDIR/$dir/osconcepts
+		fi
+		for command in "serve --model no" "serve" "stat --bad" "frobnicate" \
+			"--verison" "compare x" "compare --models no" "stats" \
+			"lesson slow" "lesson" "targets lsit"; do
+			# shellcheck disable=SC2086
+			PATH=/usr/bin:/bin run "$program" $command
+			# A lesson would take a minute.
+			output=${output//lesson slow-url/lesson --help}
+			run -0 pasted "$output"
+			[[ $output != *"pasted: osconcepts"* ]]
+		done
+		for command in --frobnicate x; do
+			PATH=/usr/bin:/bin run -2 "${program}d" "$command"
+			run -0 pasted "$output"
+		done
 	done
 }
 
 # Whoever runs a build directory's program has none of this name in PATH.
 @test "no hint has the program's bare name" {
 	# A text that goes on with the next line is one text.
-	run -1 bash -c "cat $top/user/*/*.c | tr -d '\n\t' | sed 's/\"\"//g' |
+	cd "$top"
+	run -1 bash -c "cat user/*/*.c | tr -d '\n\t' | sed 's/\"\"//g' |
 		grep -oE \"(try|see):? *'?osconcepts [a-z]+\""
 }
 
 @test "a hint to load the module names a file that is there, or how to build it" {
 	[[ ! -e /proc/osconcepts ]] || skip "the module is loaded"
+	local checkout="$BATS_TEST_TMPDIR/a checkout" program
+	mkdir -p "$checkout/build"
+	touch "$checkout/Kbuild"
+	cp "$(command -v osconcepts)" "$checkout/build"
 	cd /
-	run -77 osconcepts sources
-	case $output in
-	*"; try: sudo modprobe osconcepts") modinfo osconcepts ;;
-	*"; try: sudo insmod /"*) [[ -e ${output##* } ]] ;;
-	*"; try: make -C /"*" module && sudo insmod /"*) ;;
-	*) [[ $output == *"README.md"* ]] ;;
-	esac
+	for program in osconcepts "$checkout/build/osconcepts"; do
+		run -77 "$program" sources
+		case $output in
+		*"; try: sudo modprobe osconcepts") modinfo osconcepts ;;
+		*"; try: sudo insmod /"*)
+			eval "set -- ${output##*insmod }"
+			[[ $# == 1 && -e $1 ]] ;;
+		*"; try: make -C /"*" module && sudo insmod /"*)
+			output=${output##*make -C }
+			eval "set -- ${output%% &&*}"
+			[[ -e $1/Kbuild && $2 == module && $# == 2 ]] ;;
+		*) [[ $output == *"README.md"* && $program == osconcepts ]] ;;
+		esac
+	done
 }
 
 @test "the older names of --backend are still taken" {
@@ -276,8 +321,8 @@ suggests()
 @test "mandoc has nothing to say about the man pages" {
 	command -v mandoc >/dev/null || skip "no mandoc; try scripts/deps"
 	# Whether other packages' pages are installed here is not the point.
-	run -1 bash -c "mandoc -Tlint -Wall $man/*.[1-9] 2>/dev/null |
-		grep -v 'referenced manual not found'"
+	run -1 bash -c 'mandoc -Tlint -Wall "$0"/*.[1-9] 2>/dev/null |
+		grep -v "referenced manual not found"' "$man"
 }
 
 # Each word behind Fl gets a hyphen, until the next macro: the first is the option,

@@ -209,7 +209,8 @@ static int parse(int argc, char **argv, struct osc_daemon *d, struct options *o)
 			return osc_exercise_run();
 		if (c == '?') {
 			fprintf(stderr, "osconceptsd: %s\n", e.text);
-			fputs("Try 'osconceptsd --help'.\n", stderr);
+			fprintf(stderr, "Try '%s --help'.\n",
+				osc_program_daemon());
 			return OSC_EXIT_USAGE;
 		}
 		if (take_option(c, d, o, &e))
@@ -218,8 +219,8 @@ static int parse(int argc, char **argv, struct osc_daemon *d, struct options *o)
 	if (optind < argc) {
 		fprintf(stderr,
 			"osconceptsd: '%s' is not an option; try "
-			"'osconceptsd --help'\n",
-			argv[optind]);
+			"'%s --help'\n",
+			argv[optind], osc_program_daemon());
 		return OSC_EXIT_USAGE;
 	}
 	return -1;

@@ -13,6 +13,7 @@
 
 #include "lib/clock.h"
 #include "lib/error.h"
+#include "lib/program.h"
 
 #define READ_SIZE 65536
 /* A daemon that does not take a request in this time is stuck. */
@@ -115,6 +116,25 @@ void osc_control_adopt(struct osc_control *c, int fd)
 				   .in = { .max = OSC_CONTROL_REPLY_MAX } };
 }
 
+static int unreachable(const char *path, int err, struct osc_error *e)
+{
+	char quoted[OSC_QUOTED_SIZE(
+		sizeof(((struct sockaddr_un *)0)->sun_path))];
+
+	if (err == EACCES)
+		return osc_error_set_exit(e, OSC_EXIT_MISSING, err,
+					  "cannot reach osconceptsd at '%s': "
+					  "%s; try to become a member of its "
+					  "group",
+					  path, strerror(err));
+	osc_program_quote(path, quoted);
+	return osc_error_set_exit(e, OSC_EXIT_MISSING, err,
+				  "cannot reach osconceptsd at '%s': %s; try "
+				  "to start one: %s --socket %s",
+				  path, strerror(err), osc_program_daemon(),
+				  quoted);
+}
+
 int osc_control_connect(struct osc_control *c, const char *path,
 			struct osc_error *e)
 {
@@ -135,16 +155,9 @@ int osc_control_connect(struct osc_control *c, const char *path,
 				     strerror(errno));
 	if (connect(fd, (const struct sockaddr *)&a, sizeof(a))) {
 		int err = errno;
-		const char *hint =
-			err == EACCES ?
-				"ask for membership in the daemon's group" :
-				"start one: osconceptsd --socket PATH";
 
 		close(fd);
-		return osc_error_set_exit(e, OSC_EXIT_MISSING, err,
-					  "cannot reach osconceptsd at '%s': "
-					  "%s; try to %s",
-					  path, strerror(err), hint);
+		return unreachable(path, err, e);
 	}
 	osc_control_adopt(c, fd);
 	return 0;

@@ -12,10 +12,9 @@
 #include <unistd.h>
 
 #define NAME "osconcepts"
-/* A path in single quotes, where each quote in it takes four bytes. */
-#define QUOTED_MAX (4 * PATH_MAX + 3)
+#define QUOTED_MAX OSC_QUOTED_SIZE(PATH_MAX)
 
-static char program[QUOTED_MAX] = NAME;
+static char program[QUOTED_MAX], daemon_program[QUOTED_MAX];
 static char load_module[3 * QUOTED_MAX];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -35,39 +34,39 @@ static bool own_directory(char *path, size_t size)
 	return true;
 }
 
-/* As a word of a shell's command line. */
-static void quote(const char *path, char *out)
+/*
+ * By backslashes, not in quotes: a hint puts its command in quotes, and a person
+ * copies what is between them.
+ */
+void osc_program_quote(const char *path, char *out)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
 				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				    "0123456789/._-+@%,:=";
 
-	if (!path[strspn(path, plain)]) {
-		strcpy(out, path);
-		return;
-	}
-	*out++ = '\'';
 	for (; *path; path++) {
-		if (*path == '\'') {
-			memcpy(out, "'\\''", 4);
-			out += 4;
-		} else {
-			*out++ = *path;
+		if (*path == '\n') {
+			out = stpcpy(out, "$'\\n'");
+			continue;
 		}
+		/* Letters beyond ASCII are several bytes, none of which is special. */
+		if (!strchr(plain, *path) && !((unsigned char)*path & 0x80))
+			*out++ = '\\';
+		*out++ = *path;
 	}
-	strcpy(out, "'");
+	*out = '\0';
 }
 
-/* The file that a shell would run for NAME. */
-static bool by_path(struct stat *out)
+/* The file that a shell would run for the name. */
+static bool by_path(const char *name, struct stat *out)
 {
 	const char *dirs = getenv("PATH");
 	char path[PATH_MAX];
 
 	while (dirs && *dirs) {
 		int length = (int)strcspn(dirs, ":");
-		int n = snprintf(path, sizeof(path), "%.*s/" NAME, length,
-				 dirs);
+		int n = snprintf(path, sizeof(path), "%.*s/%s", length, dirs,
+				 name);
 
 		if (length && n > 0 && (size_t)n < sizeof(path) &&
 		    !access(path, X_OK) && !stat(path, out))
@@ -77,18 +76,20 @@ static bool by_path(struct stat *out)
 	return false;
 }
 
-static void find_program(void)
+/* How a shell finds the program of that name beside this one. */
+static void find_program(const char *name, char *out)
 {
 	char path[PATH_MAX];
 	struct stat beside, found;
 
-	osc_program_beside(NAME, path, sizeof(path));
+	strcpy(out, name);
+	osc_program_beside(name, path, sizeof(path));
 	if (stat(path, &beside))
 		return;
-	if (by_path(&found) && found.st_dev == beside.st_dev &&
+	if (by_path(name, &found) && found.st_dev == beside.st_dev &&
 	    found.st_ino == beside.st_ino)
 		return;
-	quote(path, program);
+	osc_program_quote(path, out);
 }
 
 /* Whether depmod knows the module. */
@@ -146,8 +147,8 @@ static void find_module(void)
 		return;
 	snprintf(path, sizeof(path), "%s/build/kmod/%s/" NAME ".ko", dir,
 		 u.release);
-	quote(path, module);
-	quote(dir, top);
+	osc_program_quote(path, module);
+	osc_program_quote(dir, top);
 	if (access(path, F_OK))
 		snprintf(load_module, sizeof(load_module),
 			 "make -C %s module && sudo insmod %s", top, module);
@@ -158,7 +159,8 @@ static void find_module(void)
 
 static void find(void)
 {
-	find_program();
+	find_program(NAME, program);
+	find_program(NAME "d", daemon_program);
 	find_module();
 }
 
@@ -166,6 +168,12 @@ const char *osc_program(void)
 {
 	pthread_once(&once, find);
 	return program;
+}
+
+const char *osc_program_daemon(void)
+{
+	pthread_once(&once, find);
+	return daemon_program;
 }
 
 const char *osc_program_load_module(void)

@@ -11,9 +11,18 @@
 
 /*
  * How a shell finds `osconcepts`: that name where PATH leads to the one beside
- * the running program, its quoted path otherwise. The text lives for ever.
+ * the running program, its path as a shell takes it otherwise. The text lives for ever.
  */
 const char *osc_program(void);
+
+/* The same for `osconceptsd`. */
+const char *osc_program_daemon(void);
+
+/* For a path of so many bytes, each with a backslash; a line feed takes five. */
+#define OSC_QUOTED_SIZE(bytes) (5 * (bytes) + 1)
+
+/* The path as a word of a shell's command line. */
+void osc_program_quote(const char *path, char *out);
 
 /*
  * The program of that name in the directory of the running one, as in a build

@@ -604,6 +604,27 @@ static void no_follow_leaves_children_out(void **state)
 	osc_counters_close(c);
 }
 
+/* The same before and after: a reading is whole, or there is none. */
+static void a_target_with_more_tasks_than_the_limit_is_not_read(void **state)
+{
+	struct osc_counters *c = open_procfs();
+	struct osc_counts counts;
+	struct worker w;
+	uint32_t id;
+
+	(void)state;
+	worker_start(&w);
+	assert_int_equal(osc_counters_watch(c, w.pid, 0, &id, &e), 0);
+	osc_procfs_limit(c, 1);
+	assert_int_equal(osc_counters_read(c, id, &counts, &e), -E2BIG);
+	assert_non_null(strstr(e.text, "more than 1 tasks"));
+	assert_non_null(strstr(e.text, "try"));
+	osc_procfs_limit(c, 0);
+	assert_int_equal(read_target(c, id).tasks_live, 1);
+	worker_end(&w, NULL);
+	osc_counters_close(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -624,6 +645,8 @@ int main(void)
 		cmocka_unit_test(a_child_of_a_dead_member_stays_in_the_tree),
 		cmocka_unit_test(watching_nobody_is_an_error),
 		cmocka_unit_test(no_follow_leaves_children_out),
+		cmocka_unit_test(
+			a_target_with_more_tasks_than_the_limit_is_not_read),
 	};
 
 	return cmocka_run_group_tests_name("procfs", tests, NULL, NULL);

@@ -91,11 +91,15 @@ static int add_state(pid_t pid, pid_t tid, void *tree)
 	return 0;
 }
 
-static int walk(pid_t pid, int depth, const struct osc_tree_visitor *v);
+struct walk {
+	const struct osc_tree_visitor *v;
+	size_t tasks; /* so far */
+};
+
+static int walk(struct walk *w, pid_t pid, int depth);
 
 /* The children of one thread; those that vanish meanwhile are no error. */
-static int walk_children(pid_t pid, pid_t tid, int depth,
-			 const struct osc_tree_visitor *v)
+static int walk_children(struct walk *w, pid_t pid, pid_t tid, int depth)
 {
 	char path[64], *text, *p;
 	int ret;
@@ -112,7 +116,7 @@ static int walk_children(pid_t pid, pid_t tid, int depth,
 		if (end == p)
 			break;
 		p = end;
-		ret = walk((pid_t)child, depth + 1, v);
+		ret = walk(w, (pid_t)child, depth + 1);
 		if (ret == -ESRCH || ret == -ENOENT)
 			ret = 0;
 	}
@@ -120,21 +124,25 @@ static int walk_children(pid_t pid, pid_t tid, int depth,
 	return ret;
 }
 
-static int walk(pid_t pid, int depth, const struct osc_tree_visitor *v)
+static int count_tasks(struct walk *w, DIR *tasks)
 {
-	char path[48];
-	struct dirent *d;
-	DIR *tasks;
-	int ret = depth > DEPTH_MAX ? -ELOOP : 0;
+	const struct dirent *d;
 
-	if (!ret && v->process)
-		ret = v->process(pid, v->arg);
-	if (ret)
-		return ret;
-	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-	tasks = opendir(path);
-	if (!tasks)
-		return -errno;
+	while ((d = readdir(tasks))) {
+		if (isdigit((unsigned char)*d->d_name) &&
+		    ++w->tasks > OSC_TREE_TASKS_MAX)
+			return -E2BIG;
+	}
+	rewinddir(tasks);
+	return 0;
+}
+
+static int walk_tasks(struct walk *w, pid_t pid, int depth, DIR *tasks)
+{
+	const struct osc_tree_visitor *v = w->v;
+	const struct dirent *d;
+	int ret = 0;
+
 	while (!ret && (d = readdir(tasks))) {
 		pid_t tid = (pid_t)atoi(d->d_name);
 
@@ -142,15 +150,50 @@ static int walk(pid_t pid, int depth, const struct osc_tree_visitor *v)
 			continue;
 		ret = v->task ? v->task(pid, tid, v->arg) : 0;
 		if (!ret)
-			ret = walk_children(pid, tid, depth, v);
+			ret = walk_children(w, pid, tid, depth);
 	}
+	return ret;
+}
+
+static int walk(struct walk *w, pid_t pid, int depth)
+{
+	char path[48];
+	DIR *tasks;
+	int ret;
+
+	if (depth > DEPTH_MAX)
+		return -ELOOP;
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	tasks = opendir(path);
+	if (!tasks)
+		return errno == ENOENT ? -ESRCH : -errno;
+	/* First: what is done with a process takes longer with its tasks. */
+	ret = count_tasks(w, tasks);
+	if (!ret && w->v->process)
+		ret = w->v->process(pid, w->v->arg);
+	if (!ret)
+		ret = walk_tasks(w, pid, depth, tasks);
 	closedir(tasks);
 	return ret;
 }
 
 int osc_tree_walk(pid_t pid, const struct osc_tree_visitor *v)
 {
-	return walk(pid, 0, v);
+	struct walk w = { .v = v };
+
+	return walk(&w, pid, 0);
+}
+
+int osc_tree_error(pid_t pid, const char *what, int err, struct osc_error *e)
+{
+	if (err == E2BIG)
+		return osc_error_set(e, err,
+				     "cannot read %s process %d: it and its "
+				     "descendants have more than %d tasks; try "
+				     "fewer connections or workers",
+				     what, (int)pid, OSC_TREE_TASKS_MAX);
+	return osc_error_set(e, err, "cannot read %s process %d: %s", what,
+			     (int)pid, strerror(err));
 }
 
 int osc_tree_read(pid_t pid, struct osc_tree *out, struct osc_error *e)
@@ -165,11 +208,7 @@ int osc_tree_read(pid_t pid, struct osc_tree *out, struct osc_error *e)
 			e, ENOTSUP,
 			"this kernel does not tell a process's children (it lacks CONFIG_PROC_CHILDREN): the audit has nothing to compare with");
 	ret = osc_tree_walk(pid, &v);
-	if (ret)
-		return osc_error_set(e, -ret,
-				     "cannot read /proc of process %d: %s",
-				     (int)pid, strerror(-ret));
-	return 0;
+	return ret ? osc_tree_error(pid, "/proc of", -ret, e) : 0;
 }
 
 static bool same_and_asleep(const struct osc_tree *a, const struct osc_tree *b)

@@ -13,10 +13,20 @@ struct osc_tree_visitor {
 };
 
 /*
+ * Tasks that one look at a tree takes from /proc: all clients of the daemon wait
+ * for it.
+ */
+#define OSC_TREE_TASKS_MAX 16384
+
+/*
  * A process, and then its descendants; those that end meanwhile are passed over.
- * Whatever a visit returns but 0 ends the walk; -ESRCH when pid is gone.
+ * Whatever a visit returns but 0 ends the walk; -ESRCH when pid is gone, -E2BIG
+ * where there are more than OSC_TREE_TASKS_MAX tasks.
  */
 int osc_tree_walk(pid_t pid, const struct osc_tree_visitor *v);
+
+/* "cannot read WHAT process N: …": why a walk ended. */
+int osc_tree_error(pid_t pid, const char *what, int err, struct osc_error *e);
 
 /*
  * Sums what /proc has of a process and its descendants, zombies included.

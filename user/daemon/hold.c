@@ -13,10 +13,13 @@
 
 #include "daemon/books.h"
 #include "daemon/stacks.h"
+#include "lib/clock.h"
 #include "lib/error.h"
 #include "lib/procfs.h"
 
 #define KIB 1024ull
+/* What a turn of the loop opens or closes, before others have theirs. */
+#define TURN_NS (10 * OSC_NS_PER_MS)
 
 /* --- connections */
 
@@ -53,6 +56,7 @@ int osc_hold_open(struct osc_hold *h, const char *address, unsigned int port,
 		  size_t n, struct osc_error *e)
 {
 	int *more = reallocarray(h->fd, n, sizeof(*h->fd));
+	uint64_t end = osc_clock_ns() + TURN_NS;
 	struct addrinfo *to;
 	int ret = 0;
 
@@ -63,7 +67,7 @@ int osc_hold_open(struct osc_hold *h, const char *address, unsigned int port,
 	if (!to)
 		return osc_error_set(e, EADDRNOTAVAIL,
 				     "cannot use the address '%s'", address);
-	while (!ret && h->n < n) {
+	do {
 		int fd = open_one(to);
 
 		if (fd < 0)
@@ -71,17 +75,30 @@ int osc_hold_open(struct osc_hold *h, const char *address, unsigned int port,
 					    h->n + 1, n, strerror(-fd));
 		else
 			h->fd[h->n++] = fd;
-	}
+	} while (!ret && h->n < n && osc_clock_ns() < end);
 	freeaddrinfo(to);
 	return ret;
 }
 
-void osc_hold_close(struct osc_hold *h)
+static void close_until(struct osc_hold *h, uint64_t end)
 {
-	while (h->n)
+	while (h->n && osc_clock_ns() < end)
 		close(h->fd[--h->n]);
+	if (h->n)
+		return;
 	free(h->fd);
 	h->fd = NULL;
+}
+
+bool osc_hold_close_some(struct osc_hold *h)
+{
+	close_until(h, osc_clock_ns() + TURN_NS);
+	return !h->n;
+}
+
+void osc_hold_close(struct osc_hold *h)
+{
+	close_until(h, UINT64_MAX);
 }
 
 /* --- memory */
@@ -206,9 +223,7 @@ int osc_memory_read(pid_t pid, struct osc_memory *out, struct osc_error *e)
 	if (!ret)
 		ret = stack_bytes(&stack);
 	if (ret)
-		return osc_error_set(e, -ret,
-				     "cannot read the memory of process %d: %s",
-				     (int)pid, strerror(-ret));
+		return osc_tree_error(pid, "the memory of", -ret, e);
 	out->kernel_stacks *= stack;
 	out->stacks_hidden = osc_stacks_read(pid, &out->user_stacks);
 	return osc_slab_read(&out->system_slab, e);

@@ -6,6 +6,7 @@
 #ifndef OSC_DAEMON_HOLD_H
 #define OSC_DAEMON_HOLD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -19,11 +20,14 @@ struct osc_hold {
 };
 
 /*
- * Opens more until there are n, without waiting for any. One that cannot be had
- * is an error; those before it stay. `h` begins as zeros.
+ * Opens more towards n, as many as a turn of the loop allows and one at least,
+ * without waiting for any. One that cannot be had is an error; those before it
+ * stay. `h` begins as zeros.
  */
 int osc_hold_open(struct osc_hold *h, const char *address, unsigned int port,
 		  size_t n, struct osc_error *e);
+/* Closes as many as a turn of the loop allows; true when none is left. */
+bool osc_hold_close_some(struct osc_hold *h);
 /* Fine where nothing is open. */
 void osc_hold_close(struct osc_hold *h);
 

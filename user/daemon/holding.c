@@ -48,8 +48,13 @@ static uint64_t most_connections(const struct osc_engine *engine)
 	return most > SPARE ? most - SPARE : 0;
 }
 
-/* Opens up to the next number; false, with the reason, if it cannot. */
-static bool open_more(struct osc_holding *h, const struct osc_hosted *s,
+bool osc_holding_missing(const struct osc_holding *h,
+			 const struct osc_held_facts *f)
+{
+	return h->connections.n < h->ladder[f->n];
+}
+
+bool osc_holding_open(struct osc_holding *h, const struct osc_hosted *s,
 		      struct osc_held_facts *f)
 {
 	struct osc_error e;
@@ -77,10 +82,7 @@ bool osc_holding_begin(struct osc_holding *h, const struct osc_hosted *s,
 		     "there are too few descriptors; try a higher 'ulimit -n'");
 	else if (osc_slab_read(&f->slab_before, &e))
 		note(&h->why, &f->why, e.text);
-	if (!f->why && open_more(h, s, f))
-		return true;
-	osc_hold_close(&h->connections);
-	return false;
+	return !f->why && osc_holding_open(h, s, f);
 }
 
 static bool wants_more(const struct osc_holding *h, bool has_time,
@@ -106,7 +108,7 @@ bool osc_holding_take(struct osc_holding *h, const struct osc_hosted *s,
 					      .counts = *counts };
 		read_memory(h, s, &p->memory, f);
 		f->n++;
-		if (wants_more(h, has_time, f) && open_more(h, s, f))
+		if (wants_more(h, has_time, f) && osc_holding_open(h, s, f))
 			return true;
 	} else {
 		snprintf(text, sizeof(text),
@@ -114,7 +116,6 @@ bool osc_holding_take(struct osc_holding *h, const struct osc_hosted *s,
 			 wanted);
 		note(&h->why, &f->why, text);
 	}
-	osc_hold_close(&h->connections);
 	return false;
 }
 
@@ -122,5 +123,4 @@ void osc_holding_end(struct osc_holding *h, struct osc_held_facts *f,
 		     const char *why)
 {
 	note(&h->why, &f->why, why);
-	osc_hold_close(&h->connections);
 }

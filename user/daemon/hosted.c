@@ -23,6 +23,7 @@
 #include "lib/error.h"
 #include "lib/output.h"
 #include "lib/parse.h"
+#include "lib/procfs.h"
 #include "servers/listen.h"
 
 #define START_S 20u
@@ -262,6 +263,8 @@ static int start(struct osc_hosted *s, struct osc_error *e)
 {
 	int ret = osc_counters_open(&s->counters, s->options.source, e);
 
+	if (!ret && !osc_counters_module(s->counters))
+		osc_procfs_limit(s->counters, OSC_TREE_TASKS_MAX);
 	if (!ret)
 		ret = make_directory(s, e);
 	if (!ret)

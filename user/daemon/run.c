@@ -66,6 +66,7 @@ struct osc_run {
 	struct osc_audit_facts audit;
 	struct osc_run_facts facts;
 	struct osc_holding holding;
+	bool letting_go; /* of the connections that were held */
 	json_t *load_document;
 };
 
@@ -85,9 +86,10 @@ static void run_free(struct osc_run *r)
 	struct osc_daemon *d = r->d;
 
 	osc_loader_close(&r->load);
-	osc_hold_close(&r->holding.connections);
 	if (r->server)
 		osc_hosted_free(r->server);
+	/* Quick, since the other end is closed. */
+	osc_hold_close(&r->holding.connections);
 	osc_timer_close(&d->loop, &r->timer);
 	osc_samples_free(&r->facts.samples);
 	json_decref(r->load_document);
@@ -198,12 +200,22 @@ static uint64_t tasks_of(const struct look *l)
 	return l->counts.tasks_live + 2 * l->counts.tasks_exited;
 }
 
+static int look_less_often(struct osc_run *r, struct osc_error *e)
+{
+	r->options.interval_ns *= 2;
+	return osc_timer_set(&r->timer, r->options.interval_ns,
+			     r->options.interval_ns, e);
+}
+
 static int take_sample(struct osc_run *r, struct osc_error *e)
 {
 	struct osc_samples *all = &r->facts.samples;
 	struct osc_sample s;
 	int ret = osc_hosted_sample(r->server, &s, e);
 
+	/* Left out: the next one has what was done meanwhile, too. */
+	if (ret == -E2BIG)
+		return look_less_often(r, e);
 	if (ret)
 		return ret;
 	if (osc_samples_add(all, &s))
@@ -215,9 +227,7 @@ static int take_sample(struct osc_run *r, struct osc_error *e)
 		return 0;
 	/* A run longer than was thought: fewer samples say as much. */
 	osc_samples_thin(all);
-	r->options.interval_ns *= 2;
-	return osc_timer_set(&r->timer, r->options.interval_ns,
-			     r->options.interval_ns, e);
+	return look_less_often(r, e);
 }
 
 static void on_load_ended(void *arg);
@@ -283,8 +293,10 @@ static int begin_hold(struct osc_run *r, struct osc_error *e)
 {
 	r->facts.held.before = r->audit.rest;
 	if (!osc_holding_begin(&r->holding, r->server, r->options.connections,
-			       &r->facts.held))
+			       &r->facts.held)) {
+		osc_hold_close(&r->holding.connections);
 		return begin_stop(r, e);
+	}
 	return enter(r, HOLD, HOLD_LOOK_NS, e);
 }
 
@@ -297,17 +309,45 @@ static bool holding_has_time(struct osc_run *r, const struct look *l, bool all)
 		       osc_clock_ns() - r->progress_ns < HOLD_FULL_NS);
 }
 
+/* Closes the connections, in as many turns as it takes. */
+static int let_go(struct osc_run *r, struct osc_error *e)
+{
+	r->letting_go = true;
+	return osc_hold_close_some(&r->holding.connections) ? begin_stop(r, e) :
+							      0;
+}
+
+/* Opens some of the connections that are still missing. */
+static int hold_more(struct osc_run *r, struct osc_error *e)
+{
+	r->progress_ns = osc_clock_ns();
+	if (r->progress_ns - r->phase_ns >= PHASE_NS)
+		osc_holding_end(&r->holding, &r->facts.held,
+				"it takes too long to open the connections; "
+				"try a less busy machine");
+	else if (osc_holding_open(&r->holding, r->server, &r->facts.held))
+		return 0;
+	return let_go(r, e);
+}
+
 static int hold(struct osc_run *r, struct osc_error *e)
 {
 	uint64_t open;
 	struct look l;
 	bool all;
-	int ret = look_at(r, &l, e);
+	int ret;
 
-	/* The connections left no descriptor: the run goes on without them. */
-	if (ret == -EMFILE || ret == -ENFILE) {
+	if (r->letting_go)
+		return let_go(r, e);
+	if (osc_holding_missing(&r->holding, &r->facts.held))
+		return hold_more(r, e);
+	ret = look_at(r, &l, e);
+	/* The connections left no descriptor, or made too many tasks to read:
+	 * the run goes on without them.
+	 */
+	if (ret == -EMFILE || ret == -ENFILE || ret == -E2BIG) {
 		osc_holding_end(&r->holding, &r->facts.held, e->text);
-		return begin_stop(r, e);
+		return let_go(r, e);
 	}
 	if (ret)
 		return ret;
@@ -319,7 +359,7 @@ static int hold(struct osc_run *r, struct osc_error *e)
 			     osc_clock_ns() - r->phase_ns < HOLD_NS,
 			     &r->facts.held))
 		return 0;
-	return begin_stop(r, e);
+	return let_go(r, e);
 }
 
 static int rest(struct osc_run *r, struct osc_error *e)

@@ -282,6 +282,8 @@ static int append_task(struct osc_procfs_tasks *tasks, pid_t pid, pid_t tid)
 	struct osc_procfs_task *t;
 	int ret;
 
+	if (tasks->most && tasks->n == tasks->most)
+		return -E2BIG;
 	if (tasks->n == tasks->room) {
 		size_t room = tasks->room ? tasks->room * 2 : 16;
 		struct osc_procfs_task *more =

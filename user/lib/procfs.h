@@ -46,6 +46,7 @@ int osc_procfs_thread(pid_t pid, pid_t tid, struct osc_procfs_task *out);
 struct osc_procfs_tasks {
 	struct osc_procfs_task *task;
 	size_t n, room;
+	size_t most; /* -E2BIG where there are more; 0: no limit */
 };
 
 /* 0, also when a thread ends meanwhile; -ESRCH when there is no process. */
@@ -61,6 +62,12 @@ int osc_procfs_process(pid_t pid, struct osc_counts *out, struct osc_error *e);
 /* The processes of a target of the /proc back end; *pids is the caller's. */
 int osc_procfs_target(struct osc_counters *c, uint32_t id, pid_t **pids,
 		      size_t *n, struct osc_error *e);
+
+/*
+ * A reading of the /proc back end fails with E2BIG, with nothing changed, where
+ * the machine has more processes, or the target more tasks.
+ */
+void osc_procfs_limit(struct osc_counters *c, size_t most);
 
 /* /proc/stat processes: all tasks, threads too, that were made since boot. */
 int osc_procfs_forks(uint64_t *out, struct osc_error *e);

@@ -45,8 +45,8 @@ static int consider(struct processes *all, pid_t pid,
 	return add_process(all, pid, leader.ppid, is_known(&leader, arg));
 }
 
-static int list_processes(struct processes *all, osc_procfs_is_known *is_known,
-			  const void *arg)
+static int list_processes(struct processes *all, size_t most,
+			  osc_procfs_is_known *is_known, const void *arg)
 {
 	struct dirent *entry;
 	int ret = 0;
@@ -55,8 +55,11 @@ static int list_processes(struct processes *all, osc_procfs_is_known *is_known,
 	if (!dir)
 		return -errno;
 	while (!ret && (entry = readdir(dir))) {
-		if (isdigit((unsigned char)entry->d_name[0]))
-			ret = consider(all, atoi(entry->d_name), is_known, arg);
+		if (!isdigit((unsigned char)entry->d_name[0]))
+			continue;
+		ret = most && all->n == most ?
+			      -E2BIG :
+			      consider(all, atoi(entry->d_name), is_known, arg);
 	}
 	closedir(dir);
 	return ret;
@@ -105,7 +108,7 @@ int osc_procfs_members(pid_t only, osc_procfs_is_known *is_known,
 {
 	struct processes all = { 0 };
 	int ret = only ? consider(&all, only, is_known, arg) :
-			 list_processes(&all, is_known, arg);
+			 list_processes(&all, tasks->most, is_known, arg);
 
 	if (!ret)
 		spread(&all);

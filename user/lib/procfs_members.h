@@ -13,7 +13,8 @@ typedef bool osc_procfs_is_known(const struct osc_procfs_task *leader,
 /*
  * Appends the threads of the processes that `is_known` names, and of all their
  * descendants; with `only`, of this process alone. -errno; a process that ends
- * meanwhile is left out.
+ * meanwhile is left out. tasks->most limits the processes that are looked at,
+ * too.
  */
 int osc_procfs_members(pid_t only, osc_procfs_is_known *is_known,
 		       const void *arg, struct osc_procfs_tasks *tasks);

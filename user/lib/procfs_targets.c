@@ -62,6 +62,7 @@ struct tree {
 struct targets {
 	struct tree *trees;
 	uint32_t last_id;
+	size_t most; /* tasks that a reading looks at; 0: no limit */
 };
 
 static uint64_t tick_ns(void)
@@ -151,9 +152,10 @@ static void unfinish_leaders(struct record *r, size_t n)
 	}
 }
 
-static int make_records(const struct tree *t, struct record **out, size_t *n)
+static int make_records(const struct tree *t, size_t most, struct record **out,
+			size_t *n)
 {
-	struct osc_procfs_tasks tasks = { 0 };
+	struct osc_procfs_tasks tasks = { .most = most };
 	struct record *r = NULL;
 	int ret =
 		osc_procfs_members(t->flags & OSC_WATCH_NO_FOLLOW ? t->root : 0,
@@ -390,7 +392,7 @@ static void prove(struct tree *t, const struct forks *f, uint64_t born)
 	t->forks_known = f->known;
 }
 
-static int update(struct tree *t)
+static int update(struct tree *t, size_t most)
 {
 	struct forks forks = { 0 };
 	struct record *now;
@@ -402,7 +404,7 @@ static int update(struct tree *t)
 	if (t->begun && !t->n)
 		return 0;
 	forks.known = !osc_procfs_forks(&forks.before, NULL);
-	ret = make_records(t, &now, &n);
+	ret = make_records(t, most, &now, &n);
 	if (ret)
 		return ret;
 	forks.known = forks.known && !osc_procfs_forks(&forks.after, NULL) &&
@@ -492,7 +494,7 @@ static int procfs_watch(void *state, pid_t pid, unsigned int flags,
 		t->root = pid;
 		t->flags = flags;
 		t->since_ticks = boot_ticks();
-		ret = update(t);
+		ret = update(t, all->most);
 	}
 	if (!ret && !t->n)
 		ret = -ESRCH;
@@ -529,18 +531,33 @@ static int no_target(uint32_t id, struct osc_error *e)
 static int procfs_read(void *state, uint32_t id, struct osc_counts *out,
 		       struct osc_error *e)
 {
+	const struct targets *all = state;
 	struct tree *t = *lookup(state, id);
 	int ret;
 
 	if (!t)
 		return no_target(id, e);
-	ret = update(t);
+	ret = update(t, all->most);
+	if (ret == -E2BIG)
+		return osc_error_set(
+			e, E2BIG,
+			"cannot read process %d from /proc: it has "
+			"more than %zu tasks, or the machine has "
+			"more processes; try the module",
+			(int)t->root, all->most);
 	if (ret)
 		return osc_error_set(e, -ret, "cannot read target %u: %s", id,
 				     strerror(-ret));
 	sum(t);
 	*out = t->shown;
 	return 0;
+}
+
+void osc_procfs_limit(struct osc_counters *c, size_t most)
+{
+	struct targets *all = osc_counters_state(c);
+
+	all->most = most;
 }
 
 int osc_procfs_target(struct osc_counters *c, uint32_t id, pid_t **pids,

@@ -153,6 +153,41 @@ nothing_left()
 	[[ $(jq -c '[.runs[] | .connections == 40 and (.audit | all(.ok))] | all' c.json) == true ]]
 }
 
+# A cost that cannot be told from zero has its upper end behind the sign, of the
+# fixed part as of the slope; text and page say what the document has.
+@test "fixed and marginal memory are told by one rule in text, document and page" {
+	run -0 --separate-stderr quick --models fork,thread,epoll --modes close -r 2 --no-progress --json c.json --html c.html
+	TEXT="$output" run /usr/bin/python3 - <<'PYTHON'
+import html, json, os, re
+
+document = json.load(open("c.json"))
+page = html.unescape(open("c.html").read()).replace("\u202f", " ")
+cells = {"fixed": re.findall('data-label="Memory, fixed, once"><span>(.*?)<', page),
+         "slope": re.findall('data-label="Memory per further connection"><span>(.*?)<', page)}
+rows = [line for line in os.environ["TEXT"].split("MEMORY\n")[1].split("Memory of each")[0].splitlines() if " + " in line]
+assert len(rows) == len(document["summary"]) == len(cells["fixed"]) == len(cells["slope"]) == 3, (rows, cells)
+for i, row in enumerate(document["summary"]):
+    memory = row["memory"]
+    assert memory["slab"]["fixed"] is None and memory["slab"]["fixed_high"] is None
+    assert [memory["total"][k] for k in ("fixed", "fixed_low", "fixed_high")] == \
+        [memory["own"][k] for k in ("fixed", "fixed_low", "fixed_high")]
+    kinds = {k: max(memory[k]["high"], 0) - max(memory[k]["low"], 0)
+             for k in ("pss", "page_tables", "kernel_stacks", "slab")}
+    assert kinds[memory["total"]["widest"]] == max(kinds.values()), kinds
+    fixed, slope = rows[i].split(" + ")
+    for name, told, cell in (("fixed", fixed, cells["fixed"][i]), ("slope", slope, cells["slope"][i])):
+        low, value, high = (memory["total"][k] for k in
+                            (("fixed_low", "fixed", "fixed_high") if name == "fixed" else ("low", "slope", "high")))
+        bound = low <= 0 < high
+        assert bound == bool(re.search(r"(≤|<=)[0-9.]+ (B|KiB|MiB)$", told)), (name, low, high, told)
+        assert bound == cell.startswith("≤ "), (name, low, high, cell)
+        if not bound and (value - low >= value or high - value >= value > 0):
+            assert ".." in told, (name, low, value, high, told)
+PYTHON
+	echo "$output"
+	[[ $status == 0 ]]
+}
+
 @test "a server that takes fewer connections than were tried says how many" {
 	run -0 --separate-stderr quick --models thread --workers 3 --modes close --no-progress --json c.json
 	run -0 jq -r '.runs[0].held | (.points | length), .absent.total' c.json

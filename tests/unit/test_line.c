@@ -215,6 +215,78 @@ static void the_interval_holds_the_true_slope(void **state)
 	assert_int_equal(told, 1000);
 }
 
+/*
+ * The fixed cost is where the line begins, so what is not known of the slope is
+ * not known of it: here all runs agree on a slope that is a little wrong.
+ */
+static void the_interval_holds_the_true_fixed_cost(void **state)
+{
+	const struct osc_line_error none = { 0 };
+	uint32_t seed = 7;
+	int held = 0;
+
+	(void)state;
+	for (int t = 0; t < 1000; t++) {
+		struct osc_line_point p[N];
+		double same[LEVELS];
+		struct osc_line l;
+
+		for (size_t i = 0; i < LEVELS; i++)
+			same[i] = 500 * noise(&seed);
+		for (size_t i = 0; i < N; i++)
+			p[i] = (struct osc_line_point){
+				(unsigned int)(i / LEVELS), levels[i % LEVELS],
+				2000 + 100 * levels[i % LEVELS] +
+					same[i % LEVELS] + noise(&seed)
+			};
+		assert_true(osc_line_fit(p, N, &none, &l));
+		assert_true(l.fixed_low <= l.fixed && l.fixed <= l.fixed_high);
+		held += l.fixed_low <= 2000 && 2000 <= l.fixed_high;
+	}
+	assert_true(held >= 900);
+}
+
+/* Both parts of a line are shown by the same rule. */
+static void a_cost_that_may_be_zero_is_told_by_its_upper_end(void **state)
+{
+	static const struct {
+		double value, low, high;
+		struct osc_cost expected;
+	} c[] = {
+		{ 10, -220, 317, { 10, 0, 317, true, false } },
+		{ -50, -220, 317, { 0, 0, 317, true, false } },
+		{ -50, -220, -7, { 0, 0, 0, false, false } },
+		{ 0, 0, 0, { 0, 0, 0, false, false } },
+		{ 62, 60, 70, { 62, 60, 70, false, false } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(c) / sizeof(*c); i++) {
+		struct osc_line l = {
+			.slope = c[i].value,
+			.low = c[i].low,
+			.high = c[i].high,
+			.fixed = c[i].value,
+			.fixed_low = c[i].low,
+			.fixed_high = c[i].high,
+		};
+		json_t *line = osc_line_document(&l);
+
+		for (int part = OSC_LINE_SLOPE; part <= OSC_LINE_FIXED;
+		     part++) {
+			const struct osc_cost *x = &c[i].expected;
+			struct osc_cost got;
+
+			assert_true(osc_line_cost(line, part, &got));
+			assert_true(near(got.value, x->value));
+			assert_true(near(got.low, x->low));
+			assert_true(near(got.high, x->high));
+			assert_int_equal(got.at_most, x->at_most);
+		}
+		json_decref(line);
+	}
+}
+
 static void two_numbers_of_connections_are_no_line(void **state)
 {
 	static const struct osc_line_point two[] = {
@@ -259,6 +331,9 @@ int main(void)
 			a_curve_is_marked_and_has_the_slopes_of_both_halves),
 		cmocka_unit_test(runs_that_disagree_widen_the_interval),
 		cmocka_unit_test(the_interval_holds_the_true_slope),
+		cmocka_unit_test(the_interval_holds_the_true_fixed_cost),
+		cmocka_unit_test(
+			a_cost_that_may_be_zero_is_told_by_its_upper_end),
 		cmocka_unit_test(two_numbers_of_connections_are_no_line),
 		cmocka_unit_test(a_falling_line_gives_no_negative_cost),
 	};

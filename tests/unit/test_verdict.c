@@ -49,9 +49,10 @@ static void set(json_t *summary, size_t at, const char *group, const char *name,
 
 static json_t *line(double low, double high, double fixed, int runs)
 {
-	return json_pack("{s:f, s:f, s:f, s:f, s:s, s:i}", "slope",
+	return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:s, s:i}", "slope",
 			 (low + high) / 2, "low", low, "high", high, "fixed",
-			 fixed, "shape", "line", "runs", runs);
+			 fixed, "fixed_low", fixed, "fixed_high", fixed,
+			 "shape", "line", "runs", runs);
 }
 
 static void set_line(json_t *summary, size_t at, const char *group,

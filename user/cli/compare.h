@@ -150,6 +150,9 @@ void osc_compare_fold(const char *text, FILE *out);
  */
 int osc_compare_findings(const json_t *document, FILE *out);
 
+/* Which kind of memory leaves the memory of a connection uncertain. -ENOMEM. */
+int osc_compare_memory_doubts(const json_t *summary, FILE *out);
+
 /*
  * Why runs are suspect or not valid: each reason once, with the range of its
  * numbers. -ENOMEM.

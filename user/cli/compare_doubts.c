@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "cli/compare.h"
+#include "correlate/line.h"
+#include "correlate/outcome.h"
 #include "lib/bars.h"
 #include "lib/output.h"
 
@@ -185,6 +187,80 @@ int osc_compare_doubts(const json_t *runs, FILE *out)
 				   "reflect the client or chance, and who "
 				   "wins by them is not said:",
 				   out);
+}
+
+/* The kinds of memory that may leave the memory of a connection uncertain. */
+static const struct {
+	const char *name, *text;
+} kinds[] = {
+	{ "pss", "PSS: growth inside a page, or a huge page, does not "
+		 "show" },
+	{ "page_tables", "page tables" },
+	{ "kernel_stacks", "kernel stacks" },
+	{ "slab", "slab, which other programs use, too" },
+};
+
+/* Whether it is told as an interval or a bound, and this kind is why. */
+static bool is_doubtful(const json_t *row, const char *kind)
+{
+	const json_t *total =
+		json_object_get(json_object_get(row, "memory"), "total");
+	const char *widest =
+		json_string_value(json_object_get(total, "widest"));
+	struct osc_cost c;
+
+	return widest && !strcmp(widest, kind) &&
+	       osc_line_cost(total, OSC_LINE_SLOPE, &c) &&
+	       (c.at_most || osc_interval_is_wide(c.value, c.low, c.high));
+}
+
+/* The models of such rows, each once; false where there are none. */
+static bool list_doubtful(const json_t *summary, const char *kind, FILE *out)
+{
+	const json_t *row;
+	bool any = false;
+	size_t i;
+
+	json_array_foreach(summary, i, row) {
+		bool again = !is_doubtful(row, kind);
+
+		for (size_t j = 0; j < i && !again; j++) {
+			const json_t *before = json_array_get(summary, j);
+
+			again = is_doubtful(before, kind) &&
+				!strcmp(osc_row_model(before),
+					osc_row_model(row));
+		}
+		if (again)
+			continue;
+		fprintf(out, "%s%s", any ? ", " : "", osc_row_model(row));
+		any = true;
+	}
+	return any;
+}
+
+int osc_compare_memory_doubts(const json_t *summary, FILE *out)
+{
+	for (size_t k = 0; k < sizeof(kinds) / sizeof(*kinds); k++) {
+		char *line = NULL;
+		size_t size;
+		FILE *text = open_memstream(&line, &size);
+		bool any;
+
+		if (!text)
+			return -ENOMEM;
+		fputs("MEMORY of ", text);
+		any = list_doubtful(summary, kinds[k].name, text);
+		fprintf(text, " is least certain in %s.", kinds[k].text);
+		if (fclose(text)) {
+			free(line);
+			return -ENOMEM;
+		}
+		if (any)
+			osc_compare_fold(line, out);
+		free(line);
+	}
+	return 0;
 }
 
 /* "close, 1ms of io": a load without its connections, which each text has. */

@@ -233,7 +233,7 @@ static const struct view views[] = {
 	  call_row },
 	{ "Connections: what each further one costs that is opened and held "
 	  "idle, by a line\nthrough several numbers of them: page faults, "
-	  "switches, memory (fixed + each)",
+	  "switches, memory (fixed, without\nslab + each, with slab)",
 	  connection_columns,
 	  sizeof(connection_columns) / sizeof(*connection_columns),
 	  connection_row },
@@ -498,6 +498,10 @@ int osc_compare_print(const json_t *document, FILE *out, struct osc_error *e)
 				     "cannot print the findings: out of "
 				     "memory");
 	print_notes(document, out);
+	if (osc_compare_memory_doubts(json_object_get(document, "summary"),
+				      out))
+		return osc_error_set(e, ENOMEM,
+				     "cannot print the reasons: out of memory");
 	/* Of an emulated CPU no time is shown that there could be doubts of. */
 	if (!osc_emulated_is(document) && osc_compare_doubts(runs, out))
 		return osc_error_set(e, ENOMEM,

@@ -246,6 +246,48 @@ static const char *why_absent(const json_t *const *runs, size_t n,
 	return why ? why : "it was not measured";
 }
 
+static const char *const fixed_keys[] = { "fixed", "fixed_low", "fixed_high" };
+
+/* The kinds that `total` is the sum of. */
+static const enum osc_held_memory kinds[] = { OSC_HELD_PSS,
+					      OSC_HELD_PAGE_TABLES,
+					      OSC_HELD_KERNEL_STACKS,
+					      OSC_HELD_SLAB };
+
+/* Of which kind the interval is the widest: the doubt about the sum is its. */
+static int add_widest(json_t *lines)
+{
+	json_t *total =
+		json_object_get(lines, osc_held_memory_names[OSC_HELD_TOTAL]);
+	const char *widest = NULL;
+	double most = 0;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		const char *name = osc_held_memory_names[kinds[i]];
+		struct osc_cost c;
+
+		if (!osc_line_cost(json_object_get(lines, name), OSC_LINE_SLOPE,
+				   &c) ||
+		    c.high - c.low <= most)
+			continue;
+		widest = name;
+		most = c.high - c.low;
+	}
+	if (!json_is_object(total) || !widest)
+		return 0;
+	return json_object_set_new(total, "widest", osc_json_text(widest));
+}
+
+/* Where the line of the system's slab would begin is no cost of the server. */
+static int drop_fixed(json_t *line)
+{
+	int ret = 0;
+
+	for (size_t i = 0; json_is_object(line) && i < 3; i++)
+		ret |= json_object_set_new(line, fixed_keys[i], json_null());
+	return ret;
+}
+
 /* Into lines[name], and where there is none why into absent[name]. */
 static int add_line(json_t *lines, json_t *absent, const json_t *const *runs,
 		    size_t n, const char *name, double quantum, bool in_pages)
@@ -283,14 +325,12 @@ static json_t *finished(json_t *lines, json_t *absent, int ret)
 
 static int copy_fixed(const json_t *from, json_t *to)
 {
-	static const char *const keys[] = { "fixed", "fixed_low",
-					    "fixed_high" };
 	int ret = 0;
 
 	for (size_t i = 0; json_is_object(from) && json_is_object(to) && i < 3;
 	     i++)
-		ret |= json_object_set(to, keys[i],
-				       json_object_get(from, keys[i]));
+		ret |= json_object_set(to, fixed_keys[i],
+				       json_object_get(from, fixed_keys[i]));
 	return ret;
 }
 
@@ -307,6 +347,8 @@ json_t *osc_held_memory_lines(const json_t *const *runs, size_t n)
 				i == OSC_HELD_PSS || i >= OSC_HELD_OWN);
 	ret |= copy_fixed(json_object_get(lines, "own"),
 			  json_object_get(lines, "total"));
+	ret |= drop_fixed(json_object_get(lines, "slab"));
+	ret |= add_widest(lines);
 	return finished(lines, absent, ret);
 }
 

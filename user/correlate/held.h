@@ -79,8 +79,10 @@ json_t *osc_held_document(const struct osc_held_facts *f);
 
 /*
  * {name: a line (line.h) or null, …, absent: {name: why}}, of the "held" of n
- * runs of a row: memory, and counters. The fixed cost of `total` is that of
- * `own`: the slab of the system holds what others do. NULL without memory.
+ * runs of a row: memory, and counters. The slab of the system holds what others
+ * do: it is in the slope of `total` and not in its fixed cost, which is that of
+ * `own`. `widest` of `total` names the kind with the widest interval. NULL
+ * without memory.
  */
 json_t *osc_held_memory_lines(const json_t *const *runs, size_t n);
 json_t *osc_held_counter_lines(const json_t *const *runs, size_t n);

@@ -6,6 +6,7 @@
 #include <gsl/gsl_fit.h>
 #include <gsl/gsl_statistics.h>
 #include <math.h>
+#include <string.h>
 
 #include "correlate/stats.h"
 
@@ -24,6 +25,7 @@ struct fit {
 	struct level level[OSC_LINE_LEVELS_MAX];
 	size_t nr_levels;
 	double slope;
+	double x; /* mean */
 	double sxx; /* sum of the squared distances from the mean x */
 	double of_run[OSC_SPREAD_MAX]; /* slopes */
 	double bend_of_run[OSC_SPREAD_MAX]; /* second half less first half */
@@ -76,7 +78,7 @@ static double bend_of(const struct osc_line_point *p, size_t n)
 /* Each run's own line, and the slope of all: their mean, weighted. */
 static void fit_runs(struct fit *f, const struct osc_line_point *p, size_t n)
 {
-	double sum = 0;
+	double sum = 0, points = 0;
 
 	for (size_t i = 0, length; i < n; i += length) {
 		double c0, c1, cov00, cov01, cov11, sumsq;
@@ -94,10 +96,13 @@ static void fit_runs(struct fit *f, const struct osc_line_point *p, size_t n)
 			sxx += (p[j].x - x) * (p[j].x - x);
 		sum += c1 * sxx;
 		f->sxx += sxx;
+		f->x += x * (double)length;
+		points += (double)length;
 		f->bend_of_run[f->nr_runs] = bend_of(&p[i], length);
 		f->of_run[f->nr_runs++] = c1;
 	}
 	f->slope = f->sxx > 0 ? sum / f->sxx : 0;
+	f->x /= fmax(points, 1);
 }
 
 static struct level *level_at(struct fit *f, double x)
@@ -258,6 +263,11 @@ static void judge(const struct fit *f, const struct osc_line_error *error,
 	} else if (out->low > 0 && bends(f, error->quantum, out)) {
 		out->shape = OSC_LINE_CURVE;
 	}
+	/* A steeper line through the middle of the points begins lower. */
+	out->fixed_low = fmin(out->fixed_low,
+			      out->fixed - (out->high - out->slope) * f->x);
+	out->fixed_high = fmax(out->fixed_high,
+			       out->fixed + (out->slope - out->low) * f->x);
 	out->high += error->hidden;
 }
 
@@ -283,6 +293,7 @@ bool osc_line_fit(const struct osc_line_point *p, size_t n,
 		.levels = f.nr_levels,
 		.least = f.level[0].x,
 		.most = f.level[f.nr_levels - 1].x,
+		.hidden = error->hidden,
 	};
 	judge(&f, error, out);
 	return true;
@@ -297,11 +308,45 @@ json_t *osc_line_document(const struct osc_line *line)
 	};
 
 	return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:s, s:i, s:i, s:f,"
-			 " s:f}",
+			 " s:f, s:f}",
 			 "slope", line->slope, "low", line->low, "high",
 			 line->high, "fixed", line->fixed, "fixed_low",
 			 line->fixed_low, "fixed_high", line->fixed_high,
 			 "shape", shapes[line->shape], "runs", (int)line->runs,
 			 "levels", (int)line->levels, "least", line->least,
-			 "most", line->most);
+			 "most", line->most, "hidden", line->hidden);
+}
+
+bool osc_interval_is_wide(double value, double low, double high)
+{
+	return high > low &&
+	       fmax(value - low, high - value) >= OSC_INTERVAL_WIDE * value;
+}
+
+bool osc_line_cost(const json_t *line, enum osc_line_part part,
+		   struct osc_cost *out)
+{
+	static const char *const keys[][3] = {
+		[OSC_LINE_SLOPE] = { "slope", "low", "high" },
+		[OSC_LINE_FIXED] = { "fixed", "fixed_low", "fixed_high" },
+	};
+	const char *shape = json_string_value(json_object_get(line, "shape"));
+	double number[3];
+
+	for (size_t i = 0; i < 3; i++) {
+		const json_t *v = json_object_get(line, keys[part][i]);
+
+		if (!json_is_number(v))
+			return false;
+		number[i] = fmax(json_number_value(v), 0);
+	}
+	*out = (struct osc_cost){
+		.value = fmin(fmax(number[0], number[1]), number[2]),
+		.low = number[1],
+		.high = number[2],
+		.at_most = !(number[1] > 0) && number[2] > 0,
+		.about = part == OSC_LINE_SLOPE && shape &&
+			 strcmp(shape, "line"),
+	};
+	return true;
 }

@@ -49,10 +49,15 @@ struct osc_line {
 	 * It cannot be told from zero where low is not above zero.
 	 */
 	double slope, low, high;
-	double fixed, fixed_low, fixed_high; /* median over the runs */
+	/*
+	 * The intercept: median over the runs, and its interval, the widest of
+	 * what the runs give and what the slope's interval leaves open.
+	 */
+	double fixed, fixed_low, fixed_high;
 	enum osc_line_shape shape;
 	size_t runs, levels;
 	double least, most; /* x */
+	double hidden; /* of high, as osc_line_error has it */
 };
 
 /* False, with *out untouched: no run has enough different x. */
@@ -61,5 +66,25 @@ bool osc_line_fit(const struct osc_line_point *p, size_t n,
 
 /* {slope, low, high, fixed, …, shape}; NULL without memory. */
 json_t *osc_line_document(const struct osc_line *line);
+
+enum osc_line_part { OSC_LINE_SLOPE, OSC_LINE_FIXED };
+
+/*
+ * A cost as text, tables and the page show it: what a server gives back is no
+ * cost, so nothing of it is below zero.
+ */
+struct osc_cost {
+	double value, low, high;
+	bool at_most; /* cannot be told from zero: high is shown, after "<=" */
+	bool about; /* the slope of a line that is not straight */
+};
+
+/* Of a line's document; false where it has no such part. */
+bool osc_line_cost(const json_t *line, enum osc_line_part part,
+		   struct osc_cost *out);
+
+/* The interval reaches as far as the slope itself, so it is shown instead. */
+#define OSC_INTERVAL_WIDE 1
+bool osc_interval_is_wide(double value, double low, double high);
 
 #endif

@@ -134,18 +134,22 @@ static void read_spread(const json_t *o, struct osc_interval *out)
 	out->sure = part(o, "coverage") >= OSC_SPREAD_COVERAGE;
 }
 
-static void read_line(const json_t *o, struct osc_interval *out)
+static bool read_line(const json_t *o, struct osc_interval *out)
 {
-	const char *shape = json_string_value(json_object_get(o, "shape"));
+	struct osc_cost slope;
 
-	out->value = part(o, "slope");
-	out->fixed = fmax(part(o, "fixed"), 0);
-	out->sure = part(o, "runs") >= OSC_SPREAD_MIN;
-	out->low = fmax(out->low, 0);
-	out->high = fmax(out->high, 0);
-	out->value = fmin(fmax(out->value, out->low), out->high);
-	out->at_most = !(out->low > 0) && out->high > 0;
-	out->bent = shape && strcmp(shape, "line");
+	if (!osc_line_cost(o, OSC_LINE_SLOPE, &slope))
+		return false;
+	*out = (struct osc_interval){
+		.value = slope.value,
+		.low = slope.low,
+		.high = slope.high,
+		.cost = slope,
+		.sure = part(o, "runs") >= OSC_SPREAD_MIN,
+	};
+	/* The slab of the system has none. */
+	osc_line_cost(o, OSC_LINE_FIXED, &out->fixed);
+	return true;
 }
 
 bool osc_metric_interval(const json_t *row, const struct osc_metric *m,
@@ -155,12 +159,11 @@ bool osc_metric_interval(const json_t *row, const struct osc_metric *m,
 
 	if (!json_is_object(o))
 		return false;
+	if (m->of == OSC_METRIC_CONNECTION)
+		return read_line(o, out);
 	*out = (struct osc_interval){ .low = part(o, "low"),
 				      .high = part(o, "high") };
-	if (m->of == OSC_METRIC_CONNECTION)
-		read_line(o, out);
-	else
-		read_spread(o, out);
+	read_spread(o, out);
 	return true;
 }
 
@@ -215,30 +218,46 @@ static bool is_average(const json_t *row, const struct osc_metric *m)
 	       json_is_false(json_object_get(row, "marginal"));
 }
 
+/* "at most 19 KiB", "about 5.7 KiB", "6.0 KiB to 19 KiB", "62 B" */
+static void cost_text(const struct osc_cost *c, bool bytes, char *out,
+		      size_t size)
+{
+	char *(*const text)(double, char *, size_t) = bytes ? osc_format_bytes :
+							      number_text;
+	char a[32], b[32];
+
+	if (c->at_most)
+		snprintf(out, size, "at most %s", text(c->high, a, sizeof(a)));
+	else if (osc_interval_is_wide(c->value, c->low, c->high))
+		snprintf(out, size, "%s to %s", text(c->low, a, sizeof(a)),
+			 text(c->high, b, sizeof(b)));
+	else
+		snprintf(out, size, "%s%s", c->about ? "about " : "",
+			 text(c->value, a, sizeof(a)));
+}
+
 char *osc_metric_text(const json_t *row, const struct osc_metric *m, bool unit,
 		      char *out, size_t size)
 {
-	char *(*const text)(double, char *, size_t) =
-		m->bytes ? osc_format_bytes : number_text;
-	const char *bound = osc_metric_is_whole(row, m) ? "" : "at least ";
-	const char *average = "";
+	char value[96], once[96];
 	struct osc_interval i;
-	char value[32], fixed[48] = "", once[32];
+	int n = 0;
 
 	if (!osc_metric_interval(row, m, &i)) {
 		snprintf(out, size, "?");
 		return out;
 	}
-	if (i.at_most)
-		bound = "at most ";
-	if (m->fixed)
-		snprintf(fixed, sizeof(fixed), "%s + ",
-			 osc_format_bytes(i.fixed, once, sizeof(once)));
-	if (unit && is_average(row, m))
-		average = " (set-up included)";
-	snprintf(out, size, "%s%s%s%s%s%s", fixed, bound,
-		 text(i.at_most ? i.high : i.value, value, sizeof(value)),
-		 unit ? m->unit : "", average,
-		 i.bent ? " (not in a straight line)" : "");
+	if (m->fixed) {
+		cost_text(&i.fixed, true, once, sizeof(once));
+		n = snprintf(out, size, "%s + ", once);
+	}
+	if (m->of == OSC_METRIC_CONNECTION)
+		cost_text(&i.cost, m->bytes, value, sizeof(value));
+	else
+		number_text(i.value, value, sizeof(value));
+	snprintf(out + n, size - (size_t)n, "%s%s%s%s",
+		 osc_metric_is_whole(row, m) ? "" : "at least ", value,
+		 unit ? m->unit : "",
+		 unit && is_average(row, m) ? " (set-up included)" : "");
 	return out;
 }

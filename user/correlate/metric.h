@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "correlate/line.h"
+
 enum osc_metric_of {
 	OSC_METRIC_REQUEST, /* a spread (stats.h), of requests */
 	OSC_METRIC_CONNECTION, /* a line (line.h), of held connections */
@@ -40,10 +42,8 @@ const struct osc_metric *osc_metric_find(const char *name);
 
 struct osc_interval {
 	double value, low, high; /* a median, or a slope */
-	double fixed; /* beside a slope */
+	struct osc_cost cost, fixed; /* of a line: the slope, and beside it */
 	bool sure; /* it holds the true value with 95 %: of enough runs */
-	bool at_most; /* a slope that cannot be told from zero: up to high */
-	bool bent; /* the line is not straight */
 };
 
 /* False where the row has no such number. */

@@ -120,8 +120,8 @@ static double decides_from(const json_t *summary, const struct osc_result *r)
 		if (row == r->winner || !osc_load_is_same(row, r->load) ||
 		    !osc_metric_interval(row, r->metric, &its))
 			continue;
-		from = fmax(from,
-			    (mine.fixed - its.fixed) / (its.low - mine.high));
+		from = fmax(from, (mine.fixed.high - its.fixed.low) /
+					  (its.low - mine.high));
 	}
 	return ceil(from);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "correlate/line.h"
 #include "report/html.h"
 
 const struct doc_counter doc_counters[DOC_NR_COUNTERS] = {
@@ -61,45 +62,36 @@ int doc_bool(const json_t *object, const char *key)
 	return json_is_boolean(value) ? json_is_true(value) : -1;
 }
 
+static struct doc_spread cost(const json_t *line, enum osc_line_part part)
+{
+	struct osc_cost c;
+
+	if (!osc_line_cost(line, part, &c))
+		return (struct doc_spread){ NAN, NAN, NAN, "" };
+	if (c.at_most)
+		return (struct doc_spread){ c.high, c.high, c.high,
+					    DOC_AT_MOST };
+	return (struct doc_spread){ c.value, c.low, c.high,
+				    c.about ? DOC_BENT : "" };
+}
+
 struct doc_spread doc_spread(const json_t *object, const char *key)
 {
 	const json_t *value = json_object_get(object, key);
-	struct doc_spread s = {
+
+	if (!isnan(doc_number(value, "slope")))
+		return cost(value, OSC_LINE_SLOPE);
+	return (struct doc_spread){
 		.median = doc_number(value, "median"),
 		.low = doc_number(value, "low"),
 		.high = doc_number(value, "high"),
 		.mark = "",
 	};
-
-	if (isnan(doc_number(value, "slope")))
-		return s;
-	if (!(s.low > 0)) {
-		s.median = s.low = s.high = fmax(s.high, 0);
-		s.mark = s.high > 0 ? DOC_AT_MOST : "";
-		return s;
-	}
-	s.median = doc_number(value, "slope");
-	if (strcmp(doc_string(value, "shape"), "line"))
-		s.mark = DOC_BENT;
-	return s;
-}
-
-/* What a server gives back is no cost; NaN stays. */
-static double not_negative(double value)
-{
-	return value < 0 ? 0 : value;
 }
 
 struct doc_spread doc_fixed(const json_t *object, const char *key)
 {
-	const json_t *value = json_object_get(object, key);
-
-	return (struct doc_spread){
-		.median = not_negative(doc_number(value, "fixed")),
-		.low = not_negative(doc_number(value, "fixed_low")),
-		.high = not_negative(doc_number(value, "fixed_high")),
-		.mark = "",
-	};
+	return cost(json_object_get(object, key), OSC_LINE_FIXED);
 }
 
 const char *const doc_dimensions[DOC_NR_DIMENSIONS] = {

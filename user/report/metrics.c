@@ -115,6 +115,14 @@ static double shown(const struct metric *metric, double value)
 	return value > 0 ? metric->scale / value : NAN;
 }
 
+/* What the kernel or the server counted is not all there was. */
+static bool is_bound(const struct metric *metric, const struct doc_group *group)
+{
+	return (metric->word == METRIC_KERNEL ||
+		metric->word == METRIC_CALLS) &&
+	       osc_standing_of(group->summary, metric->key) != OSC_EXACT;
+}
+
 struct doc_spread metric_spread(const struct metric *metric,
 				const struct doc_group *group)
 {
@@ -125,6 +133,9 @@ struct doc_spread metric_spread(const struct metric *metric,
 				      doc_fixed(object, metric->key) :
 				      doc_spread(object, metric->key);
 
+	/* How far apart lower bounds lie says nothing of the number. */
+	if (is_bound(metric, group))
+		s.low = s.high = s.median;
 	return (struct doc_spread){
 		.mark = s.mark,
 		.median = shown(metric, s.median),
@@ -161,14 +172,14 @@ const char *metric_mark(const struct metric *metric,
 	switch (metric->word) {
 	case METRIC_KERNEL:
 	case METRIC_CALLS:
-		if (osc_standing_of(group->summary, metric->key) == OSC_EXACT)
+		if (!is_bound(metric, group))
 			return "";
 		return metric->inverse ? MOST : LEAST;
 	case METRIC_CLIENT:
 		return any_run(group, doc_run_is_suspect) ? SUSPECT : "";
 	case METRIC_LINE:
-		return metric_spread(metric, group).mark;
 	case METRIC_FIXED:
+		return metric_spread(metric, group).mark;
 	case METRIC_SERVER:
 		break;
 	}
@@ -181,8 +192,13 @@ static bool is_marked(const struct doc *doc, size_t first, size_t n,
 	for (size_t i = first; i < first + n; i++) {
 		struct metric metric = metric_at(i);
 
-		for (size_t g = 0; metric.word == word && g < doc->nr_groups;
-		     g++) {
+		/* Both parts of a line are marked by one rule. */
+		if (metric.word == METRIC_FIXED)
+			metric.word = METRIC_LINE;
+		if (metric.word != word)
+			continue;
+		metric = metric_at(i);
+		for (size_t g = 0; g < doc->nr_groups; g++) {
 			const struct doc_group *group = &doc->groups[g];
 
 			if (*metric_mark(&metric, group) &&

@@ -109,6 +109,36 @@ static void a_close_is_safe_when_all_is_acknowledged_and_read(void **state)
 	assert_false(osc_closing_is_safe(pair.server, &pair.books));
 }
 
+/* System calls to find out, which is `safe`. */
+static uint64_t calls_to_see(bool safe)
+{
+	_Atomic uint64_t *calls = &pair.books.slot->value[OSC_ACCOUNT_CALLS];
+	uint64_t before = *calls;
+
+	assert_int_equal(osc_closing_is_safe(pair.server, &pair.books), safe);
+	return *calls - before;
+}
+
+static void one_call_tells_whether_an_ordinary_close_is_safe(void **state)
+{
+	(void)state;
+	respond(10);
+	wait_until_safe();
+	assert_int_equal(calls_to_see(true), 1);
+	respond(MUCH);
+	assert_int_equal(calls_to_see(false), 1);
+}
+
+static void the_end_of_the_input_is_no_input(void **state)
+{
+	struct pollfd end = { .fd = pair.server, .events = POLLRDHUP };
+
+	(void)state;
+	assert_int_equal(shutdown(pair.client, SHUT_WR), 0);
+	assert_int_equal(poll(&end, 1, -1), 1);
+	assert_true(osc_closing_is_safe(pair.server, &pair.books));
+}
+
 static bool goes_on(struct osc_linger *g, uint64_t now)
 {
 	return osc_linger_goes_on(g, pair.server, now, &pair.books);
@@ -223,6 +253,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CONNECTED(a_close_is_safe_when_all_is_acknowledged_and_read),
+		CONNECTED(one_call_tells_whether_an_ordinary_close_is_safe),
+		CONNECTED(the_end_of_the_input_is_no_input),
 		CONNECTED(it_lingers_until_all_is_acknowledged_and_read),
 		CONNECTED(it_lingers_while_the_client_takes_the_response),
 		CONNECTED(the_number_of_discarded_bytes_is_bounded),

@@ -197,25 +197,27 @@ static void discard_input(struct connection *c, struct osc_linger *g)
 {
 	uint64_t now = osc_clock_ns(), look_ns = OSC_NS_PER_MS;
 
-	while (osc_linger_goes_on(g, c->b->fd, now, &c->service->books)) {
+	do {
 		uint64_t left = osc_linger_until(g) - now;
 		bool look = !g->to_end && look_ns < left;
-		ssize_t n =
-			booked_read(c, recv(c->b->fd, c->input,
-					    sizeof(c->input), MSG_DONTWAIT));
+		int ms = (int)((look ? look_ns : left) / OSC_NS_PER_MS) + 1;
+		ssize_t n;
 
+		if (!wait_readable(c, ms)) {
+			look_ns *= 2;
+			now = osc_clock_ns();
+			continue;
+		}
+		n = booked_read(c, recv(c->b->fd, c->input, sizeof(c->input),
+					MSG_DONTWAIT));
 		if (!n || (n < 0 && errno != EAGAIN && errno != EINTR))
 			return;
 		if (n > 0) {
 			count(c, OSC_ACCOUNT_BYTES_IN, (uint64_t)n);
 			g->discarded += (uint64_t)n;
-		} else if (!wait_readable(c, (int)((look ? look_ns : left) /
-						   OSC_NS_PER_MS) +
-						     1)) {
-			look_ns *= 2;
 		}
 		now = osc_clock_ns();
-	}
+	} while (osc_linger_goes_on(g, c->b->fd, now, &c->service->books));
 }
 
 static void linger(struct connection *c, bool to_end)

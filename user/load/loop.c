@@ -48,7 +48,7 @@ static bool open_is_over(struct osc_loop *loop, uint64_t now)
 }
 
 /* No more requests are to be taken from the schedule or the budget. */
-static bool is_over(struct osc_loop *loop, uint64_t now)
+static inline bool is_over(struct osc_loop *loop, uint64_t now)
 {
 	if (!loop->budget)
 		return true;

@@ -482,20 +482,14 @@ size_t osc_response_skip_blank(struct osc_response *r, const char *data,
 	return n;
 }
 
-enum osc_response_result osc_response_feed(struct osc_response *r,
+/* What is no head as the last one, or is cut by the end of the data. */
+static enum osc_response_result feed_parts(struct osc_response *r,
 					   struct osc_response_last *last,
-					   const char *data, size_t size,
-					   size_t *used)
+					   const char **data, const char *end,
+					   bool whole)
 {
-	const char *p = data, *head, *end = data + size;
-	bool whole;
+	const char *p = *data, *head = p;
 
-	if (size && (*data == '\r' || *data == '\n'))
-		p += osc_response_skip_blank(r, data, size);
-	head = p;
-	whole = last && osc_response_untouched(r) && !r->carried;
-	if (whole)
-		p += recall(r, last, p, (size_t)(end - p));
 	while (p < end && r->state != COMPLETE && !r->error) {
 		if (r->state == BODY_LENGTH || r->state == BODY_TO_END ||
 		    r->state == CHUNK_DATA) {
@@ -510,10 +504,32 @@ enum osc_response_result osc_response_feed(struct osc_response *r,
 		if (whole && !in_head(r) && !r->error)
 			remember(last, r, head, (size_t)(p - head));
 	}
-	*used = (size_t)(p - data);
+	*data = p;
 	if (r->error)
 		return OSC_RESPONSE_FAILED;
 	return r->state == COMPLETE ? OSC_RESPONSE_COMPLETE : OSC_RESPONSE_MORE;
+}
+
+enum osc_response_result osc_response_feed(struct osc_response *r,
+					   struct osc_response_last *last,
+					   const char *data, size_t size,
+					   size_t *used)
+{
+	enum osc_response_result result = OSC_RESPONSE_COMPLETE;
+	const char *p = data, *end = data + size;
+	bool whole = last && osc_response_untouched(r) && !r->carried;
+
+	if (whole)
+		p += recall(r, last, p, size);
+	/* Nearly always, the head is known, and its body is there. */
+	if (p > data && r->state == BODY_LENGTH)
+		feed_body(r, &p, end);
+	else if (p == data && size && (*p == '\r' || *p == '\n'))
+		p += osc_response_skip_blank(r, data, size);
+	if (r->state != COMPLETE)
+		result = feed_parts(r, last, &p, end, whole);
+	*used = (size_t)(p - data);
+	return result;
 }
 
 enum osc_response_result osc_response_end(struct osc_response *r, bool in_order)

@@ -402,43 +402,35 @@ static int enter_children(struct walk *walk)
 	return 0;
 }
 
-/* Until nobody new is found. */
-static int enter_descendants(struct walk *walk)
+/*
+ * The fork hook may just have taken a child for the outer target's, by what it
+ * read of the parent before that came in.
+ */
+static void take_latecomers(struct osc_target *outer, struct osc_target *target)
 {
+	synchronize_rcu_expedited();
+	osc_tasks_take(outer);
+	osc_tasks_move(outer, target);
+}
+
+/* What the root has with it, until nobody new is found. */
+static int enter_others(struct walk *walk)
+{
+	struct osc_target *target = walk->target;
+	struct osc_target *outer = osc_nest_outer(target);
 	int ret;
 
 	do {
+		if (outer)
+			take_latecomers(outer, target);
+		if (target->flags & OSCONCEPTS_TARGET_FLAGS_NO_FOLLOW)
+			return 0;
 		if (osc_member_refill())
 			return -ENOMEM;
 		rcu_read_lock();
 		ret = enter_children(walk);
 		rcu_read_unlock();
 		/* More new ranges of numbers than there were spare leaves. */
-		if (ret == -EAGAIN)
-			ret = 0;
-	} while (!ret && walk->found);
-	return ret;
-}
-
-/*
- * The fork hook may just have taken a child for the outer target's, by what it
- * read of the parent before that came in.
- */
-static int enter_latecomers(struct walk *walk, struct osc_target *outer)
-{
-	int ret = 0;
-
-	do {
-		synchronize_rcu_expedited();
-		osc_tasks_take(outer);
-		osc_tasks_move(outer, walk->target);
-		if (walk->target->flags & OSCONCEPTS_TARGET_FLAGS_NO_FOLLOW)
-			break;
-		if (osc_member_refill())
-			return -ENOMEM;
-		rcu_read_lock();
-		ret = enter_children(walk);
-		rcu_read_unlock();
 		if (ret == -EAGAIN)
 			ret = 0;
 	} while (!ret && walk->found);
@@ -493,10 +485,8 @@ int osc_tree_enter(struct osc_target *target, struct task_struct *root,
 		osc_tasks_sweep(outer);
 	}
 	ret = enter_root(target, root);
-	if (!ret && !(target->flags & OSCONCEPTS_TARGET_FLAGS_NO_FOLLOW))
-		ret = enter_descendants(&walk);
-	if (!ret && outer)
-		ret = enter_latecomers(&walk, outer);
+	if (!ret)
+		ret = enter_others(&walk);
 	if (ret)
 		return ret;
 	if (walk.in_the_way) {

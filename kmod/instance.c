@@ -5,6 +5,7 @@
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "instance.h"
@@ -13,6 +14,9 @@
 static unsigned int epoll_instances = 16384;
 module_param(epoll_instances, uint, 0444);
 MODULE_PARM_DESC(epoll_instances, "Room for epoll instances (default: 16384)");
+
+/* Entries that are looked at without a pause. */
+#define ENTRIES_AT_ONCE 4096
 
 #define SLOT_MASK GENMASK_ULL(OSC_INSTANCE_SLOT_BITS - 1, 0)
 
@@ -184,6 +188,13 @@ int osc_instance_alloc(void)
 	return osc_instances ? 0 : -ENOMEM;
 }
 
+/* The table may have 2^27 entries. */
+static void pause_after(size_t entry)
+{
+	if (!(entry % ENTRIES_AT_ONCE))
+		cond_resched();
+}
+
 /**
  * osc_instance_forget() - drop the entries of removed targets
  * @retired: bitmap of slots that no hook hands out any more
@@ -199,6 +210,7 @@ void osc_instance_forget(const unsigned long *retired)
 		entry = READ_ONCE(osc_instances[i]);
 		if (test_bit((u16)entry, retired))
 			cmpxchg(&osc_instances[i], entry, entry & ~SLOT_MASK);
+		pause_after(i);
 	}
 }
 
@@ -219,6 +231,7 @@ void osc_instance_replace(u16 from, u16 to)
 		if ((u16)entry == from)
 			cmpxchg(&osc_instances[i], entry,
 				(entry & ~SLOT_MASK) | to);
+		pause_after(i);
 	}
 }
 

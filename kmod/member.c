@@ -5,6 +5,7 @@
 #include <linux/errno.h>
 #include <linux/llist.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/threads.h>
 
@@ -147,10 +148,13 @@ static void forget_in(u16 *leaf, const unsigned long *retired)
 void osc_member_forget(const unsigned long *retired)
 {
 	unsigned int i;
+	u16 *leaf;
 
 	for (i = 0; i < OSC_MEMBER_LEAVES; i++) {
-		if (osc_member_leaves[i] != empty_leaf)
-			forget_in(osc_member_leaves[i], retired);
+		leaf = READ_ONCE(osc_member_leaves[i]);
+		if (leaf != empty_leaf)
+			forget_in(leaf, retired);
+		cond_resched();
 	}
 }
 
@@ -167,11 +171,12 @@ void osc_member_replace(u16 from, u16 to)
 	u16 *leaf;
 
 	for (i = 0; i < OSC_MEMBER_LEAVES; i++) {
-		leaf = osc_member_leaves[i];
+		leaf = READ_ONCE(osc_member_leaves[i]);
 		for (k = 0; leaf != empty_leaf && k < OSC_MEMBER_LEAF; k++) {
 			if (READ_ONCE(leaf[k]) == from)
 				cmpxchg(&leaf[k], from, to);
 		}
+		cond_resched();
 	}
 }
 

@@ -343,6 +343,19 @@ static void hand_over(struct osc_target *target, struct osc_target *outer)
 		WRITE_ONCE(outer->sealed, true);
 }
 
+/* Its own callbacks are final: the hooks count for it no more. */
+static void release_inner(struct osc_target *target, struct osc_target *outer)
+{
+	struct osc_target *inner, *next;
+
+	list_for_each_entry_safe(inner, next, &target->inner, in_outer) {
+		shift_outside(inner, -own_callbacks(target));
+		list_del_init(&inner->in_outer);
+		if (outer)
+			list_add_tail(&inner->in_outer, &outer->inner);
+	}
+}
+
 /**
  * osc_nest_detach() - take a target out of the nesting, before it goes
  * @target: the target
@@ -354,16 +367,11 @@ static void hand_over(struct osc_target *target, struct osc_target *outer)
  */
 void osc_nest_detach(struct osc_target *target)
 {
-	struct osc_target *outer = osc_nest_outer(target), *inner, *next;
+	struct osc_target *outer = osc_nest_outer(target), *inner;
 	bool is_holder = !list_empty(&target->inner);
 
-	list_for_each_entry_safe(inner, next, &target->inner, in_outer) {
-		shift_outside(inner, -own_callbacks(target));
+	list_for_each_entry(inner, &target->inner, in_outer)
 		rcu_assign_pointer(inner->outer, outer);
-		list_del_init(&inner->in_outer);
-		if (outer)
-			list_add_tail(&inner->in_outer, &outer->inner);
-	}
 	list_del_init(&target->in_outer);
 	if (!target->slot || (!outer && !is_holder))
 		return;
@@ -376,6 +384,7 @@ void osc_nest_detach(struct osc_target *target)
 	synchronize_rcu_expedited();
 	osc_targets_take();
 	osc_tasks_take(target);
+	release_inner(target, outer);
 	if (!outer)
 		return;
 	hand_over(target, outer);

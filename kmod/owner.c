@@ -22,8 +22,8 @@
 /* Descriptors that are looked at without a pause. */
 #define FDS_AT_ONCE 1024
 
-/* Each takes a slot: what a target has beyond does not fit. */
-#define MAX_CLAIMS 64
+/* Each takes a slot: what a target may have beyond does not fit. */
+#define MAX_CLAIMS 256
 
 /**
  * struct candidate - an instance whose owner is sought
@@ -51,7 +51,7 @@ struct candidate {
  * @candidate: which
  * @base: callbacks of the candidate before the target was added
  * @found: descriptors of the target's tasks that refer to it
- * @refs: all references to it, when it was last found
+ * @refs: most references to it at a time, whoever had them
  */
 struct claim {
 	struct list_head of_target;
@@ -66,6 +66,10 @@ DEFINE_PER_CPU(unsigned long, osc_owner_last);
 /* By slot; under osc_targets_lock. */
 static DEFINE_XARRAY(candidates);
 static unsigned int nr_candidates;
+
+/* Since the last search: an owner is not sought any more. Under the same lock. */
+static bool gave_up;
+static u64 gave_up_at; /* callbacks of no target by then */
 
 /* Any context: what is wrong counts as lost once. */
 static notrace void mark(struct osc_target *target, enum osc_owner_mark bit)
@@ -211,7 +215,9 @@ static void drop_claim(struct osc_target *target, struct claim *claim)
 /**
  * struct walk - a look through the descriptors of a target's tasks
  * @target: of which
- * @files: looked through last: threads share them
+ * @tables: descriptor tables that were looked through: tasks may share them. One
+ *	that is made at the address of another is passed over, and what is in it
+ *	is found late.
  * @stop: where to pause
  * @again: a claim or a candidate has to be made for the one just seen
  * @is_full: none can be made
@@ -220,7 +226,7 @@ static void drop_claim(struct osc_target *target, struct claim *claim)
  */
 struct walk {
 	struct osc_target *target;
-	const struct files_struct *files;
+	struct xarray tables;
 	unsigned int stop;
 	bool again;
 	bool is_full;
@@ -228,12 +234,12 @@ struct walk {
 	struct candidate *candidate;
 };
 
-static struct candidate *make_candidate(void)
+static struct candidate *make_candidate(const struct osc_target *target)
 {
 	struct candidate *candidate;
 
-	/* The other half of the slots is for targets. */
-	if (nr_candidates >= osc_nr_slots / 2)
+	/* The other half is for targets; privileged ones find room where others do not. */
+	if (nr_candidates >= osc_nr_slots / (target->privileged ? 2 : 4))
 		return NULL;
 	/* Charged to who adds the target. */
 	candidate = kzalloc(sizeof(*candidate), GFP_KERNEL_ACCOUNT);
@@ -270,7 +276,7 @@ static void make_room(struct walk *walk)
 	if (!walk->claim)
 		walk->claim = kzalloc(sizeof(*walk->claim), GFP_KERNEL_ACCOUNT);
 	if (!walk->candidate)
-		walk->candidate = make_candidate();
+		walk->candidate = make_candidate(walk->target);
 	walk->is_full = !walk->claim || !walk->candidate;
 }
 
@@ -337,23 +343,49 @@ static struct claim *claim_instance(struct walk *walk, const void *instance,
 	return claim_candidate(walk, candidate);
 }
 
+/*
+ * The descriptor that is being looked at is the only reference, and its table is
+ * locked: nobody else has the instance or gets it. False when a registration has
+ * just changed whose it is.
+ */
+static bool take_alone(struct osc_target *target, const void *instance,
+		       u16 slot)
+{
+	int ret;
+
+	if (osc_target_of_slot(slot))
+		return osc_instance_move(instance, slot, target->slot);
+	ret = osc_instance_add(instance, target->slot);
+	if (ret == -ENOSPC)
+		mark(target, OSC_MARK_NO_ROOM);
+	return ret != -EEXIST;
+}
+
 static void see_instance(struct walk *walk, struct file *file)
 {
+	struct osc_target *target = walk->target, *other;
 	const void *instance = file->private_data;
 	u16 slot = osc_instance_slot(instance);
 	struct claim *claim;
 
-	if (slot == walk->target->slot)
+	other = osc_target_of_slot(slot);
+	if (other == target)
 		return;
-	if (rcu_access_pointer(osc_slots[slot])) {
-		share(walk->target, osc_target_of_slot(slot), NULL);
+	/* What another target may have meanwhile is not known to be this one's. */
+	if (file_count(file) == 1 &&
+	    (other ? osc_nest_has(other, target) : !osc_slot_is_used(slot))) {
+		walk->again = !take_alone(target, instance, slot);
+		return;
+	}
+	if (other) {
+		share(target, other, NULL);
 		return;
 	}
 	claim = claim_instance(walk, instance,
 			       osc_slot_is_used(slot) ? slot : 0);
 	if (claim) {
 		claim->found++;
-		claim->refs = file_count(file);
+		claim->refs = max(claim->refs, file_count(file));
 	}
 }
 
@@ -379,10 +411,23 @@ static int look_at(const void *data, struct file *file, unsigned int fd)
 	return walk->again || fd >= walk->stop ? fd + 1 : 0;
 }
 
+/* Under the lock of a task that has the table. */
+static bool is_new_table(struct walk *walk, struct files_struct *table)
+{
+	unsigned long index = (unsigned long)table / __alignof__(*table);
+	int ret;
+
+	ret = xa_insert(&walk->tables, index, table,
+			GFP_NOWAIT | __GFP_NOWARN | __GFP_ACCOUNT);
+	if (ret == -ENOMEM)
+		mark(walk->target, OSC_MARK_NO_ROOM);
+	return !ret;
+}
+
 static void look_through(struct walk *walk, struct task_struct *task)
 {
+	const struct files_struct *table = NULL;
 	unsigned int from = 0;
-	bool first = true;
 	int next;
 
 	do {
@@ -392,12 +437,12 @@ static void look_through(struct walk *walk, struct task_struct *task)
 		walk->stop = from + FDS_AT_ONCE;
 		next = 0;
 		task_lock(task);
-		if (task->files && !(first && task->files == walk->files))
+		if (!table && task->files && is_new_table(walk, task->files))
+			table = task->files;
+		if (table && table == task->files)
 			next = iterate_fd(task->files, from, look_at, walk);
-		walk->files = task->files;
 		task_unlock(task);
 		from = walk->again ? next - 1 : next;
-		first = false;
 		cond_resched();
 	} while (next);
 }
@@ -420,6 +465,21 @@ static void take_own(struct osc_target *target)
 	}
 }
 
+static void search(struct osc_target *target)
+{
+	struct walk walk = { .target = target };
+	struct osc_record *record;
+
+	xa_init(&walk.tables);
+	list_for_each_entry(record, &target->tasks, of_target)
+		look_through(&walk, record->task);
+	xa_destroy(&walk.tables);
+	kfree(walk.claim);
+	if (walk.candidate)
+		put_candidate(walk.candidate);
+	take_own(target);
+}
+
 /**
  * osc_owner_find() - find the epoll instances of a new target
  * @target: its tasks are entered
@@ -428,18 +488,49 @@ static void take_own(struct osc_target *target)
  */
 void osc_owner_find(struct osc_target *target)
 {
-	struct walk walk = { .target = target };
-	struct osc_record *record;
-
-	list_for_each_entry(record, &target->tasks, of_target)
-		look_through(&walk, record->task);
-	kfree(walk.claim);
-	if (walk.candidate)
-		put_candidate(walk.candidate);
-	take_own(target);
+	search(target);
 	target->unattributed = osc_slots_unattributed();
 	target->outside = osc_nest_callbacks_outside(target);
 	WRITE_ONCE(target->is_searched, true);
+	osc_owner_find_again();
+}
+
+/* Whether an instance that the target may own is not sought any more. */
+static bool has_lost(const struct osc_target *target)
+{
+	struct claim *claim;
+
+	list_for_each_entry(claim, &target->claims, of_target) {
+		if (READ_ONCE(osc_slot_owners[claim->candidate->slot]) ==
+		    OSC_OWNER_LOST)
+			return true;
+	}
+	return false;
+}
+
+/**
+ * osc_owner_find_again() - find what targets may own beside what was given up
+ *
+ * The callbacks of such instances meanwhile are among those of no target.
+ *
+ * Context: may sleep, under osc_targets_lock, which was held since.
+ */
+void osc_owner_find_again(void)
+{
+	struct osc_target *target;
+	unsigned long id;
+
+	if (!gave_up)
+		return;
+	xa_for_each(&osc_targets, id, target) {
+		if (!test_and_clear_bit(OSC_MARK_HEIR, &target->marks) &&
+		    !has_lost(target))
+			continue;
+		search(target);
+		target->callbacks_unclaimed +=
+			osc_slots_unattributed() - gave_up_at;
+	}
+	gave_up = false;
 }
 
 static u64 outside_since(const struct osc_target *target)
@@ -551,22 +642,28 @@ u64 osc_owner_unknown(struct osc_target *target)
 }
 
 /**
- * osc_owner_give_up() - seek no owner any more for what a target may own
+ * osc_owner_give_up() - end the search for the owners of what a target may own
  * @target: that comes inside another, has one come inside, or goes
  *
  * The callbacks so far stay unknown. Known later, they would be credited to a
- * target as of a time when another one counted for it, or not yet.
+ * target as of a time when another one counted for it, or not yet. Those to come
+ * are sought anew, by osc_owner_find_again().
  *
  * Context: under osc_targets_lock.
  */
 void osc_owner_give_up(struct osc_target *target)
 {
+	u64 unattributed = osc_slots_unattributed();
 	struct claim *claim;
 
 	list_for_each_entry(claim, &target->claims, of_target) {
-		if (osc_instance_move(claim->candidate->instance,
-				      claim->candidate->slot, 0))
-			osc_slot_decide(claim->candidate->slot, OSC_OWNER_LOST);
+		if (!osc_instance_move(claim->candidate->instance,
+				       claim->candidate->slot, 0))
+			continue;
+		osc_slot_decide(claim->candidate->slot, OSC_OWNER_LOST);
+		if (!gave_up)
+			gave_up_at = unattributed;
+		gave_up = true;
 	}
 }
 
@@ -582,6 +679,8 @@ void osc_owner_hand_over(struct osc_target *target, struct osc_target *outer)
 	outer->callbacks_unclaimed += unknown_of(target);
 	if (test_bit(OSC_MARK_NO_ROOM, &target->marks))
 		set_bit(OSC_MARK_NO_ROOM, &outer->marks);
+	if (has_lost(target))
+		set_bit(OSC_MARK_HEIR, &outer->marks);
 }
 
 /**

@@ -30,6 +30,7 @@ enum osc_owner_mark {
 	OSC_MARK_NO_ROOM, /* an instance does not fit into a table */
 	OSC_MARK_SHARED, /* an instance that it uses is another target's */
 	OSC_MARK_OUTER, /* or that of a target that holds it */
+	OSC_MARK_HEIR, /* one that a removed target may have had is sought */
 };
 
 OSC_DIRECT void osc_owner_shown(const void *wait, unsigned long slot);
@@ -56,6 +57,7 @@ static __always_inline void osc_owner_waits(const void *wait,
 }
 
 void osc_owner_find(struct osc_target *target);
+void osc_owner_find_again(void);
 u64 osc_owner_callbacks(const struct osc_target *target);
 u64 osc_owner_unknown(struct osc_target *target);
 void osc_owner_give_up(struct osc_target *target);

@@ -290,6 +290,8 @@ static void discard(struct osc_target *target)
 	call_rcu(&target->rcu, free_target_rcu);
 	if (!--nr_targets)
 		stop();
+	else
+		osc_owner_find_again();
 }
 
 static void remove(struct osc_target *target)

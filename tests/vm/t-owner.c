@@ -66,18 +66,47 @@ enum order {
 	WRITE = 'w', /* one event of its own instance */
 	TAKE = 'p', /* the shared instance, of the parent, by a late descriptor */
 	WAIT = 's', /* for an event of the shared instance; replies twice */
+	FORK = 'f', /* a child that has nothing of the shared instance */
 };
 
 static int own_epoll, own_event;
 
 static void *wait_for_ever(void *arg)
 {
+	const int *epoll = arg;
 	struct epoll_event event;
 
-	(void)arg;
 	for (;;)
-		epoll_wait(own_epoll, &event, 1, -1);
+		epoll_wait(*epoll, &event, 1, -1);
 	return NULL;
+}
+
+/* A thread that waits for an instance of its own. */
+static void start_thread(void)
+{
+	int *epoll = malloc(sizeof(*epoll));
+	pthread_t thread;
+
+	if (!epoll)
+		tap_bail("no memory");
+	*epoll = own_epoll;
+	errno = pthread_create(&thread, NULL, wait_for_ever, epoll);
+	if (errno)
+		tap_bail("a thread cannot be made");
+}
+
+static void fork_child(void)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		tap_bail("fork");
+	if (pid)
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	close(shared_epoll);
+	for (;;)
+		pause();
 }
 
 static void nest(void)
@@ -107,7 +136,6 @@ static void reply(int fd)
 static void obey(char order, int to_parent)
 {
 	struct epoll_event event;
-	pthread_t thread;
 
 	switch (order) {
 	case OPEN:
@@ -120,9 +148,10 @@ static void obey(char order, int to_parent)
 		nest();
 		break;
 	case THREAD:
-		errno = pthread_create(&thread, NULL, wait_for_ever, NULL);
-		if (errno)
-			tap_bail("a thread cannot be made");
+		start_thread();
+		break;
+	case FORK:
+		fork_child();
 		break;
 	case WRITE:
 		write_events(own_event, 1);
@@ -224,17 +253,21 @@ static void wake(struct actor *a)
 
 static struct nl nl;
 
-static uint32_t watch(const struct actor *a)
+static uint32_t watch_pid(pid_t pid, uint32_t flags)
 {
 	struct target target;
-	int rc = nl_target_add(&nl, a->pid, OSCONCEPTS_TARGET_FLAGS_NO_FOLLOW,
-			       &target);
+	int rc = nl_target_add(&nl, pid, flags, &target);
 
 	if (rc) {
 		errno = -rc;
 		tap_bail("the target cannot be added");
 	}
 	return target.id;
+}
+
+static uint32_t watch(const struct actor *a)
+{
+	return watch_pid(a->pid, OSCONCEPTS_TARGET_FLAGS_NO_FOLLOW);
 }
 
 static struct target look(uint32_t id)
@@ -474,6 +507,117 @@ static void test_nested(void)
 	forget(id, &a, 0, "nested");
 }
 
+/* More than a server has threads. */
+#define INSTANCES 100
+
+static void test_many_instances(void)
+{
+	struct actor a;
+	uint32_t id;
+
+	actor_start(&a, false);
+	for (int i = 0; i < INSTANCES; i++)
+		tell(&a, OPEN);
+	id = watch(&a);
+	tell(&a, WRITE);
+	counts(id, 1, 0, "many instances: an event of the last one");
+	forget(id, &a, 0, "many instances");
+}
+
+static void test_many_threads(void)
+{
+	struct actor a;
+	uint32_t id;
+
+	actor_start(&a, false);
+	for (int i = 0; i < INSTANCES; i++) {
+		tell(&a, OPEN);
+		tell(&a, THREAD);
+	}
+	id = watch(&a);
+	tell(&a, WRITE);
+	counts(id, 1, 0, "many threads: an event of the last one's instance");
+	forget(id, &a, 0, "many threads");
+}
+
+/* --- targets inside others */
+
+static struct actor child_of(const struct actor *a)
+{
+	struct actor child = { .to = -1, .from = -1 };
+	char path[64];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", a->pid,
+		 a->pid);
+	file = fopen(path, "r");
+	if (!file || fscanf(file, "%d", &child.pid) != 1)
+		tap_bail("the child of an actor is not found");
+	fclose(file);
+	return child;
+}
+
+/* The inner one's alone: the outer one counts it by the inner one. */
+static void test_inside_alone(void)
+{
+	uint32_t outer, inner;
+	struct actor a;
+
+	/* It has other processes, too. */
+	outer = watch_pid(getpid(), 0);
+	actor_start(&a, false);
+	tell(&a, OPEN);
+	tell(&a, WRITE);
+	inner = watch(&a);
+	tell(&a, WRITE);
+	tell(&a, WRITE);
+	counts(outer, 3, 0, "inside: the outer one has all");
+	counts(inner, 2, 0, "inside: the inner one has those since, for sure");
+	nl_target_del(&nl, inner, NULL);
+	tell(&a, WRITE);
+	counts(outer, 4, 0, "inside: and the outer one those after it");
+	forget(outer, &a, 0, "inside");
+}
+
+/* What the outer one may own is sought on while others come and go inside it. */
+static void test_inside_while_sought(void)
+{
+	struct target before, after;
+	uint32_t outer, inner;
+	struct actor a, child;
+
+	actor_start(&a, true);
+	tell(&a, FORK);
+	child = child_of(&a);
+	outer = watch_pid(a.pid, 0);
+	write_events(shared_event, 2);
+	counts(outer, 0, 2, "sought: nobody has waited yet");
+	inner = watch(&child);
+	write_events(shared_event, 3);
+	holds(outer, 5, "sought: a target came inside");
+	nl_target_del(&nl, inner, NULL);
+	write_events(shared_event, 1);
+	holds(outer, 6, "sought: and went");
+	inner = watch(&a);
+	write_events(shared_event, 1);
+	holds(outer, 7, "sought: one came that may own it, too");
+	holds(inner, 1, "sought: so it may");
+	nl_target_del(&nl, inner, NULL);
+	write_events(shared_event, 1);
+	holds(outer, 8, "sought: and went, too");
+	tell(&a, WAIT);
+	wake(&a);
+	holds(outer, 9, "sought: its owner is shown");
+	before = look(outer);
+	write_events(shared_event, 1);
+	after = look(outer);
+	tap_equal(known(&after) - known(&before), 1,
+		  "sought: known from then on");
+	tap_equal(after.callbacks_unknown, before.callbacks_unknown,
+		  "sought: and nothing else");
+	forget(outer, &a, 0, "sought");
+}
+
 static void test_unproven(void)
 {
 	struct actor a;
@@ -508,5 +652,9 @@ int main(int argc, char **argv)
 	test_address_used_again();
 	test_came_later();
 	test_nested();
+	test_many_instances();
+	test_many_threads();
+	test_inside_alone();
+	test_inside_while_sought();
 	return tap_done();
 }

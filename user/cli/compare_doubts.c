@@ -272,38 +272,40 @@ static void name_load(const json_t *finding, char *out, size_t size)
 	osc_compare_times(finding, out + n, size - (size_t)n);
 }
 
-/* "a, b" of a list of texts. */
-static void print_list(const json_t *list, FILE *out)
-{
-	const json_t *text;
-	size_t i;
-
-	json_array_foreach(list, i, text)
-		fprintf(out, "%s%s", i ? ", " : "",
-			json_string_value(text) ?: "?");
-}
-
-/* What goes with it, or what was looked at and does not differ. */
+/* What goes with it, or what was looked at and does not differ: to be folded. */
 static void print_why(const json_t *finding, FILE *out)
 {
-	const json_t *why = json_object_get(finding, "why");
+	const json_t *why = json_object_get(finding, "why"), *text;
 	const json_t *looked = json_object_get(finding, "looked_at");
+	size_t i;
 
-	if (json_array_size(why)) {
-		fputs("; it has ", out);
-		print_list(why, out);
-	} else if (json_array_size(looked)) {
-		fputs("; looked at: ", out);
-		print_list(looked, out);
-		fputs(": none differs for sure", out);
-	}
+	json_array_foreach(why, i, text)
+		fprintf(out, "\n    It has %s.",
+			json_string_value(text) ?: "?");
+	if (json_array_size(why))
+		return;
+	json_array_foreach(looked, i, text)
+		fprintf(out, "%s%s",
+			i ? ", " :
+			    "\n    Looked at, without a sure difference: ",
+			json_string_value(text) ?: "?");
+	fputs(json_array_size(looked) ? "." : "", out);
+}
+
+/* Each line of the text is folded. */
+static void fold_lines(char *text, FILE *out)
+{
+	char *rest = text, *line;
+
+	while ((line = strsep(&rest, "\n")))
+		osc_compare_fold(line, out);
 }
 
 static int print_finding(const json_t *finding, FILE *out)
 {
-	char *line = NULL;
+	char *lines = NULL;
 	size_t size;
-	FILE *text = open_memstream(&line, &size);
+	FILE *text = open_memstream(&lines, &size);
 
 	if (!text)
 		return -ENOMEM;
@@ -311,11 +313,11 @@ static int print_finding(const json_t *finding, FILE *out)
 		json_string_value(json_object_get(finding, "text")) ?: "?");
 	print_why(finding, text);
 	if (fclose(text)) {
-		free(line);
+		free(lines);
 		return -ENOMEM;
 	}
-	osc_compare_fold(line, out);
-	free(line);
+	fold_lines(lines, out);
+	free(lines);
 	return 0;
 }
 
@@ -347,12 +349,11 @@ int osc_compare_findings(const json_t *document, FILE *out)
 	const json_t *undecided = json_object_get(document, "undecided");
 	int ret;
 
+	/* One model alone wins nothing, and loses nothing. */
+	if (!json_array_size(verdicts) && !json_array_size(undecided))
+		return 0;
 	if (!json_array_size(verdicts))
-		osc_compare_fold("Which model wins cannot be said: their "
-				 "intervals overlap, or the runs are too few "
-				 "(six at the least) or suspect, or a model "
-				 "has no number.",
-				 out);
+		osc_compare_fold("Which model wins cannot be said.", out);
 	ret = print_findings(verdicts, "What is sure", out);
 	if (!ret)
 		ret = print_findings(undecided, "What is left open", out);

@@ -462,7 +462,8 @@ static void print_notes(const json_t *document, FILE *out)
 		fputs(OSC_EMULATED_NOTE("\n") "\n", out);
 	if (strcmp(source, "module"))
 		osc_compare_fold("Without the module the counts are samples "
-				 "of /proc, and epoll is not counted ('-').",
+				 "of /proc, and epoll is not counted ('-'). "
+				 "With it fewer numbers are lower bounds.",
 				 out);
 	if (lost)
 		fprintf(out,

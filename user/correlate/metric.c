@@ -17,30 +17,36 @@ const struct osc_metric osc_metrics[] = {
 	  .more = true,
 	  .time = true,
 	  .client = true,
+	  .what = "requests per second",
 	  .wins = "answers the most requests",
 	  .unit = " per second" },
 	{ .name = "cpu_us",
 	  .group = "per_request",
 	  .time = true,
+	  .what = "CPU time per request",
 	  .wins = "takes the least CPU time",
 	  .unit = " us per request" },
 	{ .name = "p99",
 	  .group = "latency_us",
 	  .time = true,
 	  .client = true,
+	  .what = "99th percentile of latency",
 	  .wins = "has the lowest 99th percentile of latency",
 	  .unit = " us" },
 	{ .name = SYSTEM_CALLS,
 	  .group = "calls",
+	  .what = "system calls per request",
 	  .wins = "makes the fewest system calls",
 	  .unit = " per request" },
 	{ .name = "context_switches",
 	  .group = "per_request",
+	  .what = "context switches per request",
 	  .wins = "switches least",
 	  .unit = " times per request" },
 	{ .name = "page_faults_minor",
 	  .group = "per_connection",
 	  .of = OSC_METRIC_CONNECTION,
+	  .what = "page faults per connection",
 	  .wins = "faults least when a connection is set up",
 	  .unit = " times" PER_CONNECTION },
 	{ .name = "total",
@@ -48,17 +54,19 @@ const struct osc_metric osc_metrics[] = {
 	  .of = OSC_METRIC_CONNECTION,
 	  .bytes = true,
 	  .fixed = true,
-	  .wins = "takes the least memory for each further idle connection",
-	  .unit = PER_CONNECTION },
+	  .what = "memory per further idle connection",
+	  .wins = "takes the least memory per further idle connection",
+	  .unit = "" },
 	{ .name = "own",
 	  .group = "memory",
 	  .of = OSC_METRIC_CONNECTION,
 	  .bytes = true,
 	  .fixed = true,
 	  .part_of = "total",
-	  .wins = "takes the least memory of its own (without slab) for each "
-		  "further idle connection",
-	  .unit = PER_CONNECTION },
+	  .what = "own memory (without slab) per further idle connection",
+	  .wins = "takes the least own memory (without slab) per further idle "
+		  "connection",
+	  .unit = "" },
 };
 const size_t osc_nr_metrics = sizeof(osc_metrics) / sizeof(*osc_metrics);
 
@@ -184,8 +192,7 @@ const char *osc_metric_why_absent(const json_t *row, const struct osc_metric *m)
 	return m->client ? "none of its runs is valid" : "it was not measured";
 }
 
-/* Whether some of its runs may reflect something else than the server. */
-static bool is_doubtful(const json_t *row, const struct osc_metric *m)
+bool osc_metric_is_suspect(const json_t *row, const struct osc_metric *m)
 {
 	return m->client && json_integer_value(json_object_get(row, "suspect"));
 }
@@ -197,7 +204,7 @@ bool osc_metric_beats(const json_t *a, const json_t *b,
 
 	if (!osc_metric_interval(a, m, &x) || !osc_metric_interval(b, m, &y) ||
 	    !x.sure || !y.sure || !osc_metric_is_whole(a, m) ||
-	    is_doubtful(a, m) || is_doubtful(b, m))
+	    osc_metric_is_suspect(a, m) || osc_metric_is_suspect(b, m))
 		return false;
 	return m->more ? x.low > y.high : x.high < y.low;
 }
@@ -211,8 +218,7 @@ static char *number_text(double v, char *out, size_t size)
 	return out;
 }
 
-/* The runs were too short to tell what was done once from each request. */
-static bool is_average(const json_t *row, const struct osc_metric *m)
+bool osc_metric_is_average(const json_t *row, const struct osc_metric *m)
 {
 	return m->of == OSC_METRIC_REQUEST && !m->client && m->group &&
 	       json_is_false(json_object_get(row, "marginal"));
@@ -255,9 +261,8 @@ char *osc_metric_text(const json_t *row, const struct osc_metric *m, bool unit,
 		cost_text(&i.cost, m->bytes, value, sizeof(value));
 	else
 		number_text(i.value, value, sizeof(value));
-	snprintf(out + n, size - (size_t)n, "%s%s%s%s",
+	snprintf(out + n, size - (size_t)n, "%s%s%s",
 		 osc_metric_is_whole(row, m) ? "" : "at least ", value,
-		 unit ? m->unit : "",
-		 unit && is_average(row, m) ? " (set-up included)" : "");
+		 unit ? m->unit : "");
 	return out;
 }

@@ -27,7 +27,8 @@ struct osc_metric {
 	bool bytes;
 	bool fixed; /* the fixed cost is told beside the slope */
 	const char *part_of; /* whose finding has the same, if it names a model */
-	const char *wins; /* "MODEL wins at 16 connections: 3 UNIT against 4" */
+	const char *what; /* is compared, where no model wins by it */
+	const char *wins; /* "MODEL wins at 16 connections: 3 UNIT." */
 	const char *unit;
 };
 
@@ -56,6 +57,12 @@ bool osc_metric_is_whole(const json_t *row, const struct osc_metric *m);
 /* Why the row has no such number: never NULL. */
 const char *osc_metric_why_absent(const json_t *row,
 				  const struct osc_metric *m);
+
+/* Of the client's word: some of its runs may reflect something else. */
+bool osc_metric_is_suspect(const json_t *row, const struct osc_metric *m);
+
+/* The runs were too short to tell what was done once from each request. */
+bool osc_metric_is_average(const json_t *row, const struct osc_metric *m);
 
 /*
  * Whether a is better than b for sure: both intervals are, and a's lies wholly

@@ -142,6 +142,81 @@ static bool are_alike(const json_t *summary, const struct osc_result *r)
 	return most <= ALIKE * least;
 }
 
+bool osc_result_is_held_by(const struct osc_result *r, const json_t *row)
+{
+	struct osc_interval its;
+
+	switch (r->outcome) {
+	case OSC_LEFT_OUT:
+		return !osc_row_has(row, r->metric);
+	case OSC_TOO_FEW:
+		return !osc_metric_interval(row, r->metric, &its) || !its.sure;
+	case OSC_SUSPECT:
+		return osc_metric_is_suspect(row, r->metric);
+	default:
+		return false;
+	}
+}
+
+static bool is_held(const json_t *summary, struct osc_result *r,
+		    enum osc_outcome outcome)
+{
+	const json_t *row;
+	size_t i;
+
+	r->outcome = outcome;
+	json_array_foreach(summary, i, row) {
+		if (osc_load_is_same(row, r->load) &&
+		    osc_result_is_held_by(r, row))
+			return true;
+	}
+	return false;
+}
+
+/* The row with the best number but for one, which may be NULL. */
+static const json_t *best_but(const json_t *summary, const struct osc_result *r,
+			      const json_t *but)
+{
+	struct osc_interval its, most = { 0 };
+	const json_t *row, *best = NULL;
+	size_t i;
+
+	json_array_foreach(summary, i, row) {
+		if (row == but || !osc_load_is_same(row, r->load) ||
+		    !osc_metric_interval(row, r->metric, &its) ||
+		    (but && osc_metric_beats(but, row, r->metric)))
+			continue;
+		if (best && (r->metric->more ? its.value <= most.value :
+					       its.value >= most.value))
+			continue;
+		best = row;
+		most = its;
+	}
+	return best;
+}
+
+/* Why none wins, each model having a number. */
+static void find_reason(const json_t *summary, struct osc_result *r)
+{
+	if (is_held(summary, r, OSC_TOO_FEW) ||
+	    is_held(summary, r, OSC_SUSPECT))
+		return;
+	r->winner = best_but(summary, r, NULL);
+	r->next = best_but(summary, r, r->winner);
+	if (are_alike(summary, r))
+		r->outcome = OSC_ALIKE;
+	else if (!osc_metric_is_whole(r->winner, r->metric))
+		r->outcome = OSC_BOUND;
+	else
+		r->outcome = OSC_OVERLAP;
+}
+
+const char *const osc_outcome_names[] = {
+	[OSC_LEFT_OUT] = "left-out", [OSC_TOO_FEW] = "too-few-runs",
+	[OSC_SUSPECT] = "suspect",   [OSC_ALIKE] = "alike",
+	[OSC_BOUND] = "lower-bound", [OSC_OVERLAP] = "overlap",
+};
+
 struct osc_result osc_result_of(const json_t *summary, const json_t *load,
 				const struct osc_metric *m)
 {
@@ -150,7 +225,7 @@ struct osc_result osc_result_of(const json_t *summary, const json_t *load,
 	const json_t *row;
 
 	count_models(summary, &r, &models, &measured);
-	if (models < 2 || !measured)
+	if (models < 2)
 		return r;
 	if (measured < models) {
 		r.outcome = OSC_LEFT_OUT;
@@ -164,7 +239,7 @@ struct osc_result osc_result_of(const json_t *summary, const json_t *load,
 		r.outcome = OSC_WINS;
 		return r;
 	}
-	r.outcome = are_alike(summary, &r) ? OSC_ALIKE : OSC_OVERLAP;
+	find_reason(summary, &r);
 	return r;
 }
 

@@ -36,21 +36,37 @@ bool osc_row_begins_family(const json_t *summary, size_t at);
 bool osc_row_has(const json_t *row, const struct osc_metric *m);
 
 enum osc_outcome {
-	OSC_NO_NUMBERS, /* no model has one, or there is but one model */
-	OSC_LEFT_OUT, /* some model has none: no winner is named */
+	OSC_NO_NUMBERS, /* there is but one model */
 	OSC_WINS,
+	/* No winner is named: the first of these that is so. */
+	OSC_LEFT_OUT, /* some model has no such number */
+	OSC_TOO_FEW, /* some interval is of too few runs */
+	OSC_SUSPECT, /* some runs may reflect the client */
 	OSC_ALIKE, /* all intervals lie within a tenth */
-	OSC_OVERLAP, /* or are not sure */
+	OSC_BOUND, /* the best number is a lower bound */
+	OSC_OVERLAP, /* the interval of the best overlaps another */
 };
+
+/* "left-out", as a document has it; of those that name no winner. */
+extern const char *const osc_outcome_names[];
 
 struct osc_result {
 	enum osc_outcome outcome;
 	const struct osc_metric *metric;
 	const json_t *load; /* a row under it */
-	const json_t *winner, *next; /* rows; next is the best of the others */
+	/*
+	 * Rows: who wins, and the best of the others; or of the last two
+	 * outcomes the best, and whom it does not beat.
+	 */
+	const json_t *winner, *next;
 };
 
 struct osc_result osc_result_of(const json_t *summary, const json_t *load,
 				const struct osc_metric *m);
+/*
+ * Whether the row's model is one for whom no winner is named: it has no number,
+ * too few runs, or suspect ones.
+ */
+bool osc_result_is_held_by(const struct osc_result *r, const json_t *row);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "correlate/outcome.h"
+#include "correlate/stats.h"
 #include "lib/output.h"
 
 /* --- in words */
@@ -32,39 +33,105 @@ static json_t *text_close(struct text *t)
 	return s;
 }
 
-/* "iterative (it takes one connection at a time), fork (…)" */
-static void print_left_out(FILE *out, const json_t *summary,
-			   const struct osc_result *r, json_t *list)
+/* Why the model has no such number: never NULL. */
+static const char *why_left_out(const json_t *row, const struct osc_metric *m)
 {
-	const json_t *row;
+	return row ? osc_metric_why_absent(row, m) :
+		     "it was not run under this load";
+}
+
+/* Whether a model, by its first row, is one for whom no winner is named. */
+static bool is_held_by(const json_t *summary, const struct osc_result *r,
+		       size_t at)
+{
+	return osc_row_begins_model(summary, at) &&
+	       osc_result_is_held_by(
+		       r, osc_row_find(
+				  summary, r->load,
+				  osc_row_model(json_array_get(summary, at))));
+}
+
+/* The reason of that model; "" where only its name is told. */
+static const char *reason_of(const json_t *summary, const struct osc_result *r,
+			     size_t at)
+{
+	const char *model = osc_row_model(json_array_get(summary, at));
+
+	if (r->outcome != OSC_LEFT_OUT)
+		return "";
+	return why_left_out(osc_row_find(summary, r->load, model), r->metric);
+}
+
+/* "iterative (it takes one connection at a time), fork, thread (…)" */
+static void print_held_by(FILE *out, const json_t *summary,
+			  const struct osc_result *r)
+{
 	bool any = false;
-	size_t i;
 
-	json_array_foreach(summary, i, row) {
-		const json_t *its =
-			osc_row_find(summary, r->load, osc_row_model(row));
-		const char *why;
+	for (size_t i = 0; i < json_array_size(summary); i++) {
+		const char *why = reason_of(summary, r, i);
+		bool said = !is_held_by(summary, r, i);
 
-		if (!osc_row_begins_model(summary, i) ||
-		    osc_row_has(its, r->metric))
+		for (size_t j = 0; j < i && !said; j++)
+			said = is_held_by(summary, r, j) &&
+			       !strcmp(reason_of(summary, r, j), why);
+		if (said)
 			continue;
-		why = its ? osc_metric_why_absent(its, r->metric) :
-			    "it was not run under this load";
-		fprintf(out, "%s%s (%s)", any ? ", " : "", osc_row_model(row),
-			why);
-		any = true;
-		if (list)
-			json_array_append_new(
-				list,
-				json_pack("{s:o, s:o}", "model",
-					  osc_json_text(osc_row_model(row)),
-					  "why", osc_json_text(why)));
+		for (size_t j = i; j < json_array_size(summary); j++) {
+			if (!is_held_by(summary, r, j) ||
+			    strcmp(reason_of(summary, r, j), why))
+				continue;
+			fprintf(out, "%s%s", any ? ", " : "",
+				osc_row_model(json_array_get(summary, j)));
+			any = true;
+		}
+		if (*why)
+			fprintf(out, " (%s)", why);
 	}
 }
 
-static const char *under(const struct osc_metric *m)
+/* Why no winner is named. */
+static void print_reason(FILE *out, const json_t *summary,
+			 const struct osc_result *r)
 {
-	return m->of == OSC_METRIC_CONNECTION ? "after a load of" : "at";
+	switch (r->outcome) {
+	case OSC_LEFT_OUT:
+		fputs("no number for ", out);
+		print_held_by(out, summary, r);
+		break;
+	case OSC_TOO_FEW:
+		fprintf(out, "fewer than %d valid runs of ", OSC_SPREAD_MIN);
+		print_held_by(out, summary, r);
+		break;
+	case OSC_SUSPECT:
+		fputs("suspect runs of ", out);
+		print_held_by(out, summary, r);
+		break;
+	case OSC_ALIKE:
+		fputs("they do not differ", out);
+		break;
+	case OSC_BOUND:
+		fprintf(out, "the best number is a lower bound, of %s",
+			osc_row_model(r->winner));
+		break;
+	default:
+		fprintf(out, "the intervals of %s and %s overlap",
+			osc_row_model(r->winner), osc_row_model(r->next));
+		break;
+	}
+}
+
+/* "at 16 connections", "After a load of 1 connection" */
+static void print_condition(FILE *out, const struct osc_result *r, bool begins)
+{
+	bool after = r->metric->of == OSC_METRIC_CONNECTION;
+	json_int_t n = osc_row_connections(r->load);
+
+	fprintf(out, "%s %" JSON_INTEGER_FORMAT " connection%s",
+		after  ? begins ? "After a load of" : "after a load of" :
+		begins ? "At" :
+			 "at",
+		n, n == 1 ? "" : "s");
 }
 
 /* What is so at another number of connections than that of `main`. */
@@ -72,35 +139,25 @@ static void print_elsewhere(FILE *out, const json_t *summary,
 			    const struct osc_result *r,
 			    const struct osc_result *main)
 {
-	char a[128], b[128];
+	char a[224], b[224];
 
 	if (r->outcome == OSC_NO_NUMBERS)
 		return;
-	fprintf(out, "; %s %" JSON_INTEGER_FORMAT " ", under(r->metric),
-		osc_row_connections(r->load));
-	switch (r->outcome) {
-	case OSC_WINS:
-		if (strcmp(osc_row_model(r->winner),
-			   osc_row_model(main->winner)))
-			fprintf(out, "%s does: ", osc_row_model(r->winner));
-		else
-			fputs("too: ", out);
-		fprintf(out, "%s against %s",
-			osc_metric_text(r->winner, r->metric, false, a,
-					sizeof(a)),
-			osc_metric_text(r->next, r->metric, false, b,
-					sizeof(b)));
-		break;
-	case OSC_LEFT_OUT:
-		fputs("none is named, left out: ", out);
-		print_left_out(out, summary, r, NULL);
-		break;
-	case OSC_ALIKE:
-		fputs("they do not differ", out);
-		break;
-	default:
-		fputs("none is apart from all others", out);
+	fputs(" ", out);
+	print_condition(out, r, true);
+	if (r->outcome != OSC_WINS) {
+		fputs(": ", out);
+		print_reason(out, summary, r);
+		fputs(".", out);
+		return;
 	}
+	if (strcmp(osc_row_model(r->winner), osc_row_model(main->winner)))
+		fprintf(out, " %s does: ", osc_row_model(r->winner));
+	else
+		fputs(", too: ", out);
+	fprintf(out, "%s against %s.",
+		osc_metric_text(r->winner, r->metric, false, a, sizeof(a)),
+		osc_metric_text(r->next, r->metric, false, b, sizeof(b)));
 }
 
 /*
@@ -126,50 +183,62 @@ static double decides_from(const json_t *summary, const struct osc_result *r)
 	return ceil(from);
 }
 
-static void print_condition(FILE *out, const struct osc_result *r)
+static bool has_condition(const struct osc_result *r)
 {
-	json_int_t n = osc_row_connections(r->load);
+	return osc_row_connections(r->load);
+}
 
-	if (n)
-		fprintf(out, " %s %" JSON_INTEGER_FORMAT " connection%s",
-			under(r->metric), n, n == 1 ? "" : "s");
+/* The other loads of the family, a sentence each. */
+static void print_others(FILE *out, const json_t *summary,
+			 const struct osc_result *r)
+{
+	const json_t *load = NULL;
+
+	while ((load = osc_load_next(summary, r->load, load))) {
+		struct osc_result other =
+			osc_result_of(summary, load, r->metric);
+
+		if (!osc_load_is_same(load, r->load))
+			print_elsewhere(out, summary, &other, r);
+	}
 }
 
 static json_t *finding_text(const json_t *summary, const struct osc_result *r)
 {
 	const struct osc_metric *m = r->metric;
-	const json_t *load = NULL;
-	char a[128], b[128];
+	char a[224];
 	struct text t;
 
 	if (!text_open(&t))
 		return NULL;
-	fprintf(t.out, "%s %s", osc_row_model(r->winner), m->wins);
-	print_condition(t.out, r);
-	fprintf(t.out, ": %s against %s of %s, the next",
-		osc_metric_text(r->winner, m, true, a, sizeof(a)),
-		osc_metric_text(r->next, m, false, b, sizeof(b)),
-		osc_row_model(r->next));
+	fprintf(t.out, "%s %s%s", osc_row_model(r->winner), m->wins,
+		has_condition(r) ? " " : "");
+	if (has_condition(r))
+		print_condition(t.out, r, false);
+	fprintf(t.out, ": %s.",
+		osc_metric_text(r->winner, m, true, a, sizeof(a)));
+	fprintf(t.out, " The next is %s with %s.", osc_row_model(r->next),
+		osc_metric_text(r->next, m, false, a, sizeof(a)));
+	if (osc_metric_is_average(r->winner, m) ||
+	    osc_metric_is_average(r->next, m))
+		fputs(" These are averages, with what a run does once.", t.out);
 	if (m->bytes && decides_from(summary, r) > 1)
 		fprintf(t.out,
-			"; with fewer than %.0f connections its fixed part "
-			"may outweigh that",
+			" With fewer than %.0f connections its fixed part may "
+			"outweigh that.",
 			decides_from(summary, r));
-	while ((load = osc_load_next(summary, r->load, load))) {
-		struct osc_result other = osc_result_of(summary, load, m);
-
-		if (!osc_load_is_same(load, r->load))
-			print_elsewhere(t.out, summary, &other, r);
-	}
+	print_others(t.out, summary, r);
 	return text_close(&t);
 }
 
 /* --- why */
 
+/* Of memory its kinds; of others the counters, and the memory that was touched. */
 static bool is_cause_of(const struct osc_metric *cause,
 			const struct osc_metric *m)
 {
-	return cause->of == m->of && strcmp(cause->name, m->name);
+	return cause->of == m->of && strcmp(cause->name, m->name) &&
+	       (cause->bytes || !m->bytes);
 }
 
 /* A loop that takes several events per wait, against a model without a wait. */
@@ -185,7 +254,7 @@ static bool batches(const struct osc_result *r, const struct osc_metric *cause)
 static int add_cause(const struct osc_result *r, const struct osc_metric *cause,
 		     json_t *why, json_t *looked)
 {
-	char a[128], b[128];
+	char a[224], b[224];
 
 	if (batches(r, cause))
 		return json_array_append_new(
@@ -278,7 +347,8 @@ static bool says_nothing_new(const json_t *summary, const struct osc_result *r)
 		return false;
 	whole = osc_result_of(summary, r->load,
 			      osc_metric_find(r->metric->part_of));
-	return whole.outcome == r->outcome && whole.winner == r->winner;
+	return whole.outcome == r->outcome &&
+	       (r->outcome != OSC_WINS || whole.winner == r->winner);
 }
 
 static int add_findings(const json_t *summary, const json_t *family,
@@ -297,24 +367,54 @@ static int add_findings(const json_t *summary, const json_t *family,
 	return 0;
 }
 
+/* [{model, why}] of those without a number; NULL without memory. */
 static json_t *left_out(const json_t *summary, const struct osc_result *r)
 {
-	json_t *list = json_array(), *text, *o;
+	json_t *list = json_array();
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(summary, i, row) {
+		if (is_held_by(summary, r, i) &&
+		    json_array_append_new(
+			    list,
+			    json_pack(
+				    "{s:o, s:o}", "model",
+				    osc_json_text(osc_row_model(row)), "why",
+				    osc_json_text(reason_of(summary, r, i))))) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
+static json_t *open_text(const json_t *summary, const struct osc_result *r)
+{
 	struct text t;
 
-	if (!text_open(&t)) {
-		json_decref(list);
+	if (!text_open(&t))
 		return NULL;
-	}
-	fprintf(t.out, "which model %s", r->metric->wins);
-	print_condition(t.out, r);
-	fputs(" is not said, left out: ", t.out);
-	print_left_out(t.out, summary, r, list);
-	text = text_close(&t);
-	o = json_pack("{s:o, s:o, s:o}", "metric",
-		      osc_json_text(r->metric->name), "left_out", list, "text",
-		      text);
-	if (o && add_load(o, r->load)) {
+	fprintf(t.out, "%s%s", r->metric->what, has_condition(r) ? " " : "");
+	if (has_condition(r))
+		print_condition(t.out, r, false);
+	fputs(": ", t.out);
+	print_reason(t.out, summary, r);
+	fputs(".", t.out);
+	print_others(t.out, summary, r);
+	return text_close(&t);
+}
+
+static json_t *open_document(const json_t *summary, const struct osc_result *r)
+{
+	json_t *o = json_pack("{s:o, s:s, s:o}", "metric",
+			      osc_json_text(r->metric->name), "reason",
+			      osc_outcome_names[r->outcome], "text",
+			      open_text(summary, r));
+
+	if (o && (add_load(o, r->load) ||
+		  (r->outcome == OSC_LEFT_OUT &&
+		   json_object_set_new(o, "left_out", left_out(summary, r))))) {
 		json_decref(o);
 		return NULL;
 	}
@@ -333,14 +433,12 @@ static int add_undecided(const json_t *summary, const json_t *family,
 
 		if (r.outcome == OSC_WINS)
 			return 0;
-		if (r.outcome == OSC_LEFT_OUT && !first.load &&
-		    !says_nothing_new(summary, &r))
+		if (r.outcome != OSC_NO_NUMBERS && !first.load)
 			first = r;
 	}
-	return first.load && json_array_append_new(out,
-						   left_out(summary, &first)) ?
-		       -1 :
-		       0;
+	if (!first.load || says_nothing_new(summary, &first))
+		return 0;
+	return json_array_append_new(out, open_document(summary, &first));
 }
 
 static json_t *of_all(const json_t *summary, bool emulated,

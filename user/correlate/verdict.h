@@ -9,8 +9,8 @@
  * was run under any load has no such number under this one: the finding names
  * who is left out, and why. By the requests per second and the latency none
  * wins where some of the runs under that load are suspect, of any model: they
- * may reflect the client. A lower bound loses, but does not win. In all other
- * cases nothing is said.
+ * may reflect the client. A lower bound loses, but does not win. Where no model
+ * wins the reason is said.
  *
  * What a finding holds under is its condition: the number of connections, and
  * what is so at the other numbers that were measured. Why a model wins are the
@@ -33,8 +33,10 @@
 json_t *osc_verdicts(const json_t *summary, bool emulated);
 
 /*
- * [{mode, concurrency, work_us, io_us, metric, left_out: [{model, why}],
- * text}]: where no model is named because some could not be measured.
+ * [{mode, concurrency, work_us, io_us, metric, reason, text, left_out: [{model,
+ * why}]}]: each metric by which no model wins under any load of a family, and
+ * why: models without a number, too few or suspect runs, no difference, a lower
+ * bound, intervals that overlap.
  */
 json_t *osc_undecided(const json_t *summary, bool emulated);
 

@@ -8,31 +8,30 @@
 #include "report/html.h"
 #include "report/sections.h"
 
-static void list(FILE *out, const json_t *texts)
+static void text(FILE *out, const json_t *one)
 {
-	const json_t *text;
-	size_t i;
-
-	json_array_foreach(texts, i, text) {
-		html_text(out, i ? ", " : "");
-		html_text(out, json_is_string(text) ? json_string_value(text) :
-						      HTML_MISSING);
-	}
+	html_text(out,
+		  json_is_string(one) ? json_string_value(one) : HTML_MISSING);
 }
 
 /* What goes with it, or what was looked at and does not differ. */
 static void reasons(FILE *out, const json_t *finding)
 {
-	const json_t *why = json_object_get(finding, "why");
+	const json_t *why = json_object_get(finding, "why"), *one;
 	const json_t *looked = json_object_get(finding, "looked_at");
+	size_t i;
 
-	if (json_array_size(why)) {
-		html_text(out, "; it has ");
-		list(out, why);
-	} else if (json_array_size(looked)) {
-		html_text(out, "; looked at: ");
-		list(out, looked);
-		html_text(out, ": none differs for sure");
+	json_array_foreach(why, i, one) {
+		html_text(out, " It has ");
+		text(out, one);
+		html_text(out, ".");
+	}
+	if (json_array_size(why) || !json_array_size(looked))
+		return;
+	html_text(out, " Looked at, without a sure difference: ");
+	json_array_foreach(looked, i, one) {
+		html_text(out, i ? ", " : "");
+		text(out, one);
 	}
 	html_text(out, ".");
 }
@@ -45,7 +44,7 @@ static void verdict_item(FILE *out, const json_t *verdict)
 	html_close(out, "li");
 }
 
-/* Where no model is named, as some could not be measured. */
+/* By what no model wins, and why. */
 static void undecided(FILE *out, const struct doc *doc)
 {
 	const json_t *all = json_object_get(doc->root, "undecided"), *one;
@@ -60,7 +59,6 @@ static void undecided(FILE *out, const struct doc *doc)
 		html_text(out, doc_string(one, "mode"));
 		html_text(out, ": ");
 		html_text(out, doc_string(one, "text"));
-		html_text(out, ".");
 		html_close(out, "li");
 	}
 	html_close(out, "ul");
@@ -122,11 +120,7 @@ int section_verdicts(FILE *out, const struct doc *doc)
 
 	html_element(out, "h2", NULL, "What wins, and why");
 	if (!json_array_size(verdicts)) {
-		html_element(out, "p", "note",
-			     "Nothing can be said: no model's interval is "
-			     "apart from those of all others, or the runs are "
-			     "too few (six at the least) or suspect, or a "
-			     "model has no number.");
+		html_element(out, "p", "note", "No model wins for sure.");
 		undecided(out, doc);
 		return 0;
 	}

@@ -29,7 +29,8 @@ teardown()
 
 @test "--list tells model, family and who works like it" {
 	run -0 "$osconcepts" serve --list
-	[[ ${lines[0]} == MODEL*FAMILY*"WORKS LIKE" ]]
+	[[ ${lines[0]} == MODEL*FAMILY*"HOW IT WAITS" ]]
+	[[ $output == *$'\n'MODEL*"WORKS LIKE"* ]]
 	[[ $output == *fork*process* && $output == *thread*thread* && $output == *epoll*event* ]]
 	run -0 "$osconcepts" serve --list --json
 	/usr/bin/python3 -c 'import json, sys

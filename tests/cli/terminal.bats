@@ -12,12 +12,13 @@ setup()
 }
 
 # widest COLUMNS COMMAND: the width of the widest line that it shows there, and
-# what it shows on descriptor 4.
+# what it shows on descriptor 4. A word is not broken, be it wider: a path or a URL
+# is pasted as it stands.
 widest()
 {
 	LC_ALL=C.UTF-8 script -qec "stty cols $1 rows 100; $2" /dev/null </dev/null |
 		tr -d '\r' | sed -E 's/\x1b\[[0-9;]*[A-Za-z]//g' |
-		tee /dev/fd/4 | LC_ALL=C.UTF-8 wc -L
+		tee /dev/fd/4 | grep -vE '^ *[^ ]+$' | LC_ALL=C.UTF-8 wc -L
 }
 
 # fits COMMAND WORD…: at both widths no line is wider, and all words are there.
@@ -59,6 +60,80 @@ fits()
 @test "the list of the server models fits, with every model and what works like it" {
 	fits "osconcepts serve --list" \
 		$(osconcepts serve --list --json | jq -r '.[].model') "nginx as it comes" "MODEL " "WORKS LIKE"
+}
+
+start_server()
+{
+	coproc ready { exec osconcepts serve --model epoll --port 0 --quiet --ready-fd 1 2>/dev/null; }
+	# shellcheck disable=SC2154 # coproc sets it
+	server=$ready_PID
+	read -r port <&"${ready[0]}"
+	url=http://127.0.0.1:$port
+}
+
+teardown()
+{
+	[[ -z ${server:-} ]] || kill "$server"
+}
+
+@test "the result of load fits, whatever is in it" {
+	start_server
+	fits "osconcepts load $url/ -n 500 --no-progress" latency p99.9 mean service connect Errors
+	fits "osconcepts load $url/ -d 300ms -r 200 --slo p99=5ms --no-progress" lag "SLO p99"
+	# Each URL on a line of its own, and whole.
+	local long="$url/bytes/1?"$(printf '%090d' 0)
+	fits "osconcepts load $url/ $url/bytes/100 -n 500 --weights 3,1 --no-progress" \
+		"  $url/bytes/100" "latency p50, p99" weight
+	widest 50 "osconcepts load $url/ $long -n 500 --no-progress" 4>"$BATS_TEST_TMPDIR/shown"
+	grep -qxF "  $long" "$BATS_TEST_TMPDIR/shown"
+	fits "osconcepts load $url/ -n 50 -c 8 --expect-status 418 --no-progress" "Errors: 50"
+	fits "osconcepts load $url/sleep/900000 -n 3 -c 3 --timeout 50ms --no-progress" timeout
+	fits "OSCONCEPTS_EMULATED=1 osconcepts load $url/ -n 50 --no-progress" emulated
+}
+
+@test "the result of sweep fits" {
+	start_server
+	fits "osconcepts sweep $url/ -d 100ms --sweep 3" answered p99 Knee
+}
+
+@test "what a server says fits" {
+	fits "timeout -s INT 0.3 osconcepts serve --model prefork-fdpass --port 0; true" Ctrl-C answered
+}
+
+@test "a message fits a terminal, and is one line where it is none" {
+	local command
+	for command in "load http://127.0.0.1:1/ -n 3" "compare --models nonsense" "stat -p 99999999" \
+		"load http://127.0.0.1/ -n 1 --arrival monthly" "serve --model epoll --cpus 999" "sources" \
+		"compare --socket $BATS_TEST_TMPDIR/none.sock" "frobnicate" "stat --frobnicate" \
+		"load http://a@b/ -n 1" "hist --source frobnicate" "lesson frobnicate"; do
+		[[ $command != sources || ! -e /proc/osconcepts ]] || continue
+		fits "osconcepts $command"
+		run -0 bash -c "osconcepts $command 2>&1 >/dev/null | grep -v '^Try ' | wc -l"
+		[[ $output == 1 ]]
+		# Nothing is lost of it, nor added to it.
+		[[ $(widest 50 "osconcepts $command" 4>&1 >/dev/null | tr -s '[:space:]' ' ') == \
+			$(osconcepts $command 2>&1 | tr -s '[:space:]' ' ') ]]
+	done
+	fits "osconceptsd --backend frobnicate"
+	fits "osconceptsd --socket /no/such/directory/at/all/control.sock"
+}
+
+@test "in a pipe no list for people is wider than 80 columns, and COLUMNS counts" {
+	run -0 bash -c "osconcepts serve --list | LC_ALL=C.UTF-8 wc -L"
+	((output <= 80))
+	run -0 bash -c "COLUMNS=50 osconcepts serve --list | LC_ALL=C.UTF-8 wc -L"
+	((output <= 50))
+	run -0 bash -c "COLUMNS=200 osconcepts serve --list | head -n 1"
+	[[ $output == MODEL*"HOW IT WAITS"*"WORKS LIKE"* ]]
+	run -0 bash -c "COLUMNS=50 osconcepts watch --backend procfs -p $$ -n 1 -i 50ms | LC_ALL=C.UTF-8 wc -L"
+	((output <= 50))
+	run -0 bash -c "osconcepts lesson | LC_ALL=C.UTF-8 wc -L"
+	((output <= 80))
+	start_server
+	run -0 bash -c "osconcepts load $url/ $url/bytes/1 -n 9 | LC_ALL=C.UTF-8 wc -L"
+	((output <= 80))
+	run -0 bash -c "COLUMNS=50 osconcepts load $url/ $url/bytes/1 -n 9 | LC_ALL=C.UTF-8 wc -L"
+	((output <= 50))
 }
 
 @test "the module's tables fit" {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/cli.h"
+#include "lib/bars.h"
 #include "lib/options.h"
 #include "lib/program.h"
 
@@ -8,7 +9,7 @@
 
 int osc_cli_fail(const char *command, const struct osc_error *e)
 {
-	fprintf(stderr, "osconcepts %s: %s\n", command, e->text);
+	osc_text_say(stderr, "osconcepts %s: %s", command, e->text);
 	return e->exit_code ? (int)e->exit_code : OSC_EXIT_FAILED;
 }
 
@@ -19,7 +20,7 @@ int osc_cli_getopt(int argc, char **argv, const char *shorts,
 	int c = osc_options_next(argc, argv, shorts, longs, &e);
 
 	if (c == '?')
-		fprintf(stderr, "%s: %s\n", argv[0], e.text);
+		osc_text_say(stderr, "%s: %s", argv[0], e.text);
 	return c;
 }
 
@@ -31,7 +32,7 @@ int osc_cli_usage(const char *command)
 
 int osc_cli_unexpected(const char *command, const char *word)
 {
-	fprintf(stderr, "osconcepts %s: unexpected '%s'\n", command, word);
+	osc_text_say(stderr, "osconcepts %s: unexpected '%s'", command, word);
 	return osc_cli_usage(command);
 }
 

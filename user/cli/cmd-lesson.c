@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/lesson.h"
 #include "cli/numbers.h"
+#include "lib/bars.h"
 #include "lib/clock.h"
 #include "lib/emulated.h"
 #include "lib/nearest.h"
@@ -49,8 +50,9 @@ const struct osc_lesson *osc_lesson_find(const char *name)
 			return l;
 		osc_nearest_offer(&near, l->name);
 	}
-	fprintf(stderr,
-		"osconcepts lesson: there is no lesson '%s'; try '%s lesson%s%s'\n",
+	osc_text_say(
+		stderr,
+		"osconcepts lesson: there is no lesson '%s'; try '%s lesson%s%s'",
 		name, osc_program(), near.best ? " " : "", near.best ?: "");
 	return NULL;
 }

@@ -8,6 +8,7 @@
 
 #include "cli/cli.h"
 #include "cli/wait.h"
+#include "lib/bars.h"
 #include "lib/clock.h"
 #include "lib/counters_output.h"
 #include "lib/module.h"
@@ -49,30 +50,41 @@ static json_t *event_json(const struct osc_event *event, double time_s)
 				 osc_target_json(&event->target));
 }
 
-/* "2.013s exit target 3 pid 812 nginx, uid 0: context_switches 12, …" */
-static void print_text(const struct osc_event *event, double time_s)
+/* "2.013s exit target 3 pid 812 nginx uid 0: context_switches 12, …" */
+static void print_target(const struct osc_event *event, double time_s)
 {
 	const struct osc_target *t = &event->target;
 	const char *before = ": ";
+	char text[1024];
+	size_t n;
 
-	if (event->kind == OSC_EVENT_LOST) {
-		printf("%.3fs %" PRIu32 " lost: events came faster than they "
-		       "could be read; see %s targets\n",
-		       time_s, event->lost, osc_program());
-		return;
-	}
-	printf("%.3fs %s target %u pid %d %s uid %u", time_s,
-	       kinds[event->kind], t->id, (int)t->pid, t->comm, t->uid);
+	n = (size_t)snprintf(text, sizeof(text),
+			     "%.3fs %s target %u pid %d %s uid %u", time_s,
+			     kinds[event->kind], t->id, (int)t->pid, t->comm,
+			     t->uid);
 	/* A new target has nothing to say yet. */
 	for (int i = 0; i < OSC_NR_COUNTERS && event->kind != OSC_EVENT_ADD;
 	     i++) {
 		if (!osc_counts_have(&t->counts, (enum osc_counter)i))
 			continue;
-		printf("%s%s %" PRIu64, before, osc_counter_info[i].name,
-		       t->counts.value[i]);
+		n += (size_t)snprintf(text + n, sizeof(text) - n,
+				      "%s%s %" PRIu64, before,
+				      osc_counter_info[i].name,
+				      t->counts.value[i]);
 		before = ", ";
 	}
-	putchar('\n');
+	osc_text_fold(text, osc_terminal_columns(stdout), stdout);
+}
+
+static void print_text(const struct osc_event *event, double time_s)
+{
+	if (event->kind == OSC_EVENT_LOST)
+		osc_text_say(stdout,
+			     "%.3fs %" PRIu32 " lost: events came faster than "
+			     "they could be read; see %s targets",
+			     time_s, event->lost, osc_program());
+	else
+		print_target(event, time_s);
 }
 
 static int print(const struct osc_event *event, bool json, double time_s,

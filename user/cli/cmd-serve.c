@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "cli/numbers.h"
 #include "cli/wait.h"
+#include "lib/bars.h"
 #include "lib/clock.h"
 #include "lib/cpus.h"
 #include "lib/output.h"
@@ -93,9 +94,9 @@ static int list_models(struct osc_error *e)
 	static const struct osc_column columns[] = {
 		{ "model", "MODEL", OSC_COLUMN_TEXT },
 		{ "family", "FAMILY", OSC_COLUMN_TEXT },
-		{ "at_once", "AT ONCE", OSC_COLUMN_TEXT },
 		{ "summary", "HOW IT WAITS", OSC_COLUMN_TEXT },
 		{ "works_like", "WORKS LIKE", OSC_COLUMN_TEXT },
+		{ "at_once", "AT ONCE", OSC_COLUMN_TEXT },
 	};
 	struct osc_table *t =
 		osc_table_new(columns, sizeof(columns) / sizeof(*columns));
@@ -104,6 +105,7 @@ static int list_models(struct osc_error *e)
 	if (!t)
 		return osc_error_set(e, ENOMEM,
 				     "cannot list the models: out of memory");
+	osc_table_set_columns(t, 80);
 	for (const struct osc_engine *m = osc_engines; m->name; m++) {
 		osc_table_row(t);
 		osc_table_text(t, "model", m->name);
@@ -140,9 +142,10 @@ static int started(const struct osc_server_start *s, struct osc_error *e)
 	int ret = json ? print_start_json(s, e) : 0;
 
 	if (!ret && !quiet)
-		fprintf(stderr,
+		osc_text_say(
+			stderr,
 			"osconcepts serve: %s (%s) on %s, pid %d; Ctrl-C stops "
-			"it\n",
+			"it",
 			s->config->engine->name, s->config->engine->summary,
 			s->url, (int)getpid());
 	return ret;
@@ -190,22 +193,23 @@ static int print_end(const struct osc_server_report *r,
 		return osc_cli_end(NAME, ret, &e);
 	}
 	if (r->forced) {
-		fprintf(stderr,
-			"osconcepts serve: stopped at once by a second "
-			"signal: %" PRIu64 " connections cut\n",
-			r->cut);
+		osc_text_say(stderr,
+			     "osconcepts serve: stopped at once by a second "
+			     "signal: %" PRIu64 " connections cut",
+			     r->cut);
 		return OSC_EXIT_FAILED;
 	}
 	if (r->cut)
-		fprintf(stderr,
+		osc_text_say(
+			stderr,
 			"osconcepts serve: %" PRIu64 " connections cut: not "
-			"finished %gs after the stop; try a longer --grace\n",
+			"finished %gs after the stop; try a longer --grace",
 			r->cut, (double)config->grace_ns / OSC_NS_PER_S);
 	if (!quiet)
-		fprintf(stderr,
-			"osconcepts serve: answered %" PRIu64
-			" requests on %" PRIu64 " connections\n",
-			v[OSC_ACCOUNT_REQUESTS], v[OSC_ACCOUNT_ACCEPTS]);
+		osc_text_say(stderr,
+			     "osconcepts serve: answered %" PRIu64
+			     " requests on %" PRIu64 " connections",
+			     v[OSC_ACCOUNT_REQUESTS], v[OSC_ACCOUNT_ACCEPTS]);
 	return osc_cli_end(NAME, ret, &e);
 }
 
@@ -403,8 +407,9 @@ static int check_kernel(struct osc_server_config *c, struct osc_error *e)
 					  "--model %s, or --fallback",
 					  engine->name, why.text,
 					  engine->fallback);
-	fprintf(stderr, "osconcepts serve: %s cannot serve here: %s; %s does\n",
-		engine->name, why.text, engine->fallback);
+	osc_text_say(stderr,
+		     "osconcepts serve: %s cannot serve here: %s; %s does",
+		     engine->name, why.text, engine->fallback);
 	c->engine = osc_engine_find(engine->fallback);
 	return 0;
 }

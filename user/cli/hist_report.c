@@ -50,16 +50,18 @@ static void draw(const struct osc_hist_report *r, const struct osc_histogram *h,
 	fputc('\n', stdout);
 }
 
-static void print_timing_note(const struct osc_timing *t)
+static void print_timing_note(const struct osc_timing *t, unsigned int columns)
 {
 	if (!strcmp(t->state, "off"))
-		printf("%s is not timed; try: %s timings %s=targets\n", t->name,
-		       osc_program(), t->name);
+		osc_text_line(stdout, columns,
+			      "%s is not timed; try: %s timings %s=targets",
+			      t->name, osc_program(), t->name);
 	else if (strcmp(t->state, "on"))
-		printf("%s is %s: %s\n", t->name, t->state, t->why);
+		osc_text_line(stdout, columns, "%s is %s: %s", t->name,
+			      t->state, t->why);
 	if (t->lost)
-		printf("%s: %llu events went untimed.\n", t->name,
-		       (unsigned long long)t->lost);
+		osc_text_line(stdout, columns, "%s: %llu events went untimed.",
+			      t->name, (unsigned long long)t->lost);
 }
 
 /* Some timing that is asked for has its events from this source. */
@@ -79,21 +81,23 @@ static bool is_needed(const struct osc_hist_report *r,
 static void print_notes(const struct osc_hist_report *r)
 {
 	const struct osc_hist_look *now = r->now;
+	unsigned int columns = osc_bars_for(stdout).columns;
 
 	for (size_t i = 0; i < now->nr_timings; i++) {
 		if (osc_histogram_set_has_timing(r->set, now->timing[i].name))
-			print_timing_note(&now->timing[i]);
+			print_timing_note(&now->timing[i], columns);
 	}
 	for (size_t i = 0; i < now->nr_sources; i++) {
 		const struct osc_source *source = &now->source[i];
 
 		if (!strcmp(source->state, "silenced") && is_needed(r, source))
-			printf("The source %s is silenced, and nothing comes "
-			       "from it: %s\n",
-			       source->name, source->why);
+			osc_text_line(stdout, columns,
+				      "The source %s is silenced, and nothing "
+				      "comes from it: %s",
+				      source->name, source->why);
 	}
 	if (osc_platform_emulated())
-		puts(OSC_EMULATED_NOTE("\n"));
+		osc_text_fold(OSC_EMULATED_NOTE(" "), columns, stdout);
 }
 
 /* Of those asked for the one that says most: on, else off, else neither. */

@@ -12,6 +12,7 @@
 
 #include "cli/compare.h"
 #include "cli/lesson.h"
+#include "lib/bars.h"
 #include "lib/clock.h"
 #include "lib/output.h"
 #include "lib/program.h"
@@ -404,9 +405,10 @@ int osc_lesson_measure(struct osc_lesson_result *r,
 	snprintf(r->client_cpus, sizeof(r->client_cpus), "%s", s.client_cpus);
 	snprintf(r->source, sizeof(r->source), "%s", b.session.source);
 	if (r->set->progress)
-		fprintf(stderr,
+		osc_text_say(
+			stderr,
 			"%s: %d models x %" PRIu64
-			" runs, source %s, servers on CPUs %s, client on %s\n",
+			" runs, source %s, servers on CPUs %s, client on %s",
 			r->set->lesson->name, OSC_LESSON_MODELS, r->set->runs,
 			r->source, *r->server_cpus ? r->server_cpus : "any",
 			*r->client_cpus ? r->client_cpus : "any");

@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/load.h"
 #include "cli/numbers.h"
+#include "lib/bars.h"
 #include "lib/clock.h"
 #include "lib/cpus.h"
 #include "lib/parse.h"
@@ -489,7 +490,7 @@ int osc_load_options(int argc, char **argv, struct osc_load_settings *s)
 			return osc_cli_fail(s->name, &e);
 	}
 	if (!s->load.mix.n) {
-		fprintf(stderr, "osconcepts %s: no URL given\n", s->name);
+		osc_text_say(stderr, "osconcepts %s: no URL given", s->name);
 		return osc_cli_usage(s->name);
 	}
 	complete(s);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "lib/bars.h"
 #include "lib/nearest.h"
 #include "lib/options.h"
 #include "lib/program.h"
@@ -67,9 +68,10 @@ static const struct osc_command *find(const char *name)
 	}
 	if (near.best && !strcmp(near.best, "help"))
 		near.best = "";
-	fprintf(stderr, "osconcepts: '%s' is not a command; try '%s %s%s%s'\n",
-		name, osc_program(), near.best ? "help" : "--help",
-		near.best && *near.best ? " " : "", near.best ?: "");
+	osc_text_say(stderr,
+		     "osconcepts: '%s' is not a command; try '%s %s%s%s'", name,
+		     osc_program(), near.best ? "help" : "--help",
+		     near.best && *near.best ? " " : "", near.best ?: "");
 	return NULL;
 }
 
@@ -90,8 +92,9 @@ static int help(int argc, char **argv)
 	const struct osc_command *command;
 
 	if (argc > 3) {
-		fprintf(stderr,
-			"osconcepts help: unexpected '%s'; try one command\n",
+		osc_text_say(
+			stderr,
+			"osconcepts help: unexpected '%s'; try one command",
 			argv[3]);
 		return OSC_EXIT_USAGE;
 	}
@@ -158,6 +161,6 @@ int main(int argc, char **argv)
 
 	code = osc_streams_finish(dispatch(argc, argv), &e);
 	if (e.err)
-		fprintf(stderr, "osconcepts %s: %s\n", name, e.text);
+		osc_text_say(stderr, "osconcepts %s: %s", name, e.text);
 	return code;
 }

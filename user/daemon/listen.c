@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "daemon/daemon.h"
+#include "lib/bars.h"
 #include "lib/clock.h"
 #include "lib/error.h"
 
@@ -73,9 +74,10 @@ static void on_resume(void *arg)
 static void pause_accepting(struct osc_daemon *d, int err)
 {
 	if (!d->short_of)
-		fprintf(stderr,
+		osc_text_say(
+			stderr,
 			"osconceptsd: cannot take a client: %s; clients wait "
-			"until there is room; try a higher 'ulimit -n'\n",
+			"until there is room; try a higher 'ulimit -n'",
 			strerror(err));
 	d->short_of = true;
 	if (!osc_timer_set(&d->resume, PAUSE_NS, 0, NULL))

@@ -14,9 +14,11 @@
 
 #include "daemon/exercise.h"
 #include "daemon/run.h"
+#include "lib/bars.h"
 #include "lib/control.h"
 #include "lib/error.h"
 #include "lib/options.h"
+#include "lib/output.h"
 #include "lib/parse.h"
 #include "lib/program.h"
 #include "lib/signals.h"
@@ -60,7 +62,7 @@ static void usage(FILE *out)
 
 static int fail(const struct osc_error *e)
 {
-	fprintf(stderr, "osconceptsd: %s\n", e->text);
+	osc_text_say(stderr, "osconceptsd: %s", e->text);
 	return e->exit_code ? (int)e->exit_code : OSC_EXIT_FAILED;
 }
 
@@ -208,7 +210,7 @@ static int parse(int argc, char **argv, struct osc_daemon *d, struct options *o)
 		if (c == EXERCISE)
 			return osc_exercise_run();
 		if (c == '?') {
-			fprintf(stderr, "osconceptsd: %s\n", e.text);
+			fail(&e);
 			fprintf(stderr, "Try '%s --help'.\n",
 				osc_program_daemon());
 			return OSC_EXIT_USAGE;
@@ -217,10 +219,10 @@ static int parse(int argc, char **argv, struct osc_daemon *d, struct options *o)
 			return fail(&e);
 	}
 	if (optind < argc) {
-		fprintf(stderr,
-			"osconceptsd: '%s' is not an option; try "
-			"'%s --help'\n",
-			argv[optind], osc_program_daemon());
+		osc_text_say(stderr,
+			     "osconceptsd: '%s' is not an option; try "
+			     "'%s --help'",
+			     argv[optind], osc_program_daemon());
 		return OSC_EXIT_USAGE;
 	}
 	return -1;
@@ -263,7 +265,7 @@ static int open_all(struct osc_daemon *d, struct options *o,
 	if (!ret)
 		ret = osc_listen_on(d, o->socket, o->mode, e);
 	if (!ret)
-		fprintf(stderr, "osconceptsd: listening on %s\n", o->socket);
+		osc_text_say(stderr, "osconceptsd: listening on %s", o->socket);
 	return ret;
 }
 

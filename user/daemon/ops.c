@@ -15,6 +15,7 @@
 #include "daemon/calibrate.h"
 #include "daemon/follow.h"
 #include "daemon/request.h"
+#include "lib/bars.h"
 #include "lib/clock.h"
 #include "lib/control.h"
 #include "lib/counters_output.h"
@@ -115,8 +116,8 @@ static void on_ended(struct osc_hosted *s, void *arg)
 	if (started->asked)
 		osc_client_refuse(d, &started->ticket, &e);
 	else if (!in_order && !started->stop_asked)
-		fprintf(stderr, "osconceptsd: server %u: %s\n", s->number,
-			e.text);
+		osc_text_say(stderr, "osconceptsd: server %u: %s", s->number,
+			     e.text);
 	if (started->stop_asked && in_order)
 		answer(d, &started->stopping,
 		       json_pack("{s:i}", "server", (int)s->number));

@@ -1,30 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/bars.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lib/output.h"
-#include "lib/parse.h"
 
 #define COLUMNS_DEFAULT 80
-#define COLUMNS_MIN 60
 #define COLUMNS_MAX 200
-
-static unsigned int width_of(FILE *out)
-{
-	const char *columns = getenv("COLUMNS");
-	unsigned int width = osc_terminal_columns(out);
-	uint64_t typed;
-
-	if (width)
-		return width;
-	if (columns &&
-	    !osc_parse_u64("COLUMNS", columns, 1, UINT16_MAX, &typed, NULL))
-		return (unsigned int)typed;
-	return COLUMNS_DEFAULT;
-}
+#define BAR_MIN 8
 
 struct osc_bars osc_bars_for(FILE *out)
 {
@@ -33,7 +19,7 @@ struct osc_bars osc_bars_for(FILE *out)
 		      strcmp(term, "dumb") != 0;
 
 	return (struct osc_bars){
-		.columns = width_of(out),
+		.columns = osc_terminal_columns(out) ?: COLUMNS_DEFAULT,
 		.utf8 = osc_text_is_utf8(),
 		.color = cursor && !(no_color && *no_color),
 		.cursor = cursor,
@@ -45,9 +31,9 @@ static unsigned int columns_after(const struct osc_bars *bars,
 {
 	unsigned int columns = bars->columns;
 
-	columns = columns < COLUMNS_MIN ? COLUMNS_MIN :
-		  columns > COLUMNS_MAX ? COLUMNS_MAX :
-					  columns;
+	columns = columns < label + BAR_MIN ? label + BAR_MIN :
+		  columns > COLUMNS_MAX	    ? COLUMNS_MAX :
+					      columns;
 	return columns - label;
 }
 
@@ -92,7 +78,7 @@ void osc_spark_draw(const struct osc_bars *bars, const uint64_t *values,
 	fputs(bars->color ? "\033[0m" : "", out);
 }
 
-void osc_text_fold(const char *text, unsigned int columns, FILE *out)
+static void fold(const char *text, unsigned int columns, FILE *out)
 {
 	size_t column = strspn(text, " "), indent = column + 2;
 	bool begun = false;
@@ -100,19 +86,78 @@ void osc_text_fold(const char *text, unsigned int columns, FILE *out)
 	fprintf(out, "%*s", (int)column, "");
 	text += column;
 	while (*text) {
-		size_t word = strcspn(text, " ");
+		size_t blanks = strspn(text, " ");
+		size_t word = strcspn(text + blanks, " ");
 
-		if (begun && column + 1 + word > columns) {
+		if (begun && column + blanks + word > columns) {
 			fprintf(out, "\n%*s", (int)indent, "");
 			column = indent;
-		} else if (begun) {
-			fputc(' ', out);
-			column++;
+			text += blanks;
+			blanks = 0;
 		}
 		begun = true;
-		fwrite(text, 1, word, out);
-		column += word;
-		text += word + strspn(text + word, " ");
+		fwrite(text, 1, blanks + word, out);
+		column += blanks + word;
+		text += blanks + word;
 	}
 	fputc('\n', out);
+}
+
+void osc_text_fold(const char *text, unsigned int columns, FILE *out)
+{
+	char *folded = NULL;
+	FILE *memory = NULL;
+	size_t size;
+
+	/* One write, for others write messages to the same place. */
+	if (columns && strlen(text) > columns)
+		memory = open_memstream(&folded, &size);
+	if (memory)
+		fold(text, columns, memory);
+	if (memory && !fclose(memory))
+		fputs(folded, out);
+	else
+		fprintf(out, "%s\n", text);
+	free(folded);
+}
+
+void osc_text_fold_lines(char *text, unsigned int columns, FILE *out)
+{
+	char *line;
+
+	while (text && *text) {
+		line = strsep(&text, "\n");
+		osc_text_fold(line, columns, out);
+	}
+}
+
+static void print_line(FILE *out, unsigned int columns, const char *format,
+		       va_list args)
+{
+	char *text;
+
+	if (vasprintf(&text, format, args) < 0) {
+		fputs("(out of memory)\n", out);
+		return;
+	}
+	osc_text_fold(text, columns, out);
+	free(text);
+}
+
+void osc_text_line(FILE *out, unsigned int columns, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	print_line(out, columns, format, args);
+	va_end(args);
+}
+
+void osc_text_say(FILE *out, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	print_line(out, osc_terminal_columns(out), format, args);
+	va_end(args);
 }

@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 struct osc_bars {
-	unsigned int columns; /* no line is wider, from 60 up */
+	unsigned int columns; /* no line is wider, if a bar has room */
 	bool utf8; /* blocks of an eighth; else '#' */
 	bool color;
 	bool cursor; /* a terminal on which one can move about */
@@ -26,10 +26,18 @@ void osc_bar_draw(const struct osc_bars *bars, double part, unsigned int label,
 		  FILE *out);
 
 /*
- * A line, broken between words so that no part is wider than `columns`; the
- * following parts are indented by two more. Errors stay in the stream.
+ * A line, broken between words so that no part is wider than `columns`, if that is
+ * not 0; the following parts are indented by two more. Errors stay in the stream.
  */
 void osc_text_fold(const char *text, unsigned int columns, FILE *out);
+/* The same with each line of a text, which it changes. */
+void osc_text_fold_lines(char *text, unsigned int columns, FILE *out);
+void osc_text_line(FILE *out, unsigned int columns, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* A message, as osc_text_line(): in a file or a pipe it is one line. */
+void osc_text_say(FILE *out, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /*
  * A character for each value, the fuller the nearer it is to `most`; of 0, which

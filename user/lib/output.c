@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 
 #include "lib/error.h"
+#include "lib/parse.h"
 
 /* Bytes of the UTF-8 character at p, or 0: overlong, a surrogate, or none. */
 static size_t character_size(const unsigned char *p, size_t left)
@@ -162,9 +163,16 @@ char *osc_format_real(double value, char *buf, size_t size)
 
 unsigned int osc_terminal_columns(FILE *out)
 {
+	const char *columns = getenv("COLUMNS");
 	struct winsize size;
+	uint64_t typed;
 
-	return ioctl(fileno(out), TIOCGWINSZ, &size) ? 0 : size.ws_col;
+	if (!ioctl(fileno(out), TIOCGWINSZ, &size) && size.ws_col)
+		return size.ws_col;
+	if (columns &&
+	    !osc_parse_u64("COLUMNS", columns, 1, UINT16_MAX, &typed, NULL))
+		return (unsigned int)typed;
+	return 0;
 }
 
 static int print(json_t *document, FILE *out, size_t flags, struct osc_error *e)

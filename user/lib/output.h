@@ -44,9 +44,14 @@ void osc_table_real(struct osc_table *t, const char *key, double value);
 void osc_table_text(struct osc_table *t, const char *key, const char *value);
 
 size_t osc_table_rows(const struct osc_table *t);
+
+/* A table for people has this width where osc_terminal_columns() knows none. */
+void osc_table_set_columns(struct osc_table *t, unsigned int columns);
+
 /*
  * On a terminal that is narrower than the table it comes in parts, each with the
- * first column that is no count and as many others as fit.
+ * first column that is no count and as many others as fit. Where no width is known
+ * a row is a line: other programs read it.
  */
 int osc_table_print(const struct osc_table *t, FILE *out, struct osc_error *e);
 
@@ -78,7 +83,10 @@ json_t *osc_json_bytes(const char *bytes, size_t size);
 json_t *osc_json_format(const char *format, ...)
 	__attribute__((format(printf, 1, 2)));
 
-/* The width of a terminal; 0 where the stream is none, or does not say. */
+/*
+ * The width of a terminal; where the stream is none, or does not say, what COLUMNS
+ * says, as watch(1) sets it; else 0.
+ */
 unsigned int osc_terminal_columns(FILE *out);
 
 /* Whether the locale's letters, which people read, are those of UTF-8. */

@@ -15,6 +15,7 @@ struct osc_table {
 	const struct osc_column *columns;
 	size_t n;
 	json_t *rows; /* array of objects */
+	unsigned int width; /* where none is known; 0: as wide as it is */
 	bool failed;
 };
 
@@ -74,6 +75,11 @@ void osc_table_text(struct osc_table *t, const char *key, const char *value)
 {
 	if (value)
 		set(t, key, osc_json_text(value));
+}
+
+void osc_table_set_columns(struct osc_table *t, unsigned int columns)
+{
+	t->width = columns;
 }
 
 size_t osc_table_rows(const struct osc_table *t)
@@ -337,7 +343,7 @@ static int print_part(const struct osc_table *t, const struct part *part,
 
 int osc_table_print(const struct osc_table *t, FILE *out, struct osc_error *e)
 {
-	unsigned int columns = osc_terminal_columns(out);
+	unsigned int columns = osc_terminal_columns(out) ?: t->width;
 	struct part part = { .begin = 1, .end = t->n };
 	int ret = 0;
 

@@ -10,6 +10,8 @@
 #define ROWS_MAX 24
 /* "   1.02 ms ..  1.28 ms  123,456,789 |" before each bar. */
 #define LABEL 38
+/* "p99.9 1.02 ms .. 1.28 ms" and the like. */
+#define PERCENTILE_MAX 25
 
 static const double percents[] = { 50, 90, 99, 99.9 };
 #define NR_PERCENTS (sizeof(percents) / sizeof(*percents))
@@ -21,8 +23,8 @@ static double end_of(unsigned int slot, unsigned int sub_bits)
 }
 
 /* "p99 1.02 ms .. 1.28 ms": as wide as the slot, for no more is known. */
-static void print_percentile(const struct osc_histogram *h, double percent,
-			     const char *dots, FILE *out)
+static char *percentile_text(const struct osc_histogram *h, double percent,
+			     const char *dots, char *text, size_t size)
 {
 	unsigned int slot = (unsigned int)osc_histogram_percentile(h, percent);
 	uint64_t lower = osc_hist_lower(slot, h->sub_bits);
@@ -30,46 +32,54 @@ static void print_percentile(const struct osc_histogram *h, double percent,
 
 	osc_format_ns((double)lower, from, sizeof(from));
 	if (osc_hist_upper(slot, h->sub_bits) == lower)
-		fprintf(out, "p%g %s", percent, from);
+		snprintf(text, size, "p%g %s", percent, from);
 	else
-		fprintf(out, "p%g %s %s %s", percent, from, dots,
-			osc_format_ns(end_of(slot, h->sub_bits), to,
-				      sizeof(to)));
+		snprintf(text, size, "p%g %s %s %s", percent, from, dots,
+			 osc_format_ns(end_of(slot, h->sub_bits), to,
+				       sizeof(to)));
+	return text;
 }
 
 static void print_head(const struct osc_histogram *h, const char *whose,
-		       FILE *out)
+		       const struct osc_bars *bars, FILE *out)
 {
-	double span = (double)(h->time_ns - h->since_ns) / OSC_NS_PER_S;
 	const char *meaning = osc_histogram_meaning(h->name);
-	char count[32], useless[32];
 
-	fprintf(out, "%s of %s", h->name, whose);
-	if (meaning)
-		fprintf(out, ": %s", meaning);
-	fprintf(out, "\n  %s events in %.3g s",
-		osc_format_count(h->count, count, sizeof(count)), span);
-	if (h->has_useless)
-		fprintf(out, ", and %s useless wakeups",
-			osc_format_count(h->useless, useless, sizeof(useless)));
+	osc_text_line(out, bars->columns, "%s of %s%s%s", h->name, whose,
+		      meaning ? ": " : "", meaning ?: "");
 }
 
-static void print_summary(const struct osc_histogram *h, const char *dots,
-			  FILE *out)
+static void print_summary(const struct osc_histogram *h,
+			  const struct osc_bars *bars, FILE *out)
 {
-	char mean[24], sum[24];
+	double span = (double)(h->time_ns - h->since_ns) / OSC_NS_PER_S;
+	char count[32], useless[64] = "", mean[24], sum[24], times[80] = "";
 
-	fprintf(out, ", mean %s, sum %s\n",
-		osc_format_ns((double)h->sum / (double)h->count, mean,
-			      sizeof(mean)),
-		osc_format_ns((double)h->sum, sum, sizeof(sum)));
-	/* Two a line, for each may take 25 columns. */
-	for (size_t i = 0; i < NR_PERCENTS; i++) {
-		fputs(i % 2 ? ",  " : "  ", out);
-		print_percentile(h, percents[i], dots, out);
-		if (i % 2)
-			fputc('\n', out);
-	}
+	if (h->has_useless)
+		snprintf(useless, sizeof(useless), ", and %s useless wakeups",
+			 osc_format_count(h->useless, count, sizeof(count)));
+	if (h->count)
+		snprintf(times, sizeof(times), ", mean %s, sum %s",
+			 osc_format_ns((double)h->sum / (double)h->count, mean,
+				       sizeof(mean)),
+			 osc_format_ns((double)h->sum, sum, sizeof(sum)));
+	osc_text_line(out, bars->columns, "  %s events in %.3g s%s%s",
+		      osc_format_count(h->count, count, sizeof(count)), span,
+		      useless, times);
+}
+
+static void print_percentiles(const struct osc_histogram *h,
+			      const struct osc_bars *bars, const char *dots,
+			      FILE *out)
+{
+	size_t in_line = bars->columns < 2 * PERCENTILE_MAX + 5 ? 1 : 2;
+	char text[64];
+
+	for (size_t i = 0; i < NR_PERCENTS; i++)
+		fprintf(out, "%s%s%s", i % in_line ? ",  " : "  ",
+			percentile_text(h, percents[i], dots, text,
+					sizeof(text)),
+			(i + 1) % in_line ? "" : "\n");
 }
 
 /* Rows of 2^shift slots each. */
@@ -136,12 +146,11 @@ void osc_histogram_draw(const struct osc_histogram *h, const char *whose,
 	const char *dots = bars->utf8 ? "…" : "..";
 	struct rows rows;
 
-	print_head(h, whose, out);
-	if (!h->count) {
-		fputc('\n', out);
+	print_head(h, whose, bars, out);
+	print_summary(h, bars, out);
+	if (!h->count)
 		return;
-	}
-	print_summary(h, dots, out);
+	print_percentiles(h, bars, dots, out);
 	rows = make_rows(h);
 	for (unsigned int row = rows.first; row <= rows.last; row++)
 		draw_row(h, &rows, row, bars, dots, out);

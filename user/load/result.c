@@ -2,9 +2,11 @@
 /* result.c - what came out, for programs and for people. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/clock.h"
+#include "lib/bars.h"
 #include "lib/emulated.h"
 #include "lib/output.h"
 #include "lib/platform.h"
@@ -194,34 +196,74 @@ json_t *osc_load_json(const struct osc_load_result *r)
 	return osc_json_updated(o, more);
 }
 
-static void hist_row(FILE *out, const char *name, const struct osc_hist *h)
+#define MEAN -1.0
+/* Of the table of URLs, without their names. */
+#define URLS_WIDTH 70
+
+/* Each time takes ten columns, behind the names of the rows. */
+static const struct {
+	const char *name;
+	double percent; /* MEAN: it is none */
+} points[] = { { "p50", 50 },	  { "p90", 90 },  { "p99", 99 },
+	       { "p99.9", 99.9 }, { "max", 100 }, { "mean", MEAN } };
+#define NR_POINTS (sizeof(points) / sizeof(points[0]))
+#define TIMES_WIDTH (11 + 10 * NR_POINTS)
+
+static const char *const time_names[] = { "latency", "service", "connect",
+					  "lag" };
+
+static void time_text(const struct osc_hist *h, double percent, FILE *out)
 {
-	static const double points[] = { 50, 90, 99, 99.9, 100 };
 	char text[32];
 
-	fprintf(out, "  %-9s", name);
-	for (size_t i = 0; i < sizeof(points) / sizeof(points[0]); i++)
-		fprintf(out, " %9s",
-			h->count ? osc_format_ns((double)osc_hist_percentile(
-							 h, points[i]),
-						 text, sizeof(text)) :
-				   "-");
-	fprintf(out, " %9s\n",
-		h->count ? osc_format_ns(osc_hist_mean(h), text, sizeof(text)) :
-			   "-");
+	fprintf(out, " %9s",
+		!h->count ?
+			"-" :
+			osc_format_ns(percent < 0 ? osc_hist_mean(h) :
+						    (double)osc_hist_percentile(
+							    h, percent),
+				      text, sizeof(text)));
 }
 
-static void times_text(const struct osc_load_result *r, FILE *out)
+/* A column for each percentile, or in a narrow place a line. */
+static void percentiles_text(const struct osc_load_result *r,
+			     unsigned int columns, FILE *out)
 {
 	const struct osc_load_stats *s = &r->stats;
+	const struct osc_hist *h[] = { &s->latency, &s->service, &s->connect,
+				       &s->lag };
+	size_t n = osc_load_is_open(r->config) ? 4 : 3;
 
-	fprintf(out, "\n  %-9s %9s %9s %9s %9s %9s %9s\n", "", "p50", "p90",
-		"p99", "p99.9", "max", "mean");
-	hist_row(out, "latency", &s->latency);
-	hist_row(out, "service", &s->service);
-	hist_row(out, "connect", &s->connect);
-	if (osc_load_is_open(r->config))
-		hist_row(out, "lag", &s->lag);
+	fputc('\n', out);
+	if (columns >= TIMES_WIDTH) {
+		fprintf(out, "  %-9s", "");
+		for (size_t p = 0; p < NR_POINTS; p++)
+			fprintf(out, " %9s", points[p].name);
+		fputc('\n', out);
+		for (size_t i = 0; i < n; i++) {
+			fprintf(out, "  %-9s", time_names[i]);
+			for (size_t p = 0; p < NR_POINTS; p++)
+				time_text(h[i], points[p].percent, out);
+			fputc('\n', out);
+		}
+		return;
+	}
+	fprintf(out, "  %-5s", "");
+	for (size_t i = 0; i < n; i++)
+		fprintf(out, " %9s", time_names[i]);
+	fputc('\n', out);
+	for (size_t p = 0; p < NR_POINTS; p++) {
+		fprintf(out, "  %-5s", points[p].name);
+		for (size_t i = 0; i < n; i++)
+			time_text(h[i], points[p].percent, out);
+		fputc('\n', out);
+	}
+}
+
+static void times_text(const struct osc_load_result *r, unsigned int columns,
+		       FILE *out)
+{
+	percentiles_text(r, columns, out);
 	fprintf(out,
 		"\n  latency: from when a request %s to the end of its answer\n"
 		"  service: from when it was really sent, waiting for its turn "
@@ -234,42 +276,40 @@ static void times_text(const struct osc_load_result *r, FILE *out)
 		      out);
 }
 
-static void percentile_text(const struct osc_hist *h, double percent, FILE *out)
+/* A line for its name, which may be long, and one for what it has. */
+static void url_text(const struct osc_load_result *r, unsigned int i,
+		     unsigned int columns, FILE *out)
 {
-	char text[32];
-
-	fprintf(out, " %9s",
-		h->count ?
-			osc_format_ns((double)osc_hist_percentile(h, percent),
-				      text, sizeof(text)) :
-			"-");
-}
-
-static void urls_text(const struct osc_load_result *r, FILE *out)
-{
-	const struct osc_load_stats *s = &r->stats;
+	const struct osc_load_url_stats *u = &r->stats.urls[i];
 	const struct osc_load_config *c = r->config;
 	char url[OSC_LOAD_URL_TEXT], count[32];
 
-	if (!s->nr_urls)
-		return;
-	fprintf(out, "\n  %11s %9s %19s %19s %6s  URL\n", "requests", "errors",
-		"latency p50, p99", "service p50, p99", "weight");
-	for (unsigned int i = 0; i < s->nr_urls; i++) {
-		const struct osc_load_url_stats *u = &s->urls[i];
+	fprintf(out, "  %s\n", one_url(&c->mix.urls[i], url, sizeof(url)));
+	fprintf(out, "  %6" PRIu32 " %11s", osc_mix_weight(&c->mix, i),
+		osc_format_count(u->requests, count, sizeof(count)));
+	fprintf(out, " %9s",
+		osc_format_count(osc_failures_total(&u->failures), count,
+				 sizeof(count)));
+	if (columns < URLS_WIDTH)
+		fprintf(out, "\n  %6s", "");
+	time_text(&u->latency, 50, out);
+	time_text(&u->latency, 99, out);
+	time_text(&u->service, 50, out);
+	time_text(&u->service, 99, out);
+	fputc('\n', out);
+}
 
-		fprintf(out, "  %11s",
-			osc_format_count(u->requests, count, sizeof(count)));
-		fprintf(out, " %9s",
-			osc_format_count(osc_failures_total(&u->failures),
-					 count, sizeof(count)));
-		percentile_text(&u->latency, 50, out);
-		percentile_text(&u->latency, 99, out);
-		percentile_text(&u->service, 50, out);
-		percentile_text(&u->service, 99, out);
-		fprintf(out, " %6" PRIu32 "  %s\n", osc_mix_weight(&c->mix, i),
-			one_url(&c->mix.urls[i], url, sizeof(url)));
-	}
+static void urls_text(const struct osc_load_result *r, unsigned int columns,
+		      FILE *out)
+{
+	if (!r->stats.nr_urls)
+		return;
+	fprintf(out, "\n  %6s %11s %9s", "weight", "requests", "errors");
+	if (columns < URLS_WIDTH)
+		fprintf(out, "\n  %6s", "");
+	fprintf(out, " %19s %19s\n", "latency p50, p99", "service p50, p99");
+	for (unsigned int i = 0; i < r->stats.nr_urls; i++)
+		url_text(r, i, columns, out);
 }
 
 static void errors_text(const struct osc_load_result *r, FILE *out)
@@ -378,11 +418,12 @@ static void head_text(const struct osc_load_result *r, FILE *out)
 	fprintf(out, "%s\n", r->partial ? "; PARTIAL: stopped early" : "");
 }
 
-void osc_load_text(const struct osc_load_result *r, FILE *out)
+static void whole_text(const struct osc_load_result *r, unsigned int columns,
+		       FILE *out)
 {
 	head_text(r, out);
-	times_text(r, out);
-	urls_text(r, out);
+	times_text(r, columns, out);
+	urls_text(r, columns, out);
 	errors_text(r, out);
 	slos_text(r, out);
 	fputs(osc_verdict_word(r->validity.verdict), out);
@@ -395,5 +436,21 @@ void osc_load_text(const struct osc_load_result *r, FILE *out)
 	for (unsigned int i = 0; i < r->validity.n; i++)
 		fprintf(out, "  %s\n", r->validity.why[i]);
 	if (osc_platform_emulated())
-		fputs(OSC_EMULATED_NOTE("\n") "\n", out);
+		fputs(OSC_EMULATED_NOTE(" ") "\n", out);
+}
+
+void osc_load_text(const struct osc_load_result *r, FILE *out)
+{
+	unsigned int columns = osc_bars_for(out).columns;
+	char *text = NULL;
+	size_t size;
+	FILE *whole = open_memstream(&text, &size);
+
+	/* Without memory its lines are as long as they are. */
+	whole_text(r, columns, whole ?: out);
+	if (whole && !fclose(whole))
+		osc_text_fold_lines(text, columns, out);
+	else if (whole)
+		whole_text(r, columns, out);
+	free(text);
 }

@@ -107,6 +107,18 @@ static const struct sample samples[] = {
 	  false, false, 0 },
 	{ "\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx\r\n", DONE, 0, 200,
 	  1, false, false, 2 },
+	/* A later minor version (RFC 9110, 2.5). */
+	{ "HTTP/1.2 200 OK\r\nContent-Length: 1\r\n\r\nx", DONE, 0, 200, 1,
+	  false, false, 0 },
+	/* HTTP/1.0 has no codings: the connection ends (RFC 9112, 6.1). */
+	{ "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n"
+	  "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+	  DONE, 0, 200, 0, false, true, 0 },
+	/* CR in a value is a blank (RFC 9110, 5.5). */
+	{ "HTTP/1.1 200 OK\r\nConnection: x,\rclose\r\r\n"
+	  "Content-Length: 0\r\n\r\n",
+	  DONE, 0, 200, 0, false, true, 0 },
+	REFUSED("HTTP/1.x 200 OK\r\n", OSC_RESPONSE_BAD_STATUS_LINE),
 	REFUSED("HTTP/2 200 OK\r\n", OSC_RESPONSE_BAD_STATUS_LINE),
 	REFUSED("HTTP/1.1 2000\r\n", OSC_RESPONSE_BAD_STATUS_LINE),
 	REFUSED("HTTP/1.1 20\r\n", OSC_RESPONSE_BAD_STATUS_LINE),

@@ -82,6 +82,9 @@ static const struct hint {
 	{ OSC_LOAD_PARSE, OSC_RESPONSE_NO_CLOSE_NOTIFY,
 	  "TLS ended without close_notify, so the body may be cut; see the "
 	  "server's log" },
+	{ OSC_LOAD_PARSE, OSC_RESPONSE_UNSOLICITED,
+	  "the server sent what no request had asked for, such as a 408 to a "
+	  "connection that is idle; see its log and its time-outs" },
 	{ OSC_LOAD_PARSE, ANY, "not valid HTTP/1.1; look with curl -v" },
 	{ OSC_LOAD_STATUS, ANY,
 	  "look with curl -v, or say --expect-status when it is wanted" },

@@ -61,15 +61,18 @@ static bool fail(struct osc_response *r, enum osc_response_error error)
 	return false;
 }
 
-/* "HTTP/1.x NNN", then a blank and a reason, or nothing. */
+/*
+ * "HTTP/1.x NNN", then a blank and a reason, or nothing. A later minor version is
+ * taken as 1.1 (RFC 9110, 2.5).
+ */
 static bool status_line(struct osc_response *r, const char *p, size_t size)
 {
-	if (size < 12 || memcmp(p, "HTTP/1.", 7) || p[7] < '0' || p[7] > '1' ||
-	    p[8] != ' ' || p[9] < '1' || p[9] > '9' ||
-	    !isdigit((unsigned char)p[10]) || !isdigit((unsigned char)p[11]) ||
-	    (size > 12 && p[12] != ' '))
+	if (size < 12 || memcmp(p, "HTTP/1.", 7) ||
+	    !isdigit((unsigned char)p[7]) || p[8] != ' ' || p[9] < '1' ||
+	    p[9] > '9' || !isdigit((unsigned char)p[10]) ||
+	    !isdigit((unsigned char)p[11]) || (size > 12 && p[12] != ' '))
 		return fail(r, OSC_RESPONSE_BAD_STATUS_LINE);
-	r->minor = (uint8_t)(p[7] - '0');
+	r->minor = p[7] != '0';
 	r->status = (uint16_t)((p[9] - '0') * 100 + (p[10] - '0') * 10 +
 			       (p[11] - '0'));
 	r->state = FIELD_START;
@@ -155,9 +158,10 @@ static void carry(struct osc_response *r, const char *p, size_t size)
 	r->carried = (uint8_t)(r->carried + size);
 }
 
+/* CR and NUL within a value are read as blanks (RFC 9110, 5.5). */
 static bool is_blank(char c)
 {
-	return c == ' ' || c == '\t' || c == '\r';
+	return c == ' ' || c == '\t' || c == '\r' || !c;
 }
 
 /* Empty elements are passed over (RFC 9110, 5.6.1.2). */
@@ -323,6 +327,8 @@ static bool head_ended(struct osc_response *r)
 	/* Both at once is how requests and responses are smuggled. */
 	if (r->chunked && r->has_length)
 		return fail(r, OSC_RESPONSE_BAD_LENGTH);
+	/* The end of a coded message of HTTP/1.0 is doubtful (RFC 9112, 6.1). */
+	r->close |= r->chunked && !r->minor;
 	if (r->head_only || r->status == 204 || r->status == 304) {
 		r->state = COMPLETE;
 	} else if (r->chunked) {

@@ -687,6 +687,8 @@ peers()
 	[[ -z $output ]]
 	# shellcheck disable=SC2154
 	[[ $stderr == *"cannot connect to 127.0.0.1:$port: connect.ECONNREFUSED; "*"start the server"* ]]
+	run -1 --separate-stderr "$osconcepts" load "http://[::1]:$port/" -n 1
+	[[ $stderr == *"cannot connect to [::1]:$port: connect."* ]]
 	run -1 "$osconcepts" load http://no-such-host.invalid/ -n 1
 	[[ $output == *"cannot resolve 'no-such-host.invalid'"*"; try "* ]]
 }

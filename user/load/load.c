@@ -468,6 +468,7 @@ static int check_failed(const struct osc_load *load,
 	const struct osc_load_stats *s = &r->stats;
 	const char *hint = "see the server's log";
 	char name[64] = "no attempt ended";
+	bool in_brackets;
 
 	for (uint32_t i = 0; i < load->config->threads; i++) {
 		if (load->workers[i].loop.error.err) {
@@ -487,8 +488,11 @@ static int check_failed(const struct osc_load *load,
 		return osc_error_set(e, ENOTCONN,
 				     "cannot connect to %s: %s; %s",
 				     load->config->unix_path, name, hint);
-	return osc_error_set(e, ENOTCONN, "cannot connect to %s:%u: %s; %s",
+	in_brackets = strchr(osc_load_server(load->config)->host, ':');
+	return osc_error_set(e, ENOTCONN, "cannot connect to %s%s%s:%u: %s; %s",
+			     in_brackets ? "[" : "",
 			     osc_load_server(load->config)->host,
+			     in_brackets ? "]" : "",
 			     (unsigned int)osc_load_server(load->config)->port,
 			     name, hint);
 }

@@ -16,6 +16,8 @@
 /* Failures in a row wait 10 ms, 20 ms, 40 ms … up to 640 ms. */
 #define BACKOFF_NS (10 * OSC_NS_PER_MS)
 #define BACKOFF_DOUBLINGS 6
+/* So often in a row may a connection end unused before its requests fail. */
+#define UNUSED_MOST 3
 /* An address that has not answered by then is passed over, if there is another. */
 #define ADDRESS_NS OSC_NS_PER_S
 
@@ -79,14 +81,17 @@ static uint64_t count_measured(struct osc_loop *loop,
 }
 
 /*
- * The connection has ended. True: the server never received the requests, so they go
- * to a new connection and are no failures.
+ * The connection has ended. True: the server does not process the requests, so they go
+ * to a new connection and are no failures. Of a server that only ever closes, requests
+ * fail in the end.
  */
 static bool goes_on(struct osc_loop *loop, struct osc_load_connection *c,
 		    uint64_t now)
 {
-	if (!osc_connection_unreceived(loop, c))
+	if (!osc_connection_unprocessed(loop, c) ||
+	    (!c->used && c->failures >= UNUSED_MOST))
 		return false;
+	c->failures += !c->used;
 	close_socket(loop, c);
 	osc_connection_rewind(loop, c);
 	osc_connection_open(loop, c, now);
@@ -118,7 +123,8 @@ void osc_connection_broken(struct osc_loop *loop, struct osc_load_connection *c,
 		osc_connection_failed(loop, c, phase, code, now);
 		return;
 	}
-	if (phase == OSC_LOAD_WRITE && goes_on(loop, c, now))
+	if ((phase == OSC_LOAD_WRITE || c->state == OSC_LOAD_ENDING) &&
+	    goes_on(loop, c, now))
 		return;
 	failed = c->used ? c->sent : c->inflight;
 	if (failed)
@@ -545,17 +551,19 @@ void osc_connection_late(struct osc_loop *loop, struct osc_load_connection *c,
 		break;
 	case OSC_LOAD_OPEN:
 	case OSC_LOAD_ENDING:
-		if (c->inflight) {
-			osc_connection_broken(loop, c, OSC_LOAD_TIMEOUT,
-					      OSC_TIMEOUT_RESPONSE, now);
-		} else if (c->state == OSC_LOAD_ENDING) {
+		if (c->state == OSC_LOAD_ENDING) {
 			/* It promised to close and does not: then we do. */
 			osc_failures_add(&loop->stats->failures,
 					 OSC_LOAD_TIMEOUT, OSC_TIMEOUT_CLOSE, 1,
 					 now);
+			if (goes_on(loop, c, now))
+				break;
 			forget_requests(loop, c);
 			close_socket(loop, c);
 			osc_loop_offer(loop, c, now);
+		} else if (c->inflight) {
+			osc_connection_broken(loop, c, OSC_LOAD_TIMEOUT,
+					      OSC_TIMEOUT_RESPONSE, now);
 		} else {
 			c->deadline_ns = UINT64_MAX;
 		}

@@ -120,7 +120,7 @@ struct osc_load_stats {
 	uint64_t opened_to[OSC_URL_ADDRESSES]; /* connected, without TLS */
 	uint64_t held; /* open at the end of the time */
 	uint64_t attempts; /* of requests: written at least in part */
-	uint64_t resent; /* of these, attempts that were not received: resend.c */
+	uint64_t resent; /* of these, attempts that were not processed: resend.c */
 	uint64_t unsent; /* due, never sent */
 	uint64_t unanswered; /* on their way when a signal ended the run */
 	uint64_t missed; /* measured, and not answered as expected: see slo.h */

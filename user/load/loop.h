@@ -250,12 +250,9 @@ void osc_connection_retire(struct osc_loop *loop,
 
 /* Within connection.c, output.c, resend.c and secure.c. */
 
-/*
- * The connection, which brought a response before, has ended, and the server has
- * received none of the requests that are not answered.
- */
-bool osc_connection_unreceived(const struct osc_loop *loop,
-			       const struct osc_load_connection *c);
+/* It has ended, and the server processes none of the requests not answered. */
+bool osc_connection_unprocessed(const struct osc_loop *loop,
+				const struct osc_load_connection *c);
 /* These are to be sent from the start. */
 void osc_connection_rewind(struct osc_loop *loop,
 			   struct osc_load_connection *c);

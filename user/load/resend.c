@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * resend.c - a server may close a connection between two responses, and the next
- * request may already be on its way (RFC 9112, 9.5). Its TCP then rejects the
- * request without an acknowledgement. Such a request was not received, whatever its
- * method, so it is sent again and is no failure. Requests that the server's TCP has
- * acknowledged are failures: the server may have read them.
+ * resend.c - which requests the server is known not to have processed, whatever their
+ * method: these are sent again and are no failures.
+ *
+ * A server may close a connection between two responses, and the next request may
+ * already be on its way (RFC 9112, 9.5). Its TCP then rejects the request without an
+ * acknowledgement. Requests that it has acknowledged are failures: the server may
+ * have read them.
+ *
+ * Behind a response that says close, no request of that connection is processed
+ * (RFC 9112, 9.6).
  */
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
@@ -34,15 +39,15 @@ static void lengths(const struct osc_loop *loop,
 }
 
 /* A record of TLS is longer than the text in it: for that, too, this is enough. */
-bool osc_connection_unreceived(const struct osc_loop *loop,
-			       const struct osc_load_connection *c)
+bool osc_connection_unprocessed(const struct osc_loop *loop,
+				const struct osc_load_connection *c)
 {
 	uint64_t left = (uint64_t)c->unsent_keep + c->unsent_close;
 	uint32_t keep, close;
 
-	if (!c->used || !c->inflight || !osc_response_untouched(&c->response))
+	if (!c->inflight || !osc_response_untouched(&c->response))
 		return false;
-	if (!c->sent)
+	if (!c->sent || c->state == OSC_LOAD_ENDING)
 		return true;
 	if (loop->tls) {
 		const struct osc_tls_session *s =

@@ -73,6 +73,28 @@ answered_after_closes()
 	answered_after_closes "https://127.0.0.1:$port/" --insecure
 }
 
+@test "requests behind a response that says close are sent again, by both engines" {
+	for engine in $(engines); do
+		faulty_server last
+		load "$url/" -n 60 -c 2 -p 3
+		is '[.requests, .errors, .unsent, .connections_opened, .resent > 50]' '[60,{},0,60,true]'
+		# So are those of several URLs, in their turn, and with the last of a connection.
+		load "$url/a" "$url/b" --weights 2,1 -n 60 -c 1 -p 4 -k 3
+		is '[.requests, .errors, .unsent, [.urls[].requests]]' '[60,{},0,[40,20]]'
+		faulty_server tls-last "${pair[@]}"
+		load "https://127.0.0.1:$port/" -n 60 -c 2 -p 3 --insecure
+		is '[.requests, .errors, .unsent, .connections_opened]' '[60,{},0,60]'
+	done
+}
+
+@test "a server that closes each connection at once ends no load late: its requests fail" {
+	for engine in $(engines); do
+		faulty_server hang-up
+		load "$url/" -n 20 -c 2 || [[ $(<"$BATS_TEST_TMPDIR/load.err") == *read.closed* ]]
+		is '[.requests, ([.errors[]] | add)]' '[0,20]'
+	done
+}
+
 @test "a request that was received and not answered is a failure, with both engines" {
 	for engine in $(engines); do
 		faulty_server drop

@@ -9,6 +9,7 @@ silent  nothing is answered
 slow    requests are read a small piece at a time, and answered when whole
 keep    it is said to be closed with each answer, and is not
 leave   the connection is closed with the first response, which does not say so
+last    likewise, and it does say so
 drop    likewise with the second request, which is read and not answered
 hang-up the connection is closed when the first bytes have come
 odd     each answer is framed in another way that RFC 9112 allows
@@ -92,6 +93,13 @@ def leave(connection):
     # The response and the end arrive as one.
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
     connection.sendall(ANSWER)
+
+
+def last(connection):
+    connection.recv(PIECE)
+    connection.sendall(ANSWER.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    connection.shutdown(socket.SHUT_WR)
+    silent(connection)
 
 
 def drop(connection):
@@ -209,7 +217,7 @@ def rekey(connection):
 
 WAYS = {
     "reset": reset, "cut": cut, "silent": silent, "slow": slow, "keep": keep,
-    "leave": leave, "drop": drop, "hang-up": hang_up, "odd": odd, "flood": flood, "drip": drip,
+    "leave": leave, "last": last, "drop": drop, "hang-up": hang_up, "odd": odd, "flood": flood, "drip": drip,
     "fields": repeat(STATUS, b"X: y\r\n"),
     "line": repeat(STATUS + b"X: ", b"y"),
     "interim": repeat(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),

@@ -17,9 +17,12 @@ import sys
 import tempfile
 import time
 
+import arguments
+
 import benchstat
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+DEPS = arguments.quoted(os.path.join(TOP, "scripts/deps"))
 BUILD = os.environ.get("BUILD", "build")
 BENCH = os.path.join(BUILD, "bench")
 OSCONCEPTS = os.path.join(BUILD, "osconcepts")
@@ -87,7 +90,8 @@ def check_built(paths):
     missing = [path for path in paths if not os.access(path, os.R_OK)]
     if missing:
         bench = os.path.basename(sys.argv[0])
-        fail(f"{', '.join(missing)}: not built; try 'make {bench}', which builds and then measures")
+        fail(f"{', '.join(missing)}: not built; try 'make -C {arguments.quoted(TOP)} {bench}', which builds and then "
+             "measures")
 
 
 def models():
@@ -120,16 +124,16 @@ def check_peers(programs, args, page):
         return missing
     text = f"not installed: {with_packages(missing)}"
     if args.write and not args.without_peers:
-        fail(f"{text}; {page} compares with them; try 'scripts/deps bench', or --without-peers to measure without "
+        fail(f"{text}; {page} compares with them; try '{DEPS} bench', or --without-peers to measure without "
              "them and leave the page as it is", 77)
-    say(f"{text}: left out; try 'scripts/deps bench'")
+    say(f"{text}: left out; try '{DEPS} bench'")
     return missing
 
 
 def check_gnuplot():
     """Before anything is measured, too."""
     if not_installed(["gnuplot"]):
-        say(f"not installed: {with_packages(['gnuplot'])}: there will be no picture; try 'scripts/deps bench'")
+        say(f"not installed: {with_packages(['gnuplot'])}: there will be no picture; try '{DEPS} bench'")
 
 
 def left_as_it_was(page, lacking):
@@ -144,7 +148,7 @@ def plot(script):
     try:
         done = subprocess.run(["gnuplot"], input=script, text=True, check=False, capture_output=True)
     except FileNotFoundError:
-        say(f"no picture: {with_packages(['gnuplot'])} is not installed; try 'scripts/deps bench'")
+        say(f"no picture: {with_packages(['gnuplot'])} is not installed; try '{DEPS} bench'")
         return False
     if done.returncode:
         say(f"no picture: {done.stderr.strip()}")
@@ -346,9 +350,8 @@ class Bench:
 
     def __init__(self, doc):
         self.args, self.scratch, self.accounts, self.stopped = None, None, {}, None
-        self.parser = argparse.ArgumentParser(
-            description=doc, formatter_class=argparse.RawDescriptionHelpFormatter,
-            epilog="Exit status: 0 measured, 1 failed, 2 wrong usage, 77 something is missing\n"
+        self.parser = arguments.Parser(
+            doc, "Exit status: 0 measured, 1 failed, 2 wrong usage, 77 something is missing\n"
                    "here, 130 or 143 stopped by SIGINT or SIGTERM.")
         p = self.parser
         p.add_argument("--rounds", type=whole, default=7, help="of all programs and cases (7)")

@@ -111,10 +111,10 @@ servers_json()
 @test "a bench says which of its programs are not built, and who builds them" {
 	rm "$BUILD/bench/bare" "$BUILD/bench/bare_client"
 	run -1 scripts/bench-load --rounds 1
-	[[ $output == "bench-load: $BUILD/bench/bare, $BUILD/bench/bare_client: not built; try 'make bench-load', which builds and then measures" ]]
+	[[ $output == "bench-load: $BUILD/bench/bare, $BUILD/bench/bare_client: not built; try 'make -C $PWD bench-load', which builds and then measures" ]]
 	rm "$BUILD/osconcepts"
 	run -1 "$bench" --rounds 1
-	[[ $output == "bench-servers: $BUILD/osconcepts, $BUILD/bench/bare: not built; try 'make bench-servers'"* ]]
+	[[ $output == "bench-servers: $BUILD/osconcepts, $BUILD/bench/bare: not built; try 'make -C $PWD bench-servers'"* ]]
 	# What was measured can be told without them.
 	servers_json keepalive-64 bare-epoll=1
 	run -0 "$bench" --render
@@ -152,7 +152,7 @@ without_programs()
 	mkdir "$BATS_TEST_TMPDIR/nothing"
 	without_programs "$bench" --rounds 1 --duration 100ms --warmup 50ms --only h2o --only bare-epoll --case keepalive-64
 	((status != 77)) || skip "no control group can be made here"
-	[[ $output == *"not installed: h2o (Debian package h2o): left out; try 'scripts/deps bench'"* ]]
+	[[ $output == *"not installed: h2o (Debian package h2o): left out; try '$PWD/scripts/deps bench'"* ]]
 	[[ $output == *"gnuplot (Debian package gnuplot-nox): there will be no picture"* ]]
 	[[ $(field bare-epoll keepalive-64 '.runs[0] | .requests > 0') == true ]]
 }

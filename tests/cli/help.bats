@@ -31,16 +31,22 @@ commands()
 	done
 }
 
-@test "every --help ends with the exit status" {
-	local last help
+# What a person may call in scripts.
+scripts()
+{
+	(cd "$top" && grep -lE '^#!/' scripts/*)
+}
+
+@test "every --help ends with the exit status, and is no wider than 80 columns" {
+	local last help text
 	local -a words
-	for help in osconcepts osconceptsd $(commands | sed 's/^/osconcepts:/') \
-		scripts/{demo,deps,kernel,kunit,million,module,test,vm,fuzz-netlink,coverage} \
-		scripts/bench-{kmod,load,profile,servers}; do
+	for help in osconcepts osconceptsd $(commands | sed 's/^/osconcepts:/') $(scripts); do
 		IFS=: read -ra words <<<"$help"
 		[[ $help != scripts/* ]] || words=("$top/$help")
+		text=$(COLUMNS=80 "${words[@]}" --help)
 		# Its last paragraph, and of that the first line.
-		last=$(COLUMNS=80 "${words[@]}" --help | awk -v RS= 'END { print }' | head -n 1)
+		last=$(awk -v RS= 'END { print }' <<<"$text" | head -n 1)
+		! LC_ALL=C.UTF-8 grep -HE --label="$help" '.{81}' <<<"$text" || return 1
 		[[ $last == "Exit status:"* ]] || {
 			echo "$help --help ends with: $last"
 			return 1
@@ -192,6 +198,58 @@ suggests()
 	[[ ${stderr_lines[0]} == "osconceptsd: "* ]]
 }
 
+@test "a script says what is wrong in a line that begins with its name, and ends with 2" {
+	local script words
+	cd /
+	while read -r words; do
+		script=${words%% *}
+		# shellcheck disable=SC2086
+		run -2 "$top/scripts/"$words </dev/null
+		[[ ${#lines[@]} == 1 && $output == "$script: "*"; try "* ]] || {
+			echo "$words: $output"
+			return 1
+		}
+		[[ $output != *"; try "*"; try "* ]]
+		[[ $output != *"; try '"* || -x $(eval "echo $(sed "s/.*; try '//; s/ --help'$//" <<<"$output")") ]]
+	done <<-'EOF'
+		bench-kmod --reder
+		bench-kmod --only pipee
+		bench-load --seconds 2x
+		bench-load --seconds 1500ms
+		bench-servers --rounds none
+		bench-profile --frobnicate
+		coverage --timeout never
+		fuzz-netlink --kernel 6.2
+		million --connections 0
+		million --seconds 0
+		test --only styel
+		kernel
+		kernel imge 6.1
+		kernel image
+		kernel image no
+		kernel debug --cahced
+		kunit --frobnicate
+		module
+		module --stric 6.1
+		deps --chekc
+		deps bnech
+		vm
+		vm rn
+		vm run
+		vm run --kernl 6.1 -- true
+		vm run --timeout 5x -- true
+		vm run --mem 1T -- true
+		demo --kernel 6.2
+		demo --kernel
+	EOF
+	run -2 "$top/scripts/kernel" imge
+	[[ $output == *"; try image" ]]
+	run -2 "$top/scripts/test" --only styel
+	[[ $output == *"; try style" ]]
+	run -2 "$top/scripts/vm" run --tiemout 5
+	[[ $output == *"; try --timeout" ]]
+}
+
 # pasted OUTPUT: runs what stands between the quotes behind "try", as a person
 # who copies it into a shell in another directory.
 pasted()
@@ -275,12 +333,6 @@ pasted()
 	[[ $output == *"backend 'magic'"* ]]
 	run -2 osconceptsd --counters magic
 	[[ $output == *"backend 'magic'"* ]]
-}
-
-@test "no line of any help is wider than 80 columns" {
-	for command in $(commands); do
-		run -1 bash -c "osconcepts $command --help | grep -E '.{81}'"
-	done
 }
 
 @test "a wrong option is exit 2, points to --help and prints nothing else" {

@@ -18,6 +18,7 @@ run_group()
 	chmod +x "$group"
 	/usr/bin/python3 - "$top/scripts/test" "$group" "$BATS_TEST_TMPDIR" "${@:-host}" <<'PYTHON'
 import importlib.machinery, importlib.util, os, sys
+sys.path.insert(0, os.path.dirname(sys.argv[1]))
 loader = importlib.machinery.SourceFileLoader("runner", sys.argv[1])
 runner = importlib.util.module_from_spec(importlib.util.spec_from_loader("runner", loader))
 sys.dont_write_bytecode = True

@@ -463,7 +463,7 @@ cut_at_the_limit()
 }
 
 @test "no memory left: who cannot be served is told, the others are, and there is room again" {
-	local told meanwhile
+	local told meanwhile some
 	[[ -z ${SAN-} ]] || skip "the allocator of a sanitizer does not fail"
 	for model in $(models many); do
 		# Theirs is each process's own.
@@ -474,12 +474,40 @@ cut_at_the_limit()
 		meanwhile=yes
 		# The few threads that it can have are taken by requests that do not end.
 		[[ $model != pool-event ]] || meanwhile=no
-		told=$(check short_of_memory "$server" "$meanwhile")
 		# Threads that stay serve who waits for one.
-		among "$model" pool leader pool-event || ((told > 0))
+		some=yes
+		! among "$model" pool leader pool-event || some=no
+		told=$(check short_of_memory "$server" "$meanwhile" "$some")
 		stop
 		(($(booked refused) == told && $(booked responses_5xx) == told))
 		(($(booked worker_deaths) == 0 && $(booked accepts) == $(booked closes)))
+	done
+}
+
+# least_memory COMMAND…: KiB of address space that it can run in.
+least_memory()
+{
+	local kib=2000
+	until (ulimit -v "$kib" && exec "$@") >/dev/null 2>&1; do
+		((kib += 200))
+	done
+	echo "$kib"
+}
+
+# Between what the first process needs and what a worker needs there are limits
+# under which all workers fail.
+@test "a server whose workers cannot set themselves up is not ready" {
+	local kib least said=$BATS_TEST_TMPDIR/said
+	[[ -z ${SAN-} ]] || skip "a sanitizer needs more address space"
+	least=$(least_memory "$osconcepts" serve --list)
+	for model in epoll leader pool-event; do
+		: >"$said"
+		for ((kib = least; ; kib += 50)); do
+			start_as=(prlimit "--as=$((kib << 10))")
+			! start "$model" >"$said" || { echo "$model: ready with $kib KiB"; return 1; }
+			! grep -q 'workers fail as they start' "$said" || break
+		done
+		ended 1
 	done
 }
 

@@ -100,6 +100,46 @@ first_does_as_the_table_says()
 	each_at_once first_does_as_the_table_says
 }
 
+# A stop may come twice, as from timeout(1), on a busy machine at the very end.
+@test "the second signal of a stop does not take away what a server prints last" {
+	run -0 /usr/bin/python3 - "$osconcepts" <<-'EOF'
+		import fcntl, os, signal, subprocess, sys, time
+		def children(pid):
+		    with open(f"/proc/{pid}/task/{pid}/children") as f:
+		        return f.read().split()
+		models = subprocess.run([sys.argv[1], "serve", "--list", "--json"], capture_output=True, text=True)
+		for model in __import__("json").loads(models.stdout):
+		    # So short a pipe that the last line has to wait for its reader.
+		    r, w = os.pipe()
+		    fcntl.fcntl(w, fcntl.F_SETPIPE_SZ, 4096)
+		    ready, tell = os.pipe()
+		    server = subprocess.Popen(
+		        [sys.argv[1], "serve", "--model", model["model"], "--port", "0", "--ready-fd", str(tell)],
+		        stderr=w, pass_fds=[tell])
+		    os.close(tell)
+		    os.read(ready, 16)
+		    os.read(r, 4096)
+		    os.set_blocking(w, False)
+		    try:
+		        while True:
+		            os.write(w, b"x" * 256)
+		    except BlockingIOError:
+		        pass
+		    os.set_blocking(w, True)
+		    os.close(w)
+		    server.send_signal(signal.SIGTERM)
+		    while children(server.pid):
+		        time.sleep(0.01)
+		    server.send_signal(signal.SIGTERM)
+		    said = b""
+		    while piece := os.read(r, 65536):
+		        said += piece
+		    status = server.wait()
+		    if status or b"answered 0 requests" not in said:
+		        sys.exit(f"{model['model']}: status {status}, said {said.strip(b'x')}")
+	EOF
+}
+
 # A child of these is there as long as it has a connection.
 needs_holding()
 {

@@ -200,6 +200,7 @@ int osc_engine_leader(struct osc_server *server, unsigned int index,
 	if (ret)
 		return osc_error_set(e, -ret, "cannot set up threads: %s",
 				     strerror(-ret));
+	osc_server_is_set_up(server, index);
 	wait_for_stop(&l);
 	osc_threads_drain(&l.threads, NULL);
 	cut_backlog(&l);

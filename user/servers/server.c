@@ -183,13 +183,17 @@ static int try_descriptors(int listener, struct osc_error *e)
 			     strerror(err), 2 * OTHER_DESCRIPTORS);
 }
 
-static int tell_ready(int fd, uint16_t port, struct osc_error *e)
+int osc_server_ready(struct osc_server *s, struct osc_error *e)
 {
+	int fd = s->config->ready_fd;
 	char text[8];
-	int len = snprintf(text, sizeof(text), "%u\n", port);
+	int len = snprintf(text, sizeof(text), "%u\n", s->start.port);
+	int ret;
 
-	if (fd < 0)
-		return 0;
+	atomic_store(&s->account->state, OSC_ACCOUNT_SERVING);
+	ret = s->started(&s->start, e);
+	if (ret || fd < 0)
+		return ret;
 	if (write(fd, text, (size_t)len) != len)
 		return osc_error_set(e, errno,
 				     "--ready-fd %d: %s; try the "
@@ -224,26 +228,23 @@ static int share_closing(struct osc_server *s, struct osc_error *e)
 	return s->closing ? 0 : osc_server_no_page(e);
 }
 
-static int serve(struct osc_server *s, struct osc_server_start *start,
-		 int (*started)(const struct osc_server_start *,
-				struct osc_error *),
-		 struct osc_server_report *report, struct osc_error *e)
+static int serve(struct osc_server *s, struct osc_server_report *report,
+		 struct osc_error *e)
 {
 	const struct osc_engine *engine = s->config->engine;
 	int ret;
 
-	start->workers = s->workers;
-	start->max_connections = s->max_connections;
-	atomic_store(&s->account->state, OSC_ACCOUNT_SERVING);
-	ret = started(start, e);
-	if (!ret)
-		ret = tell_ready(s->config->ready_fd, start->port, e);
-	if (ret)
-		return ret;
-	ret = engine->supervised ?
-		      osc_supervise(s, engine->process_each ? s->workers : 1,
-				    report, e) :
-		      engine->run(s, 0, report, e);
+	s->start.workers = s->workers;
+	s->start.max_connections = s->max_connections;
+	if (engine->supervised) {
+		ret = osc_supervise(s, engine->process_each ? s->workers : 1,
+				    report, e);
+	} else {
+		ret = osc_server_ready(s, e);
+		if (ret)
+			return ret;
+		ret = engine->run(s, 0, report, e);
+	}
 	if (!ret)
 		atomic_store(&s->account->state, OSC_ACCOUNT_STOPPED);
 	osc_account_sum(s->account, &report->account);
@@ -256,8 +257,12 @@ int osc_server_run(const struct osc_server_config *config,
 				  struct osc_error *e),
 		   struct osc_server_report *report, struct osc_error *e)
 {
-	struct osc_server s = { .config = config, .accept_lock = -1 };
-	struct osc_server_start start = { .config = config };
+	struct osc_server s = {
+		.config = config,
+		.start = { .config = config },
+		.started = started,
+		.accept_lock = -1,
+	};
 	int ret;
 
 	memset(report, 0, sizeof(*report));
@@ -273,12 +278,12 @@ int osc_server_run(const struct osc_server_config *config,
 		return osc_error_set(e, ENOMEM,
 				     "cannot keep %u listeners: out of memory",
 				     s.nr_listeners);
-	ret = osc_listen_open(config, s.nr_listeners, s.listeners, &start.port,
-			      e);
+	ret = osc_listen_open(config, s.nr_listeners, s.listeners,
+			      &s.start.port, e);
 	if (ret)
 		goto out_free;
-	osc_listen_url(config->address, start.port, "/", start.url,
-		       sizeof(start.url));
+	osc_listen_url(config->address, s.start.port, "/", s.start.url,
+		       sizeof(s.start.url));
 	ret = try_descriptors(s.listeners[0], e);
 	if (!ret)
 		ret = osc_account_create(config->account_path,
@@ -291,8 +296,7 @@ int osc_server_run(const struct osc_server_config *config,
 	block_signals(&s);
 	/* A limit of files' sizes, say, is in the way: they are written then. */
 	s.body_file = osc_response_file();
-	ret = serve(&s, &start, started, report, e);
-	sigprocmask(SIG_SETMASK, &s.old_mask, NULL);
+	ret = serve(&s, report, e);
 	if (s.body_file >= 0)
 		close(s.body_file);
 	osc_closing_free(s.closing);

@@ -72,6 +72,9 @@ struct osc_server_start {
 /* A running server, as its engine sees it. */
 struct osc_server {
 	const struct osc_server_config *config;
+	struct osc_server_start start;
+	int (*started)(const struct osc_server_start *start,
+		       struct osc_error *e);
 	struct osc_account *account;
 	int *listeners; /* non-blocking; one, or one per worker */
 	unsigned int nr_listeners;
@@ -98,8 +101,10 @@ void osc_server_defaults(struct osc_server_config *config);
 /*
  * Serves until SIGTERM, SIGINT or SIGHUP, and returns when all that was in
  * flight is finished and every child is gone. started() is called once, when
- * connections are welcome; an error of it is the end. Changes the process: signal mask and handlers,
- * affinity, the limit of descriptors; meant to be its main work.
+ * connections are welcome; an error of it is the end. Changes the process:
+ * signal mask and handlers, affinity, the limit of descriptors; meant to be its
+ * main work. Stop signals stay blocked: the one that stopped it may come twice,
+ * as from timeout(1), and is not to end what the caller still prints.
  */
 int osc_server_run(const struct osc_server_config *config,
 		   int (*started)(const struct osc_server_start *start,
@@ -115,6 +120,12 @@ osc_server_write_wait(const struct osc_server_config *config)
 
 /* Where worker `index` accepts: its own listener, or the one of all. */
 int osc_server_listener(const struct osc_server *server, unsigned int index);
+
+/*
+ * Says that connections are welcome: by started(), then by the ready
+ * descriptor. Called once, by the first process. A worker is set up by then.
+ */
+int osc_server_ready(struct osc_server *server, struct osc_error *e);
 
 /* After mmap() or similar has failed to give the processes a page to share. */
 int osc_server_no_page(struct osc_error *e);

@@ -25,6 +25,8 @@
 #define PAUSE_NS (100 * OSC_NS_PER_MS)
 /* Workers mind the grace themselves; one that does not is killed then. */
 #define OVERTIME_NS OSC_NS_PER_S
+/* Between two looks whether the first worker is set up. */
+#define READY_LOOK_NS OSC_NS_PER_MS
 /* Of too many idle ones, one is sent home so often. */
 #define SHRINK_NS OSC_NS_PER_S
 
@@ -41,6 +43,7 @@ struct master {
 	pid_t self;
 	unsigned int count;
 	unsigned int alive;
+	bool ready; /* and has said so */
 	struct osc_board *board; /* of a group that grows and shrinks */
 	uint64_t shrink_ns; /* when to look for too many */
 	struct worker worker[];
@@ -50,6 +53,7 @@ static void __attribute__((noreturn))
 be_worker(struct master *m, unsigned int index)
 {
 	struct osc_server_report unused = { 0 };
+	const struct osc_server_config *config = m->server->config;
 	int ours = osc_server_listener(m->server, index);
 
 	/* A worker must not outlive the server, however that ends. */
@@ -60,8 +64,10 @@ be_worker(struct master *m, unsigned int index)
 		if (m->server->listeners[i] != ours)
 			close(m->server->listeners[i]);
 	}
-	_exit(m->server->config->engine->run(m->server, index, &unused,
-					     m->failure) ?
+	/* Who reads there waits for the end of it, too. */
+	if (!m->ready && config->ready_fd >= 0)
+		close(config->ready_fd);
+	_exit(config->engine->run(m->server, index, &unused, m->failure) ?
 		      OSC_EXIT_FAILED :
 		      OSC_EXIT_OK);
 }
@@ -275,23 +281,56 @@ static int next_signal(uint64_t until)
 	return signo > 0 ? signo : 0;
 }
 
-/* Until a stop signal; false when the workers cannot be kept alive. */
-static bool keep_alive(struct master *m)
+/*
+ * A server whose workers cannot set themselves up is never ready: its clients
+ * would wait until it gives up. When to look again.
+ */
+static int say_ready(struct master *m, uint64_t *look, struct osc_error *e)
+{
+	*look = UINT64_MAX;
+	if (m->ready)
+		return 0;
+	for (unsigned int i = 0; i < m->count && !m->ready; i++)
+		m->ready = atomic_load(&m->server->is_set_up[i]);
+	if (m->ready)
+		return osc_server_ready(m->server, e);
+	*look = osc_clock_ns() + READY_LOOK_NS;
+	return 0;
+}
+
+static int fail_at_start(const struct master *m, struct osc_error *e)
+{
+	return osc_error_set(e, m->failure->err,
+			     "workers fail as they start: %s",
+			     m->failure->text);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Until a stop signal; an error when the workers cannot be kept alive. */
+static int keep_alive(struct master *m, struct osc_error *e)
 {
 	for (;;) {
-		uint64_t look = adapt(m);
-		uint64_t replace;
-		int signo;
+		uint64_t look = adapt(m), ready;
+		int signo, ret;
 
 		if (!replace_dead(m))
-			return false;
-		replace = next_replacement(m);
-		signo = next_signal(look < replace ? look : replace);
+			return fail_at_start(m, e);
+		ret = say_ready(m, &ready, e);
+		if (ret)
+			return ret;
+		look = earlier(look, earlier(ready, next_replacement(m)));
+		signo = next_signal(look);
 		if (signo == SIGCHLD)
 			reap(m);
 		else if (signo && signo != OSC_BOARD_ASK)
-			return true;
+			break;
 	}
+	/* A stop may come while they still try. */
+	return !m->alive && m->failure->text[0] ? fail_at_start(m, e) : 0;
 }
 
 static void end_workers(struct master *m, struct osc_server_report *report)
@@ -381,11 +420,8 @@ int osc_supervise(struct osc_server *server, unsigned int count,
 	m->books.slot = &server->account->slot[OSC_ACCOUNT_MASTER];
 	m->books.exclusive = true;
 	ret = set_up_group(m, e);
-	/* A stop may come while they still try. */
-	if (!ret && (!keep_alive(m) || (!m->alive && m->failure->text[0])))
-		ret = osc_error_set(e, m->failure->err,
-				    "workers fail as they start: %s",
-				    m->failure->text);
+	if (!ret)
+		ret = keep_alive(m, e);
 	end_workers(m, report);
 	count_cut(m, report);
 	munmap(m->failure, sizeof(*m->failure));

@@ -258,7 +258,7 @@ int osc_threads_set_up(struct osc_threads *t, struct osc_server *server,
 				     strerror(err));
 	}
 	osc_server_service(server, index, false, &t->draining, &t->service);
-	osc_server_is_set_up(server, index);
+	t->index = index;
 	return 0;
 }
 
@@ -293,6 +293,7 @@ int osc_threads_run(struct osc_threads *t, int listener, unsigned int limit,
 	int ret;
 
 	t->limit = limit;
+	osc_server_is_set_up(t->server, t->index);
 	osc_threads_waiting_mask(&a.waiting_mask);
 	ret = osc_acceptor_run(&a, e);
 	osc_threads_drain(t, &a);

@@ -32,6 +32,7 @@ TAILQ_HEAD(osc_thread_queue, osc_thread_connection);
 
 struct osc_threads {
 	struct osc_server *server;
+	unsigned int index; /* of the worker */
 	struct osc_service service; /* of the first thread */
 	atomic_bool draining;
 	atomic_bool hang_up;

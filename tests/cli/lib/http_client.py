@@ -573,10 +573,10 @@ def working(port, work_us):
             expect(answers.next()[0] == 200, "work without an answer")
 
 
-def short_of_memory(port, pid, meanwhile="yes"):
+def short_of_memory(port, pid, meanwhile="yes", some="yes"):
     """A worker that gets no more memory refuses whom it cannot serve, serves the
     others to the end, meanwhile too, and has room again when they have gone.
-    Prints how many were refused.
+    Prints how many were refused; with `some`, at least one has to be.
     """
     well = connect(port)
     ask_once(well)
@@ -593,6 +593,10 @@ def short_of_memory(port, pid, meanwhile="yes"):
         many.append(s)
     if meanwhile == "yes":
         ask_once(well)
+    # A request is answered, and its memory free, as soon as it is whole: a server
+    # that got no CPU meanwhile has not looked at any of them yet.
+    if some == "yes":
+        until(lambda: any(is_readable(s) for s in many))
     refused = [s for s in many if is_readable(s)]
     waits = [s for s in many if s not in refused]
     for s in refused:

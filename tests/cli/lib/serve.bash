@@ -90,8 +90,8 @@ of_its_own()
 	"$1"
 }
 
-# The children of the server that live. It is ready before they are: the ports
-# are open, and who connects waits for them.
+# The children of the server that live. It is ready when one of them is set up: who
+# connects to another one waits for it.
 workers()
 {
 	ps -o pid=,stat= --ppid "$server" | awk '$2 !~ /^Z/ { print $1 }'

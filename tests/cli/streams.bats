@@ -195,4 +195,5 @@ past_start()
 		"watch -n 1 -i 50ms" "watch -n 1 -i 50ms --json"; do
 		run -0 bash -c "set -o pipefail; (sleep 0.2; exec osconcepts $command) | true"
 	done
+	run -0 bash -c 'set -o pipefail; (sleep 0.2; exec osconceptsd --help) | true'
 }

@@ -60,6 +60,30 @@ static void cuts_a_text_that_is_too_long(void **state)
 	assert_int_equal(strlen(e.text), sizeof(e.text) - 1);
 }
 
+static void says_what_to_try_where_descriptors_have_run_out(void **state)
+{
+	struct osc_error e = { 0 };
+
+	(void)state;
+	osc_error_set(&e, EMFILE, "cannot write 'x': %s; try another path",
+		      strerror(EMFILE));
+	assert_string_equal(e.text, "cannot write 'x': Too many open files; "
+				    "try a higher 'ulimit -n'");
+	osc_error_set(&e, EMFILE, "cannot wait: %s", strerror(EMFILE));
+	assert_string_equal(e.text, "cannot wait: Too many open files; try a "
+				    "higher 'ulimit -n'");
+	osc_error_set(&e, ENFILE, "cannot read x: %s; is /proc mounted?",
+		      strerror(ENFILE));
+	assert_string_equal(e.text,
+			    "cannot read x: Too many open files in system; try "
+			    "again when fewer files are open");
+	/* What knows how many are needed says so itself. */
+	osc_error_set(&e, EMFILE, "%s; try 'ulimit -n 27'", strerror(EMFILE));
+	assert_non_null(strstr(e.text, "27"));
+	osc_error_set(&e, EMFILE, "64 servers run already; try to stop one");
+	assert_non_null(strstr(e.text, "stop one"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -68,6 +92,8 @@ int main(void)
 		cmocka_unit_test(does_without_a_place_for_the_text),
 		cmocka_unit_test(keeps_the_exit_code_it_is_given),
 		cmocka_unit_test(cuts_a_text_that_is_too_long),
+		cmocka_unit_test(
+			says_what_to_try_where_descriptors_have_run_out),
 	};
 
 	return cmocka_run_group_tests_name("error", tests, NULL, NULL);

@@ -295,7 +295,6 @@ static int run(int argc, char **argv)
 
 	if (code >= 0)
 		return code;
-	osc_signals_start();
 	raise_descriptors();
 	ret = open_all(&d, &o, &e);
 	if (!ret)
@@ -312,6 +311,7 @@ int main(int argc, char **argv)
 	/* Before anything else opens a descriptor. */
 	if (osc_streams_open())
 		return OSC_EXIT_FAILED;
+	osc_signals_start();
 	code = osc_streams_finish(run(argc, argv), &e);
 	return e.err ? fail(&e) : code;
 }

@@ -4,6 +4,25 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+
+/*
+ * Whatever was to be opened: where descriptors have run out, no other path and
+ * no other right would help.
+ */
+static void hint_of_descriptors(struct osc_error *e)
+{
+	const char *hint = e->err == EMFILE ?
+				   "; try a higher 'ulimit -n'" :
+				   "; try again when fewer files are open";
+	const char *why = strerror(e->err);
+	char *end = strstr(e->text, why);
+
+	if (!end || strstr(e->text, "ulimit"))
+		return;
+	end += strlen(why);
+	snprintf(end, sizeof(e->text) - (size_t)(end - e->text), "%s", hint);
+}
 
 static int set(struct osc_error *e, enum osc_exit code, int err,
 	       const char *fmt, va_list args)
@@ -15,6 +34,8 @@ static int set(struct osc_error *e, enum osc_exit code, int err,
 	e->exit_code = code;
 	e->err = err;
 	vsnprintf(e->text, sizeof(e->text), fmt, args);
+	if (err == EMFILE || err == ENFILE)
+		hint_of_descriptors(e);
 	return -err;
 }
 

@@ -28,7 +28,8 @@ struct osc_error {
 /*
  * Records an error and returns -err, so that a caller can write
  * "return osc_error_set(e, errno, ...)". err 0 is taken as EIO: a function
- * that reports a failure must not return success. e may be NULL.
+ * that reports a failure must not return success. Where descriptors have run
+ * out, what is to be tried is about these. e may be NULL.
  */
 int osc_error_set(struct osc_error *e, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

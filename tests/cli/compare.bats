@@ -67,7 +67,7 @@ nothing_left()
 	run -0 jq -r '[.runs[] | .model + " " + .mode] | join(",")' c.json
 	[[ $output == "fork keepalive,fork close,thread keepalive,thread close,epoll keepalive,epoll close" ]]
 	run -0 jq -r '.schema, .source, .overall.ok, .platform.emulated, .partial' c.json
-	[[ $(xargs <<<"$output") == "osconcepts-compare/2 procfs true true false" ]]
+	[[ $(xargs <<<"$output") == "osconcepts-compare/3 procfs true true false" ]]
 	# As many connections as the mode has it, and forks as many as those.
 	run -0 jq -c '[.runs[] | select(.model == "fork") | [.requests, .connections, .server.forks]]' c.json
 	[[ $output == "[[40,2,2],[40,40,40]]" ]]
@@ -248,6 +248,12 @@ SCRIPT
 	[[ $stderr != *"[8/8]"* && $(wc -l <loads) == 9 ]]
 	run -2 --separate-stderr resume -c 1
 	[[ $stderr == *"another comparison"* ]]
+	# An older format does not mark lower bounds: its runs are not mixed in.
+	cp c.json whole.json
+	jq '.schema = "osconcepts-compare/2"' whole.json >c.json
+	run -2 --separate-stderr resume
+	[[ $stderr == *"'c.json' has the format 'osconcepts-compare/2'"*"; try another file"* ]]
+	[[ $(jq -r '.schema, (.runs | length)' c.json | xargs) == "osconcepts-compare/2 8" ]]
 	echo '{' >c.json
 	run -1 --separate-stderr resume
 	[[ $stderr == *"cannot read 'c.json'"* && $(<c.json) == '{' ]]
@@ -303,6 +309,11 @@ PYTHON
 	jq -e '.summary | map({(.model): .standing.context_switches.standing}) | add == {thread: "lower-bound", epoll: null}' c.json
 	counts=${output%%CALL/REQ*}
 	[[ $counts =~ thread\ +close\ +200\ +(≥|>=)[0-9.]+ && $counts =~ epoll\ +close\ +200\ +[0-9] ]]
+	# How far apart lower bounds lie says nothing; counts have separators.
+	run -0 --separate-stderr quick --source procfs --models thread --modes close -n 1500 -c 2 -r 2 --no-progress
+	[[ $output =~ "Lost: "[0-9]{1,3}(,[0-9]{3})+" times" ]]
+	grep -qE '(≥|>=)[0-9]' <<<"$output"
+	run -1 grep -E '(≥|>=)[0-9.,]+ ?(±|\+-)' <<<"$output"
 	# Nothing that is only known to be at least this wins by being little.
 	jq -e '[.verdicts[] | select(.metric == "context_switches") | .model] | index("thread") == null' c.json
 }
@@ -411,7 +422,7 @@ SCRIPT
 	text=$(xargs -d '\n' <<<"$output" | tr -s ' ')
 	[[ $text == *"withheld: 1 run: the client waited 31 % of the run for a CPU: others had it; try --client-cpus Suspect"* ]]
 	[[ $text == *": 2 runs: the client waited 5.5 to 18 % of the run for a CPU: others had it; try --client-cpus 1 run: late (p99)" ]]
-	[[ $stderr == *"[1/4]"*"  suspect  "*"[3/4]"*"  not valid  "* ]]
+	[[ $stderr == *"[1/4]"*"  suspect"*"[3/4]"*"  not valid"* ]]
 	run -0 jq -c '.summary[0] | [.valid, .suspect, .rps.n, .latency_us.p99.n]' c.json
 	[[ $output == "[3,2,3,3]" ]]
 	run -0 jq -c '[.runs[] | [.verdict, .valid]]' c.json

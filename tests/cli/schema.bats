@@ -69,7 +69,7 @@ run["latency_us"]["p50"] = None'
 }
 
 @test "a value of the wrong kind is refused" {
-	refuses 'd["schema"] = "osconcepts-compare/1"' "schema"
+	refuses 'd["schema"] = "osconcepts-compare/2"' "schema"
 	refuses 'd["created"] = "yesterday"' "created"
 	refuses 'd["source"] = "guess"' "source"
 	refuses 'd["platform"]["emulated"] = None' "platform/emulated"

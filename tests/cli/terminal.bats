@@ -136,6 +136,17 @@ teardown()
 	((output <= 50))
 }
 
+@test "the tables, findings and progress of compare fit" {
+	fits "OSCONCEPTS_EMULATED=0 osconcepts compare --backend procfs --models fork,prefork-fdpass \
+		--modes close -c 1,16 -n 40 -r 1" \
+		"[4/4] prefork-fdpass close -c 16" "source procfs" REQUESTS "FLT ONCE" BYTE/REQ "IN VAIN" MEMORY "SLAB KiB*" \
+		"P99 ms" "What is left open, close:"
+	# At 50 columns each part of a table names its rows.
+	[[ $(grep -c '^MODEL, MODE ' "$BATS_TEST_TMPDIR/shown") -gt 5 ]]
+	[[ $(grep -c '^prefork-fdpass close ' "$BATS_TEST_TMPDIR/shown") == \
+		$(grep -c '^MODEL, MODE ' "$BATS_TEST_TMPDIR/shown") ]]
+}
+
 @test "the module's tables fit" {
 	[[ -e /proc/osconcepts ]] || skip "the module is not loaded"
 	osconcepts targets add $$

@@ -780,7 +780,7 @@ static void curves_survive_any_value_of_any_key(void **state)
 
 static void empty_document_has_a_page(void **state)
 {
-	json_t *doc = json_pack("{s:s}", "schema", "osconcepts-compare/2");
+	json_t *doc = json_pack("{s:s}", "schema", "osconcepts-compare/3");
 	int err;
 	char *page = render(doc, &err);
 

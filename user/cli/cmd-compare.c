@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <string.h>
 #include <time.h>
 
@@ -31,75 +30,17 @@ struct comparison {
 	struct osc_session session;
 	struct osc_outfile json, html;
 	json_t *platform, *config, *calibration, *runs;
-	uint64_t begun_ns; /* the first run of this command */
 	bool partial;
 };
 
-static void say(const struct comparison *c, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void say(const struct comparison *c, const char *fmt, ...)
+static bool is_emulated(const struct comparison *c)
 {
-	va_list args;
-
-	if (!c->set->progress)
-		return;
-	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
-	va_end(args);
-}
-
-/* What the progress adds about a run's times: nothing when they are valid. */
-static const char *remark(const json_t *run)
-{
-	const char *verdict =
-		json_string_value(json_object_get(run, "verdict"));
-
-	if (!json_is_true(json_object_get(run, "valid")))
-		return "  not valid";
-	return verdict && strcmp(verdict, "valid") ? "  suspect" : "";
-}
-
-/* ", 12 min left": as if what is left took as long as what was done. */
-static void say_left(const struct comparison *c, size_t made, size_t left)
-{
-	double s = (double)(osc_clock_ns() - c->begun_ns) / SECOND /
-		   (double)made * (double)left;
-
-	if (s >= 7200)
-		say(c, ", %.1f h left", s / 3600);
-	else if (s >= 120)
-		say(c, ", %.0f min left", s / 60);
-	else if (left)
-		say(c, ", %.0f s left", s);
-	say(c, "\n");
-}
-
-static void say_run(const struct comparison *c, const json_t *run,
-		    const char *name, size_t done, size_t all,
-		    uint64_t since_ns)
-{
-	char requests[32], rate[32];
-	size_t rows, failed;
-	json_int_t n = json_integer_value(json_object_get(run, "requests"));
-
-	osc_audit_count(json_object_get(run, "audit"), &rows, &failed);
-	osc_format_count((uint64_t)n, requests, sizeof(requests));
-	/* Not of an emulated CPU: who reads it compares. */
-	if (json_is_true(json_object_get(c->platform, "emulated")))
-		strcpy(rate, "-");
-	else
-		osc_format_real(json_number_value(json_object_get(run, "rps")),
-				rate, sizeof(rate));
-	say(c, "[%zu/%zu] %-24s %10s requests %9s/s  audit %zu/%zu%s  %.1f s",
-	    done, all, name, requests, rate, rows - failed, rows, remark(run),
-	    (double)(osc_clock_ns() - since_ns) / SECOND);
+	return json_is_true(json_object_get(c->platform, "emulated"));
 }
 
 static int run_one(struct comparison *c, const struct osc_compare_item *item,
-		   size_t done, size_t all, struct osc_error *e)
+		   const struct osc_compare_progress *p, struct osc_error *e)
 {
-	uint64_t start = osc_clock_ns();
 	char name[128];
 	json_t *run;
 	int ret = osc_session_run(&c->session, c->set, item, &run, e);
@@ -107,7 +48,7 @@ static int run_one(struct comparison *c, const struct osc_compare_item *item,
 	if (ret)
 		return ret;
 	osc_compare_name(c->set, item, name, sizeof(name));
-	say_run(c, run, name, done, all, start);
+	osc_compare_say_run(c->set, run, name, p);
 	if (json_array_append_new(c->runs, run))
 		return osc_error_set(e, ENOMEM,
 				     "cannot keep the results: out of memory");
@@ -122,21 +63,23 @@ static int run_one(struct comparison *c, const struct osc_compare_item *item,
 static int run_all(struct comparison *c, struct osc_error *e)
 {
 	const struct osc_compare_settings *s = c->set;
-	size_t rows = osc_compare_rows(s), done = json_array_size(c->runs);
-	size_t all = rows * s->runs, made = 0;
+	size_t rows = osc_compare_rows(s);
+	struct osc_compare_progress p = { .done = json_array_size(c->runs),
+					  .all = rows * s->runs,
+					  .begun_ns = osc_clock_ns(),
+					  .emulated = is_emulated(c) };
 	int ret = 0;
 
-	c->begun_ns = osc_clock_ns();
-	for (size_t n = 0; !ret && n < all; n++) {
+	for (size_t n = 0; !ret && n < p.all; n++) {
 		size_t round = n / rows;
 		struct osc_compare_item item = osc_compare_item(
 			s, (n + round) % rows, (unsigned int)round + 1);
 
 		if (osc_compare_is_done(c->runs, &item))
 			continue;
-		ret = run_one(c, &item, ++done, all, e);
-		if (!ret)
-			say_left(c, ++made, all - done);
+		p.done++;
+		p.made++;
+		ret = run_one(c, &item, &p, e);
 	}
 	return ret;
 }
@@ -214,7 +157,7 @@ static json_t *config_document(const struct osc_compare_settings *s)
 static json_t *document(const struct comparison *c, struct osc_error *e)
 {
 	const char *source = c->session.source;
-	bool emulated = json_is_true(json_object_get(c->platform, "emulated"));
+	bool emulated = is_emulated(c);
 	json_t *summary = osc_compare_summary(c->runs);
 	time_t now = time(NULL);
 	struct tm utc;
@@ -297,10 +240,9 @@ static int conclude(struct comparison *c, struct osc_error *e)
 	if (!code && table_wanted(c->set))
 		code = osc_compare_print(doc, stdout, e);
 	if (!code)
-		code = osc_compare_exit_code(
-			json_object_get(doc, "overall"),
-			json_object_get(doc, "summary"),
-			json_is_true(json_object_get(c->platform, "emulated")));
+		code = osc_compare_exit_code(json_object_get(doc, "overall"),
+					     json_object_get(doc, "summary"),
+					     is_emulated(c));
 	/* Not all that was asked for was done. */
 	if ((!code || code == OSC_EXIT_INVALID) && c->partial)
 		code = OSC_EXIT_FAILED;
@@ -338,20 +280,22 @@ static void say_plan(const struct comparison *c)
 		struct osc_error why = { 0 };
 
 		m->check(&why);
-		say(c, "left out: %s, as %s\n", m->name, why.text);
+		osc_compare_say(s, "left out: %s, as %s", m->name, why.text);
 	}
 	if (s->connections.n == 1)
 		snprintf(what, sizeof(what), " %" PRIu64 " connections,",
 			 s->connections.number[0]);
-	say(c,
-	    "%zu x %zu x %" PRIu64 " runs,%s source %s, servers on CPUs %s, "
-	    "client on %s\n",
-	    s->models.n, osc_compare_rows(s) / s->models.n, s->runs, what,
-	    c->session.source, *s->server_cpus ? s->server_cpus : "any",
-	    *s->client_cpus ? s->client_cpus : "any");
+	osc_compare_say(s,
+			"%zu x %zu x %" PRIu64
+			" runs,%s source %s, servers on CPUs %s, "
+			"client on %s",
+			s->models.n, osc_compare_rows(s) / s->models.n, s->runs,
+			what, c->session.source,
+			*s->server_cpus ? s->server_cpus : "any",
+			*s->client_cpus ? s->client_cpus : "any");
 	if (json_array_size(c->runs))
-		say(c, "%zu runs are there already\n",
-		    json_array_size(c->runs));
+		osc_compare_say(s, "%zu runs are there already",
+				json_array_size(c->runs));
 }
 
 static int begin(struct comparison *c, struct osc_error *e)
@@ -385,7 +329,7 @@ static int work(struct comparison *c, struct osc_error *e)
 
 	osc_session_close(&c->session);
 	if (stopped)
-		say(c, "stopped\n");
+		osc_compare_say(c->set, "stopped");
 	*e = failed;
 	if (ret && !stopped && !json_array_size(c->runs))
 		return ret;

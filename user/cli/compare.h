@@ -3,8 +3,9 @@
  * compare.h - what the files of `osconcepts compare` share: cmd-compare.c
  * (the work and the verdict), compare_options.c, compare_plan.c (the matrix,
  * and what is done of it), compare_session.c (the daemon's other end),
- * compare_table.c (what a person reads; its cells: compare_cells.c) and
- * compare_doubts.c (what can be said of it, and why not to believe it).
+ * compare_progress.c, compare_table.c (what a person reads; its cells: compare_cells.c),
+ * compare_notes.c (what to know of it) and compare_doubts.c (what can be said of
+ * it, and why not to believe it).
  */
 #ifndef OSC_CLI_COMPARE_H
 #define OSC_CLI_COMPARE_H
@@ -135,11 +136,27 @@ int osc_session_run(struct osc_session *s,
 		    struct osc_error *e);
 void osc_session_close(struct osc_session *s);
 
+/* A line of the progress, if it is wanted; folded where it does not fit. */
+void osc_compare_say(const struct osc_compare_settings *set, const char *fmt,
+		     ...) __attribute__((format(printf, 2, 3)));
+
+struct osc_compare_progress {
+	size_t done, all; /* runs */
+	size_t made; /* of those done, by this command */
+	uint64_t begun_ns; /* the first of them */
+	bool emulated; /* times are withheld */
+};
+
+void osc_compare_say_run(const struct osc_compare_settings *set,
+			 const json_t *run, const char *name,
+			 const struct osc_compare_progress *p);
+
 /* The summary as tables, the failed audits, and what to make of them. */
 int osc_compare_print(const json_t *document, FILE *out, struct osc_error *e);
 
-/* What a terminal is wide at the least, and what is pasted from it. */
+/* No line is wider, nor wider than the terminal. */
 #define OSC_COMPARE_WIDTH 80
+unsigned int osc_compare_width(FILE *out);
 
 /* A line, broken between words so that it fits; what follows is indented. */
 void osc_compare_fold(const char *text, FILE *out);
@@ -149,6 +166,11 @@ void osc_compare_fold(const char *text, FILE *out);
  * can be said, that. -ENOMEM.
  */
 int osc_compare_findings(const json_t *document, FILE *out);
+
+/* What to know of the tables: the source, what was lost, what is withheld. */
+void osc_compare_notes(const json_t *document, FILE *out);
+/* The audits that do not hold, if any, with both numbers. */
+int osc_compare_failed(const json_t *document, FILE *out, struct osc_error *e);
 
 /* Which kind of memory leaves the memory of a connection uncertain. -ENOMEM. */
 int osc_compare_memory_doubts(const json_t *summary, FILE *out);

@@ -292,15 +292,6 @@ static void print_why(const json_t *finding, FILE *out)
 	fputs(json_array_size(looked) ? "." : "", out);
 }
 
-/* Each line of the text is folded. */
-static void fold_lines(char *text, FILE *out)
-{
-	char *rest = text, *line;
-
-	while ((line = strsep(&rest, "\n")))
-		osc_compare_fold(line, out);
-}
-
 static int print_finding(const json_t *finding, FILE *out)
 {
 	char *lines = NULL;
@@ -316,7 +307,7 @@ static int print_finding(const json_t *finding, FILE *out)
 		free(lines);
 		return -ENOMEM;
 	}
-	fold_lines(lines, out);
+	osc_text_fold_lines(lines, osc_compare_width(out), out);
 	free(lines);
 	return 0;
 }
@@ -361,7 +352,15 @@ int osc_compare_findings(const json_t *document, FILE *out)
 	return ret;
 }
 
+unsigned int osc_compare_width(FILE *out)
+{
+	unsigned int columns = osc_terminal_columns(out);
+
+	return columns && columns < OSC_COMPARE_WIDTH ? columns :
+							OSC_COMPARE_WIDTH;
+}
+
 void osc_compare_fold(const char *text, FILE *out)
 {
-	osc_text_fold(text, OSC_COMPARE_WIDTH, out);
+	osc_text_fold(text, osc_compare_width(out), out);
 }

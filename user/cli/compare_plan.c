@@ -179,13 +179,29 @@ static bool is_of_same(const json_t *earlier, const json_t *config,
 	static const char *const keys[] = { "kernel", "cpu_model",
 					    "cpus_allowed", "module_version" };
 	const json_t *machine = json_object_get(earlier, "platform");
-	bool same = is_text(earlier, "schema", OSC_COMPARE_SCHEMA) &&
-		    is_text(earlier, "source", source) &&
+	bool same = is_text(earlier, "source", source) &&
 		    json_equal(json_object_get(earlier, "config"), config);
 
 	for (size_t i = 0; same && i < sizeof(keys) / sizeof(*keys); i++)
 		same = is_same(machine, platform, keys[i]);
 	return same && json_is_array(json_object_get(earlier, "runs"));
+}
+
+/* Runs of an older format do not say which of their numbers are lower bounds. */
+static int check_format(const struct osc_compare_settings *s,
+			const json_t *earlier, struct osc_error *e)
+{
+	const char *schema =
+		json_string_value(json_object_get(earlier, "schema"));
+
+	if (schema && !strcmp(schema, OSC_COMPARE_SCHEMA))
+		return 0;
+	return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
+				  "--resume: '%s' has the format '%.40s', not "
+				  "'" OSC_COMPARE_SCHEMA
+				  "': its runs cannot be used; try "
+				  "another file, or without --resume",
+				  s->json, schema ?: "unknown");
 }
 
 int osc_compare_resume(const struct osc_compare_settings *s,
@@ -194,6 +210,7 @@ int osc_compare_resume(const struct osc_compare_settings *s,
 		       struct osc_error *e)
 {
 	json_error_t error;
+	int ret;
 
 	*earlier = NULL;
 	if (access(s->json, F_OK) && errno == ENOENT)
@@ -204,13 +221,17 @@ int osc_compare_resume(const struct osc_compare_settings *s,
 				     "--resume: cannot read '%s': %s; try "
 				     "another file, or without --resume",
 				     s->json, error.text);
-	if (is_of_same(*earlier, config, platform, source))
+	ret = check_format(s, *earlier, e);
+	if (!ret && !is_of_same(*earlier, config, platform, source))
+		ret = osc_error_set_exit(
+			e, OSC_EXIT_USAGE, EINVAL,
+			"--resume: '%s' is of another comparison (its options, "
+			"kernel, CPUs or source differ); try the same options, "
+			"or another file",
+			s->json);
+	if (!ret)
 		return 0;
 	json_decref(*earlier);
 	*earlier = NULL;
-	return osc_error_set_exit(
-		e, OSC_EXIT_USAGE, EINVAL,
-		"--resume: '%s' is of another comparison (its options, kernel, "
-		"CPUs, source or format differ); try the same options, or another file",
-		s->json);
+	return ret;
 }

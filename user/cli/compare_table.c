@@ -27,13 +27,18 @@ static json_int_t integer(const json_t *o, const char *key)
 	return json_integer_value(json_object_get(o, key));
 }
 
+/* Both in one cell: on a narrow terminal each part of the table repeats it. */
 static void names(struct osc_table *t, const json_t *row)
 {
+	const char *model = json_string_value(json_object_get(row, "model"));
+	const char *mode = json_string_value(json_object_get(row, "mode"));
+	char both[96];
+
 	osc_table_row(t);
-	osc_table_text(t, "model",
-		       json_string_value(json_object_get(row, "model")));
-	osc_table_text(t, "mode",
-		       json_string_value(json_object_get(row, "mode")));
+	snprintf(both, sizeof(both), "%s %s", model ?: "?", mode ?: "?");
+	osc_table_text(t, "both", both);
+	osc_table_text(t, "model", model);
+	osc_table_text(t, "mode", mode);
 }
 
 static const struct osc_column count_columns[] = {
@@ -211,6 +216,9 @@ static void time_row(struct osc_table *t, const json_t *row,
 	audit_cell(t, row);
 }
 
+/* No view has more. */
+#define OSC_VIEW_COLUMNS 9
+
 /* A table of the summary. */
 struct view {
 	const char *title;
@@ -222,43 +230,31 @@ struct view {
 
 static const struct view views[] = {
 	{ "Counts: context switches (voluntary, involuntary), wakeups from "
-	  "epoll and minor\npage faults, per request; page faults that a run "
+	  "epoll and minor page faults, per request; page faults that a run "
 	  "has once, as to warm up",
 	  count_columns, sizeof(count_columns) / sizeof(*count_columns),
 	  count_row },
 	{ "Calls: system calls and bytes copied per request, EAGAIN per read, "
-	  "events and\nvain returns per wait, woken per connection accepted, "
+	  "events and vain returns per wait, woken per connection accepted, "
 	  "and of these in vain",
 	  call_columns, sizeof(call_columns) / sizeof(*call_columns),
 	  call_row },
 	{ "Connections: what each further one costs that is opened and held "
-	  "idle, by a line\nthrough several numbers of them: page faults, "
-	  "switches, memory (fixed, without\nslab + each, with slab)",
+	  "idle, by a line through several numbers of them: page faults, "
+	  "switches, memory (fixed, without slab + each, with slab)",
 	  connection_columns,
 	  sizeof(connection_columns) / sizeof(*connection_columns),
 	  connection_row },
 	{ "Memory of each further connection: the server's own, of which "
-	  "stacks, page\ntables, kernel stacks, slab (* of the whole system: "
+	  "stacks, page tables, kernel stacks, slab (* of the whole system: "
 	  "others' as well)",
 	  memory_columns, sizeof(memory_columns) / sizeof(*memory_columns),
 	  memory_row },
 	{ "Time and trust: CPU time per request, rate, latency; runs that are "
-	  "valid,\naudits that hold",
+	  "valid, audits that hold",
 	  time_columns, sizeof(time_columns) / sizeof(*time_columns),
 	  time_row },
 };
-
-/* The columns of the widest line; in UTF-8 a character begins but once. */
-static size_t width_of(const char *text)
-{
-	size_t width = 0, n = 0;
-
-	for (; *text; text++) {
-		n = *text == '\n' ? 0 : n + ((*text & 0xc0) != 0x80);
-		width = n > width ? n : width;
-	}
-	return width;
-}
 
 static bool is_of(const json_t *row, const char *scenario)
 {
@@ -268,54 +264,67 @@ static bool is_of(const json_t *row, const char *scenario)
 	return !strcmp(its, scenario);
 }
 
-/* The text is to be freed; NULL, with *e, without memory. */
-static char *lay_out(const struct view *v, const json_t *summary,
-		     const char *scenario, const struct osc_cell_style *style,
-		     struct osc_error *e)
+/* NULL without memory. */
+static struct osc_table *filled(const struct view *v, const json_t *summary,
+				const char *scenario,
+				const struct osc_cell_style *style)
 {
 	struct osc_table *t = osc_table_new(v->columns, v->nr_columns);
-	char *text = NULL;
-	size_t size, i;
-	FILE *out = t ? open_memstream(&text, &size) : NULL;
 	const json_t *row;
-	int ret;
+	size_t i;
 
-	if (!out) {
-		osc_table_free(t);
-		osc_error_set(e, ENOMEM, "cannot print a table: out of memory");
-		return NULL;
-	}
 	json_array_foreach(summary, i, row) {
-		if (is_of(row, scenario))
+		if (t && is_of(row, scenario))
 			v->add_row(t, row, style);
 	}
-	ret = osc_table_print(t, out, e);
-	osc_table_free(t);
-	if (fclose(out) && !ret)
-		ret = osc_error_set(e, errno, "cannot print a table: %s",
-				    strerror(errno));
-	if (!ret)
-		return text;
-	free(text);
-	return NULL;
+	return t;
+}
+
+/*
+ * On a terminal that no style fits, the table comes in parts (output.h), each
+ * with the first column, which has model and mode.
+ */
+static struct osc_table *narrow(const struct view *v, const json_t *summary,
+				const char *scenario,
+				struct osc_column columns[OSC_VIEW_COLUMNS])
+{
+	struct view narrow = *v;
+
+	columns[0] =
+		(struct osc_column){ "both", "MODEL, MODE", OSC_COLUMN_TEXT };
+	memcpy(&columns[1], &v->columns[2],
+	       (v->nr_columns - 2) * sizeof(*columns));
+	narrow.columns = columns;
+	narrow.nr_columns = v->nr_columns - 1;
+	return filled(&narrow, summary, scenario, &styles[0]);
 }
 
 static int print_view(const struct view *v, const json_t *summary,
 		      const char *scenario, FILE *out, struct osc_error *e)
 {
-	char *text = NULL;
+	struct osc_column columns[OSC_VIEW_COLUMNS];
+	struct osc_table *t = NULL;
+	bool fits = false;
+	int ret;
 
-	for (size_t i = 0; i < NR_STYLES; i++) {
-		free(text);
-		text = lay_out(v, summary, scenario, &styles[i], e);
-		if (!text)
-			return -e->err;
-		if (width_of(text) <= OSC_COMPARE_WIDTH)
-			break;
+	for (size_t i = 0; i < NR_STYLES && !fits; i++) {
+		osc_table_free(t);
+		t = filled(v, summary, scenario, &styles[i]);
+		fits = t && osc_table_fits(t, osc_compare_width(out));
 	}
-	fprintf(out, "%s\n%s\n", v->title, text);
-	free(text);
-	return 0;
+	if (!fits) {
+		osc_table_free(t);
+		t = narrow(v, summary, scenario, columns);
+	}
+	if (!t)
+		return osc_error_set(e, ENOMEM,
+				     "cannot print a table: out of memory");
+	osc_table_set_columns(t, osc_compare_width(out));
+	osc_compare_fold(v->title, out);
+	ret = osc_table_print(t, out, e);
+	osc_table_free(t);
+	fputc('\n', out);
+	return ret;
 }
 
 /* The views under one load. */
@@ -356,132 +365,6 @@ static int print_summary(const json_t *summary, FILE *out, struct osc_error *e)
 	return ret;
 }
 
-static const char *text_of(const json_t *o, const char *key)
-{
-	return json_string_value(json_object_get(o, key)) ?: "?";
-}
-
-/* Those rows of an audit that do not hold. */
-static void add_failed(struct osc_table *t, const char *name,
-		       const json_t *audit)
-{
-	const json_t *row;
-	size_t i;
-
-	json_array_foreach(audit, i, row) {
-		if (json_is_true(json_object_get(row, "ok")))
-			continue;
-		osc_table_row(t);
-		osc_table_text(t, "run", name);
-		osc_table_text(t, "counter", text_of(row, "counter"));
-		osc_table_u64(t, "kernel", (uint64_t)integer(row, "kernel"));
-		osc_table_u64(t, "independent",
-			      (uint64_t)integer(row, "independent"));
-		osc_table_u64(t, "exited", (uint64_t)integer(row, "exited"));
-		osc_table_text(t, "relation", text_of(row, "relation"));
-		osc_table_text(t, "oracle", text_of(row, "oracle"));
-	}
-}
-
-static int print_failed(const json_t *document, FILE *out, struct osc_error *e)
-{
-	static const struct osc_column failed[] = {
-		{ "run", "FAILED AUDIT OF", OSC_COLUMN_TEXT },
-		{ "counter", "COUNTER", OSC_COLUMN_TEXT },
-		{ "kernel", "KERNEL", OSC_COLUMN_COUNT },
-		{ "independent", "INDEPENDENT", OSC_COLUMN_COUNT },
-		{ "exited", "EXITED", OSC_COLUMN_COUNT },
-		{ "relation", "MUST HOLD", OSC_COLUMN_TEXT },
-		{ "oracle", "ORACLE", OSC_COLUMN_TEXT },
-	};
-	struct osc_table *t =
-		osc_table_new(failed, sizeof(failed) / sizeof(*failed));
-	const json_t *run;
-	size_t i;
-	int ret = 0;
-
-	if (!t)
-		return osc_error_set(e, ENOMEM,
-				     "cannot print a table: out of memory");
-	add_failed(t, "calibration", json_object_get(document, "calibration"));
-	json_array_foreach(json_object_get(document, "runs"), i, run) {
-		char name[128];
-
-		snprintf(name, sizeof(name), "%s %s %d", text_of(run, "model"),
-			 text_of(run, "mode"), (int)integer(run, "run"));
-		add_failed(t, name, json_object_get(run, "audit"));
-	}
-	if (osc_table_rows(t)) {
-		fputc('\n', out);
-		ret = osc_table_print(t, out, e);
-	}
-	osc_table_free(t);
-	return ret;
-}
-
-static json_int_t lost_in(const json_t *runs)
-{
-	const json_t *run;
-	json_int_t lost = 0;
-	size_t i;
-
-	json_array_foreach(runs, i, run)
-		lost += integer(json_object_get(run, "kernel"), "lost");
-	return lost;
-}
-
-/* Whether some row has averages instead of marginal costs. */
-static bool any_average(const json_t *document)
-{
-	const json_t *row;
-	size_t i;
-
-	json_array_foreach(json_object_get(document, "summary"), i, row) {
-		if (!json_is_true(json_object_get(row, "marginal")))
-			return true;
-	}
-	return false;
-}
-
-/* What a person must know before they believe the table. */
-static void print_notes(const json_t *document, FILE *out)
-{
-	const json_t *platform = json_object_get(document, "platform");
-	const json_t *overall = json_object_get(document, "overall");
-	const char *source = text_of(document, "source");
-	json_int_t lost = lost_in(json_object_get(document, "runs"));
-
-	fprintf(out, "Kernel %s, source %s. ", text_of(platform, "kernel"),
-		source);
-	fprintf(out,
-		"Audit: %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT
-		" hold.\n",
-		integer(overall, "audits") - integer(overall, "failed"),
-		integer(overall, "audits"));
-	if (osc_emulated_is(document))
-		fputs(OSC_EMULATED_NOTE("\n") "\n", out);
-	if (strcmp(source, "module"))
-		osc_compare_fold("Without the module the counts are samples "
-				 "of /proc, and epoll is not counted ('-'). "
-				 "With it fewer numbers are lower bounds.",
-				 out);
-	if (lost)
-		fprintf(out,
-			"Lost: %" JSON_INTEGER_FORMAT
-			" times a task ended unseen; what it did is missing "
-			"in\nthe counts, which have %s before them.\n",
-			lost, osc_standing_sign(OSC_LOWER_BOUND));
-	if (any_average(document))
-		osc_compare_fold("Some runs were too short for a line through "
-				 "their samples: their numbers per request are "
-				 "averages, with what was done once in them; "
-				 "try a longer -d, or a shorter --interval.",
-				 out);
-	if (json_is_true(json_object_get(document, "partial")))
-		fputs("Stopped early: these are the runs that had ended.\n",
-		      out);
-}
-
 int osc_compare_print(const json_t *document, FILE *out, struct osc_error *e)
 {
 	const json_t *runs = json_object_get(document, "runs");
@@ -498,7 +381,7 @@ int osc_compare_print(const json_t *document, FILE *out, struct osc_error *e)
 		return osc_error_set(e, ENOMEM,
 				     "cannot print the findings: out of "
 				     "memory");
-	print_notes(document, out);
+	osc_compare_notes(document, out);
 	if (osc_compare_memory_doubts(json_object_get(document, "summary"),
 				      out))
 		return osc_error_set(e, ENOMEM,
@@ -507,5 +390,5 @@ int osc_compare_print(const json_t *document, FILE *out, struct osc_error *e)
 	if (!osc_emulated_is(document) && osc_compare_doubts(runs, out))
 		return osc_error_set(e, ENOMEM,
 				     "cannot print the reasons: out of memory");
-	return print_failed(document, out, e);
+	return osc_compare_failed(document, out, e);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * compare.h - many runs in, what they agree on out: the parts of an
- * osconcepts-compare/2 document that are computed from its runs.
+ * osconcepts-compare/3 document that are computed from its runs.
  *
  * What is trusted when: the kernel's counters, CPU time among them, are the
  * server's own and stand whatever became of the client; they are made of all
@@ -14,7 +14,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-#define OSC_COMPARE_SCHEMA "osconcepts-compare/2"
+#define OSC_COMPARE_SCHEMA "osconcepts-compare/3"
 
 /*
  * One entry per model, mode and load (concurrency, work_us, io_us), as they

@@ -53,7 +53,7 @@ json_t *osc_sample_document(const struct osc_sample *s, uint64_t start_ns);
 /* {n, counter: Pearson's r of its rate with that of requests, or null}. */
 json_t *osc_samples_correlation(const struct osc_samples *s);
 
-/* One element of "runs" of an osconcepts-compare/2 document. */
+/* One element of "runs" of an osconcepts-compare/3 document. */
 json_t *osc_run_document(const struct osc_run_facts *f, struct osc_error *e);
 
 #endif

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "correlate/outcome.h"
-#include "correlate/stats.h"
+#include "correlate/reason.h"
 #include "lib/output.h"
 
 /* --- in words */
@@ -31,94 +31,6 @@ static json_t *text_close(struct text *t)
 
 	free(t->at);
 	return s;
-}
-
-/* Why the model has no such number: never NULL. */
-static const char *why_left_out(const json_t *row, const struct osc_metric *m)
-{
-	return row ? osc_metric_why_absent(row, m) :
-		     "it was not run under this load";
-}
-
-/* Whether a model, by its first row, is one for whom no winner is named. */
-static bool is_held_by(const json_t *summary, const struct osc_result *r,
-		       size_t at)
-{
-	return osc_row_begins_model(summary, at) &&
-	       osc_result_is_held_by(
-		       r, osc_row_find(
-				  summary, r->load,
-				  osc_row_model(json_array_get(summary, at))));
-}
-
-/* The reason of that model; "" where only its name is told. */
-static const char *reason_of(const json_t *summary, const struct osc_result *r,
-			     size_t at)
-{
-	const char *model = osc_row_model(json_array_get(summary, at));
-
-	if (r->outcome != OSC_LEFT_OUT)
-		return "";
-	return why_left_out(osc_row_find(summary, r->load, model), r->metric);
-}
-
-/* "iterative (it takes one connection at a time), fork, thread (…)" */
-static void print_held_by(FILE *out, const json_t *summary,
-			  const struct osc_result *r)
-{
-	bool any = false;
-
-	for (size_t i = 0; i < json_array_size(summary); i++) {
-		const char *why = reason_of(summary, r, i);
-		bool said = !is_held_by(summary, r, i);
-
-		for (size_t j = 0; j < i && !said; j++)
-			said = is_held_by(summary, r, j) &&
-			       !strcmp(reason_of(summary, r, j), why);
-		if (said)
-			continue;
-		for (size_t j = i; j < json_array_size(summary); j++) {
-			if (!is_held_by(summary, r, j) ||
-			    strcmp(reason_of(summary, r, j), why))
-				continue;
-			fprintf(out, "%s%s", any ? ", " : "",
-				osc_row_model(json_array_get(summary, j)));
-			any = true;
-		}
-		if (*why)
-			fprintf(out, " (%s)", why);
-	}
-}
-
-/* Why no winner is named. */
-static void print_reason(FILE *out, const json_t *summary,
-			 const struct osc_result *r)
-{
-	switch (r->outcome) {
-	case OSC_LEFT_OUT:
-		fputs("no number for ", out);
-		print_held_by(out, summary, r);
-		break;
-	case OSC_TOO_FEW:
-		fprintf(out, "fewer than %d valid runs of ", OSC_SPREAD_MIN);
-		print_held_by(out, summary, r);
-		break;
-	case OSC_SUSPECT:
-		fputs("suspect runs of ", out);
-		print_held_by(out, summary, r);
-		break;
-	case OSC_ALIKE:
-		fputs("they do not differ", out);
-		break;
-	case OSC_BOUND:
-		fprintf(out, "the best number is a lower bound, of %s",
-			osc_row_model(r->winner));
-		break;
-	default:
-		fprintf(out, "the intervals of %s and %s overlap",
-			osc_row_model(r->winner), osc_row_model(r->next));
-		break;
-	}
 }
 
 /* "at 16 connections", "After a load of 1 connection" */
@@ -147,7 +59,10 @@ static void print_elsewhere(FILE *out, const json_t *summary,
 	print_condition(out, r, true);
 	if (r->outcome != OSC_WINS) {
 		fputs(": ", out);
-		print_reason(out, summary, r);
+		if (osc_reason_is_same(summary, r, main))
+			fputs("the same", out);
+		else
+			osc_reason_print(out, summary, r);
 		fputs(".", out);
 		return;
 	}
@@ -367,28 +282,6 @@ static int add_findings(const json_t *summary, const json_t *family,
 	return 0;
 }
 
-/* [{model, why}] of those without a number; NULL without memory. */
-static json_t *left_out(const json_t *summary, const struct osc_result *r)
-{
-	json_t *list = json_array();
-	const json_t *row;
-	size_t i;
-
-	json_array_foreach(summary, i, row) {
-		if (is_held_by(summary, r, i) &&
-		    json_array_append_new(
-			    list,
-			    json_pack(
-				    "{s:o, s:o}", "model",
-				    osc_json_text(osc_row_model(row)), "why",
-				    osc_json_text(reason_of(summary, r, i))))) {
-			json_decref(list);
-			return NULL;
-		}
-	}
-	return list;
-}
-
 static json_t *open_text(const json_t *summary, const struct osc_result *r)
 {
 	struct text t;
@@ -399,7 +292,7 @@ static json_t *open_text(const json_t *summary, const struct osc_result *r)
 	if (has_condition(r))
 		print_condition(t.out, r, false);
 	fputs(": ", t.out);
-	print_reason(t.out, summary, r);
+	osc_reason_print(t.out, summary, r);
 	fputs(".", t.out);
 	print_others(t.out, summary, r);
 	return text_close(&t);
@@ -414,7 +307,8 @@ static json_t *open_document(const json_t *summary, const struct osc_result *r)
 
 	if (o && (add_load(o, r->load) ||
 		  (r->outcome == OSC_LEFT_OUT &&
-		   json_object_set_new(o, "left_out", left_out(summary, r))))) {
+		   json_object_set_new(o, "left_out",
+				       osc_reason_left_out(summary, r))))) {
 		json_decref(o);
 		return NULL;
 	}

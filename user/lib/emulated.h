@@ -17,7 +17,7 @@
 	"nothing about" br "real hardware, not even which of two is faster."
 
 /*
- * A new reference to an osconcepts-compare/1 document, without its times and rates
+ * A new reference to an osconcepts-compare/3 document, without its times and rates
  * if it was made on an emulated CPU; NULL without memory.
  */
 json_t *osc_emulated_without_times(const json_t *document);

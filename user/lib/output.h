@@ -48,6 +48,9 @@ size_t osc_table_rows(const struct osc_table *t);
 /* A table for people has this width where osc_terminal_columns() knows none. */
 void osc_table_set_columns(struct osc_table *t, unsigned int columns);
 
+/* Whether no row is wider; 0 is any width. */
+bool osc_table_fits(const struct osc_table *t, unsigned int columns);
+
 /*
  * On a terminal that is narrower than the table it comes in parts, each with the
  * first column that is no count and as many others as fit. Where no width is known

@@ -154,7 +154,7 @@ static size_t column_at(const struct osc_table *t, const struct part *part,
 	return place < part->end ? nth(part->key, place) : t->n;
 }
 
-static bool fits(const struct osc_table *t, unsigned int columns)
+bool osc_table_fits(const struct osc_table *t, unsigned int columns)
 {
 	size_t width = 0;
 
@@ -347,7 +347,7 @@ int osc_table_print(const struct osc_table *t, FILE *out, struct osc_error *e)
 	struct part part = { .begin = 1, .end = t->n };
 	int ret = 0;
 
-	if (fits(t, columns))
+	if (osc_table_fits(t, columns))
 		return print_part(t, &part, out, e);
 	part.key = key_of(t);
 	for (part.end = 1; !ret && part.end < t->n;) {

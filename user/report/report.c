@@ -12,7 +12,7 @@
 #include "report/html.h"
 #include "report/sections.h"
 
-#define SCHEMA "osconcepts-compare/2"
+#define SCHEMA "osconcepts-compare/3"
 
 static int (*const sections[])(FILE *, const struct doc *) = {
 	section_head,	     section_primer,   section_verdicts,

@@ -17,7 +17,7 @@
 struct osc_error;
 
 /*
- * Writes the page for an osconcepts-compare/2 document. What the document
+ * Writes the page for an osconcepts-compare/3 document. What the document
  * lacks is shown as missing; only a document of another kind, want of memory
  * and a failing `out` are errors. `out` is flushed, not closed.
  */

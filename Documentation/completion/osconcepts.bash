@@ -61,6 +61,8 @@ _osconcepts_models='iterative fork prefork prefork-fdpass thread pool leader
 	pool-event select poll epoll epoll-et epoll-multi epoll-shared uring
 	epoll-offload prefork-epoll'
 _osconcepts_timings='sched off_cpu fault epoll epoll_return'
+_osconcepts_histograms='run_queue_wait time_slice off_cpu_voluntary off_cpu_involuntary
+	fault_minor fault_major epoll_wake_to_run epoll_wake_to_return'
 
 _osconcepts_targets()
 {
@@ -94,13 +96,16 @@ _osconcepts_value()
 		[[ $2 != stat && $2 != watch ]] ||
 			_osconcepts_words "$(cd /proc && echo [0-9]*)" ;;
 	--backend) _osconcepts_words 'auto module procfs' ;;
-	-T | --time | --source) _osconcepts_list "$_osconcepts_timings" ;;
-	--target) _osconcepts_words "system $(_osconcepts_targets)" ;;
+	-T | --time) _osconcepts_list "$_osconcepts_timings" ;;
+	--source) _osconcepts_list "$_osconcepts_timings $_osconcepts_histograms" ;;
+	-t | --target)
+		[[ $2 != hist ]] || _osconcepts_words "system $(_osconcepts_targets)" ;;
 	-m | --model) _osconcepts_words "$_osconcepts_models" ;;
 	--models) _osconcepts_list "$_osconcepts_models all all-process all-thread all-event all-hybrid" ;;
 	--accept) _osconcepts_words 'shared serialised' ;;
 	--modes) _osconcepts_list 'keepalive close' ;;
 	--engine) _osconcepts_words 'epoll uring' ;;
+	-X | --method) _osconcepts_words 'GET HEAD POST PUT DELETE OPTIONS PATCH' ;;
 	--keepalive) _osconcepts_list 'yes no' ;;
 	--arrival) _osconcepts_words 'constant poisson burst:' ;;
 	--group) mapfile -t COMPREPLY < <(compgen -g -- "$cur") ;;
@@ -164,6 +169,12 @@ _osconcepts()
 	local command=osconceptsd counted
 
 	COMPREPLY=()
+	# Bash takes the equals sign of --option=value as a word of its own.
+	if [[ $cur == '=' && $prev == --* ]]; then
+		cur=
+	elif [[ $prev == '=' && ${COMP_WORDS[COMP_CWORD - 2]-} == --* ]]; then
+		prev=${COMP_WORDS[COMP_CWORD - 2]}
+	fi
 	if [[ ${COMP_WORDS[0]##*/} != osconceptsd ]]; then
 		if ((COMP_CWORD == 1)); then
 			_osconcepts_words "$_osconcepts_commands help --help --version"

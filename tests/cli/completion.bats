@@ -75,11 +75,36 @@ long_options()
 	[[ $(complete_line osconceptsd --backend p) == procfs ]]
 	complete_line osconcepts stat -p '' | grep -qx 1
 	complete_line osconcepts targets '' | grep -qx add
-	[[ $(complete_line osconcepts hist --source f) == fault ]]
+	[[ $(complete_line osconcepts hist --source fault) == $'fault\nfault_major\nfault_minor' ]]
 	[[ $(complete_line osconcepts hist -T off) == off_cpu ]]
 	[[ $(complete_line osconcepts timings sch) == sched ]]
 	[[ $(complete_line osconcepts timings sched = t) == targets ]]
 	[[ $(complete_line osconcepts timings sched =) == $'all\noff\ntargets' ]]
+}
+
+@test "the value of an option is completed behind an equals sign, too" {
+	[[ $(complete_line osconcepts stat --backend =) == $'auto\nmodule\nprocfs' ]]
+	[[ $(complete_line osconcepts stat --backend = m) == module ]]
+	[[ $(complete_line osconcepts compare --models = fork,thr) == fork,thread ]]
+	[[ $(complete_line osconceptsd --backend = p) == procfs ]]
+	[[ $(complete_line osconcepts load --engine = u) == uring ]]
+}
+
+# Those of --help in which several words stand for a value.
+@test "every option that takes one of a list completes it" {
+	[[ $(complete_line osconcepts hist -t sys) == system ]]
+	[[ $(complete_line osconcepts hist --source time_) == time_slice ]]
+	[[ $(complete_line osconcepts hist --source sched,fault_mi) == sched,fault_minor ]]
+	[[ $(complete_line osconcepts load -X HE) == HEAD ]]
+	[[ $(complete_line osconcepts sweep --arrival p) == poisson ]]
+	[[ $(complete_line osconcepts serve --accept se) == serialised ]]
+	[[ $(complete_line osconcepts lesson sl) == slow-url ]]
+	[[ $(complete_line osconcepts targets sh) == show ]]
+	[[ -z $(complete_line osconcepts load -t '') ]]
+	local name
+	for name in $(tr -d '\n' <"$top/user/lib/timings.c" | grep -oE '\{ "[a-z_]+",\s+"(from|blocked|preempted|handling)' | grep -oE '[a-z]+(_[a-z]+)+'); do
+		complete_line osconcepts hist --source '' | grep -qx "$name"
+	done
 }
 
 @test "a list goes on behind each comma, without what it has" {
@@ -89,7 +114,7 @@ long_options()
 	[[ $(complete_line osconcepts compare --models fork,epoll,ur) == fork,epoll,uring ]]
 	[[ $(complete_line osconcepts compare --modes keepalive,) == keepalive,close ]]
 	[[ $(complete_line osconcepts compare --keepalive '') == $'no\nyes' ]]
-	[[ $(complete_line osconcepts hist --source sched,fau) == sched,fault ]]
+	[[ $(complete_line osconcepts hist --source sched,off) == sched,off_cpu* ]]
 	[[ $(complete_line osconcepts hist -T sched,off) == sched,off_cpu ]]
 }
 

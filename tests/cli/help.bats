@@ -394,6 +394,11 @@ pasted()
 	[[ -z $output ]]
 }
 
+# Ql and its like quote all words up to the end of the line.
+@test "no man page quotes the words behind what it quotes" {
+	run -1 grep -nE '^\.(Pq|Po|Pf .*) (Ql|Sq|Dq|Li|Pa|Cm) [^ ]+ [a-z]+ [a-z]' "$man"/*.[1-9]
+}
+
 @test "install and uninstall leave nothing behind, in a place with a blank too" {
 	build=${BUILD:-$top/build}
 	run -0 make -s -C "$top" BUILD="$build" -o all \

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -339,6 +340,12 @@ static int add_target(struct state *state)
 	return nl_target_add(&state->nl, state->victim, 0, &state->added);
 }
 
+/* Inside the fixed one. */
+static int add_inside(struct state *state)
+{
+	return nl_target_add(&state->nl, state->watched, 0, &state->added);
+}
+
 /* An answer may be lost where the target was made: all but the fixed one go. */
 static void del_added(struct state *state, int rc)
 {
@@ -362,6 +369,13 @@ static void connect_and_add(struct state *state)
 	connect_family(state);
 	if (add_target(state))
 		tap_bail("the target cannot be added");
+}
+
+static void connect_and_add_inside(struct state *state)
+{
+	connect_family(state);
+	if (add_inside(state))
+		tap_bail("the target cannot be added inside another");
 }
 
 static int del_target(struct state *state)
@@ -490,6 +504,12 @@ static const struct operation operations[] = {
 	{ "target-add, timed", connect_and_time, add_target, del_timed, "sched",
 	  0 },
 	{ "target-del", connect_and_add, del_target, del_added, NULL, 0 },
+	{ "target-add, inside another", connect_family, add_inside, del_added,
+	  NULL, 0 },
+	{ "target-add, inside another, timed", connect_and_time, add_inside,
+	  del_timed, "sched", 0 },
+	{ "target-del, inside another", connect_and_add_inside, del_target,
+	  del_added, NULL, 0 },
 	SET("sched"),
 	SET("off_cpu"),
 	SET("fault"),
@@ -530,6 +550,9 @@ int main(void)
 	arm();
 	test_load(&state);
 	state.watched = sleeper_start();
+	/* The victim shares it with us: its owner is sought. */
+	if (epoll_create1(0) < 0)
+		tap_bail("epoll_create1");
 	state.victim = sleeper_start();
 	nl_open(&owner);
 	watch_add(&owner, state.watched, 0, &state.fixed);

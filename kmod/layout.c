@@ -69,7 +69,7 @@ OSC_DIRECT noinline notrace void osc_layout_prove(const void *wait)
 		;
 	if (i == WORDS)
 		return;
-	if (i != osc_layout_word) {
+	if (i != READ_ONCE(osc_layout_word)) {
 		WRITE_ONCE(has_moved, true);
 		WRITE_ONCE(osc_layout_word, i);
 	}

@@ -20,7 +20,7 @@
 #include "target.h"
 
 /* Descriptors that are looked at without a pause. */
-#define FDS_AT_ONCE 1024
+#define FDS_AT_ONCE 256
 
 /* Each takes a slot: what a target may have beyond does not fit. */
 #define MAX_CLAIMS 256
@@ -523,6 +523,7 @@ void osc_owner_find_again(void)
 	if (!gave_up)
 		return;
 	xa_for_each(&osc_targets, id, target) {
+		cond_resched();
 		if (!test_and_clear_bit(OSC_MARK_HEIR, &target->marks) &&
 		    !has_lost(target))
 			continue;

@@ -677,11 +677,13 @@ void osc_owner_give_up(struct osc_target *target)
  */
 void osc_owner_hand_over(struct osc_target *target, struct osc_target *outer)
 {
+	if (has_lost(target))
+		set_bit(OSC_MARK_HEIR, &outer->marks);
+	/* It may not have been read since something was found late. */
+	osc_owner_settle(target);
 	outer->callbacks_unclaimed += unknown_of(target);
 	if (test_bit(OSC_MARK_NO_ROOM, &target->marks))
 		set_bit(OSC_MARK_NO_ROOM, &outer->marks);
-	if (has_lost(target))
-		set_bit(OSC_MARK_HEIR, &outer->marks);
 }
 
 /**

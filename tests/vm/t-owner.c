@@ -618,6 +618,29 @@ static void test_inside_while_sought(void)
 	forget(outer, &a, 0, "sought");
 }
 
+/* Found late by the inner one, which goes before anybody has read it since. */
+static void test_inside_came_later(void)
+{
+	struct target inner;
+	struct actor a;
+	uint32_t outer;
+	struct nl bound;
+
+	actor_start(&a, false);
+	outer = watch_pid(a.pid, 0);
+	nl_open(&bound);
+	if (nl_target_add(&bound, a.pid, OSCONCEPTS_TARGET_FLAGS_BOUND, &inner))
+		tap_bail("a bound target cannot be added");
+	write_events(shared_event, 2);
+	tell(&a, TAKE);
+	tell(&a, WAIT);
+	wake(&a);
+	nl_close(&bound);
+	holds(outer, 1, "inside, came later: the event that shows it");
+	holds(outer, 3, "inside, came later: those before");
+	forget(outer, &a, 0, "inside, came later");
+}
+
 static void test_unproven(void)
 {
 	struct actor a;
@@ -656,5 +679,6 @@ int main(int argc, char **argv)
 	test_many_threads();
 	test_inside_alone();
 	test_inside_while_sought();
+	test_inside_came_later();
 	return tap_done();
 }

@@ -511,6 +511,16 @@ least_memory()
 	done
 }
 
+@test "a server that cannot fork its first worker says so" {
+	local as=(setpriv --reuid 54321 --clear-groups prlimit --nproc=1)
+	[[ $(id -u) == 0 ]] || skip "needs root, to become somebody else"
+	"${as[@]}" "$osconcepts" --version >/dev/null || skip "not for others to run"
+	for model in prefork pool epoll; do
+		run -1 timeout "$patience_s" "${as[@]}" "$osconcepts" serve --model "$model" --port 0 --quiet
+		[[ $output == *"workers fail as they start: cannot fork: Resource temporarily unavailable; see the limits of 'ulimit -a'" ]]
+	done
+}
+
 @test "whoever sets the clock ends nobody and keeps nobody waiting" {
 	local jump=$BATS_TEST_TMPDIR/jump
 	[[ -z ${SAN-} ]] || skip "a sanitizer's library has to be the first"

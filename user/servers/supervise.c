@@ -72,9 +72,26 @@ be_worker(struct master *m, unsigned int index)
 		      OSC_EXIT_OK);
 }
 
+/*
+ * It is tried again, since others may end. But where there has never been a worker
+ * it counts as a failure of one: nobody else would say why.
+ */
+static void cannot_fork(struct master *m, struct worker *w, int err)
+{
+	w->pid = 0;
+	w->restart.retry_ns = w->restart.started_ns + PAUSE_NS;
+	if (m->ready || m->alive)
+		return;
+	w->restart.failures++;
+	osc_error_set(m->failure, err,
+		      "cannot fork: %s; see the limits of 'ulimit -a'",
+		      strerror(err));
+}
+
 static void spawn(struct master *m, unsigned int index)
 {
 	struct worker *w = &m->worker[index];
+	int err;
 
 	/* Before it may have a connection. */
 	if (m->board)
@@ -83,10 +100,10 @@ static void spawn(struct master *m, unsigned int index)
 	w->pid = fork();
 	if (!w->pid)
 		be_worker(m, index);
+	err = errno;
 	w->restart.started_ns = osc_clock_ns();
 	if (w->pid < 0) {
-		w->pid = 0;
-		w->restart.retry_ns = w->restart.started_ns + PAUSE_NS;
+		cannot_fork(m, w, err);
 		return;
 	}
 	m->alive++;

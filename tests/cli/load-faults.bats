@@ -31,6 +31,16 @@ teardown()
 	end_servers
 }
 
+@test "a thread that cannot be started is told with what would help" {
+	local as=(setpriv --reuid 54322 --clear-groups prlimit --nproc=1)
+	[[ $(id -u) == 0 ]] || skip "needs root, to become somebody else"
+	"${as[@]}" "$osconcepts" --version >/dev/null || skip "not for others to run"
+	run -1 "${as[@]}" "$osconcepts" load -n 4 -c 2 --threads 1 http://127.0.0.1:9/
+	[[ $output == *"cannot start a thread: Resource temporarily unavailable; see the limits of 'ulimit -a'" ]]
+	run -1 "${as[@]}" "$osconcepts" load -n 4 -c 2 --threads 2 http://127.0.0.1:9/
+	[[ $output == *"Resource temporarily unavailable; try fewer --threads" ]]
+}
+
 @test "responses that RFC 9112 allows are accepted, however odd" {
 	for engine in $(engines); do
 		faulty_server odd

@@ -312,7 +312,10 @@ static void a_stream_is_refused_as_a_file_is(void **state)
 	assert_int_equal(osc_outfile_stream(&o, "what", "no/such/out", &e),
 			 -ENOENT);
 	assert_non_null(strstr(e.text, "what 'no/such/out': No such file"));
+	assert_non_null(strstr(e.text, "in a directory that exists"));
 	assert_int_equal(osc_outfile_stream(&o, "what", ".", &e), -EISDIR);
+	/* Nothing is wrong with the directory that it is in. */
+	assert_non_null(strstr(e.text, "Is a directory; try another path"));
 	assert_int_equal(osc_outfile_stream(&o, "what", "/dev/fd/99", &e),
 			 -EBADF);
 	if (!geteuid()) {

@@ -17,9 +17,13 @@
 static int cannot(struct osc_error *e, const char *what, const char *path,
 		  int err)
 {
-	const char *hint = "try a path in a directory you may write to";
+	const char *hint = "try another path";
 
-	if (err == ENOSPC || err == EDQUOT)
+	if (err == EACCES || err == EPERM || err == EROFS)
+		hint = "try a path in a directory you may write to";
+	else if (err == ENOENT && *path)
+		hint = "try a path in a directory that exists";
+	else if (err == ENOSPC || err == EDQUOT)
 		hint = "make room, or try another place";
 	else if (err == EFBIG)
 		hint = "try a higher ulimit -f";

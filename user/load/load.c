@@ -244,9 +244,11 @@ static int start_workers(struct osc_load *load, struct osc_error *e)
 		ret = pthread_create(&w->thread, NULL, run_worker, w);
 		if (ret)
 			ret = osc_error_set(e, ret,
-					    "cannot start a thread: %s; try "
-					    "fewer --threads",
-					    strerror(ret));
+					    "cannot start a thread: %s; %s",
+					    strerror(ret),
+					    n > 1 ? "try fewer --threads" :
+						    "see the limits of "
+						    "'ulimit -a'");
 		else
 			w->started = true;
 	}

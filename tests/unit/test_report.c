@@ -485,12 +485,69 @@ static void loads_of_a_matrix_are_told_apart(void **state)
 			       "<figcaption>keepalive, 16 connections"
 			       "</figcaption>\n<ul><li>epoll switches least: "
 			       "0.1 times per request. The next is fork with "
-			       "1.5. It has 2 system calls per request "
+			       "1.5.<ul><li>It has 2 system calls per request "
 			       "against 6.</li>"));
 	assert_non_null(strstr(page, "1 connection<"));
 	assert_null(strstr(page, "of io"));
 	free(page);
 	json_decref(doc);
+}
+
+/* What the table of the summary has between its first tag and its end. */
+static char *summary_of(const char *page)
+{
+	const char *from = strstr(page, "aria-label=\"Summary by mode");
+
+	assert_non_null(from);
+	return strndup(from, (size_t)(strstr(from, "</table>") - from));
+}
+
+static void the_summary_marks_lower_bounds(void **state)
+{
+	json_t *doc = load();
+	json_t *row = json_array_get(json_object_get(doc, "summary"), 0);
+	char *page, *summary;
+	int err;
+
+	(void)state;
+	json_object_set_new(row, "standing",
+			    json_pack("{s:{s:s, s:s}}",
+				      "context_switches_voluntary", "standing",
+				      "lower-bound", "why", "a test"));
+	page = render(doc, &err);
+	assert_int_equal(err, 0);
+	summary = summary_of(page);
+	assert_non_null(strstr(summary, "Voluntary switches per request\">"
+					"<span>\xe2\x89\xa5 "));
+	free(summary);
+	free(page);
+	json_decref(doc);
+}
+
+/* What is against times that nobody sees is not told, either. */
+static void withheld_times_are_not_judged(void **state)
+{
+	(void)state;
+	for (int emulated = 0; emulated < 2; emulated++) {
+		json_t *doc = emulated ? load_emulated() : load();
+		json_t *run = json_array_get(json_object_get(doc, "runs"), 0);
+		char *page, *summary;
+		int err;
+
+		json_object_set_new(run, "valid", json_true());
+		json_object_set_new(run, "verdict", json_string("suspect"));
+		page = render(doc, &err);
+		assert_int_equal(err, 0);
+		summary = summary_of(page);
+		assert_int_equal(!strstr(summary, " suspect</small>"),
+				 emulated);
+		assert_int_equal(!strstr(page,
+					 "<td class=\"warn\">suspect</td>"),
+				 emulated);
+		free(summary);
+		free(page);
+		json_decref(doc);
+	}
 }
 
 static void nothing_sure_is_said_so(void **state)
@@ -939,6 +996,8 @@ int main(void)
 		cmocka_unit_test(curves_show_what_is_withheld_or_doubtful),
 		cmocka_unit_test(curves_survive_any_value_of_any_key),
 		cmocka_unit_test(nothing_sure_is_said_so),
+		cmocka_unit_test(the_summary_marks_lower_bounds),
+		cmocka_unit_test(withheld_times_are_not_judged),
 		cmocka_unit_test(unjudged_checks_are_not_ok),
 		cmocka_unit_test(empty_document_has_a_page),
 		cmocka_unit_test(other_documents_are_refused),

@@ -46,8 +46,9 @@ static void done_text(const json_t *run, bool emulated, char *out, size_t size)
 	char number[32];
 
 	if (emulated)
-		snprintf(out, size, "%9s requests",
-			 osc_format_count((uint64_t)n, number, sizeof(number)));
+		snprintf(out, size, "%9s request%s",
+			 osc_format_count((uint64_t)n, number, sizeof(number)),
+			 n == 1 ? "" : "s");
 	else
 		snprintf(out, size, "%9s/s%s",
 			 osc_format_real(

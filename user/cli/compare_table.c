@@ -181,9 +181,14 @@ static void valid_cell(struct osc_table *t, const json_t *row)
 {
 	json_int_t suspect = integer(row, "suspect");
 	char text[96];
-	int n = snprintf(text, sizeof(text),
-			 "%" JSON_INTEGER_FORMAT "/%" JSON_INTEGER_FORMAT,
-			 integer(row, "valid"), integer(row, "runs"));
+	int n;
+
+	/* Of times that are withheld. */
+	if (json_is_null(json_object_get(row, "valid")))
+		return;
+	n = snprintf(text, sizeof(text),
+		     "%" JSON_INTEGER_FORMAT "/%" JSON_INTEGER_FORMAT,
+		     integer(row, "valid"), integer(row, "runs"));
 
 	if (suspect)
 		snprintf(text + n, sizeof(text) - (size_t)n,

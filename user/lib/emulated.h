@@ -18,7 +18,7 @@
 
 /*
  * A new reference to an osconcepts-compare/3 document, without its times and rates
- * if it was made on an emulated CPU; NULL without memory.
+ * and, in the summary, what speaks against them, if it was made on an emulated CPU; NULL without memory.
  */
 json_t *osc_emulated_without_times(const json_t *document);
 bool osc_emulated_is(const json_t *document);

@@ -257,6 +257,11 @@ bool doc_run_is_valid(const json_t *run)
 	return doc_bool(run, "valid") == 1;
 }
 
+bool doc_times_withheld(const struct doc_group *group)
+{
+	return json_is_null(json_object_get(group->summary, "valid"));
+}
+
 bool doc_run_is_suspect(const json_t *run)
 {
 	return doc_run_is_valid(run) &&

@@ -86,6 +86,8 @@ void doc_close(struct doc *doc);
  */
 bool doc_run_is_valid(const json_t *run);
 bool doc_run_is_suspect(const json_t *run);
+/* Times are withheld, and with them what the client says of its runs. */
+bool doc_times_withheld(const struct doc_group *group);
 
 /* True for the first group of its mode: the mode's own heading or picture. */
 bool doc_same_mode(const struct doc *doc, size_t a, size_t b);

@@ -329,9 +329,11 @@ static void why_cell(FILE *out, const json_t *why)
 	html_close(out, "td");
 }
 
-static void verdict_cell(FILE *out, const json_t *run)
+static void verdict_cell(FILE *out, const json_t *run, bool withheld)
 {
-	if (!doc_run_is_valid(run))
+	if (withheld)
+		html_cell(out, HTML_MISSING);
+	else if (!doc_run_is_valid(run))
 		html_element(out, "td", "bad", "not valid");
 	else if (doc_run_is_suspect(run))
 		html_element(out, "td", "warn", "suspect");
@@ -339,14 +341,14 @@ static void verdict_cell(FILE *out, const json_t *run)
 		html_element(out, "td", "good", "valid");
 }
 
-static void run_row(FILE *out, const json_t *run)
+static void run_row(FILE *out, const json_t *run, bool withheld)
 {
 	const json_t *kernel = json_object_get(run, "kernel");
 	const json_t *latency = json_object_get(run, "latency_us");
 
 	html_open(out, "tr", NULL);
 	html_number_cell(out, html_count(doc_number(run, "run")).text);
-	verdict_cell(out, run);
+	verdict_cell(out, run, withheld);
 	html_number_cell(out, html_count(doc_number(run, "requests")).text);
 	html_number_cell(out, html_count(doc_number(run, "connections")).text);
 	html_number_cell(out, html_value(doc_number(run, "rps")).text);
@@ -357,7 +359,7 @@ static void run_row(FILE *out, const json_t *run)
 	html_number_cell(out,
 			 html_count(doc_number(kernel, "tasks_exited")).text);
 	html_number_cell(out, html_count(doc_number(kernel, "lost")).text);
-	why_cell(out, json_object_get(run, "why"));
+	why_cell(out, withheld ? NULL : json_object_get(run, "why"));
 	html_close(out, "tr");
 }
 
@@ -368,13 +370,14 @@ int section_runs(FILE *out, const struct doc *doc)
 	html_close(out, "h2");
 	for (size_t i = 0; i < doc->nr_groups; i++) {
 		const struct doc_group *group = &doc->groups[i];
+		bool withheld = doc_times_withheld(group);
 		struct tally t = { 0 };
 
 		for (size_t r = 0; r < group->nr_runs; r++) {
 			const json_t *run = group->runs[r];
 
-			tally_add(&t, doc_run_is_valid(run));
-			t.suspect += doc_run_is_suspect(run);
+			tally_add(&t, withheld || doc_run_is_valid(run));
+			t.suspect += !withheld && doc_run_is_suspect(run);
 		}
 		if (!t.all)
 			continue;
@@ -383,7 +386,7 @@ int section_runs(FILE *out, const struct doc *doc)
 		run_columns(out);
 		html_open(out, "tbody", NULL);
 		for (size_t r = 0; r < group->nr_runs; r++)
-			run_row(out, group->runs[r]);
+			run_row(out, group->runs[r], withheld);
 		html_close(out, "tbody");
 		html_table_close(out);
 		html_close(out, "details");

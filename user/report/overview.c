@@ -8,6 +8,7 @@
 #include "lib/emulated.h"
 #include "report/doc.h"
 #include "report/html.h"
+#include "report/metrics.h"
 #include "report/sections.h"
 #include "report/table.h"
 
@@ -184,37 +185,41 @@ static const struct column {
 	const char *object; /* NULL: of the summary itself */
 	const char *key;
 	number_format *format;
+	enum metric_word word;
 } columns[] = {
 	{ "Voluntary switches", "per request", "per_request",
-	  "context_switches_voluntary", html_value },
+	  "context_switches_voluntary", html_value, METRIC_KERNEL },
 	{ "Involuntary switches", "per request", "per_request",
-	  "context_switches_involuntary", html_value },
+	  "context_switches_involuntary", html_value, METRIC_KERNEL },
 	{ "epoll wakeups", "per request", "per_request", "epoll_wakeups",
-	  html_value },
+	  html_value, METRIC_KERNEL },
 	{ "Minor faults", "per request", "per_request", "page_faults_minor",
-	  html_value },
+	  html_value, METRIC_KERNEL },
 	{ "Minor faults", "once in a run", "fixed", "page_faults_minor",
-	  html_value },
+	  html_value, METRIC_KERNEL },
 	{ "Minor faults", "per further connection", "per_connection",
-	  "page_faults_minor", html_value },
-	{ "CPU", "per request", "per_request", "cpu_us", html_microseconds },
-	{ "Requests", "per second", NULL, "rps", html_value },
-	{ "Latency p99", "per request", "latency_us", "p99",
-	  html_microseconds },
+	  "page_faults_minor", html_value, METRIC_LINE },
+	{ "CPU", "per request", "per_request", "cpu_us", html_microseconds,
+	  METRIC_KERNEL },
+	{ "Requests", "per second", NULL, "rps", html_value, METRIC_CLIENT },
+	{ "Latency p99", "per request", "latency_us", "p99", html_microseconds,
+	  METRIC_CLIENT },
 };
 #define NR_COLUMNS (sizeof(columns) / sizeof(*columns))
 
-static void spread_cell(FILE *out, const json_t *summary,
+static void spread_cell(FILE *out, const struct doc_group *group,
 			const struct column *column)
 {
-	const json_t *object =
-		column->object ? json_object_get(summary, column->object) :
-				 summary;
+	const struct metric metric = {
+		.group = column->object,
+		.key = column->key,
+		.scale = 1,
+		.word = column->word,
+	};
 
-	struct doc_spread s = doc_spread(object, column->key);
-
-	table_spread_cell(out, column->heading, column->unit, s, column->format,
-			  s.mark);
+	table_spread_cell(out, column->heading, column->unit,
+			  metric_spread(&metric, group), column->format,
+			  metric_mark(&metric, group));
 }
 
 static void audit_cell(FILE *out, const json_t *summary)
@@ -231,7 +236,9 @@ static void runs_cell(FILE *out, const struct doc_group *group)
 {
 	size_t valid = 0, suspect = 0, runs = group->nr_runs;
 
-	for (size_t i = 0; i < runs; i++) {
+	if (doc_times_withheld(group))
+		valid = runs;
+	for (size_t i = 0; i < runs && !doc_times_withheld(group); i++) {
 		valid += doc_run_is_valid(group->runs[i]);
 		suspect += doc_run_is_suspect(group->runs[i]);
 	}
@@ -261,7 +268,7 @@ static void summary_cells(FILE *out, const struct doc_group *group)
 	table_text_cell(out, "n", "Requests",
 			html_count(doc_number(summary, "requests")).text);
 	for (size_t i = 0; i < NR_COLUMNS; i++)
-		spread_cell(out, summary, &columns[i]);
+		spread_cell(out, group, &columns[i]);
 	audit_cell(out, summary);
 }
 
@@ -273,7 +280,8 @@ int section_summary(FILE *out, const struct doc *doc)
 		"Medians of the runs; below each, how far they lie apart. "
 		"Rates and latencies are made of the valid runs alone, "
 		"suspect ones included. keepalive: many requests on a connection. close: a "
-		"connection for every request.");
+		"connection for every request. \xe2\x89\xa5 stands before a "
+		"lower bound, ~ before what comes from suspect runs, too.");
 	table_open(out, "Summary by mode and model");
 	table_head_open(out);
 	table_heading(out, "n", "Runs", NULL);

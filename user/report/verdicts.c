@@ -21,11 +21,17 @@ static void reasons(FILE *out, const json_t *finding)
 	const json_t *looked = json_object_get(finding, "looked_at");
 	size_t i;
 
+	if (json_array_size(why))
+		html_open(out, "ul", NULL);
 	json_array_foreach(why, i, one) {
-		html_text(out, " It has ");
+		html_open(out, "li", NULL);
+		html_text(out, "It has ");
 		text(out, one);
 		html_text(out, ".");
+		html_close(out, "li");
 	}
+	if (json_array_size(why))
+		html_close(out, "ul");
 	if (json_array_size(why) || !json_array_size(looked))
 		return;
 	html_text(out, " Looked at, without a sure difference: ");

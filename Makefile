@@ -38,6 +38,14 @@ sanitizers := $(subst $(comma), ,$(SAN))
 $(if $(filter-out address leak thread undefined,$(sanitizers)),$(error SAN=$(SAN): \
 there is no such sanitizer; try SAN=address$(comma)undefined or SAN=thread))
 
+# Another one on the command line is misspelt, most likely; a package's build may
+# have its own.
+known	:= BUILD prefix bindir includedir mandir completiondir DESTDIR KDIR VM KERNEL V SAN \
+	CC CFLAGS CPPFLAGS LDFLAGS LDLIBS AR BENCH COVERAGE FUZZ MILLION TEST MAKE% SHELL
+given	:= $(foreach v,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(v)))),$(v)))
+$(foreach v,$(filter-out $(known),$(given)),$(warning $(v): there is no such variable \
+here, it changes nothing; see 'make help'))
+
 CC	?= gcc
 CFLAGS	?= -O2 -g
 PKGS	:= libmnl jansson smartcols gsl liburing zlib nettle
@@ -134,18 +142,18 @@ $(call obj,tests/fuzz/netlink/message.c): OSC_CFLAGS += -I$(BUILD)/fuzz
 
 -include $(patsubst %.o,%.d,$(call obj,$(fuzz_c)))
 
-demo: ## compare three server models through the module, in a guest (VM=0: here)
-	$(call one-of,VM,0 1)$(call one-of,KERNEL,$(SERIES))
+demo: ## compare three server models, in a guest (VM=0: on this kernel)
+	$(if $(VM),,$(error VM is empty; try VM=0 or VM=1))$(call one-of,VM,0 1)$(call one-of,KERNEL,$(SERIES))
 	scripts/demo $(if $(filter 0,$(VM)),--no-vm,--vm) $(if $(KERNEL),--kernel $(KERNEL))
 
-test: ## run every test; ends on 'N passed, N failed'
+test: ## run every test; TEST='NAME...': those whose file is named so
 	scripts/deps
-	scripts/test
+	scripts/test $(TEST)
 
 check: ## the tests that need neither a guest nor a kernel build
 	scripts/test --only style --only unit --only cli
 
-lint: ## every checker of style and slips, and the generated files' staleness
+lint: ## every checker of style and slips; stale generated files
 	scripts/test --only style --only spec --only module
 
 unit: ## run the unit tests
@@ -157,7 +165,7 @@ kunit: ## run the module's KUnit suites under user-mode Linux
 vm-test: ## run the guest tests on both kernels
 	scripts/test --only vm-6.1 --only vm-6.12
 
-test-debug: ## run the guest tests on an instrumented kernel (built once: 15 min)
+test-debug: ## the guest tests on an instrumented kernel (built once: 15 min)
 	scripts/kernel debug >/dev/null && scripts/kernel kcsan >/dev/null
 	scripts/test --only debug --only failures --only tests --only kcsan --only cycles
 
@@ -200,7 +208,7 @@ bench-profile: all $(BUILD)/bench/bare $(BUILD)/bench/mark $(BUILD)/bench/profil
 bench-load: all $(BUILD)/bench/bare $(BUILD)/bench/bare_client ## the load generator (BENCH=--help)
 	scripts/bench-load --write $(BENCH)
 
-module: ## build the module for KDIR, by default the running kernel's headers
+module: ## build the module for KDIR (the running kernel's headers)
 	BUILD=$(BUILD) scripts/module $(KDIR)
 
 modules-all: ## build the module for Debian's 6.1 and 6.12
@@ -237,9 +245,9 @@ uninstall: ## remove what install put there
 help: ## list these targets
 	@awk 'BEGIN { FS = ":.*## "; print "Targets:" } \
 		/^[a-z][a-z-]*:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@printf 'Variables: V=0|1 BUILD= SAN= KDIR= VM=0|1 KERNEL=6.1|6.12 prefix= DESTDIR=\n'
+	@printf 'Variables: V=0|1 BUILD= SAN= KDIR= VM=0|1 KERNEL=6.1|6.12 TEST= prefix= DESTDIR=\n'
 
-clean: ## remove what was built (the download cache outside the checkout stays)
+clean: ## remove what was built (the cache outside the checkout stays)
 	rm -rf build $(BUILD)
 
 .PHONY: bench million bench-kmod bench-load bench-profile bench-servers coverage fuzz-http fuzz-netlink demo module modules-all

@@ -14,6 +14,15 @@ setup()
 }
 
 @test "a variable of make with a wrong value is an error that names the right ones" {
+	# One that is misspelt is no demo of what was meant; a package's own may be.
+	run -0 make -n demo KERNL=6.12
+	[[ ${lines[0]} == *"KERNL: there is no such variable here"* ]]
+	run -0 make -n all CC=cc CFLAGS=-O1 prefix=/usr DESTDIR=/x BUILD="$PWD/build" V=0 SAN=
+	[[ $output != *"no such variable"* ]]
+	run -2 make -n demo VM=
+	[[ $output == *"VM is empty; try VM=0 or VM=1."* ]]
+	run -0 make -n -s test TEST="json-bytes hist"
+	[[ ${lines[-1]} == "scripts/test json-bytes hist" ]]
 	run -2 make -n demo VM=2
 	[[ $output == *"VM=2: there is no such value; try one of: 0 1."* ]]
 	run -2 make -n demo VM=yes
@@ -32,7 +41,7 @@ setup()
 
 @test "wrong options of the demo end with 2, before anything is done" {
 	run -2 scripts/demo --kernel 5.10
-	[[ $output == "demo: --kernel 5.10: there is no such kernel for the demo: 6.1 or 6.12; try: scripts/demo --help" ]]
+	[[ $output == "demo: --kernel 5.10: there is no such kernel for the demo: 6.1 or 6.12; try '$PWD/scripts/demo --help'" ]]
 	run -2 scripts/demo --kernel
 	[[ $output == "demo: --kernel: a value is missing: 6.1 or 6.12; try: scripts/demo --help" ]]
 	run -2 scripts/demo --no-vm --kernel 6.12

@@ -12,10 +12,17 @@ setup()
 {
 	top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd -P)
 	cd "$top" || return
+	servers=()
 	# "build/osconcepts" is the program that is tested.
 	mkdir -p "$BATS_TEST_TMPDIR/here"
 	# shellcheck disable=SC2154 # serve.bash sets it
 	ln -sfn "$(dirname "$(realpath "$osconcepts")")" "$BATS_TEST_TMPDIR/here/build"
+}
+
+teardown()
+{
+	end_servers
+	[[ -z ${daemon:-} ]] || kill "$daemon" 2>/dev/null || true
 }
 
 # The commands of README.md: a line of four blanks that begins with a program, and
@@ -82,6 +89,10 @@ without_comment()
 		sed 's/^[^:]*:[0-9]*://' | LC_ALL=C.UTF-8 grep -E '.{81}'"
 }
 
+@test "make help fits 80 columns" {
+	run -1 bash -c "make -s help | grep -E '.{81}'"
+}
+
 @test "what the documents name is there: targets of make, scripts, files" {
 	local word file
 	for file in README.md Documentation/*.md Documentation/abi/*.md tests/README.md; do
@@ -118,5 +129,4 @@ without_comment()
 			return 1
 		}
 	done < <(sed -nE 's/^    (\{"op": "hello".*)/\1/p' Documentation/control-protocol.md)
-	kill "$daemon"
 }

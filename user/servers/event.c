@@ -582,9 +582,32 @@ void osc_event_worked(struct osc_event_loop *l, uint32_t fd)
 	answer(l, c);
 }
 
+/*
+ * Its time between two requests is over. A request may have come while the loop served
+ * others, and be unread: that is answered. False: none has.
+ */
+static bool serve_at_last(struct osc_event_loop *l,
+			  struct osc_event_connection *c)
+{
+	if (c->state != OSC_EVENT_READING || c->kept)
+		return false;
+	if (l->backend->arrived) {
+		if (!l->backend->arrived(l, (int)fd_of(l, c)))
+			return false;
+		/* The next round begins with it. */
+		set_deadline(l, c, l->now_ns + 1);
+		return true;
+	}
+	osc_event_readable(l, c);
+	return c->state != OSC_EVENT_READING || c->kept ||
+	       c->deadline_ns > l->now_ns;
+}
+
 void osc_event_deadline(struct osc_event_loop *l,
 			struct osc_event_connection *c)
 {
+	if (serve_at_last(l, c))
+		return;
 	if (c->state == OSC_EVENT_SLEEPING) {
 		answer(l, c);
 		return;

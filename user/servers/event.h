@@ -67,6 +67,8 @@ struct osc_event_backend {
 	int (*accept)(struct osc_event_loop *l);
 	ssize_t (*read)(struct osc_event_loop *l, int fd, void *buf,
 			size_t size);
+	/* Input has come that the loop has not been told of. NULL: read it. */
+	bool (*arrived)(struct osc_event_loop *l, int fd);
 	ssize_t (*write)(struct osc_event_loop *l, int fd,
 			 const struct iovec *iov, int nr, bool passing);
 	/* What write has taken is not all sent: OSC_EVENT_OUT will tell. */

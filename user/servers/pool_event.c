@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include "lib/clock.h"
 #include "lib/error.h"
@@ -38,6 +39,14 @@ static void count(struct keeper *k, enum osc_account_field field, uint64_t n)
 	osc_books_add(&k->pool.threads.service.books, field, n);
 }
 
+/* Under the lock: into the list, with the whole time from now. */
+static void list_idle(struct keeper *k, struct osc_thread_connection *c)
+{
+	c->deadline_ns = osc_clock_ns() +
+			 k->pool.threads.server->config->idle_timeout_ns;
+	TAILQ_INSERT_TAIL(&k->idle, c, queued);
+}
+
 /* Until it has something to read, or its time is over. */
 static int keep(struct keeper *k, struct osc_thread_connection *c, int op)
 {
@@ -51,11 +60,8 @@ static int keep(struct keeper *k, struct osc_thread_connection *c, int op)
 	count(k, OSC_ACCOUNT_CALLS, 1);
 	pthread_mutex_lock(&t->lock);
 	ret = epoll_ctl(k->epoll_fd, op, c->blocking.fd, &event) ? -errno : 0;
-	if (!ret) {
-		c->deadline_ns =
-			osc_clock_ns() + t->server->config->idle_timeout_ns;
-		TAILQ_INSERT_TAIL(&k->idle, c, queued);
-	}
+	if (!ret)
+		list_idle(k, c);
 	pthread_mutex_unlock(&t->lock);
 	return ret;
 }
@@ -112,6 +118,20 @@ static struct osc_thread_connection *take_expired(struct keeper *k,
 	return c;
 }
 
+/* A request has come since the last wait: the next one tells of it. */
+static bool has_request(struct keeper *k, struct osc_thread_connection *c)
+{
+	char byte;
+
+	count(k, OSC_ACCOUNT_CALLS, 1);
+	if (recv(c->blocking.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
+		return false;
+	pthread_mutex_lock(&k->pool.threads.lock);
+	list_idle(k, c);
+	pthread_mutex_unlock(&k->pool.threads.lock);
+	return true;
+}
+
 /* After the events of a wait, whose connections are then no longer listed. */
 static void expire(struct keeper *k)
 {
@@ -119,6 +139,8 @@ static void expire(struct keeper *k)
 	struct osc_thread_connection *c;
 
 	while ((c = take_expired(k, now))) {
+		if (has_request(k, c))
+			continue;
 		count(k, OSC_ACCOUNT_TIMEOUTS, 1);
 		osc_threads_end(c, &k->pool.threads.service);
 	}

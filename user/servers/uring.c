@@ -230,6 +230,22 @@ static ssize_t read_piece(struct osc_event_loop *l, int fd, void *buf,
 	return -1;
 }
 
+/* The kernel adds what it has by now to the completions; those are looked through. */
+static bool has_arrived(struct osc_event_loop *l, int fd)
+{
+	struct io_uring_cqe *cqe;
+	unsigned int head;
+
+	osc_event_called(l);
+	io_uring_get_events(&u.ring);
+	io_uring_for_each_cqe(&u.ring, head, cqe)
+	{
+		if (cqe->user_data == name_of(RECEIVE, fd) && cqe->res > 0)
+			return true;
+	}
+	return false;
+}
+
 /* What the loop has not read is kept behind what it had not read before. */
 static void keep_piece(int fd)
 {
@@ -525,6 +541,7 @@ const struct osc_event_backend osc_event_uring = {
 	.wait = wait_completions,
 	.accept = accept_next,
 	.read = read_piece,
+	.arrived = has_arrived,
 	.write = write_later,
 	.unsent = unsent,
 	.finish = finish,

@@ -518,6 +518,29 @@ static void memory_has_a_fixed_and_a_marginal_part(void **state)
 	json_decref(row);
 }
 
+/* Others take slab and give it back; a process has its stack all the same. */
+static void
+what_others_do_to_the_slab_hides_no_memory_of_the_server(void **state)
+{
+	struct osc_held_facts f = held(5);
+	json_t *row;
+
+	(void)state;
+	for (size_t i = 0; i < f.n; i++) {
+		f.point[i].memory.kernel_stacks =
+			16384 * f.point[i].connections;
+		f.point[i].memory.system_slab = i % 2 ? 100000 : 9000000;
+	}
+	row = a_row_that_held(&f);
+	assert_true(number(row, "memory", "slab", "low") < 0);
+	assert_true(number(row, "memory", "own", "low") > 16384);
+	assert_true(number(row, "memory", "total", "low") >=
+		    number(row, "memory", "own", "low"));
+	assert_true(number(row, "memory", "total", "high") >
+		    number(row, "memory", "total", "low"));
+	json_decref(row);
+}
+
 /* A huge page has room that no page of it shows to be used. */
 static void growth_inside_huge_pages_widens_the_bound(void **state)
 {
@@ -782,6 +805,8 @@ int main(void)
 		cmocka_unit_test(ratios_of_calls_are_of_what_was_booked),
 		cmocka_unit_test(ratios_of_nothing_are_absent_with_a_reason),
 		cmocka_unit_test(memory_has_a_fixed_and_a_marginal_part),
+		cmocka_unit_test(
+			what_others_do_to_the_slab_hides_no_memory_of_the_server),
 		cmocka_unit_test(growth_inside_huge_pages_widens_the_bound),
 		cmocka_unit_test(what_was_not_held_is_absent_with_the_reason),
 		cmocka_unit_test(

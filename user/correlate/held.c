@@ -278,6 +278,25 @@ static int add_widest(json_t *lines)
 	return json_object_set_new(total, "widest", osc_json_text(widest));
 }
 
+/*
+ * A connection takes no less than nothing of the slab, whatever others do to it
+ * meanwhile: so all of its memory is no less than the server's own.
+ */
+static int raise_low(const json_t *own, json_t *total)
+{
+	static const char *const keys[] = { "low", "slope", "high" };
+	double low = json_number_value(json_object_get(own, "low"));
+	int ret = 0;
+
+	for (size_t i = 0;
+	     json_is_object(own) && json_is_object(total) && i < 3; i++) {
+		if (json_number_value(json_object_get(total, keys[i])) < low)
+			ret |= json_object_set_new(total, keys[i],
+						   json_real(low));
+	}
+	return ret;
+}
+
 /* Where the line of the system's slab would begin is no cost of the server. */
 static int drop_fixed(json_t *line)
 {
@@ -347,6 +366,8 @@ json_t *osc_held_memory_lines(const json_t *const *runs, size_t n)
 				i == OSC_HELD_PSS || i >= OSC_HELD_OWN);
 	ret |= copy_fixed(json_object_get(lines, "own"),
 			  json_object_get(lines, "total"));
+	ret |= raise_low(json_object_get(lines, "own"),
+			 json_object_get(lines, "total"));
 	ret |= drop_fixed(json_object_get(lines, "slab"));
 	ret |= add_widest(lines);
 	return finished(lines, absent, ret);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -18,6 +19,7 @@
 #include "lib/child.h"
 #include "lib/clock.h"
 #include "lib/error.h"
+#include "lib/procfs.h"
 #include "lib/signals.h"
 
 #define ARGV(...) ((const char *const[]){ __VA_ARGS__, NULL })
@@ -113,6 +115,31 @@ static void a_gated_child_waits_before_its_program(void **state)
 	osc_child_close(&c);
 	unlink(path);
 	rmdir(mark);
+}
+
+static void a_gated_child_does_nothing_until_it_is_released(void **state)
+{
+	const struct timespec pause = { .tv_nsec = 20 * OSC_NS_PER_MS };
+	struct osc_counts first, then;
+	cpu_set_t before, one;
+	struct osc_child c;
+
+	(void)state;
+	/* On one CPU we go on after a fork, and the child has not begun. */
+	assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+	for (int i = 0; i < 10; i++) {
+		start(&c, ARGV("true"), OSC_CHILD_GATE);
+		assert_int_equal(osc_procfs_process(c.pid, &first, &e), 0);
+		nanosleep(&pause, NULL);
+		assert_int_equal(osc_procfs_process(c.pid, &then, &e), 0);
+		assert_memory_equal(first.value, then.value,
+				    sizeof(first.value));
+		osc_child_close(&c);
+	}
+	assert_int_equal(sched_setaffinity(0, sizeof(before), &before), 0);
 }
 
 static void release_of_a_killed_child_is_an_error_not_a_signal(void **state)
@@ -354,6 +381,8 @@ int main(void)
 		cmocka_unit_test(
 			a_file_without_permission_is_an_error_of_release),
 		cmocka_unit_test(a_gated_child_waits_before_its_program),
+		cmocka_unit_test(
+			a_gated_child_does_nothing_until_it_is_released),
 		cmocka_unit_test(
 			release_of_a_killed_child_is_an_error_not_a_signal),
 		cmocka_unit_test(await_leaves_a_zombie_to_look_at),

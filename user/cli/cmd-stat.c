@@ -18,7 +18,6 @@
 #include "lib/counters.h"
 #include "lib/outfile.h"
 #include "lib/parse.h"
-#include "lib/procfs.h"
 #include "lib/reaper.h"
 #include "lib/signals.h"
 
@@ -47,7 +46,6 @@ struct session {
 	struct osc_child child;
 	struct osc_reaper reaper; /* of what the command leaves behind */
 	struct osc_stat_tasks tasks; /* of --pid */
-	struct osc_counts gate; /* what the child had done before it ran */
 	uint32_t target; /* 0: the whole system */
 	int signals;
 	int pidfd; /* of the process that was named */
@@ -147,7 +145,7 @@ static int begin_command(struct session *s, struct osc_error *e)
 					 OSC_WATCH_BOUND | OSC_WATCH_ORPHANS,
 					 &s->target, e);
 	if (!ret)
-		ret = osc_procfs_process(s->child.pid, &s->gate, e);
+		ret = osc_reaper_begin(&s->reaper, &s->child, e);
 	if (ret)
 		return ret;
 	s->start_ns = osc_clock_ns();
@@ -356,22 +354,6 @@ static int wait_for_end(struct session *s, struct osc_error *e)
 	return ret < 0 ? ret : 0;
 }
 
-/* What was waited for is known whole, however short it was. */
-static void take_usage(struct session *s, struct osc_counts *c)
-{
-	struct osc_counts used;
-
-	if (c->backend != OSC_BACKEND_PROCFS)
-		return;
-	osc_counts_since(&s->reaper.usage, &s->gate, &used);
-	for (int i = 0; i < OSC_NR_COUNTERS; i++) {
-		/* Both are lower bounds. */
-		if (osc_counts_have(&used, (enum osc_counter)i) &&
-		    (int64_t)used.value[i] > (int64_t)c->value[i])
-			c->value[i] = used.value[i];
-	}
-}
-
 static double seconds_of(const struct session *s)
 {
 	uint64_t end = s->cut ? s->known_ns : osc_clock_ns();
@@ -395,7 +377,7 @@ static int finish(struct session *s, struct osc_error *e)
 
 	r.elapsed_s = seconds_of(s);
 	if (!ret && s->set->command)
-		take_usage(s, &r.counts);
+		osc_reaper_prove(&s->reaper, &s->child, &r.counts);
 	if (!ret && s->tasks.procfs)
 		ret = osc_stat_tasks_look(&s->tasks, e);
 	if (!ret)

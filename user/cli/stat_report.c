@@ -16,11 +16,6 @@
 #include "lib/reaper.h"
 #include "lib/standing.h"
 
-static double seconds_of(const struct timeval *t)
-{
-	return (double)t->tv_sec + (double)t->tv_usec / 1e6;
-}
-
 static json_t *command_json(char *const *command)
 {
 	json_t *list;
@@ -78,8 +73,7 @@ static bool read_times(const struct osc_stat_result *r, double *user_s,
 {
 	*user_s = *sys_s = 0;
 	if (r->child) {
-		*user_s = seconds_of(&r->reaper->user);
-		*sys_s = seconds_of(&r->reaper->system);
+		osc_reaper_times(r->reaper, user_s, sys_s);
 	} else if (r->tasks->procfs) {
 		osc_stat_tasks_times(r->tasks, user_s, sys_s);
 	}
@@ -92,10 +86,11 @@ static bool read_times(const struct osc_stat_result *r, double *user_s,
  */
 static enum osc_standing_kind standing_of_times(const struct osc_stat_result *r)
 {
-	bool missing = r->child ? r->counts.tasks_live || r->counts.lost ||
-					  r->counts.unproved :
-				  r->tasks->procfs && (r->tasks->root_ended ||
-						       r->counts.tasks_exited);
+	enum osc_standing_kind cpu = osc_standing(&r->counts, OSC_CPU_NS).kind;
+	bool missing = r->child ?
+			       r->counts.tasks_live || cpu == OSC_LOWER_BOUND :
+			       r->tasks->procfs && (r->tasks->root_ended ||
+						    r->counts.tasks_exited);
 
 	return missing ? OSC_LOWER_BOUND : OSC_EXACT;
 }

@@ -10,11 +10,13 @@
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/child_exec.h"
 #include "lib/clock.h"
 #include "lib/error.h"
+#include "lib/procfs.h"
 
 static const char *const step_names[] = {
 	[OSC_CHILD_STEP_DESCRIPTORS] = "hand over descriptors",
@@ -119,6 +121,36 @@ static pid_t fork_child(const struct osc_child_options *o,
 	return pid;
 }
 
+/* How long a child may take to come to its gate before we go on without. */
+#define GATE_NS (5 * OSC_NS_PER_S)
+
+/*
+ * Until the child sleeps at its gate: it does nothing from then on. On its way
+ * there it blocks nowhere else, so one that sleeps and has blocked is there.
+ * What cannot be read is not waited for.
+ */
+static void await_gate(const struct osc_child *c)
+{
+	const struct timespec pause = { .tv_nsec = 100 * OSC_NS_PER_US };
+	uint64_t start = osc_clock_ns();
+	bool waiting = true;
+
+	while (waiting && osc_clock_ns() - start < GATE_NS) {
+		struct osc_procfs_tasks tasks = { 0 };
+		const struct osc_procfs_task *t;
+
+		waiting = !osc_procfs_threads(c->pid, &tasks);
+		t = tasks.task;
+		if (waiting && t->state == 'S')
+			waiting = !t->counts.value[OSC_SWITCHES_VOLUNTARY];
+		else if (waiting)
+			waiting = t->state != 'Z';
+		free(tasks.task);
+		if (waiting)
+			nanosleep(&pause, NULL);
+	}
+}
+
 static int check(const struct osc_child_options *o, struct osc_error *e)
 {
 	if (!o->argv || !o->argv[0])
@@ -173,6 +205,8 @@ int osc_child_start(struct osc_child *c, const struct osc_child_options *o,
 				    o->argv[0], strerror(errno), hint(errno));
 	else if (c->gate < 0)
 		ret = await_exec(c, e);
+	else
+		await_gate(c);
 	if (ret)
 		osc_child_close(c);
 	return ret;

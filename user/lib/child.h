@@ -65,6 +65,7 @@ struct osc_child {
 		.pidfd = -1, .out = -1, .gate = -1, .report = -1, \
 	}
 
+/* A gated child sleeps at its gate when this returns: its counts stand still. */
 int osc_child_start(struct osc_child *c, const struct osc_child_options *o,
 		    struct osc_error *e);
 

@@ -54,6 +54,8 @@ struct osc_counts {
 	 * looks, with nothing that proves the opposite.
 	 */
 	uint64_t unproved;
+	/* Of /proc: a process was seen whose children nobody waits for. */
+	bool children_discarded;
 	/* Events of epoll registrations whose owner is not known: what
 	 * happened lies in [epoll_callbacks, epoll_callbacks + unknown].
 	 */
@@ -65,6 +67,10 @@ struct osc_counts {
 	unsigned int cpus;
 	bool cut_short; /* read before the end: the module was unloaded */
 	uint32_t present; /* bit per counter; others are not counted here */
+	/* Bit per counter: the rusage of all tasks proves it, whatever the
+	 * looks at /proc missed.
+	 */
+	uint32_t proved;
 	uint32_t withheld; /* counted, and no rate: osc_counts_check_times() */
 	enum osc_backend backend;
 	uint64_t time_ns; /* when they were read, CLOCK_MONOTONIC */

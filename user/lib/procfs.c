@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,10 +142,22 @@ static bool parse_stat(const char *text, bool whole, struct osc_procfs_task *t)
 	return true;
 }
 
-static bool parse_status(const char *text, struct osc_counts *c)
+/* Bit 0 of the mask is signal 1. */
+static bool ignores(const char *text, int signal)
 {
+	const char *mask = strstr(text, "\nSigIgn:");
+
+	return mask &&
+	       strtoull(mask + strlen("\nSigIgn:"), NULL, 16) >> (signal - 1) &
+		       1;
+}
+
+static bool parse_status(const char *text, struct osc_procfs_task *t)
+{
+	struct osc_counts *c = &t->counts;
 	uint64_t voluntary, involuntary;
 
+	t->discards_children = ignores(text, SIGCHLD);
 	if (!field(text, "voluntary_ctxt_switches:", &voluntary) ||
 	    !field(text, "nonvoluntary_ctxt_switches:", &involuntary))
 		return false;
@@ -231,7 +244,7 @@ static int read_task(struct osc_procfs_task *t)
 	ret = slurp_task(t, "status", &text);
 	if (ret)
 		return ret;
-	good = parse_status(text, &t->counts);
+	good = parse_status(text, t);
 	free(text);
 	if (!good)
 		return -EPROTO;
@@ -269,7 +282,7 @@ int osc_procfs_thread(pid_t pid, pid_t tid, struct osc_procfs_task *out)
 		if (ret || !text)
 			continue;
 		good = i == 0 ? parse_stat(text, true, out) :
-		       i == 1 ? parse_status(text, &out->counts) :
+		       i == 1 ? parse_status(text, out) :
 				parse_schedstat(text, &out->counts);
 		free(text);
 		ret = good ? 0 : -EPROTO;

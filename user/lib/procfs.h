@@ -6,6 +6,7 @@
 #ifndef OSC_LIB_PROCFS_H
 #define OSC_LIB_PROCFS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -23,6 +24,10 @@ struct osc_procfs_task {
 	char state; /* as in stat: 'Z' has ended but was not waited for */
 	uint64_t start_ticks; /* since boot; with tid it names the thread */
 	char comm[32];
+	/* It ignores SIGCHLD: the kernel then reaps its children, and nobody
+	 * inherits what they did.
+	 */
+	bool discards_children;
 	/* CPU time, rounded down; the whole process's where the faults are. */
 	uint64_t user_ticks, system_ticks;
 	/* Of the children that the process waited for, and of theirs. */

@@ -53,6 +53,7 @@ struct tree {
 	size_t n;
 	uint64_t forks; /* tasks made in the whole system, at the last look */
 	bool forks_known;
+	bool children_discarded; /* by one that was seen */
 	uint64_t unproved; /* looks after which some may have been missed */
 	struct osc_counts gone; /* of tasks that are no longer there */
 	struct osc_counts shown; /* the last reading: none may be less */
@@ -410,6 +411,8 @@ static int update(struct tree *t, size_t most)
 	forks.known = forks.known && !osc_procfs_forks(&forks.after, NULL) &&
 		      forks.before == forks.after;
 	born = carry_on(t, now, n);
+	for (size_t i = 0; i < n; i++)
+		t->children_discarded |= now[i].task.discards_children;
 	prove(t, &forks, born);
 	bury(t, now, n);
 	free(t->record);
@@ -444,6 +447,7 @@ static void sum(struct tree *t)
 	}
 	total.backend = OSC_BACKEND_PROCFS;
 	total.unproved = t->unproved;
+	total.children_discarded = t->children_discarded;
 	total.time_ns = osc_clock_ns();
 	t->shown = total;
 }

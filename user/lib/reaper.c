@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "lib/child.h"
+#include "lib/clock.h"
 #include "lib/error.h"
 #include "lib/procfs.h"
 
@@ -95,6 +96,77 @@ static void add_usage(struct osc_reaper *r, const struct rusage *u)
 	timeradd(&r->system, &u->ru_stime, &r->system);
 }
 
+int osc_reaper_begin(struct osc_reaper *r, const struct osc_child *child,
+		     struct osc_error *e)
+{
+	return osc_procfs_process(child->pid, &r->before, e);
+}
+
+static double seconds(const struct timeval *t)
+{
+	return (double)t->tv_sec + (double)t->tv_usec / 1e6;
+}
+
+void osc_reaper_times(const struct osc_reaper *r, double *user_s, double *sys_s)
+{
+	double before = (double)r->before.value[OSC_CPU_NS] / OSC_NS_PER_S;
+
+	/* The kernel divides the sum by its ticks, and so short a time has had
+	 * none: the part of the gate is taken from either.
+	 */
+	*user_s = seconds(&r->user);
+	*sys_s = seconds(&r->system) - before;
+	if (*sys_s < 0) {
+		*user_s += *sys_s;
+		*sys_s = 0;
+	}
+	if (*user_s < 0)
+		*user_s = 0;
+}
+
+/* Counts that a look and an rusage both show to the unit. */
+static const enum osc_counter shown_by_both[] = {
+	OSC_SWITCHES_VOLUNTARY,
+	OSC_SWITCHES_INVOLUNTARY,
+	OSC_FAULTS_MINOR,
+	OSC_FAULTS_MAJOR,
+};
+
+static bool is_whole(const struct osc_reaper *r, const struct osc_child *child,
+		     const struct osc_counts *used, const struct osc_counts *c)
+{
+	if (!child->ended || c->tasks_live || c->children_discarded ||
+	    osc_reaper_left(r, NULL, 0))
+		return false;
+	for (size_t i = 0; i < sizeof(shown_by_both) / sizeof(*shown_by_both);
+	     i++) {
+		if (c->value[shown_by_both[i]] > used->value[shown_by_both[i]])
+			return false;
+	}
+	return true;
+}
+
+void osc_reaper_prove(const struct osc_reaper *r, const struct osc_child *child,
+		      struct osc_counts *c)
+{
+	struct osc_counts used;
+	bool whole;
+
+	if (c->backend != OSC_BACKEND_PROCFS)
+		return;
+	osc_counts_since(&r->usage, &r->before, &used);
+	whole = is_whole(r, child, &used, c);
+	for (int i = 0; i < OSC_NR_COUNTERS; i++) {
+		if (!osc_counts_have(&used, (enum osc_counter)i))
+			continue;
+		/* Both are lower bounds. */
+		if ((int64_t)used.value[i] > (int64_t)c->value[i])
+			c->value[i] = used.value[i];
+		if (whole)
+			c->proved |= 1u << i;
+	}
+}
+
 bool osc_reaper_has_ended(const struct osc_child *child)
 {
 	siginfo_t info = { .si_pid = 0 };
@@ -114,13 +186,13 @@ int osc_reaper_wait(struct osc_reaper *r, struct osc_child *child,
 	return ret;
 }
 
-static bool is_stranger(const struct osc_reaper *r, pid_t pid)
+static pid_t *find_stranger(const struct osc_reaper *r, pid_t pid)
 {
 	for (size_t i = 0; i < r->nr_strangers; i++) {
 		if (r->strangers[i] == pid)
-			return true;
+			return &r->strangers[i];
 	}
-	return false;
+	return NULL;
 }
 
 /* The next that has ended and is not the child; 0: none now. */
@@ -138,7 +210,7 @@ int osc_reaper_collect(struct osc_reaper *r, const struct osc_child *child,
 {
 	struct signalfd_siginfo info;
 	struct rusage usage;
-	pid_t pid;
+	pid_t pid, *stranger;
 
 	while (read(r->fd, &info, sizeof(info)) > 0)
 		;
@@ -147,8 +219,11 @@ int osc_reaper_collect(struct osc_reaper *r, const struct osc_child *child,
 			return osc_error_set(e, errno,
 					     "cannot wait for process %d: %s",
 					     (int)pid, strerror(errno));
-		if (!is_stranger(r, pid))
+		stranger = find_stranger(r, pid);
+		if (!stranger)
 			add_usage(r, &usage);
+		else /* Its number is free, and may become an orphan's. */
+			*stranger = r->strangers[--r->nr_strangers];
 	}
 	return 0;
 }
@@ -180,7 +255,7 @@ size_t osc_reaper_left(const struct osc_reaper *r, struct osc_left *left,
 
 		if (end == p)
 			break;
-		if (is_stranger(r, pid))
+		if (find_stranger(r, pid))
 			continue;
 		if (n < room) {
 			left[n].pid = pid;

@@ -21,8 +21,9 @@ struct osc_reaper {
 	int fd; /* readable when a child of ours has ended */
 	pid_t *strangers; /* children that we had before */
 	size_t nr_strangers;
-	struct osc_counts usage; /* of all that were waited for */
-	struct timeval user, system; /* the CPU time of these */
+	struct osc_counts before; /* of the child at its gate */
+	struct osc_counts usage; /* of all that were waited for, with that */
+	struct timeval user, system; /* the CPU time of these, with that */
 };
 
 #define OSC_REAPER_NONE   \
@@ -33,6 +34,10 @@ struct osc_reaper {
 /* Before the child is started: blocks SIGCHLD. */
 int osc_reaper_open(struct osc_reaper *r, struct osc_error *e);
 void osc_reaper_close(struct osc_reaper *r);
+
+/* The child waits at its gate: what it does from now on is of its program. */
+int osc_reaper_begin(struct osc_reaper *r, const struct osc_child *child,
+		     struct osc_error *e);
 
 /*
  * Waits for each orphan that has ended, and adds its usage. The child itself is
@@ -46,6 +51,19 @@ bool osc_reaper_has_ended(const struct osc_child *child);
 /* osc_child_wait() of one that has, and adds its usage. */
 int osc_reaper_wait(struct osc_reaper *r, struct osc_child *child,
 		    struct osc_error *e);
+
+/* The CPU time of all that were waited for, without that before the gate. */
+void osc_reaper_times(const struct osc_reaper *r, double *user_s,
+		      double *sys_s);
+
+/*
+ * What looks at /proc found of the child and of all it started is completed by
+ * what was waited for, which the looks may have missed. It is all that there is,
+ * and proves the counts, when every task has ended and has been waited for: no
+ * process was seen to ignore SIGCHLD, and the looks found no more than that.
+ */
+void osc_reaper_prove(const struct osc_reaper *r, const struct osc_child *child,
+		      struct osc_counts *c);
 
 /* A process that the child has left to us. */
 struct osc_left {

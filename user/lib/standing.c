@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/bars.h"
 #include "lib/output.h"
 
 static const char *const kind_names[] = {
@@ -45,6 +44,9 @@ static const char *why_least(const struct osc_counts *c)
 		       "after was not counted";
 	if (c->backend == OSC_BACKEND_MODULE)
 		return "the module lost events or tasks";
+	if (c->children_discarded)
+		return "a process ignored SIGCHLD: nobody waits for its "
+		       "children; load the module";
 	return "a task may have ended between two looks at /proc; load the "
 	       "module";
 }
@@ -56,7 +58,8 @@ struct osc_standing osc_standing(const struct osc_counts *c, enum osc_counter n)
 	if (!osc_counts_have(c, n)) {
 		s = (struct osc_standing){ OSC_ABSENT, 0, UINT64_MAX,
 					   why_absent(c, n) };
-	} else if (c->missed[n] || c->unproved || c->cut_short) {
+	} else if (c->cut_short ||
+		   ((c->missed[n] || c->unproved) && !(c->proved >> n & 1))) {
 		s.kind = OSC_LOWER_BOUND;
 		s.high = UINT64_MAX;
 		s.why = why_least(c);
@@ -78,12 +81,19 @@ struct osc_standing osc_standing(const struct osc_counts *c, enum osc_counter n)
 	return s;
 }
 
-enum osc_standing_kind osc_standing_of_tasks(const struct osc_counts *c)
+struct osc_standing osc_standing_of_tasks(const struct osc_counts *c)
 {
 	bool is_least = c->backend == OSC_BACKEND_PROCFS &&
 			(c->unproved || c->lost);
+	struct osc_standing s = { OSC_EXACT, c->tasks_exited, c->tasks_exited,
+				  NULL };
 
-	return is_least || c->cut_short ? OSC_LOWER_BOUND : OSC_EXACT;
+	if (is_least || c->cut_short) {
+		s.kind = OSC_LOWER_BOUND;
+		s.high = UINT64_MAX;
+		s.why = why_least(c);
+	}
+	return s;
 }
 
 const char *osc_standing_sign(enum osc_standing_kind kind)
@@ -214,7 +224,7 @@ static json_t *entry(const struct osc_standing *s)
 
 json_t *osc_standing_json(const struct osc_counts *c)
 {
-	enum osc_standing_kind tasks = osc_standing_of_tasks(c);
+	const struct osc_standing tasks = osc_standing_of_tasks(c);
 	json_t *all = json_object();
 
 	for (int i = 0; all && i < OSC_NR_COUNTERS; i++) {
@@ -228,30 +238,10 @@ json_t *osc_standing_json(const struct osc_counts *c)
 		}
 	}
 	if (all &&
-	    (osc_standing_put(all, "tasks_exited", tasks, why_least(c)) ||
-	     osc_standing_put(all, "lost", tasks, why_least(c)))) {
+	    (osc_standing_put(all, "tasks_exited", tasks.kind, tasks.why) ||
+	     osc_standing_put(all, "lost", tasks.kind, tasks.why))) {
 		json_decref(all);
 		all = NULL;
 	}
 	return all;
-}
-
-void osc_standing_notes(const struct osc_counts *c, FILE *out)
-{
-	char text[512];
-
-	for (int i = 0; i < OSC_NR_COUNTERS; i++) {
-		struct osc_standing s = osc_standing(c, (enum osc_counter)i);
-		bool said = s.kind == OSC_EXACT;
-
-		for (int k = 0; k < i && !said; k++)
-			said = osc_standing(c, (enum osc_counter)k).why ==
-			       s.why;
-		if (said)
-			continue;
-		snprintf(text, sizeof(text), "%s: %s.",
-			 osc_standing_sign(s.kind), s.why);
-		fputc('\n', out);
-		osc_text_fold(text, osc_terminal_columns(out) ?: 80, out);
-	}
 }

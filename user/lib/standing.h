@@ -39,8 +39,8 @@ struct osc_standing {
 struct osc_standing osc_standing(const struct osc_counts *c,
 				 enum osc_counter n);
 
-/* Of tasks_exited and lost: /proc may show neither a task nor its end. */
-enum osc_standing_kind osc_standing_of_tasks(const struct osc_counts *c);
+/* Of tasks_exited, and lost as well: /proc may show neither a task nor its end. */
+struct osc_standing osc_standing_of_tasks(const struct osc_counts *c);
 
 /* By the locale "≥" or ">=", which stands before a number; "a..b", "-" or "". */
 const char *osc_standing_sign(enum osc_standing_kind kind);
@@ -56,9 +56,6 @@ char *osc_standing_text(const struct osc_counts *c, enum osc_counter n,
  */
 char *osc_standing_scaled(const struct osc_counts *c, enum osc_counter n,
 			  double scale, char *buf, size_t size);
-
-/* Lines "≥: why.", each reason once, with an empty line before each. */
-void osc_standing_notes(const struct osc_counts *c, FILE *out);
 
 /* {counter: {standing, why, ...}} of all that are not exact, tasks too. */
 json_t *osc_standing_json(const struct osc_counts *c);

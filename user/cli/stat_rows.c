@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/stat_rows.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,72 +11,35 @@
 #include "lib/error.h"
 #include "lib/output.h"
 
-static int append(struct osc_stat_rows *r, const struct osc_procfs_task *t)
-{
-	struct osc_procfs_task *more =
-		reallocarray(r->row, r->n + 1, sizeof(*more));
-
-	if (!more)
-		return -ENOMEM;
-	r->row = more;
-	r->row[r->n++] = *t;
-	return 0;
-}
-
-static int add_process(struct osc_stat_rows *r, pid_t pid)
+static int add_process(struct osc_procfs_tasks *r, pid_t pid)
 {
 	struct osc_procfs_task t;
 	int ret = osc_procfs_leader(pid, &t);
 
 	if (!ret && osc_procfs_process(pid, &t.counts, NULL))
 		ret = -ESRCH;
-	return ret ? ret : append(r, &t);
+	return ret ? ret : osc_procfs_append(r, &t);
 }
 
-static int add_threads(struct osc_stat_rows *r, pid_t pid)
+static void free_rows(struct osc_procfs_tasks *r)
 {
-	struct osc_procfs_task t;
-	struct dirent *entry;
-	char path[40];
-	int ret = 0;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-	dir = opendir(path);
-	if (!dir)
-		return -errno;
-	while (!ret && (entry = readdir(dir))) {
-		if (!isdigit((unsigned char)*entry->d_name))
-			continue;
-		ret = osc_procfs_thread(pid, atoi(entry->d_name), &t);
-		if (!ret)
-			ret = append(r, &t);
-		else if (ret == -ESRCH)
-			ret = 0;
-	}
-	closedir(dir);
-	return ret;
-}
-
-static void free_rows(struct osc_stat_rows *r)
-{
-	free(r->row);
-	*r = (struct osc_stat_rows){ 0 };
+	free(r->task);
+	*r = (struct osc_procfs_tasks){ 0 };
 }
 
 static int read_rows(struct osc_counters *procfs, uint32_t id, bool threads,
-		     struct osc_stat_rows *out, struct osc_error *e)
+		     struct osc_procfs_tasks *out, struct osc_error *e)
 {
 	pid_t *pids;
 	size_t n;
 	int ret = osc_procfs_target(procfs, id, &pids, &n, e);
 
-	*out = (struct osc_stat_rows){ 0 };
+	*out = (struct osc_procfs_tasks){ 0 };
 	if (ret)
 		return ret;
 	for (size_t i = 0; i < n && ret != -ENOMEM; i++)
 		/* One that ends meanwhile has no row. */
-		ret = threads ? add_threads(out, pids[i]) :
+		ret = threads ? osc_procfs_own_threads(pids[i], out) :
 				add_process(out, pids[i]);
 	free(pids);
 	if (ret != -ENOMEM)
@@ -87,20 +48,20 @@ static int read_rows(struct osc_counters *procfs, uint32_t id, bool threads,
 	return osc_error_set(e, ENOMEM, "cannot list tasks: out of memory");
 }
 
-static const struct osc_procfs_task *find(const struct osc_stat_rows *r,
+static const struct osc_procfs_task *find(const struct osc_procfs_tasks *r,
 					  const struct osc_procfs_task *t)
 {
 	for (size_t i = 0; i < r->n; i++) {
-		if (r->row[i].tid == t->tid &&
-		    r->row[i].start_ticks == t->start_ticks)
-			return &r->row[i];
+		if (r->task[i].tid == t->tid &&
+		    r->task[i].start_ticks == t->start_ticks)
+			return &r->task[i];
 	}
 	return NULL;
 }
 
 /* What it did since; one that was not there has begun since. */
 static struct osc_procfs_task since(const struct osc_procfs_task *now,
-				    const struct osc_stat_rows *base)
+				    const struct osc_procfs_tasks *base)
 {
 	const struct osc_procfs_task *b = find(base, now);
 	struct osc_procfs_task t = *now;
@@ -121,19 +82,19 @@ static double seconds_of_ticks(uint64_t ticks)
 void osc_stat_tasks_times(const struct osc_stat_tasks *tasks, double *user_s,
 			  double *sys_s)
 {
-	const struct osc_stat_rows *now = &tasks->process;
-	const struct osc_stat_rows *base = &tasks->process_base;
+	const struct osc_procfs_tasks *now = &tasks->process;
+	const struct osc_procfs_tasks *base = &tasks->process_base;
 	uint64_t user = 0, system = 0, user_base = 0, system_base = 0;
 
 	for (size_t i = 0; i < now->n; i++) {
-		const struct osc_procfs_task *t = &now->row[i];
+		const struct osc_procfs_task *t = &now->task[i];
 
 		user += t->user_ticks + t->reaped.user_ticks;
 		system += t->system_ticks + t->reaped.system_ticks;
 	}
 	/* What one did that has ended since is in that of its parent. */
 	for (size_t i = 0; i < base->n; i++) {
-		const struct osc_procfs_task *t = &base->row[i];
+		const struct osc_procfs_task *t = &base->task[i];
 
 		user_base += t->user_ticks + t->reaped.user_ticks;
 		system_base += t->system_ticks + t->reaped.system_ticks;
@@ -145,7 +106,7 @@ void osc_stat_tasks_times(const struct osc_stat_tasks *tasks, double *user_s,
 
 int osc_stat_tasks_look(struct osc_stat_tasks *t, struct osc_error *e)
 {
-	struct osc_stat_rows process, thread = { 0 };
+	struct osc_procfs_tasks process, thread = { 0 };
 	struct osc_counts counts;
 	bool root = false;
 	int ret = t->own ? osc_counters_read(t->procfs, t->id, &counts, e) : 0;
@@ -157,7 +118,7 @@ int osc_stat_tasks_look(struct osc_stat_tasks *t, struct osc_error *e)
 	if (t->per == OSC_STAT_PER_THREAD)
 		ret = read_rows(t->procfs, t->id, true, &thread, e);
 	for (size_t i = 0; i < process.n; i++)
-		root |= process.row[i].pid == t->root;
+		root |= process.task[i].pid == t->root;
 	t->root_ended = !root;
 	/* What the last look at the root showed says more than nothing. */
 	if (ret || !root) {
@@ -193,13 +154,13 @@ int osc_stat_tasks_begin(struct osc_stat_tasks *t,
 	if (ret)
 		return ret;
 	for (size_t i = 0; i < t->process.n; i++) {
-		if (t->process.row[i].pid == root)
-			memcpy(t->comm, t->process.row[i].comm,
+		if (t->process.task[i].pid == root)
+			memcpy(t->comm, t->process.task[i].comm,
 			       sizeof(t->comm));
 	}
 	t->process_base = t->process;
 	t->thread_base = t->thread;
-	t->process = t->thread = (struct osc_stat_rows){ 0 };
+	t->process = t->thread = (struct osc_procfs_tasks){ 0 };
 	return osc_stat_tasks_look(t, e);
 }
 
@@ -215,8 +176,8 @@ void osc_stat_tasks_end(struct osc_stat_tasks *t)
 }
 
 /* The rows that are asked for, and where they began. */
-static const struct osc_stat_rows *rows_of(const struct osc_stat_tasks *t,
-					   const struct osc_stat_rows **base)
+static const struct osc_procfs_tasks *
+rows_of(const struct osc_stat_tasks *t, const struct osc_procfs_tasks **base)
 {
 	bool threads = t->per == OSC_STAT_PER_THREAD;
 
@@ -257,7 +218,7 @@ int osc_stat_tasks_print(const struct osc_stat_tasks *tasks, FILE *out,
 		{ "minor", "MINFLT", OSC_COLUMN_COUNT },
 		{ "major", "MAJFLT", OSC_COLUMN_COUNT },
 	};
-	const struct osc_stat_rows *base, *r = rows_of(tasks, &base);
+	const struct osc_procfs_tasks *base, *r = rows_of(tasks, &base);
 	struct osc_table *t;
 	int ret;
 
@@ -268,7 +229,7 @@ int osc_stat_tasks_print(const struct osc_stat_tasks *tasks, FILE *out,
 		return osc_error_set(e, ENOMEM,
 				     "cannot print the tasks: out of memory");
 	for (size_t i = 0; i < r->n; i++) {
-		struct osc_procfs_task task = since(&r->row[i], base);
+		struct osc_procfs_task task = since(&r->task[i], base);
 
 		add_row(t, &task);
 	}
@@ -286,14 +247,14 @@ int osc_stat_tasks_print(const struct osc_stat_tasks *tasks, FILE *out,
 json_t *osc_stat_tasks_json(const struct osc_stat_tasks *tasks)
 {
 	bool threads = tasks->per == OSC_STAT_PER_THREAD;
-	const struct osc_stat_rows *base, *r = rows_of(tasks, &base);
+	const struct osc_procfs_tasks *base, *r = rows_of(tasks, &base);
 	json_t *all;
 
 	if (!tasks->procfs || !tasks->per)
 		return json_null();
 	all = json_array();
 	for (size_t i = 0; all && i < r->n; i++) {
-		struct osc_procfs_task t = since(&r->row[i], base);
+		struct osc_procfs_task t = since(&r->task[i], base);
 		json_t *row = json_pack("{s:i, s:o, s:f, s:f, s:o}", "pid",
 					(int)t.pid, "comm",
 					osc_json_text(t.comm), "user_s",

@@ -11,11 +11,6 @@
 
 struct osc_error;
 
-struct osc_stat_rows {
-	struct osc_procfs_task *row;
-	size_t n;
-};
-
 /* The tasks of a process and its children, as they are looked at. */
 struct osc_stat_tasks {
 	struct osc_counters *procfs; /* NULL: not looked at */
@@ -27,8 +22,8 @@ struct osc_stat_tasks {
 		OSC_STAT_PER_PROCESS,
 		OSC_STAT_PER_THREAD,
 	} per;
-	struct osc_stat_rows process_base, process; /* of the last look */
-	struct osc_stat_rows thread_base, thread;
+	struct osc_procfs_tasks process_base, process; /* of the last look */
+	struct osc_procfs_tasks thread_base, thread;
 	char comm[32]; /* of the root */
 	bool root_ended; /* before the last look */
 };

@@ -260,18 +260,18 @@ static int read_task(struct osc_procfs_task *t)
 	return good ? 0 : -EPROTO;
 }
 
-int osc_procfs_thread(pid_t pid, pid_t tid, struct osc_procfs_task *out)
+/* One thread with its own faults and CPU time, be it the first or not. */
+static int read_thread(struct osc_procfs_task *out)
 {
 	static const char *const names[] = { "stat", "status", "schedstat" };
 	int ret = 0;
 
-	*out = (struct osc_procfs_task){ .pid = pid, .tid = tid };
 	for (int i = 0; i < 3 && !ret; i++) {
 		char path[80], *text;
 		bool good;
 
-		snprintf(path, sizeof(path), "/proc/%d/task/%d/%s", (int)pid,
-			 (int)tid, names[i]);
+		snprintf(path, sizeof(path), "/proc/%d/task/%d/%s",
+			 (int)out->pid, (int)out->tid, names[i]);
 		ret = osc_procfs_slurp(path, &text);
 		/* Not every kernel has the last. */
 		if (ret == -ENOENT)
@@ -290,32 +290,44 @@ int osc_procfs_thread(pid_t pid, pid_t tid, struct osc_procfs_task *out)
 	return ret;
 }
 
-static int append_task(struct osc_procfs_tasks *tasks, pid_t pid, pid_t tid)
+/* The one behind the last; NULL without memory. */
+static struct osc_procfs_task *more_room(struct osc_procfs_tasks *tasks)
 {
-	struct osc_procfs_task *t;
-	int ret;
-
-	if (tasks->most && tasks->n == tasks->most)
-		return -E2BIG;
 	if (tasks->n == tasks->room) {
 		size_t room = tasks->room ? tasks->room * 2 : 16;
 		struct osc_procfs_task *more =
 			reallocarray(tasks->task, room, sizeof(*more));
 
 		if (!more)
-			return -ENOMEM;
+			return NULL;
 		tasks->task = more;
 		tasks->room = room;
 	}
-	t = &tasks->task[tasks->n];
+	return &tasks->task[tasks->n];
+}
+
+typedef int read_one(struct osc_procfs_task *t);
+
+static int append_task(struct osc_procfs_tasks *tasks, pid_t pid, pid_t tid,
+		       read_one *read)
+{
+	struct osc_procfs_task *t;
+	int ret;
+
+	if (tasks->most && tasks->n == tasks->most)
+		return -E2BIG;
+	t = more_room(tasks);
+	if (!t)
+		return -ENOMEM;
 	*t = (struct osc_procfs_task){ .pid = pid, .tid = tid };
-	ret = read_task(t);
+	ret = read(t);
 	if (!ret)
 		tasks->n++;
 	return ret == -ESRCH ? 0 : ret;
 }
 
-int osc_procfs_threads(pid_t pid, struct osc_procfs_tasks *tasks)
+static int append_threads(pid_t pid, struct osc_procfs_tasks *tasks,
+			  read_one *read)
 {
 	size_t before = tasks->n;
 	struct dirent *entry;
@@ -336,12 +348,35 @@ int osc_procfs_threads(pid_t pid, struct osc_procfs_tasks *tasks)
 			break;
 		}
 		if (isdigit((unsigned char)entry->d_name[0]))
-			ret = append_task(tasks, pid, atoi(entry->d_name));
+			ret = append_task(tasks, pid, atoi(entry->d_name),
+					  read);
 	}
 	closedir(dir);
 	if (!ret && tasks->n == before)
 		return -ESRCH;
 	return ret;
+}
+
+int osc_procfs_threads(pid_t pid, struct osc_procfs_tasks *tasks)
+{
+	return append_threads(pid, tasks, read_task);
+}
+
+int osc_procfs_own_threads(pid_t pid, struct osc_procfs_tasks *tasks)
+{
+	return append_threads(pid, tasks, read_thread);
+}
+
+int osc_procfs_append(struct osc_procfs_tasks *tasks,
+		      const struct osc_procfs_task *task)
+{
+	struct osc_procfs_task *t = more_room(tasks);
+
+	if (!t)
+		return -ENOMEM;
+	*t = *task;
+	tasks->n++;
+	return 0;
 }
 
 int osc_procfs_process(pid_t pid, struct osc_counts *out, struct osc_error *e)

@@ -41,12 +41,6 @@ struct osc_procfs_task {
 /* Only the first thread's stat: pid, ppid, state, start, faults and reaped. */
 int osc_procfs_leader(pid_t pid, struct osc_procfs_task *out);
 
-/*
- * One thread with its own faults and CPU time, whether it is the first or not.
- * -ESRCH when it is gone.
- */
-int osc_procfs_thread(pid_t pid, pid_t tid, struct osc_procfs_task *out);
-
 /* Appends the threads of a process to *tasks, growing it; frees nothing. */
 struct osc_procfs_tasks {
 	struct osc_procfs_task *task;
@@ -56,6 +50,11 @@ struct osc_procfs_tasks {
 
 /* 0, also when a thread ends meanwhile; -ESRCH when there is no process. */
 int osc_procfs_threads(pid_t pid, struct osc_procfs_tasks *tasks);
+/* The same, and the first thread with its own faults and CPU time, too. */
+int osc_procfs_own_threads(pid_t pid, struct osc_procfs_tasks *tasks);
+/* Appends a copy of one; 0 or -ENOMEM. */
+int osc_procfs_append(struct osc_procfs_tasks *tasks,
+		      const struct osc_procfs_task *task);
 
 /*
  * One process, without its children, since it started: switches and run delay

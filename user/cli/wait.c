@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/pidfd.h>
@@ -115,17 +116,21 @@ int osc_cli_parse_duration(const char *text, uint64_t *ns, struct osc_error *e)
 int osc_cli_parse_interval(const char *text, uint64_t *ns, struct osc_error *e)
 {
 	const uint64_t min = 10 * OSC_NS_PER_MS, max = 3600 * OSC_NS_PER_S;
-	uint64_t ms = 0;
-	int ret;
+	char with_unit[32];
 
-	/* As perf stat has it, a number alone is in milliseconds. */
-	if (text[strspn(text, "0123456789")])
+	/* Whoever writes half a second so means no milliseconds. */
+	if (!text[strspn(text, "0123456789.")] && strchr(text, '.'))
+		return osc_error_set_exit(
+			e, OSC_EXIT_USAGE, EINVAL,
+			"--interval '%s': has no unit, and a number alone is "
+			"in milliseconds; try 500ms or 0.5s",
+			text);
+	if (text[strspn(text, "0123456789")] || !*text)
 		return osc_parse_duration_ns("--interval", text, min, max, ns,
 					     e);
-	ret = osc_parse_u64("--interval", text, min / OSC_NS_PER_MS,
-			    max / OSC_NS_PER_MS, &ms, e);
-	*ns = ms * OSC_NS_PER_MS;
-	return ret;
+	/* As perf stat has it, a number alone is in milliseconds. */
+	snprintf(with_unit, sizeof(with_unit), "%.24sms", text);
+	return osc_parse_duration_ns("--interval", with_unit, min, max, ns, e);
 }
 
 int osc_cli_end(const char *command, int ret, const struct osc_error *e)

@@ -107,9 +107,12 @@ int osc_parse_duration_ns(const char *what, const char *text, uint64_t min_ns,
 	if (v < min_ns || v > max_ns)
 		return osc_error_set_exit(
 			e, OSC_EXIT_USAGE, ERANGE,
-			"%s '%s': must lie between %gs and %gs", what, text,
+			"%s '%s': must lie between %gs and %gs%s", what, text,
 			(double)min_ns / OSC_NS_PER_S,
-			(double)max_ns / OSC_NS_PER_S);
+			(double)max_ns / OSC_NS_PER_S,
+			text[strspn(text, "0123456789.")] ?
+				"" :
+				"; a number alone is in seconds");
 	*out_ns = v;
 	return 0;
 }

@@ -23,6 +23,12 @@ teardown()
 	[[ -z ${sleeper-} ]] || kill "$sleeper" 2>/dev/null || true
 }
 
+# What was printed, with each note on one line.
+unfolded()
+{
+	sed ':next; N; $!b next; s/\n  \([^ ]\)/ \1/g' <<<"$output"
+}
+
 need_jq()
 {
 	command -v jq >/dev/null || skip "no jq; try scripts/deps"
@@ -56,7 +62,7 @@ need_jq()
 	jq -e '(.counters | .epoll_wakeups == null and .epoll_callbacks == null) and
 		(.standing.epoll_wakeups | .standing == "absent" and (.why | test("/proc")))' "$json"
 	# A dash has its reason.
-	[[ $stderr == *"-: /proc does not count epoll events; load the module."* ]]
+	[[ $stderr == *$'\n'"- epoll_callbacks, epoll_wakeups: /proc does not count epoll events; load the"* ]]
 }
 
 @test "the JSON names its schema, the command, its status and the platform" {
@@ -77,10 +83,10 @@ need_jq()
 	$stat --json -o "$json" sh -c 'ls / >/dev/null; :'
 	jq -e '.lost >= 1' "$json"
 	run -0 $stat sh -c 'ls / >/dev/null; :'
-	[[ $output == *"a task may have ended between two looks at /proc; load the module."* ]]
+	[[ $(unfolded) == *"a task may have ended between two looks at /proc; load the module."* ]]
 	# The mark stands at the number and before its reason.
 	grep -qE '^ *(≥|>=)[0-9,]+ run_delay_ns +(≥|>=)[0-9.,]+ tasks waiting' <<<"$output"
-	grep -qE '^(≥|>=): ' <<<"$output"
+	grep -qE '^(≥|>=) run_delay_ns, tasks ended, lost: a task' <<<"$output"
 	$stat --json -o "$json" sh -c 'ls / >/dev/null; :'
 	jq -e '.standing.run_delay_ns | .standing == "lower-bound" and (.why | length > 10)' "$json"
 	# All else is in what their parent got when it waited for them.
@@ -246,6 +252,9 @@ while True:
 	kill "$child" "$sleeper"
 	[[ $output == *"Counts of process $sleeper (python3), "* && $output == *" seconds user"* ]]
 	grep -qE "^ *$sleeper +python3 +[0-9.]+ " <<<"$output"
+	run -2 --separate-stderr $stat -d 100ms -p $$ --per-process --per-thread
+	[[ $stderr == *"--per-process and --per-thread: only one can be shown; try --per-thread"* ]]
+	run -2 $stat -d 100ms -p $$ --per-thread --per-process
 	run -2 $stat --per-thread true
 	[[ $output == *"only with --pid"* ]]
 }
@@ -282,12 +291,12 @@ while True:
 	need_jq
 	run -0 bash -c '
 		osconcepts stat --backend procfs --json -o '"$json"' sleep 978 &
-		until pgrep -P $! -x sleep >/dev/null; do sleep 0.05; done
+		until pgrep -P $! -x sleep; do sleep 0.05; done
 		kill -TERM $!
 		wait $!
 		[[ $? == 143 ]]'
 	jq -e '.exit_signal == 15' "$json"
-	run -1 pgrep -f 'sleep 978'
+	[[ ! -e /proc/$output ]]
 }
 
 @test "the whole system is counted for a duration" {
@@ -308,8 +317,8 @@ while True:
 }
 
 @test "a command that outlives the duration is ended" {
-	run -143 $stat -d 100ms sleep 979
-	run -1 pgrep -f 'sleep 979'
+	run -143 $stat -d 1s sh -c 'echo $$; exec sleep 979'
+	[[ $output =~ ^([0-9]+)$'\n' && ! -e /proc/${BASH_REMATCH[1]} ]]
 }
 
 # It has 5 s to end in, and they are not waited for when it has ended.
@@ -414,8 +423,26 @@ while True:
 		n=$(grep -cE '^ +0\.[0-9]{3} ' <<<"$output")
 		((n >= 1 && n <= 4))
 	done
+	# No unit, and no whole number of milliseconds: seconds may be meant.
+	for interval in 0.5 1.0 100.5; do
+		run -2 --separate-stderr $stat -I $interval true
+		[[ $stderr == *"--interval '$interval': has no unit, "*milliseconds*"try 500ms or 0.5s"* ]]
+	done
+	run -2 --separate-stderr $stat -I 9 true
+	[[ $stderr == *"--interval '9ms': must lie between 0.01s and 3600s"* ]]
 	run -2 $stat -I 9ms true
 	run -2 $stat -I 2h true
+	# Elsewhere a number alone is in seconds, and help and errors say which.
+	run -2 --separate-stderr $stat -d 100000 true
+	[[ $stderr == *"between 0.001s and 86400s; a number alone is in seconds"* ]]
+	run -2 --separate-stderr osconcepts watch -i 5000
+	[[ $stderr == *"between 0.01s and 3600s; a number alone is in seconds"* ]]
+	for command in stat hist; do
+		[[ $(osconcepts $command --help | tr -s ' \n' ' ') == *"-I, --interval TIME "*" alone is in milliseconds"* ]]
+	done
+	for command in stat hist watch; do
+		[[ $(osconcepts $command --help | tr -s ' \n' ' ') == *"number alone is in seconds"* ]]
+	done
 	run -2 --separate-stderr $stat -I soon true
 	[[ $stderr == *"--interval 'soon': not a duration; try"* ]]
 }
@@ -469,6 +496,52 @@ while True:
 	# Every rate that is missing has its reason.
 	jq -es 'all(.rates[0] | .standing as $why | .per_second | to_entries | all(.value != null or
 		($why[{cpu: "cpu_ns", run_delay: "run_delay_ns"}[.key] // .key].why | length > 10)))' "$json"
+}
+
+@test "watch says why numbers are not exact, once each, and what they are called" {
+	local reasons
+	run -0 osconcepts watch --backend procfs -n 3 -i 60ms
+	[[ $(grep -c "^- EPCALL, EPWAKE: /proc does not count epoll events; load the module.$" <<<"$output") == 1 ]]
+	[[ $(grep -c "^- VOLUNT, INVOL: " <<<"$output") == 1 ]]
+	grep -q "^a..b CPUS: " <<<"$output"
+	# In an interval that is too short both times are withheld.
+	for command in "watch -n 1 -i 20ms" "stat -I 20ms -d 30ms"; do
+		run -0 osconcepts $command --backend procfs
+		grep -qE "^- CPUS.*: the interval is too short" <<<"$output"
+	done
+	# Each mark in a report has a reason with the name of its column or line.
+	run -0 $stat -p $$ -d 100ms
+	while read -r name; do
+		grep -qE "^(-|≥|>=|a\.\.b) ([a-z_ ]+, )*$name[:,]" <<<"$(unfolded)"
+	done < <(sed -nE 's/^ *(-|≥[0-9.,]+|>=[0-9.,]+) ([a-z_]+) .*/\2/p' <<<"$output" | grep _)
+}
+
+@test "watch ends with the process, and goes on while its children live" {
+	local go=$BATS_TEST_TMPDIR/go child
+	need_jq
+	for json in "" --json; do
+		sleep 0.3 3>&- &
+		run -0 timeout 20 osconcepts watch --backend procfs -i 100ms $json -p $!
+		if [[ $json ]]; then
+			jq -es '(map(.ended) | .[-1] and (.[:-1] | any | not)) and
+				(.[-1].rates[0].name | endswith(" ended"))' <<<"$output"
+		else
+			[[ ${lines[-1]} == "Process $! has ended." ]]
+		fi
+	done
+	# Its child outlives it.
+	mkfifo "$go"
+	sh -c 'sh -c "read x <$1; :" sh "$1" & read x <"$1.root"' sh "$go" 3>&- &
+	child=$!
+	mkfifo "$go.root"
+	osconcepts watch --backend procfs -i 100ms -p "$child" >"$BATS_TEST_TMPDIR/out" 3>&- &
+	sleeper=$!
+	until grep -q "^process $child " "$BATS_TEST_TMPDIR/out"; do sleep 0.05; done
+	kill "$child"
+	until grep -q "^children of $child " "$BATS_TEST_TMPDIR/out"; do sleep 0.05; done
+	echo >"$go"
+	wait "$sleeper"
+	[[ $(tail -n 1 "$BATS_TEST_TMPDIR/out") == "Process $child has ended, and so have its children." ]]
 }
 
 @test "watch redraws in place on a terminal" {

@@ -61,21 +61,25 @@ wrong()
 @test "a process that is given the PID of one that was watched is not counted" {
 	unshare -Urpf --mount-proc true || skip "no user and PID namespaces"
 	cat >"$BATS_TEST_TMPDIR/reuse" <<-'END'
-		sleep 1000 & pid=$!
-		osconcepts watch -p $pid --source procfs -i 50ms -n 200 --json >reports & watch=$!
+		# Its child outlives it, and does nothing.
+		sh -c 'sleep 1000 & echo $! >child; wait' & pid=$!
+		until [[ -s child ]]; do sleep 0.05; done
+		osconcepts watch -p $pid --source procfs -i 100ms -n 200 --json >reports & watch=$!
 		until [[ -s reports ]]; do sleep 0.05; done
 		kill $pid; wait $pid
-		until grep -q ended reports; do sleep 0.05; done
+		until grep -q "children of" reports; do sleep 0.05; done
 		until [[ $! == $pid ]]; do
 			echo $((pid - 1)) >/proc/sys/kernel/ns_last_pid
 			bash -c 'while :; do :; done' & [[ $! == $pid ]] || kill $!
 		done
 		lines=$(wc -l <reports)
 		until (($(wc -l <reports) > lines + 5)); do sleep 0.05; done
-		kill $pid $watch
+		kill "$pid" "$(<child)"
+		wait "$watch"
 	END
 	cd "$BATS_TEST_TMPDIR"
 	unshare -Urpf --mount-proc timeout 60 bash reuse
-	run jq -s 'map(.rates[0].name | endswith(" ended")) | index(true) as $since | .[$since:] | all' reports
+	run jq -s 'map(.rates[0]) | (map(.name | startswith("children of ")) | index(true)) as $since |
+		.[$since + 1:-1] | length > 3 and all((.per_second.cpu // 0) == 0)' reports
 	[[ $output == true ]]
 }

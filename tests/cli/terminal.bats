@@ -51,6 +51,14 @@ fits()
 @test "the lines of stat fit, of a process and of the system" {
 	fits "osconcepts stat --backend procfs -d 250ms -I 100ms" TIME MINFLT DELAY
 	fits "osconcepts stat --backend procfs -p $$ -d 250ms -I 100ms" TIME MINFLT DELAY
+	# At 80 columns an interval is a line, whatever is known of its numbers.
+	for who in "" "-p $$"; do
+		widest 80 "osconcepts stat --backend procfs $who -d 700ms -I 100ms" 4>"$BATS_TEST_TMPDIR/shown"
+		grep -qE "^ +TIME .* DELAY$" "$BATS_TEST_TMPDIR/shown"
+		lines=$(grep -cE '^ +[0-9]+\.[0-9]{3} ' "$BATS_TEST_TMPDIR/shown")
+		((lines >= 2))
+		(($(sed '/^Counts of/,$d' "$BATS_TEST_TMPDIR/shown" | grep -c '[^ ]') == lines + 1))
+	done
 	# Each part of the table names its rows.
 	widest 50 "osconcepts stat --backend procfs -d 100ms" 4>"$BATS_TEST_TMPDIR/shown"
 	[[ $(grep -c COUNTER "$BATS_TEST_TMPDIR/shown") == \

@@ -73,7 +73,7 @@ what_a_module_that_has_gone_had_counted_is_a_lower_bound(void **state)
 	for (int i = 0; i < OSC_NR_COUNTERS; i++)
 		assert_int_equal(osc_standing(&c, (enum osc_counter)i).kind,
 				 OSC_LOWER_BOUND);
-	assert_int_equal(osc_standing_of_tasks(&c), OSC_LOWER_BOUND);
+	assert_int_equal(osc_standing_of_tasks(&c).kind, OSC_LOWER_BOUND);
 	assert_non_null(strstr(osc_standing(&c, OSC_SWITCHES).why, "unloaded"));
 }
 
@@ -107,6 +107,55 @@ static void callbacks_of_unknown_owners_make_an_interval(void **state)
 	c.missed[OSC_EPOLL_CALLBACKS] = 1;
 	assert_int_equal(osc_standing(&c, OSC_EPOLL_CALLBACKS).kind,
 			 OSC_LOWER_BOUND);
+}
+
+static const char *short_of(const struct osc_counts *c, enum osc_counter n,
+			    double scale, int width)
+{
+	static char text[OSC_STANDING_TEXT_SIZE];
+
+	return osc_standing_short(c, n, scale, width, text, sizeof(text));
+}
+
+static void a_number_is_cut_to_its_column_and_stays_true(void **state)
+{
+	struct osc_counts c = counts_of(OSC_BACKEND_PROCFS);
+
+	(void)state;
+	c.value[OSC_SWITCHES] = 1234999;
+	assert_string_equal(short_of(&c, OSC_SWITCHES, 1, 9), "1,234,999");
+	assert_string_equal(short_of(&c, OSC_SWITCHES, 1, 7), "1234999");
+	assert_string_equal(short_of(&c, OSC_SWITCHES, 1, 6), "1234k");
+	c.missed[OSC_SWITCHES] = 1;
+	assert_string_equal(short_of(&c, OSC_SWITCHES, 1, 7), "\xe2\x89\xa5"
+							      "1234k");
+	/* No number of 64 bits is wider than the narrowest column. */
+	c.value[OSC_SWITCHES] = UINT64_MAX;
+	assert_true(strlen(short_of(&c, OSC_SWITCHES, 1, 7)) < 20);
+	/* An interval is rounded to both sides. */
+	c.value[OSC_CPU_NS] = 1234567890;
+	c.cpu_grain_ns = 20000000;
+	assert_string_equal(short_of(&c, OSC_CPU_NS, 1e-9, 12), "1.215..1.255");
+	assert_string_equal(short_of(&c, OSC_CPU_NS, 1e-9, 10), "1.21..1.26");
+	assert_string_equal(short_of(&c, OSC_CPU_NS, 1e-9, 9), "1.2..1.3");
+	assert_string_equal(short_of(&c, OSC_CPU_NS, 1e-9, 5), "1..2");
+	c.callbacks_unknown = 5;
+	assert_string_equal(short_of(&c, OSC_EPOLL_CALLBACKS, 1, 7), "1k..2k");
+}
+
+static void what_the_rusage_proves_is_exact(void **state)
+{
+	struct osc_counts c = counts_of(OSC_BACKEND_PROCFS);
+
+	(void)state;
+	c.unproved = 1;
+	c.missed[OSC_SWITCHES] = 1;
+	c.proved = 1u << OSC_SWITCHES;
+	assert_int_equal(osc_standing(&c, OSC_SWITCHES).kind, OSC_EXACT);
+	assert_int_equal(osc_standing(&c, OSC_RUN_DELAY_NS).kind,
+			 OSC_LOWER_BOUND);
+	c.cut_short = true;
+	assert_int_equal(osc_standing(&c, OSC_SWITCHES).kind, OSC_LOWER_BOUND);
 }
 
 static void what_is_not_counted_is_absent_and_says_why(void **state)
@@ -174,6 +223,8 @@ int main(void)
 		cmocka_unit_test(
 			what_a_module_that_has_gone_had_counted_is_a_lower_bound),
 		cmocka_unit_test(callbacks_of_unknown_owners_make_an_interval),
+		cmocka_unit_test(a_number_is_cut_to_its_column_and_stays_true),
+		cmocka_unit_test(what_the_rusage_proves_is_exact),
 		cmocka_unit_test(what_is_not_counted_is_absent_and_says_why),
 		cmocka_unit_test(a_difference_lacks_what_was_missed_in_between),
 		cmocka_unit_test(the_worst_of_several_standings_is_kept),

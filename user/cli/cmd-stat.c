@@ -16,6 +16,7 @@
 #include "lib/child.h"
 #include "lib/clock.h"
 #include "lib/counters.h"
+#include "lib/error.h"
 #include "lib/outfile.h"
 #include "lib/parse.h"
 #include "lib/reaper.h"
@@ -56,6 +57,7 @@ struct session {
 	struct osc_counts base; /* totals when it began */
 	struct osc_counts last; /* at the last line of -I */
 	unsigned int lines;
+	struct osc_notes notes;
 	bool ended; /* it did, rather than we stopped counting */
 	struct osc_counts known; /* as read last */
 	uint64_t known_ns; /* when that was; 0: not yet */
@@ -76,10 +78,12 @@ static void usage(FILE *out)
 	      "Options:\n"
 	      "  -p, --pid PID          a running process, until it ends or Ctrl-C\n"
 	      "      --per-process      with --pid, a row for each process\n"
-	      "      --per-thread       with --pid, a row for each thread\n"
-	      "  -d, --duration TIME    no longer than this: 10s, 500ms, 2m; with a\n"
-	      "                         COMMAND that leaves processes, these too\n"
-	      "  -I, --interval TIME    a line every TIME, too: 1s, 500ms\n"
+	      "      --per-thread       or one for each thread\n"
+	      "  -d, --duration TIME    no longer than this: 10s, 500ms, 2m; a number\n"
+	      "                         alone is in seconds; with a COMMAND that\n"
+	      "                         leaves processes, these too\n"
+	      "  -I, --interval TIME    a line every TIME, too: 1s, 500ms; a number\n"
+	      "                         alone is in milliseconds\n"
 	      "  -j, --json             print JSON\n"
 	      "  -o, --output FILE      print to FILE, not to stderr (with COMMAND)\n"
 	      "                         or stdout; - is stdout\n"
@@ -190,24 +194,23 @@ static int begin(struct session *s, struct osc_error *e)
 	return ret ? ret : read_counts(s, false, &s->known, e);
 }
 
-/* *since_ns: when the counts were read last, and then, when they were now. */
-static int print_interval(struct session *s, uint64_t *since_ns,
-			  struct osc_error *e)
+static int print_interval(struct session *s, struct osc_error *e)
 {
 	struct osc_counts now, delta;
-	double seconds;
+	struct osc_stat_interval interval = { .delta = &delta };
 	int ret = read_counts(s, false, &now, e);
 
 	if (ret || s->cut)
 		return ret;
-	*since_ns = osc_clock_ns();
 	osc_counts_since(&now, &s->last, &delta);
+	interval.number = s->lines++;
+	interval.time_s = (double)(now.time_ns - s->start_ns) / OSC_NS_PER_S;
 	/* Of the readings themselves: their rates are limited by it. */
-	seconds = (double)(now.time_ns - s->last.time_ns) / OSC_NS_PER_S;
+	interval.seconds =
+		(double)(now.time_ns - s->last.time_ns) / OSC_NS_PER_S;
 	s->last = now;
-	return osc_stat_print_interval(
-		s->lines++, (double)(now.time_ns - s->start_ns) / OSC_NS_PER_S,
-		seconds, &delta, s->set->json, s->out, e);
+	return osc_stat_print_interval(&interval, s->set->json, &s->notes,
+				       s->out, e);
 }
 
 /*
@@ -303,7 +306,6 @@ static int look(struct session *s, struct osc_error *e)
 /* The moments that a wait ends at; UINT64_MAX: never. */
 struct moments {
 	uint64_t deadline, line, sample;
-	uint64_t read_ns; /* of the last line */
 };
 
 static int on_time(struct session *s, struct moments *m, struct osc_error *e)
@@ -315,7 +317,7 @@ static int on_time(struct session *s, struct moments *m, struct osc_error *e)
 	if (now >= m->line) {
 		m->line =
 			osc_cli_next_report(m->line, s->set->interval_ns, now);
-		return print_interval(s, &m->read_ns, e);
+		return print_interval(s, e);
 	}
 	m->sample = now + look_interval(s);
 	return look(s, e);
@@ -324,7 +326,7 @@ static int on_time(struct session *s, struct moments *m, struct osc_error *e)
 static int wait_for_end(struct session *s, struct osc_error *e)
 {
 	int fd = s->set->command ? s->reaper.fd : s->pidfd;
-	struct moments m = { UINT64_MAX, UINT64_MAX, UINT64_MAX, s->start_ns };
+	struct moments m = { UINT64_MAX, UINT64_MAX, UINT64_MAX };
 	struct osc_cli_signal signal;
 	int ret = 0;
 
@@ -371,6 +373,7 @@ static int finish(struct session *s, struct osc_error *e)
 		.reaper = &s->reaper,
 		.tasks = &s->tasks,
 		.pid = s->set->command ? s->child.pid : s->set->pid,
+		.notes = &s->notes,
 		.one_line = s->set->interval_ns,
 	};
 	int ret = read_counts(s, s->ended, &r.counts, e);
@@ -462,6 +465,19 @@ static int parse_pid(const char *text, pid_t *out, struct osc_error *e)
 	return ret;
 }
 
+static int set_per(struct settings *set, enum osc_stat_per per,
+		   struct osc_error *e)
+{
+	if (set->per && set->per != per)
+		return osc_error_set_exit(
+			e, OSC_EXIT_USAGE, EINVAL,
+			"--per-process and --per-thread: only "
+			"one can be shown; try --per-thread, "
+			"whose rows name the process");
+	set->per = per;
+	return 0;
+}
+
 static int set_option(struct settings *set, int option, struct osc_error *e)
 {
 	switch (option) {
@@ -480,11 +496,9 @@ static int set_option(struct settings *set, int option, struct osc_error *e)
 	case 's':
 		return osc_counters_kind_parse(optarg, &set->kind, e);
 	case OPT_PER_PROCESS:
-		set->per = OSC_STAT_PER_PROCESS;
-		return 0;
+		return set_per(set, OSC_STAT_PER_PROCESS, e);
 	case OPT_PER_THREAD:
-		set->per = OSC_STAT_PER_THREAD;
-		return 0;
+		return set_per(set, OSC_STAT_PER_THREAD, e);
 	}
 	return 1;
 }

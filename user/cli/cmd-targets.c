@@ -11,6 +11,7 @@
 #include "lib/counters_output.h"
 #include "lib/module.h"
 #include "lib/nearest.h"
+#include "lib/notes.h"
 #include "lib/output.h"
 #include "lib/parse.h"
 #include "lib/target_find.h"
@@ -57,20 +58,30 @@ static json_t *targets_json(const struct osc_target *targets, size_t n)
 			 "targets", list);
 }
 
-static int show_list(const struct osc_target *targets, size_t n, bool json,
-		     struct osc_error *e)
+static int show_table(const struct osc_target *targets, size_t n,
+		      struct osc_error *e)
 {
-	struct osc_table *t;
+	struct osc_table *t = osc_targets_table(targets, n);
 	int ret;
 
-	if (json)
-		return osc_json_print(targets_json(targets, n), stdout, e);
-	t = osc_targets_table(targets, n);
 	if (!t)
 		return osc_error_set(e, ENOMEM,
 				     "cannot show the targets: out of memory");
 	ret = osc_table_print(t, stdout, e);
 	osc_table_free(t);
+	return ret;
+}
+
+static int show_list(const struct osc_target *targets, size_t n, bool json,
+		     struct osc_error *e)
+{
+	int ret;
+
+	if (json)
+		return osc_json_print(targets_json(targets, n), stdout, e);
+	ret = show_table(targets, n, e);
+	if (!ret)
+		osc_targets_notes(targets, n, stdout);
 	return ret;
 }
 
@@ -109,25 +120,33 @@ static int show_one(const struct osc_target *target, struct osc_error *e)
 	};
 	struct osc_table *t =
 		osc_table_new(columns, sizeof(columns) / sizeof(*columns));
+	struct osc_notes notes = { 0 };
 	int ret;
 
 	if (!t)
 		return osc_error_set(e, ENOMEM,
 				     "cannot show the target: out of memory");
 	for (int i = 0; i < OSC_NR_COUNTERS; i++) {
+		char text[OSC_STANDING_TEXT_SIZE];
+
 		osc_table_row(t);
 		osc_table_text(t, "name", osc_counter_info[i].name);
 		osc_table_text(t, "definition", osc_counter_info[i].definition);
-		if (osc_counts_have(&target->counts, (enum osc_counter)i))
-			osc_table_u64(t, "value", target->counts.value[i]);
+		osc_table_text(t, "value",
+			       osc_standing_text(&target->counts,
+						 (enum osc_counter)i, text,
+						 sizeof(text)));
 	}
-	ret = show_list(target, 1, false, e);
+	osc_notes_counts(&notes, &target->counts, NULL);
+	ret = show_table(target, 1, e);
 	if (!ret && fputc('\n', stdout) == EOF)
 		ret = osc_error_set(e, errno, "cannot write the output: %s",
 				    strerror(errno));
 	if (!ret)
 		ret = osc_table_print(t, stdout, e);
 	osc_table_free(t);
+	if (!ret)
+		osc_notes_print(&notes, stdout);
 	return ret;
 }
 

@@ -13,6 +13,7 @@
 #include "lib/clock.h"
 #include "lib/counters_output.h"
 #include "lib/module.h"
+#include "lib/notes.h"
 #include "lib/output.h"
 #include "lib/parse.h"
 #include "lib/signals.h"
@@ -43,6 +44,10 @@ struct session {
 	const struct settings *set;
 	struct osc_counters *counters;
 	uint32_t target; /* of --pid */
+	int pidfd; /* of that process, until it has ended */
+	bool ended; /* it has, and all its children */
+	bool had_children; /* that outlived it */
+	struct osc_notes notes; /* why numbers are not exact */
 	struct look before;
 	uint64_t start_ns;
 	bool redraw;
@@ -53,18 +58,20 @@ static void usage(FILE *out)
 	fputs("Usage: osconcepts watch [options]\n"
 	      "\n"
 	      "Shows how much happens per second: in the whole system, on each CPU\n"
-	      "and in each target, until Ctrl-C.\n"
+	      "and in each target, until Ctrl-C; of a process also until it and its\n"
+	      "children have ended.\n"
 	      "\n"
 	      "Options:\n"
 	      "  -p, --pid PID        only this process and its children\n"
-	      "  -i, --interval TIME  between two reports (default 1s)\n"
+	      "  -i, --interval TIME  between two reports: 500ms, 2s; a number alone\n"
+	      "                       is in seconds (default 1s)\n"
 	      "  -n, --count N        end after N reports\n"
 	      "  -j, --json           print one JSON object a line\n"
 	      "      --backend KIND   module, procfs, or auto (the default)\n"
 	      "  -h, --help           show this help\n"
 	      "\n"
-	      "Exit status: 0 ended by Ctrl-C or --count, 1 failed, 2 usage, 77 no\n"
-	      "module. See osconcepts-watch(1).\n",
+	      "Exit status: 0 ended by Ctrl-C, --count or the end of the process,\n"
+	      "1 failed, 2 usage, 77 no module. See osconcepts-watch(1).\n",
 	      out);
 }
 
@@ -140,8 +147,10 @@ static int look_at_pid(struct session *s, struct look *look,
 
 	if (ret)
 		return ret;
-	snprintf(name, sizeof(name), "process %d%s", (int)s->set->pid,
-		 counts.tasks_live ? "" : " ended");
+	s->ended = s->pidfd < 0 && !counts.tasks_live;
+	snprintf(name, sizeof(name), "%s %d%s",
+		 s->had_children && !s->ended ? "children of" : "process",
+		 (int)s->set->pid, s->ended ? " ended" : "");
 	return add_line(look, SCOPE_TARGET, s->target, name, &counts, e);
 }
 
@@ -218,16 +227,15 @@ static json_t *report_json(const struct session *s, const struct look *now)
 			lines = NULL;
 		}
 	}
-	return json_pack("{s:s, s:o, s:f, s:o}", "schema", "osconcepts-watch/1",
-			 "source",
+	return json_pack("{s:s, s:o, s:f, s:b, s:o}", "schema",
+			 "osconcepts-watch/1", "source",
 			 osc_json_text(osc_counters_source(s->counters)),
 			 "time_s",
 			 (double)(osc_clock_ns() - s->start_ns) / OSC_NS_PER_S,
-			 "rates", lines);
+			 "ended", s->ended, "rates", lines);
 }
 
-static struct osc_table *report_table(const struct session *s,
-				      const struct look *now)
+static struct osc_table *report_table(struct session *s, const struct look *now)
 {
 	static const struct osc_column columns[] = {
 		{ "name", "WHAT", OSC_COLUMN_TEXT },
@@ -244,6 +252,7 @@ static struct osc_table *report_table(const struct session *s,
 		if (!old)
 			continue;
 		seconds = difference(&now->line[i], old, &delta);
+		osc_notes_counts(&s->notes, &delta, osc_counter_heading);
 		osc_table_row(t);
 		osc_table_text(t, "name", now->line[i].name);
 		osc_rates_cells(t, &delta, seconds);
@@ -251,15 +260,19 @@ static struct osc_table *report_table(const struct session *s,
 	return t;
 }
 
-static int print_text(const struct session *s, const struct look *now,
+static int print_text(struct session *s, const struct look *now,
 		      struct osc_error *e)
 {
-	struct osc_table *t = report_table(s, now);
+	struct osc_table *t;
 	time_t wall = time(NULL);
 	struct tm tm;
 	char clock[16];
 	int ret;
 
+	/* What is drawn over is written again. */
+	if (s->redraw)
+		s->notes = (struct osc_notes){ 0 };
+	t = report_table(s, now);
 	if (!t)
 		return osc_error_set(e, ENOMEM, "cannot watch: out of memory");
 	strftime(clock, sizeof(clock), "%H:%M:%S", localtime_r(&wall, &tm));
@@ -270,7 +283,14 @@ static int print_text(const struct session *s, const struct look *now,
 	       s->redraw ? "; Ctrl-C ends" : "");
 	ret = osc_table_print(t, stdout, e);
 	osc_table_free(t);
-	fputs(s->redraw ? "\033[J" : "\n", stdout);
+	if (s->redraw)
+		fputs("\033[J", stdout);
+	osc_notes_print(&s->notes, stdout);
+	if (s->ended)
+		printf("\nProcess %d has ended%s.\n", (int)s->set->pid,
+		       s->had_children ? ", and so have its children" : "");
+	else if (!s->redraw)
+		fputc('\n', stdout);
 	if (!ret && fflush(stdout))
 		ret = osc_error_set(e, errno, "cannot write the output: %s",
 				    strerror(errno));
@@ -295,47 +315,71 @@ static int report(struct session *s, struct osc_error *e)
 	return 0;
 }
 
+/* The process has ended. 1: its children have, too. */
+static int on_end(struct session *s, struct osc_error *e)
+{
+	struct osc_counts counts;
+	int ret = osc_counters_read_final(s->counters, s->target, &counts, e);
+
+	close(s->pidfd);
+	s->pidfd = -1;
+	s->had_children = !ret && counts.tasks_live;
+	return ret ? ret : !counts.tasks_live;
+}
+
+static void say_when(const struct session *s)
+{
+	char text[16];
+
+	printf("\033[H\033[JThe first report comes in %s; Ctrl-C ends\n",
+	       osc_format_ns((double)s->set->interval_ns, text, sizeof(text)));
+	fflush(stdout);
+}
+
 static int loop(struct session *s, int signals, struct osc_error *e)
 {
-	uint64_t next = s->start_ns;
+	uint64_t next = s->start_ns, reports = 0;
 	struct osc_cli_signal signal;
 	int ret = look_around(s, &s->before, e);
 
 	if (!ret && s->redraw)
-		fputs("\033[H\033[J", stdout);
-	for (uint64_t i = 0; !ret && (!s->set->count || i < s->set->count);
-	     i++) {
-		/* From the start, not from now: reports do not drift. */
-		next = osc_cli_next_report(next, s->set->interval_ns,
-					   osc_clock_ns());
-		ret = osc_cli_wait(signals, -1, next, &signal, e);
+		say_when(s);
+	/* From the start, not from now: reports do not drift. */
+	next = osc_cli_next_report(next, s->set->interval_ns, osc_clock_ns());
+	while (!ret && !s->ended &&
+	       (!s->set->count || reports < s->set->count)) {
+		ret = osc_cli_wait(signals, s->pidfd, next, &signal, e);
 		if (ret == OSC_CLI_SIGNAL)
 			return 0;
-		if (!ret)
+		if (ret == OSC_CLI_READY) {
+			ret = on_end(s, e);
+			if (!ret)
+				continue;
+		}
+		if (ret >= 0)
 			ret = report(s, e);
+		reports++;
+		next = osc_cli_next_report(next, s->set->interval_ns,
+					   osc_clock_ns());
 	}
 	return ret;
 }
 
 static int watch_pid(struct session *s, struct osc_error *e)
 {
-	int fd = -1;
-	int ret = osc_cli_open_process(s->set->pid, &fd, e);
+	int ret = osc_cli_open_process(s->set->pid, &s->pidfd, e);
 
 	if (!ret)
 		ret = osc_counters_watch(s->counters, s->set->pid,
 					 OSC_WATCH_BOUND, &s->target, e);
-	if (!ret)
-		ret = osc_cli_check_process(s->set->pid, fd, e);
-	if (fd >= 0)
-		close(fd);
-	return ret;
+	return ret ? ret : osc_cli_check_process(s->set->pid, s->pidfd, e);
 }
 
 static int run(const struct settings *set)
 {
 	struct session s = {
 		.set = set,
+		.pidfd = -1,
 		.redraw = isatty(STDOUT_FILENO) && !set->json,
 	};
 	struct osc_error e = { 0 };
@@ -353,6 +397,8 @@ static int run(const struct settings *set)
 		ret = loop(&s, signals, &e);
 	}
 	free(s.before.line);
+	if (s.pidfd >= 0)
+		close(s.pidfd);
 	if (signals >= 0)
 		close(signals);
 	osc_counters_close(s.counters);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -95,12 +96,17 @@ static enum osc_standing_kind standing_of_times(const struct osc_stat_result *r)
 	return missing ? OSC_LOWER_BOUND : OSC_EXACT;
 }
 
+static const char *why_of_times(const struct osc_stat_result *r)
+{
+	return r->child ? "what is left running, or was not waited for, is "
+			  "missing" :
+			  "what a task that has ended did after the last look "
+			  "at it is missing";
+}
+
 static json_t *standing_json(const struct osc_stat_result *r)
 {
-	const char *why = r->child ? "what is left running, or was not waited "
-				     "for, is missing" :
-				     "what a task that has ended did after the "
-				     "last look at it is missing";
+	const char *why = why_of_times(r);
 	json_t *all = osc_standing_json(&r->counts);
 	enum osc_standing_kind kind = standing_of_times(r);
 
@@ -257,8 +263,8 @@ static void print_times(const struct osc_stat_result *r, FILE *out)
 		print_seconds(r, sys_s, "sys", out);
 	}
 	if (r->pid) {
-		const char *sign =
-			osc_standing_sign(osc_standing_of_tasks(&r->counts));
+		const char *sign = osc_standing_sign(
+			osc_standing_of_tasks(&r->counts).kind);
 		char text[32];
 
 		snprintf(text, sizeof(text), "%s%" PRIu64, sign,
@@ -290,10 +296,28 @@ static void print_left(const struct osc_stat_result *r, FILE *out)
 	      out);
 }
 
+static void note_result(const struct osc_stat_result *r)
+{
+	const struct osc_counts rated = rated_counts(r);
+	const struct osc_standing tasks = osc_standing_of_tasks(&r->counts);
+	enum osc_standing_kind times = standing_of_times(r);
+
+	osc_notes_counts(r->notes, &r->counts, NULL);
+	/* And of rates that are withheld. */
+	osc_notes_counts(r->notes, &rated, NULL);
+	if (r->pid) {
+		osc_notes_put(r->notes, tasks.kind, tasks.why, "tasks ended");
+		osc_notes_put(r->notes, tasks.kind, tasks.why, "lost");
+	}
+	osc_notes_put(r->notes, times, why_of_times(r), "user");
+	osc_notes_put(r->notes, times, why_of_times(r), "sys");
+}
+
 static void print_notes(const struct osc_stat_result *r, FILE *out)
 {
 	print_left(r, out);
-	osc_standing_notes(&r->counts, out);
+	note_result(r);
+	osc_notes_print(r->notes, out);
 	if (osc_platform_emulated())
 		fputs("\n" OSC_EMULATED_NOTE("\n") "\n", out);
 	fputc('\n', out);
@@ -329,101 +353,101 @@ int osc_stat_print(const struct osc_stat_result *r, bool json, FILE *out,
 	return check(out, e);
 }
 
-static const struct {
-	const char *heading;
-	enum osc_counter counter;
-} interval_columns[] = {
-	{ "SWITCH", OSC_SWITCHES },
-	{ "VOLUNT", OSC_SWITCHES_VOLUNTARY },
-	{ "INVOL", OSC_SWITCHES_INVOLUNTARY },
-	{ "MINFLT", OSC_FAULTS_MINOR },
-	{ "MAJFLT", OSC_FAULTS_MAJOR },
-	{ "EPCALL", OSC_EPOLL_CALLBACKS },
-	{ "EPWAKE", OSC_EPOLL_WAKEUPS },
-	{ "CPUS", OSC_CPU_NS },
-	{ "DELAY", OSC_RUN_DELAY_NS },
-};
-
-#define NR_INTERVAL_COLUMNS \
-	(sizeof(interval_columns) / sizeof(*interval_columns))
-
-/* So that all of them fit into a line of 80 columns. */
-#define INTERVAL_WIDTH 8
-
-/* A line of cells, which goes on below where the terminal ends. */
+/*
+ * A line of cells, which goes on below where the terminal ends. All columns fit
+ * into 80 characters, the blank before each included.
+ */
 struct cells {
 	FILE *out;
 	int columns; /* of the terminal; 0: any number */
 	int used;
 };
 
-static void put_cell(struct cells *c, const char *text)
-{
-	int n = (int)mbstowcs(NULL, text, 0);
-	int width = n < INTERVAL_WIDTH ? INTERVAL_WIDTH : n + 1;
+#define TIME_WIDTH 8
 
-	if (c->columns && c->used && c->used + width > c->columns) {
+static const int cell_width[OSC_NR_COUNTERS] = {
+	[OSC_SWITCHES] = 8,
+	[OSC_SWITCHES_VOLUNTARY] = 8,
+	[OSC_SWITCHES_INVOLUNTARY] = 8,
+	[OSC_FAULTS_MINOR] = 8,
+	[OSC_FAULTS_MAJOR] = 7,
+	[OSC_EPOLL_CALLBACKS] = 8,
+	[OSC_EPOLL_WAKEUPS] = 7,
+	[OSC_CPU_NS] = 11,
+	[OSC_RUN_DELAY_NS] = 7,
+};
+
+static void put_cell(struct cells *c, const char *text, int width)
+{
+	int n = (int)mbstowcs(NULL, text, 0) + 1;
+
+	if (n < width)
+		n = width;
+	if (c->columns && c->used && c->used + n > c->columns) {
 		/* Below the first number: the time stands alone. */
-		fprintf(c->out, "\n%*s", INTERVAL_WIDTH, "");
-		c->used = INTERVAL_WIDTH;
+		fprintf(c->out, "\n%*s", TIME_WIDTH, "");
+		c->used = TIME_WIDTH;
 	}
-	print_right(text, INTERVAL_WIDTH, c->out);
-	c->used += width;
+	print_right(text, width, c->out);
+	c->used += n;
 }
 
 static void interval_headings(FILE *out)
 {
 	struct cells cells = { out, (int)osc_terminal_columns(out), 0 };
 
-	put_cell(&cells, "TIME");
-	for (size_t i = 0; i < NR_INTERVAL_COLUMNS; i++)
-		put_cell(&cells, interval_columns[i].heading);
+	put_cell(&cells, "TIME", TIME_WIDTH);
+	for (int i = 0; i < OSC_NR_COUNTERS; i++)
+		put_cell(&cells, osc_counter_heading[i], cell_width[i]);
 	fputc('\n', out);
 }
 
-static void interval_text(double time_s, double seconds,
-			  const struct osc_counts *counts, FILE *out)
+static void interval_text(const struct osc_stat_interval *interval,
+			  struct osc_notes *notes, FILE *out)
 {
 	struct cells cells = { out, (int)osc_terminal_columns(out), 0 };
-	struct osc_counts checked = *counts, *delta = &checked;
+	struct osc_counts checked = *interval->delta, *delta = &checked;
 	char text[OSC_STANDING_TEXT_SIZE];
 
-	osc_counts_check_times(delta, seconds, osc_cpus_online());
-	snprintf(text, sizeof(text), "%.3f", time_s);
-	put_cell(&cells, text);
-	for (size_t i = 0; i < NR_INTERVAL_COLUMNS; i++) {
-		enum osc_counter n = interval_columns[i].counter;
+	osc_counts_check_times(delta, interval->seconds, osc_cpus_online());
+	snprintf(text, sizeof(text), "%.3f", interval->time_s);
+	put_cell(&cells, text, TIME_WIDTH);
+	for (int i = 0; i < OSC_NR_COUNTERS; i++) {
+		enum osc_counter n = (enum osc_counter)i;
+		bool time = n == OSC_CPU_NS || n == OSC_RUN_DELAY_NS;
 
-		if (n == OSC_CPU_NS || n == OSC_RUN_DELAY_NS)
-			osc_standing_scaled(delta, n,
-					    osc_rate_scale(n, seconds), text,
-					    sizeof(text));
-		else
-			osc_standing_text(delta, n, text, sizeof(text));
-		put_cell(&cells, text);
+		osc_standing_short(delta, n,
+				   time ? osc_rate_scale(n, interval->seconds) :
+					  1,
+				   cells.columns ? cell_width[i] - 1 : INT_MAX,
+				   text, sizeof(text));
+		put_cell(&cells, text, cell_width[i]);
 	}
 	fputc('\n', out);
+	osc_notes_counts(notes, delta, osc_counter_heading);
 }
 
-int osc_stat_print_interval(unsigned int number, double time_s, double seconds,
-			    const struct osc_counts *delta, bool json,
-			    FILE *out, struct osc_error *e)
+int osc_stat_print_interval(const struct osc_stat_interval *interval, bool json,
+			    struct osc_notes *notes, FILE *out,
+			    struct osc_error *e)
 {
+	const struct osc_counts *delta = interval->delta;
+
 	if (json)
 		return osc_json_print_line(
 			json_pack("{s:s, s:f, s:f, s:o, s:o, s:I, s:I, s:I}",
 				  "schema", "osconcepts-stat-interval/1",
-				  "time_s", time_s, "interval_s", seconds,
-				  "counters", osc_counts_json(delta),
-				  "standing", osc_standing_json(delta),
-				  "tasks_live", (json_int_t)delta->tasks_live,
-				  "tasks_exited",
+				  "time_s", interval->time_s, "interval_s",
+				  interval->seconds, "counters",
+				  osc_counts_json(delta), "standing",
+				  osc_standing_json(delta), "tasks_live",
+				  (json_int_t)delta->tasks_live, "tasks_exited",
 				  (json_int_t)delta->tasks_exited, "lost",
 				  (json_int_t)delta->lost),
 			out, e);
 	/* As vmstat: the headings come again before they scroll away. */
-	if (number % 20 == 0)
+	if (interval->number % 20 == 0)
 		interval_headings(out);
-	interval_text(time_s, seconds, delta, out);
+	interval_text(interval, notes, out);
 	return check(out, e);
 }

@@ -12,6 +12,7 @@
 #include "lib/child.h"
 #include "lib/clock.h"
 #include "lib/counters.h"
+#include "lib/notes.h"
 
 struct osc_error;
 struct osc_reaper;
@@ -29,15 +30,24 @@ struct osc_stat_result {
 	pid_t pid; /* or 0: the whole system */
 	double elapsed_s;
 	struct osc_counts counts;
+	struct osc_notes *notes; /* of the lines of -I */
 	bool one_line; /* JSON that follows other lines of it */
 };
 
 int osc_stat_print(const struct osc_stat_result *r, bool json, FILE *out,
 		   struct osc_error *e);
 
-/* One line of -I: what happened between two moments; number counts from 0. */
-int osc_stat_print_interval(unsigned int number, double time_s, double seconds,
-			    const struct osc_counts *delta, bool json,
-			    FILE *out, struct osc_error *e);
+/* One line of -I: what happened between two moments. */
+struct osc_stat_interval {
+	unsigned int number; /* from 0 */
+	double time_s; /* its end, since the start */
+	double seconds;
+	const struct osc_counts *delta;
+};
+
+/* Why a number of it is not exact is noted, for osc_stat_print(). */
+int osc_stat_print_interval(const struct osc_stat_interval *interval, bool json,
+			    struct osc_notes *notes, FILE *out,
+			    struct osc_error *e);
 
 #endif

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "lib/notes.h"
 #include "lib/rates.h"
 #include "lib/standing.h"
 
@@ -33,6 +34,18 @@ double osc_rate_scale(enum osc_counter n, double seconds)
 		return 1 / seconds / (double)OSC_NS_PER_S;
 	return 1 / seconds;
 }
+
+const char *const osc_counter_heading[OSC_NR_COUNTERS] = {
+	[OSC_SWITCHES] = "SWITCH",
+	[OSC_SWITCHES_VOLUNTARY] = "VOLUNT",
+	[OSC_SWITCHES_INVOLUNTARY] = "INVOL",
+	[OSC_FAULTS_MINOR] = "MINFLT",
+	[OSC_FAULTS_MAJOR] = "MAJFLT",
+	[OSC_EPOLL_CALLBACKS] = "EPCALL",
+	[OSC_EPOLL_WAKEUPS] = "EPWAKE",
+	[OSC_CPU_NS] = "CPUS",
+	[OSC_RUN_DELAY_NS] = "DELAY",
+};
 
 static const char *rate_name(enum osc_counter n)
 {
@@ -130,21 +143,35 @@ json_t *osc_target_json(const struct osc_target *t)
 		osc_standing_json(&t->counts));
 }
 
+static const enum osc_counter target_columns[] = {
+	OSC_SWITCHES_VOLUNTARY, OSC_SWITCHES_INVOLUNTARY, OSC_FAULTS_MINOR,
+	OSC_FAULTS_MAJOR,	OSC_EPOLL_CALLBACKS,	  OSC_EPOLL_WAKEUPS,
+};
+
+#define NR_TARGET_COLUMNS (sizeof(target_columns) / sizeof(*target_columns))
+
 static void add_counts(struct osc_table *t, const struct osc_counts *c)
 {
-	static const enum osc_counter shown[] = {
-		OSC_SWITCHES_VOLUNTARY, OSC_SWITCHES_INVOLUNTARY,
-		OSC_FAULTS_MINOR,	OSC_FAULTS_MAJOR,
-		OSC_EPOLL_CALLBACKS,	OSC_EPOLL_WAKEUPS,
-	};
-
-	for (size_t i = 0; i < sizeof(shown) / sizeof(*shown); i++) {
+	for (size_t i = 0; i < NR_TARGET_COLUMNS; i++) {
+		enum osc_counter n = target_columns[i];
 		char text[OSC_STANDING_TEXT_SIZE];
 
-		osc_table_text(t, osc_counter_info[shown[i]].name,
-			       osc_standing_text(c, shown[i], text,
-						 sizeof(text)));
+		osc_table_text(t, osc_counter_info[n].name,
+			       osc_standing_text(c, n, text, sizeof(text)));
 	}
+}
+
+void osc_targets_notes(const struct osc_target *targets, size_t n, FILE *out)
+{
+	const char *names[OSC_NR_COUNTERS] = { NULL };
+	struct osc_notes notes = { 0 };
+
+	for (size_t i = 0; i < NR_TARGET_COLUMNS; i++)
+		names[target_columns[i]] =
+			osc_counter_heading[target_columns[i]];
+	for (size_t i = 0; i < n; i++)
+		osc_notes_counts(&notes, &targets[i].counts, names);
+	osc_notes_print(&notes, out);
 }
 
 static void add_user(struct osc_table *t, uid_t uid)

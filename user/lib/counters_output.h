@@ -37,6 +37,9 @@ unsigned int osc_cpus_online(void);
 /* {id, pid, comm, uid, state, bound, follow, tasks…, counters{…}} */
 json_t *osc_target_json(const struct osc_target *t);
 
+/* The headings of columns of counters. */
+extern const char *const osc_counter_heading[OSC_NR_COUNTERS];
+
 /* For tables with rates: the columns behind the caller's own. */
 #define OSC_RATE_COLUMNS                                                      \
 	{ "context_switches", "SWITCH", OSC_COLUMN_REAL },                    \
@@ -54,7 +57,11 @@ json_t *osc_target_json(const struct osc_target *t);
 void osc_rates_cells(struct osc_table *t, const struct osc_counts *delta,
 		     double seconds);
 
-/* ID, PID, COMMAND … of `osconcepts targets`. */
+/*
+ * ID, PID, COMMAND … of `osconcepts targets`; below it, osc_targets_notes(), why
+ * its numbers are not exact.
+ */
 struct osc_table *osc_targets_table(const struct osc_target *targets, size_t n);
+void osc_targets_notes(const struct osc_target *targets, size_t n, FILE *out);
 
 #endif

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/standing.h"
 
+#include <limits.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/output.h"
@@ -111,50 +114,69 @@ const char *osc_standing_sign(enum osc_standing_kind kind)
 	return "";
 }
 
-typedef char *format_number(uint64_t value, double scale, char *buf,
-			    size_t size);
+/* How a value is written where there is less room, from 0, in full, to 4. */
+enum { LEVELS = 5 };
 
-static char *format_count(uint64_t value, double scale, char *buf, size_t size)
+static double rounded(double value, bool up)
 {
-	(void)scale;
-	return osc_format_count(value, buf, size);
+	return up ? ceil(value) : floor(value);
 }
 
-static char *format_scaled(uint64_t value, double scale, char *buf, size_t size)
+/* Thousands, millions: never more than it was, or, up, never less. */
+static void format_short(uint64_t value, double scale, int level, bool up,
+			 char *buf, size_t size)
 {
-	return osc_format_real((double)value * scale, buf, size);
-}
+	static const double unit[LEVELS] = { 1, 1, 1e3, 1e6, 1e9 };
+	static const char *const name[LEVELS] = { "", "", "k", "M", "G" };
+	static const double part[LEVELS] = { 1, 100, 10, 1, 1 };
 
-static char *print(const struct osc_standing *s, format_number *format,
-		   double scale, char *buf, size_t size)
-{
-	char low[32], high[32];
-
-	format(s->low, scale, low, sizeof(low));
-	if (s->kind == OSC_ABSENT)
-		snprintf(buf, size, "-");
-	else if (s->kind == OSC_INTERVAL)
-		snprintf(buf, size, "%s..%s", low,
-			 format(s->high, scale, high, sizeof(high)));
+	if (scale == 1 && !level)
+		osc_format_count(value, buf, size);
+	else if (scale == 1)
+		snprintf(buf, size, "%.0f%s",
+			 rounded((double)value / unit[level], up), name[level]);
+	else if (!level)
+		osc_format_real((double)value * scale, buf, size);
 	else
-		snprintf(buf, size, "%s%s", osc_standing_sign(s->kind), low);
+		snprintf(buf, size, "%.*f", level < 3 ? 3 - level : 0,
+			 rounded((double)value * scale * part[level], up) /
+				 part[level]);
+}
+
+char *osc_standing_short(const struct osc_counts *c, enum osc_counter n,
+			 double scale, int width, char *buf, size_t size)
+{
+	const struct osc_standing s = osc_standing(c, n);
+	int level = 0;
+
+	do {
+		char low[32], high[32] = "";
+
+		format_short(s.low, scale, level, false, low, sizeof(low));
+		if (s.kind == OSC_INTERVAL)
+			format_short(s.high, scale, level, true, high,
+				     sizeof(high));
+		if (s.kind == OSC_ABSENT)
+			snprintf(buf, size, "-");
+		else if (s.kind == OSC_INTERVAL)
+			snprintf(buf, size, "%s..%s", low, high);
+		else
+			snprintf(buf, size, "%s%s", osc_standing_sign(s.kind),
+				 low);
+	} while (++level < LEVELS && (int)mbstowcs(NULL, buf, 0) > width);
 	return buf;
 }
 
 char *osc_standing_text(const struct osc_counts *c, enum osc_counter n,
 			char *buf, size_t size)
 {
-	const struct osc_standing s = osc_standing(c, n);
-
-	return print(&s, format_count, 1, buf, size);
+	return osc_standing_short(c, n, 1, INT_MAX, buf, size);
 }
 
 char *osc_standing_scaled(const struct osc_counts *c, enum osc_counter n,
 			  double scale, char *buf, size_t size)
 {
-	const struct osc_standing s = osc_standing(c, n);
-
-	return print(&s, format_scaled, scale, buf, size);
+	return osc_standing_short(c, n, scale, INT_MAX, buf, size);
 }
 
 static const json_t *find(const json_t *document, const char *name)

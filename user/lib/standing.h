@@ -57,6 +57,14 @@ char *osc_standing_text(const struct osc_counts *c, enum osc_counter n,
 char *osc_standing_scaled(const struct osc_counts *c, enum osc_counter n,
 			  double scale, char *buf, size_t size);
 
+/*
+ * Either of them, in no more than `width` characters as far as that goes: fewer
+ * decimals, or thousands (k), millions (M) and so on. What is cut makes the number
+ * smaller, and the upper end of an interval larger. A scale of 1 is a count.
+ */
+char *osc_standing_short(const struct osc_counts *c, enum osc_counter n,
+			 double scale, int width, char *buf, size_t size);
+
 /* {counter: {standing, why, ...}} of all that are not exact, tasks too. */
 json_t *osc_standing_json(const struct osc_counts *c);
 

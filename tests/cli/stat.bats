@@ -80,14 +80,14 @@ need_jq()
 
 @test "children that came and went unseen are marked as lost" {
 	need_jq
-	$stat --json -o "$json" sh -c 'ls / >/dev/null; :'
+	$stat --json -o "$json" sh -c 'for i in 1 2 3 4 5 6 7 8 9 10; do ls / >/dev/null; done'
 	jq -e '.lost >= 1' "$json"
-	run -0 $stat sh -c 'ls / >/dev/null; :'
+	run -0 $stat sh -c 'for i in 1 2 3 4 5 6 7 8 9 10; do ls / >/dev/null; done'
 	[[ $(unfolded) == *"a task may have ended between two looks at /proc; load the module."* ]]
 	# The mark stands at the number and before its reason.
 	grep -qE '^ *(≥|>=)[0-9,]+ run_delay_ns +(≥|>=)[0-9.,]+ tasks waiting' <<<"$output"
 	grep -qE '^(≥|>=) run_delay_ns, tasks ended, lost: a task' <<<"$output"
-	$stat --json -o "$json" sh -c 'ls / >/dev/null; :'
+	$stat --json -o "$json" sh -c 'for i in 1 2 3 4 5 6 7 8 9 10; do ls / >/dev/null; done'
 	jq -e '.standing.run_delay_ns | .standing == "lower-bound" and (.why | length > 10)' "$json"
 	# All else is in what their parent got when it waited for them.
 	jq -e '.standing | has("context_switches_voluntary") or has("page_faults_minor") or

@@ -252,7 +252,8 @@ static int time_is_up(struct session *s, uint64_t *deadline,
  */
 static int on_child(struct session *s, struct osc_error *e)
 {
-	bool first = !s->child.ended && osc_reaper_has_ended(&s->child);
+	bool was_ended = s->child.ended;
+	bool first = osc_reaper_has_ended(&s->reaper, &s->child) && !was_ended;
 	struct osc_counts counts;
 	int ret = read_counts(s, false, &counts, e);
 

@@ -167,9 +167,15 @@ void osc_reaper_prove(const struct osc_reaper *r, const struct osc_child *child,
 	}
 }
 
-bool osc_reaper_has_ended(const struct osc_child *child)
+bool osc_reaper_has_ended(const struct osc_reaper *r,
+			  const struct osc_child *child)
 {
+	struct signalfd_siginfo signal;
 	siginfo_t info = { .si_pid = 0 };
+
+	/* Before the question: a child that ends after it makes fd readable. */
+	while (read(r->fd, &signal, sizeof(signal)) > 0)
+		;
 
 	return child->ended || (!waitid(P_PID, (id_t)child->pid, &info,
 					WEXITED | WNOHANG | WNOWAIT) &&
@@ -208,12 +214,9 @@ static pid_t next_orphan(const struct osc_child *child)
 int osc_reaper_collect(struct osc_reaper *r, const struct osc_child *child,
 		       struct osc_error *e)
 {
-	struct signalfd_siginfo info;
 	struct rusage usage;
 	pid_t pid, *stranger;
 
-	while (read(r->fd, &info, sizeof(info)) > 0)
-		;
 	while ((pid = next_orphan(child))) {
 		if (wait4(pid, NULL, WNOHANG, &usage) != pid)
 			return osc_error_set(e, errno,

@@ -46,8 +46,12 @@ int osc_reaper_begin(struct osc_reaper *r, const struct osc_child *child,
 int osc_reaper_collect(struct osc_reaper *r, const struct osc_child *child,
 		       struct osc_error *e);
 
-/* Whether the child has ended; it stays to be waited for. */
-bool osc_reaper_has_ended(const struct osc_child *child);
+/*
+ * When fd can be read: whether the child has ended; it stays to be waited for. fd
+ * can be read again as soon as another child ends, or this one.
+ */
+bool osc_reaper_has_ended(const struct osc_reaper *r,
+			  const struct osc_child *child);
 /* osc_child_wait() of one that has, and adds its usage. */
 int osc_reaper_wait(struct osc_reaper *r, struct osc_child *child,
 		    struct osc_error *e);

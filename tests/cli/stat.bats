@@ -505,7 +505,7 @@ while True:
 	[[ $(grep -c "^- VOLUNT, INVOL: " <<<"$output") == 1 ]]
 	grep -q "^a..b CPUS: " <<<"$output"
 	# In an interval that is too short both times are withheld.
-	for command in "watch -n 1 -i 20ms" "stat -I 20ms -d 30ms"; do
+	for command in "watch -n 30 -i 10ms" "stat -I 10ms -d 600ms"; do
 		run -0 osconcepts $command --backend procfs
 		grep -qE "^- CPUS.*: the interval is too short" <<<"$output"
 	done

@@ -312,13 +312,16 @@ struct moments {
 static int on_time(struct session *s, struct moments *m, struct osc_error *e)
 {
 	uint64_t now = osc_clock_ns();
+	int ret;
 
 	if (now >= m->deadline)
 		return time_is_up(s, &m->deadline, e);
 	if (now >= m->line) {
-		m->line =
-			osc_cli_next_report(m->line, s->set->interval_ns, now);
-		return print_interval(s, e);
+		ret = print_interval(s, e);
+		/* The reading may have waited for a CPU. */
+		m->line = osc_cli_next_report(m->line, s->set->interval_ns,
+					      osc_clock_ns());
+		return ret;
 	}
 	m->sample = now + look_interval(s);
 	return look(s, e);

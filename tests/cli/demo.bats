@@ -43,7 +43,7 @@ setup()
 	run -2 scripts/demo --kernel 5.10
 	[[ $output == "demo: --kernel 5.10: there is no such kernel for the demo: 6.1 or 6.12; try '$PWD/scripts/demo --help'" ]]
 	run -2 scripts/demo --kernel
-	[[ $output == "demo: --kernel: a value is missing: 6.1 or 6.12; try: scripts/demo --help" ]]
+	[[ $output == "demo: --kernel: a value is missing: 6.1 or 6.12; try '$PWD/scripts/demo --help'" ]]
 	run -2 scripts/demo --no-vm --kernel 6.12
 	[[ $output == "demo: --kernel 6.12 is the guest's"* ]]
 	run -0 scripts/demo --help

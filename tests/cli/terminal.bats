@@ -13,12 +13,12 @@ setup()
 
 # widest COLUMNS COMMAND: the width of the widest line that it shows there, and
 # what it shows on descriptor 4. A word is not broken, be it wider: a path or a URL
-# is pasted as it stands.
+# is pasted as it stands, and so is a command to try.
 widest()
 {
 	LC_ALL=C.UTF-8 script -qec "stty cols $1 rows 100; $2" /dev/null </dev/null |
 		tr -d '\r' | sed -E 's/\x1b\[[0-9;]*[A-Za-z]//g' |
-		tee /dev/fd/4 | grep -vE '^ *[^ ]+$' | LC_ALL=C.UTF-8 wc -L
+		tee /dev/fd/4 | grep -vE '^ *([^ ]+|(make -C |sudo ).*)$' | LC_ALL=C.UTF-8 wc -L
 }
 
 # fits COMMAND WORD…: at both widths no line is wider, and all words are there.
@@ -122,6 +122,20 @@ teardown()
 		[[ $(widest 50 "osconcepts $command" 4>&1 >/dev/null | tr -s '[:space:]' ' ') == \
 			$(osconcepts $command 2>&1 | tr -s '[:space:]' ' ') ]]
 	done
+	# A command that is broken cannot be pasted.
+	mkdir "$BATS_TEST_TMPDIR/a b"
+	cp "$(command -v osconcepts)" "$BATS_TEST_TMPDIR/a b"
+	run -0 widest 50 "'$BATS_TEST_TMPDIR/a b/osconcepts' serve" 4>"$BATS_TEST_TMPDIR/shown"
+	grep -qF "a\\ b/osconcepts serve --list'" "$BATS_TEST_TMPDIR/shown"
+	run -0 widest 50 "'$BATS_TEST_TMPDIR/a b/osconcepts' frobnicate" 4>"$BATS_TEST_TMPDIR/shown"
+	grep -qF "a\\ b/osconcepts --help'" "$BATS_TEST_TMPDIR/shown"
+	if [[ ! -e /proc/osconcepts ]]; then
+		mkdir -p "$BATS_TEST_TMPDIR/checkout/build"
+		touch "$BATS_TEST_TMPDIR/checkout/Kbuild"
+		cp "$(command -v osconcepts)" "$BATS_TEST_TMPDIR/checkout/build"
+		run -0 widest 50 "$BATS_TEST_TMPDIR/checkout/build/osconcepts sources" 4>"$BATS_TEST_TMPDIR/shown"
+		grep -qE '^ *make -C [^ ]+ module && sudo insmod [^ ]+$|modprobe osconcepts$' "$BATS_TEST_TMPDIR/shown"
+	fi
 	fits "osconceptsd --backend frobnicate"
 	fits "osconceptsd --socket /no/such/directory/at/all/control.sock"
 }

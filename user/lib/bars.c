@@ -78,8 +78,30 @@ void osc_spark_draw(const struct osc_bars *bars, const uint64_t *values,
 	fputs(bars->color ? "\033[0m" : "", out);
 }
 
+/*
+ * Up to the next blank at which a line may be broken: not in a command, which is
+ * pasted as it stands. It is what is between quotes, or all behind "try: ".
+ */
+static size_t word_length(const char *start, const char *text)
+{
+	size_t n = *text == '\'' ? 1 : 0;
+	bool quoted = n;
+
+	if (text - start >= 5 && !memcmp(text - 5, "try: ", 5))
+		return strlen(text);
+	for (; text[n] && (quoted || text[n] != ' '); n++) {
+		if (quoted && text[n] == '\\' && text[n + 1])
+			n++;
+		else if (text[n] == '\'')
+			quoted = false;
+	}
+	/* An apostrophe has no other. */
+	return quoted ? strcspn(text, " ") : n;
+}
+
 static void fold(const char *text, unsigned int columns, FILE *out)
 {
+	const char *start = text;
 	size_t column = strspn(text, " "), indent = column + 2;
 	bool begun = false;
 
@@ -87,7 +109,7 @@ static void fold(const char *text, unsigned int columns, FILE *out)
 	text += column;
 	while (*text) {
 		size_t blanks = strspn(text, " ");
-		size_t word = strcspn(text + blanks, " ");
+		size_t word = word_length(start, text + blanks);
 
 		if (begun && column + blanks + word > columns) {
 			fprintf(out, "\n%*s", (int)indent, "");

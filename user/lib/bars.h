@@ -27,7 +27,8 @@ void osc_bar_draw(const struct osc_bars *bars, double part, unsigned int label,
 
 /*
  * A line, broken between words so that no part is wider than `columns`, if that is
- * not 0; the following parts are indented by two more. Errors stay in the stream.
+ * not 0; the following parts are indented by two more. A command to try, which is
+ * in quotes or behind "try: ", is one word. Errors stay in the stream.
  */
 void osc_text_fold(const char *text, unsigned int columns, FILE *out);
 /* The same with each line of a text, which it changes. */

@@ -117,9 +117,10 @@ answered_after_closes()
 }
 
 @test "a TLS connection that the client closes ends with close_notify" {
+	local args
 	for engine in $(engines); do
 		faulty_server notice "${pair[@]}"
-		for args in "-n 20 -c 4" "-d 100ms -c 2" "-r 500 -d 100ms" "--idle 4 -d 100ms" "-n 1 -c 1"; do
+		for args in "-n 20 -c 4" "-n 50 -c 2 -r 500" "--idle 4 -d 100ms" "--idle 2 -d 200ms -r 50" "-n 1 -c 1"; do
 			# shellcheck disable=SC2086
 			load "https://127.0.0.1:$port/" --insecure $args
 			is .errors '{}' || { echo "$engine before $args"; return 1; }

@@ -196,7 +196,7 @@ serves_what_has_come()
 
 @test "a request that came before its connection was found idle is answered" {
 	for model in epoll epoll-et uring pool-event; do
-		among "$model" $(models) || continue
+		among "$model" "$(models)" || continue
 		serves_what_has_come
 	done
 }

@@ -647,8 +647,8 @@ u64 osc_owner_unknown(struct osc_target *target)
  * @target: that comes inside another, has one come inside, or goes
  *
  * The callbacks so far stay unknown. Known later, they would be credited to a
- * target as of a time when another one counted for it, or not yet. Those to come
- * are sought anew, by osc_owner_find_again().
+ * target as of a time when another one counted for it, or not yet. For later ones
+ * osc_owner_find_again() begins another search.
  *
  * Context: under osc_targets_lock.
  */

@@ -300,10 +300,10 @@ static json_t *open_text(const json_t *summary, const struct osc_result *r)
 
 static json_t *open_document(const json_t *summary, const struct osc_result *r)
 {
-	json_t *o = json_pack("{s:o, s:s, s:o}", "metric",
+	json_t *o = json_pack("{s:o, s:o, s:o}", "metric",
 			      osc_json_text(r->metric->name), "reason",
-			      osc_outcome_names[r->outcome], "text",
-			      open_text(summary, r));
+			      osc_json_text(osc_outcome_names[r->outcome]),
+			      "text", open_text(summary, r));
 
 	if (o && (add_load(o, r->load) ||
 		  (r->outcome == OSC_LEFT_OUT &&

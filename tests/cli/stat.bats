@@ -499,7 +499,6 @@ while True:
 }
 
 @test "watch says why numbers are not exact, once each, and what they are called" {
-	local reasons
 	run -0 osconcepts watch --backend procfs -n 3 -i 60ms
 	[[ $(grep -c "^- EPCALL, EPWAKE: /proc does not count epoll events; load the module.$" <<<"$output") == 1 ]]
 	[[ $(grep -c "^- VOLUNT, INVOL: " <<<"$output") == 1 ]]
@@ -512,7 +511,7 @@ while True:
 	# Each mark in a report has a reason with the name of its column or line.
 	run -0 $stat -p $$ -d 100ms
 	while read -r name; do
-		grep -qE "^(-|≥|>=|a\.\.b) ([a-z_ ]+, )*$name[:,]" <<<"$(unfolded)"
+		grep -qE "^(-|≥|>=|a\.\.b) ([a-z_ ]+, )*${name}[:,]" <<<"$(unfolded)"
 	done < <(sed -nE 's/^ *(-|≥[0-9.,]+|>=[0-9.,]+) ([a-z_]+) .*/\2/p' <<<"$output" | grep _)
 }
 

@@ -63,7 +63,7 @@ wrong()
 	cat >"$BATS_TEST_TMPDIR/reuse" <<-'END'
 		# Its child outlives it, and does nothing.
 		sh -c 'sleep 1000 & echo $! >child; wait' & pid=$!
-		until [[ -s child ]]; do sleep 0.05; done
+		until [[ -s child ]] && grep -q sleep "/proc/$(<child)/comm"; do sleep 0.05; done
 		osconcepts watch -p $pid --source procfs -i 100ms -n 200 --json >reports & watch=$!
 		until [[ -s reports ]]; do sleep 0.05; done
 		kill $pid; wait $pid
@@ -74,12 +74,14 @@ wrong()
 		done
 		lines=$(wc -l <reports)
 		until (($(wc -l <reports) > lines + 5)); do sleep 0.05; done
+		wc -l <reports >lines
 		kill "$pid" "$(<child)"
 		wait "$watch"
 	END
 	cd "$BATS_TEST_TMPDIR"
 	unshare -Urpf --mount-proc timeout 60 bash reuse
-	run jq -s 'map(.rates[0]) | (map(.name | startswith("children of ")) | index(true)) as $since |
-		.[$since + 1:-1] | length > 3 and all((.per_second.cpu // 0) == 0)' reports
+	# From the report after the one that saw the end, to the end of the child.
+	run jq -s --argjson lines "$(<"$BATS_TEST_TMPDIR/lines")" '.[:$lines] | map(.rates[0]) | (map(.name | startswith("children of ")) | index(true)) as $since |
+		.[$since + 1:] | length > 3 and all((.per_second.cpu // 0) == 0)' reports
 	[[ $output == true ]]
 }

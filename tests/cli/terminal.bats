@@ -55,9 +55,9 @@ fits()
 	for who in "" "-p $$"; do
 		widest 80 "osconcepts stat --backend procfs $who -d 700ms -I 100ms" 4>"$BATS_TEST_TMPDIR/shown"
 		grep -qE "^ +TIME .* DELAY$" "$BATS_TEST_TMPDIR/shown"
-		lines=$(grep -cE '^ +[0-9]+\.[0-9]{3} ' "$BATS_TEST_TMPDIR/shown")
-		((lines >= 2))
-		(($(sed '/^Counts of/,$d' "$BATS_TEST_TMPDIR/shown" | grep -c '[^ ]') == lines + 1))
+		n=$(grep -cE '^ +[0-9]+\.[0-9]{3} ' "$BATS_TEST_TMPDIR/shown")
+		((n >= 2))
+		(($(sed '/^Counts of/,$d' "$BATS_TEST_TMPDIR/shown" | grep -c '[^ ]') == n + 1))
 	done
 	# Each part of the table names its rows.
 	widest 50 "osconcepts stat --backend procfs -d 100ms" 4>"$BATS_TEST_TMPDIR/shown"

@@ -151,8 +151,7 @@ suggests()
 			_osconcepts
 			for value in "${COMPREPLY[@]}"; do
 				((${#value} > 3)) && [[ $value =~ ^[a-z_-]+$ && $value != system ]] || continue
-				# shellcheck disable=SC2086
-				suggests "$value" ${COMP_WORDS[*]} "$(misspelt "$value")"
+				suggests "$value" "${COMP_WORDS[@]:0:COMP_CWORD}" "$(misspelt "$value")"
 				n=$((n + 1))
 			done
 		done

@@ -89,7 +89,8 @@ teardown()
 	fits "osconcepts load $url/ -n 500 --no-progress" latency p99.9 mean service connect Errors
 	fits "osconcepts load $url/ -d 300ms -r 200 --slo p99=5ms --no-progress" lag "SLO p99"
 	# Each URL on a line of its own, and whole.
-	local long="$url/bytes/1?"$(printf '%090d' 0)
+	local long
+	long=$url/bytes/1?$(printf '%090d' 0)
 	fits "osconcepts load $url/ $url/bytes/100 -n 500 --weights 3,1 --no-progress" \
 		"  $url/bytes/100" "latency p50, p99" weight
 	widest 50 "osconcepts load $url/ $long -n 500 --no-progress" 4>"$BATS_TEST_TMPDIR/shown"

@@ -161,6 +161,7 @@ suggests()
 	suggests fault=targets osconcepts timings fault=target
 	suggests time_slice osconcepts hist --source time_slcie
 	suggests slow-url osconcepts lesson slow_url
+	suggests "--model epoll" osconcepts serve epoll
 	suggests burst:100 osconcepts load http://127.0.0.1/ --arrival burst
 	suggests procfs osconcepts stat --source PROCFS
 }

@@ -414,6 +414,17 @@ static int check_kernel(struct osc_server_config *c, struct osc_error *e)
 	return 0;
 }
 
+/* A model without its option is what most people mean. */
+static int unexpected(const char *word)
+{
+	if (!osc_engine_find(word))
+		return osc_cli_unexpected(NAME, word);
+	osc_text_say(stderr,
+		     "osconcepts serve: unexpected '%s'; try --model %s", word,
+		     word);
+	return OSC_EXIT_USAGE;
+}
+
 int cmd_serve(int argc, char **argv)
 {
 	struct osc_server_config config;
@@ -439,7 +450,7 @@ int cmd_serve(int argc, char **argv)
 			return osc_cli_fail(NAME, &e);
 	}
 	if (optind < argc)
-		return osc_cli_unexpected(NAME, argv[optind]);
+		return unexpected(argv[optind]);
 	if (list)
 		return list_models(&e) ? osc_cli_fail(NAME, &e) : OSC_EXIT_OK;
 	if (check(&config, &e) || check_kernel(&config, &e) ||

@@ -42,7 +42,7 @@ wrong()
 	wrong "hist -T sched=off" "--time 'sched=off': nothing to time"
 	wrong "hist -T sched,fault,sched=all" "--time 'sched,fault,sched=all': sched was named before"
 	wrong "hist -d soon" "--duration 'soon'"
-	wrong "hist -I 1" "--interval '1'"
+	wrong "hist -I 1" "--interval '1ms'"
 	wrong "hist extra" "unexpected 'extra'"
 	wrong "timings sched" "timing 'sched': no level; try sched=off, sched=targets or sched=all"
 	wrong "timings sched=all fault=" "timing 'fault=': no such level"

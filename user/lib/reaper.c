@@ -132,11 +132,16 @@ static const enum osc_counter shown_by_both[] = {
 	OSC_FAULTS_MAJOR,
 };
 
+/*
+ * A process that ignores SIGCHLD, or sets SA_NOCLDWAIT, has what its children did
+ * discarded, and may have come and gone between two looks: so none may have been
+ * missed, not even of those that their parent has waited for.
+ */
 static bool is_whole(const struct osc_reaper *r, const struct osc_child *child,
 		     const struct osc_counts *used, const struct osc_counts *c)
 {
 	if (!child->ended || c->tasks_live || c->children_discarded ||
-	    osc_reaper_left(r, NULL, 0))
+	    c->unproved || osc_reaper_left(r, NULL, 0))
 		return false;
 	for (size_t i = 0; i < sizeof(shown_by_both) / sizeof(*shown_by_both);
 	     i++) {

@@ -45,9 +45,7 @@ static int start_daemon(struct osc_session *s, struct osc_error *e)
 	int ends[2], ret;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
-		return osc_error_set(e, errno,
-				     "cannot make a socket pair: %s; try a "
-				     "higher 'ulimit -n'",
+		return osc_error_set(e, errno, "cannot make a socket pair: %s",
 				     strerror(errno));
 	osc_program_beside("osconceptsd", path, sizeof(path));
 	fd.parent = ends[1];

@@ -43,9 +43,7 @@ static int set_up(struct osc_loop *loop, struct osc_error *e)
 		d->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (d && d->epoll >= 0)
 		return 0;
-	return osc_error_set(e, errno,
-			     "cannot set up an event loop: %s; try a higher "
-			     "ulimit -n",
+	return osc_error_set(e, errno, "cannot set up an event loop: %s",
 			     strerror(errno));
 }
 

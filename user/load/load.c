@@ -311,9 +311,7 @@ static int check_engine(const struct osc_load_config *config,
 		return 0;
 	/* Descriptors are short, and io_uring is not missing. */
 	if (why.err == EMFILE || why.err == ENFILE)
-		return osc_error_set(e, why.err,
-				     "--engine uring: %s; try a higher "
-				     "'ulimit -n'",
+		return osc_error_set(e, why.err, "--engine uring: %s",
 				     why.text);
 	return osc_error_set_exit(e, OSC_EXIT_MISSING, ENOTSUP,
 				  "--engine uring: %s; try --engine epoll",

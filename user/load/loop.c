@@ -514,8 +514,7 @@ int osc_loop_init(struct osc_loop *loop, struct osc_error *e)
 	loop->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (loop->wake < 0)
 		return osc_error_set(e, errno,
-				     "cannot set up an event loop: %s; try a "
-				     "higher ulimit -n",
+				     "cannot set up an event loop: %s",
 				     strerror(errno));
 	loop->connections = calloc(loop->nr, sizeof(*loop->connections));
 	loop->stamps = calloc(stamps, sizeof(*loop->stamps));

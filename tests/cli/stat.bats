@@ -8,6 +8,8 @@
 # shellcheck disable=SC2086,SC2154
 
 bats_require_minimum_version 1.5.0
+# shellcheck source=tests/cli/lib/wait.bash
+source "$BATS_TEST_DIRNAME/lib/wait.bash"
 
 setup()
 {
@@ -27,6 +29,12 @@ teardown()
 unfolded()
 {
 	sed ':next; N; $!b next; s/\n  \([^ ]\)/ \1/g' <<<"$output"
+}
+
+# has_pidfd PID: among its descriptors
+has_pidfd()
+{
+	grep -qs ^NSpid: "/proc/$1/fdinfo/"*
 }
 
 need_jq()
@@ -190,9 +198,9 @@ END
 	sleeper=$!
 	env --default-signal=INT $stat --json -p "$sleeper" >"$json" &
 	counter=$!
-	until grep -qs ^NSpid: "/proc/$counter/fdinfo/"*; do sleep 0.05; done
+	eventually has_pidfd "$counter"
 	: >"$BATS_TEST_TMPDIR/go"
-	until pgrep -P "$sleeper" -x sleep >/dev/null; do sleep 0.05; done
+	eventually pgrep -P "$sleeper" -x sleep
 	kill -INT "$counter"
 	wait "$counter"
 	pkill -P "$sleeper" -x sleep || true
@@ -211,7 +219,7 @@ open("'"$BATS_TEST_TMPDIR/ready"'", "w").close()
 while True:
     pass' &
 	sleeper=$!
-	until [[ -e $BATS_TEST_TMPDIR/ready ]]; do sleep 0.05; done
+	eventually test -e "$BATS_TEST_TMPDIR/ready"
 	child=$(pgrep -P "$sleeper")
 	$stat -p "$sleeper" --per-process -d 500ms --json >"$json"
 	jq -e --argjson pid "$sleeper" --argjson child "$child" '.comm == "python3" and
@@ -242,9 +250,9 @@ while True:
 	sleeper=$!
 	env --default-signal=INT $stat --json -p "$sleeper" >"$json" &
 	counter=$!
-	until grep -qs 'SigBlk:.*4003$' "/proc/$counter/status"; do sleep 0.05; done
+	eventually grep -qs 'SigBlk:.*4003$' "/proc/$counter/status"
 	# Signals are blocked before the process is watched: wait for its pidfd.
-	until grep -qs ^NSpid: "/proc/$counter/fdinfo/"*; do sleep 0.05; done
+	eventually has_pidfd "$counter"
 	kill "$sleeper"
 	wait "$counter"
 	jq -e '.pid != null and .command == null and .tasks_live == 0' "$json"
@@ -257,7 +265,7 @@ while True:
 	env --default-signal=INT $stat --json -p "$sleeper" >"$json" &
 	counter=$!
 	# It has blocked the signal once it waits for it.
-	until grep -qs 'SigBlk:.*4003$' "/proc/$counter/status"; do sleep 0.05; done
+	eventually grep -qs 'SigBlk:.*4003$' "/proc/$counter/status"
 	kill -INT "$counter"
 	wait "$counter"
 	jq -e '.tasks_live == 1' "$json"
@@ -506,15 +514,14 @@ while True:
 		fi
 	done
 	# Its child outlives it.
-	mkfifo "$go"
+	mkfifo "$go" "$go.root"
 	sh -c 'sh -c "read x <$1; :" sh "$1" & read x <"$1.root"' sh "$go" 3>&- &
 	child=$!
-	mkfifo "$go.root"
 	osconcepts watch --backend procfs -i 100ms -p "$child" >"$BATS_TEST_TMPDIR/out" 3>&- &
 	sleeper=$!
-	until grep -q "^process $child " "$BATS_TEST_TMPDIR/out"; do sleep 0.05; done
+	eventually grep -q "^process $child " "$BATS_TEST_TMPDIR/out"
 	kill "$child"
-	until grep -q "^children of $child " "$BATS_TEST_TMPDIR/out"; do sleep 0.05; done
+	eventually grep -q "^children of $child " "$BATS_TEST_TMPDIR/out"
 	echo >"$go"
 	wait "$sleeper"
 	[[ $(tail -n 1 "$BATS_TEST_TMPDIR/out") == "Process $child has ended, and so have its children." ]]
@@ -533,7 +540,7 @@ while True:
 	sleeper=$!
 	osconcepts watch --source procfs --json -i 200ms -n 6 -p "$sleeper" >"$out" 3>&- &
 	watcher=$!
-	until [[ -s $out ]]; do sleep 0.02; done
+	eventually test -s "$out"
 	kill -STOP "$watcher"
 	sleep 1.1
 	kill -CONT "$watcher"
@@ -542,7 +549,7 @@ while True:
 	rm "$out"
 	$stat -p "$sleeper" --json -I 200 -d 3s >"$out" 3>&- &
 	watcher=$!
-	until [[ -s $out ]]; do sleep 0.02; done
+	eventually test -s "$out"
 	kill -STOP "$watcher"
 	sleep 1.1
 	kill -CONT "$watcher"

@@ -66,7 +66,7 @@ beyond()
 }
 
 # What a connection may take; the master that watches a worker makes others.
-calls=ioctl,read,write,writev,sendto,sendfile,recvfrom,accept4,close,shutdown,epoll_ctl,epoll_pwait2,poll,ppoll,pselect6,io_uring_enter
+calls=ioctl,getsockopt,read,write,writev,sendto,sendfile,recvfrom,accept4,close,shutdown,epoll_ctl,epoll_pwait2,poll,ppoll,pselect6,io_uring_enter
 workers=1
 path=/
 

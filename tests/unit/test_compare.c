@@ -539,6 +539,17 @@ what_others_do_to_the_slab_hides_no_memory_of_the_server(void **state)
 	assert_true(number(row, "memory", "total", "high") >
 		    number(row, "memory", "total", "low"));
 	json_decref(row);
+	/* Others give back more than the connections take. */
+	for (size_t i = 0; i < f.n; i++)
+		f.point[i].memory.system_slab = 9000000 - 1000000 * i;
+	row = a_row_that_held(&f);
+	for (int i = 0; i < 3; i++) {
+		static const char *const keys[] = { "low", "slope", "high" };
+
+		assert_true(number(row, "memory", "total", keys[i]) >=
+			    number(row, "memory", "own", keys[i]));
+	}
+	json_decref(row);
 }
 
 /* A huge page has room that no page of it shows to be used. */

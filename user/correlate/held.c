@@ -282,17 +282,18 @@ static int add_widest(json_t *lines)
  * A connection takes no less than nothing of the slab, whatever others do to it
  * meanwhile: so all of its memory is no less than the server's own.
  */
-static int raise_low(const json_t *own, json_t *total)
+static int raise_to_own(const json_t *own, json_t *total)
 {
 	static const char *const keys[] = { "low", "slope", "high" };
-	double low = json_number_value(json_object_get(own, "low"));
 	int ret = 0;
 
 	for (size_t i = 0;
 	     json_is_object(own) && json_is_object(total) && i < 3; i++) {
-		if (json_number_value(json_object_get(total, keys[i])) < low)
+		double least = json_number_value(json_object_get(own, keys[i]));
+
+		if (json_number_value(json_object_get(total, keys[i])) < least)
 			ret |= json_object_set_new(total, keys[i],
-						   json_real(low));
+						   json_real(least));
 	}
 	return ret;
 }
@@ -366,8 +367,8 @@ json_t *osc_held_memory_lines(const json_t *const *runs, size_t n)
 				i == OSC_HELD_PSS || i >= OSC_HELD_OWN);
 	ret |= copy_fixed(json_object_get(lines, "own"),
 			  json_object_get(lines, "total"));
-	ret |= raise_low(json_object_get(lines, "own"),
-			 json_object_get(lines, "total"));
+	ret |= raise_to_own(json_object_get(lines, "own"),
+			    json_object_get(lines, "total"));
 	ret |= drop_fixed(json_object_get(lines, "slab"));
 	ret |= add_widest(lines);
 	return finished(lines, absent, ret);

@@ -540,8 +540,10 @@ what_others_do_to_the_slab_hides_no_memory_of_the_server(void **state)
 		    number(row, "memory", "total", "low"));
 	json_decref(row);
 	/* Others give back more than the connections take. */
-	for (size_t i = 0; i < f.n; i++)
+	for (size_t i = 0; i < f.n; i++) {
+		f.point[i].memory.kernel_stacks += i % 2 * 100000;
 		f.point[i].memory.system_slab = 9000000 - 1000000 * i;
+	}
 	row = a_row_that_held(&f);
 	for (int i = 0; i < 3; i++) {
 		static const char *const keys[] = { "low", "slope", "high" };

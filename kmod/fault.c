@@ -93,7 +93,7 @@ static void fault_status(struct osc_source_status *status)
 	memset(status, 0, sizeof(*status));
 	if (!attached) {
 		status->state = OSCONCEPTS_SOURCE_STATE_UNAVAILABLE;
-		strscpy(status->why, "no memory to read the kernel's books",
+		strscpy(status->why, "no memory to read the kernel's counters",
 			sizeof(status->why));
 		return;
 	}

@@ -701,7 +701,7 @@ static void page_shows_calls_and_memory(void **state)
 		" fork: it has no loop that waits for events</li>",
 		"<li>Slab of the system " HTML_MISSING
 		" fork: the slab of the ",
-		"data-label=\"Woken in vain per task woken\"",
+		"data-label=\"Spurious wakeups per task woken\"",
 		"<span>320</span>",
 		"<span>56.4" NARROW "KiB<small>",
 		"<small>per further connection</small>",

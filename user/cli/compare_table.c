@@ -240,8 +240,8 @@ static const struct view views[] = {
 	  count_columns, sizeof(count_columns) / sizeof(*count_columns),
 	  count_row },
 	{ "Calls: system calls and bytes copied per request, EAGAIN per read, "
-	  "events and vain returns per wait, woken per connection accepted, "
-	  "and of these in vain",
+	  "events and spurious returns per wait, woken per connection accepted, "
+	  "and the share of these woken spuriously",
 	  call_columns, sizeof(call_columns) / sizeof(*call_columns),
 	  call_row },
 	{ "Connections: what each further one costs that is opened and held "

@@ -27,9 +27,9 @@ static void sweep_usage(FILE *out)
 	      "begins to grow faster than the load. As 'load --sweep'.\n"
 	      "\n"
 	      "Options:\n"
-	      "      --sweep N            so many steps (10)\n"
+	      "      --sweep N            number of steps (10)\n"
 	      "  -d, --duration D         of each step (2s)\n"
-	      "  -r, --rate R             up to so many requests a second (what the\n"
+	      "  -r, --rate R             the highest, in requests a second (what the\n"
 	      "                           closed loop makes)\n"
 	      "  -c, --connections N      at once (64)\n"
 	      "      --cpus LIST          run on these CPUs: 0, 0-3, 0,2\n"
@@ -58,7 +58,7 @@ static void load_usage(FILE *out)
 	      "How much:\n"
 	      "  -c, --connections N      at once (64)\n"
 	      "  -d, --duration D         for so long: 10s, 500ms, 2m\n"
-	      "  -n, --requests N         exactly so many\n"
+	      "  -n, --requests N         number of requests to send, exactly\n"
 	      "      --closed             each connection waits for its answer, then asks\n"
 	      "                           again; so it is without --rate and --trace\n"
 	      "  -r, --rate R             open loop: R requests a second are due,\n"
@@ -75,10 +75,10 @@ static void load_usage(FILE *out)
 	      "  -k, --requests-per-connection K\n"
 	      "                           then a new connection; 1: one each\n"
 	      "  -p, --pipeline P         requests on their way on a connection (1)\n"
-	      "      --idle N             open so many and hold them for the duration, which\n"
+	      "      --idle N             open N and hold them for the duration, which\n"
 	      "                           begins when all are open; with --rate requests\n"
 	      "                           trickle over all in turn\n"
-	      "      --connect-rate R     open so many connections a second at the start\n"
+	      "      --connect-rate R     connections opened a second at the start\n"
 	      "                           (all at once)\n"
 	      "      --ramp D             open them evenly within that time\n"
 	      "      --src A[-B]          from these IPv4 addresses, in turn:\n"
@@ -364,7 +364,7 @@ static const char *wrong_arrivals(const struct osc_load_settings *s)
 		return "--trace says when requests are due; leave out --rate "
 		       "and --arrival";
 	if (c->requests > a->nr_trace && a->nr_trace)
-		return "--trace: it has not so many requests; try without "
+		return "--trace: it has fewer requests than --requests; try without "
 		       "--requests";
 	if (!osc_load_is_open(c) && !s->sweep &&
 	    a->kind != OSC_ARRIVAL_CONSTANT)

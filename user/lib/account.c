@@ -223,7 +223,7 @@ int osc_account_open(const char *path, struct osc_account_reader *out,
 	if (a->magic != OSC_ACCOUNT_MAGIC || a->bytes != sizeof(*a) ||
 	    a->version != OSC_ACCOUNT_VERSION) {
 		ret = osc_error_set(e, EINVAL,
-				    "account file%s: not the books of a "
+				    "account file%s: not the account of a "
 				    "server of this version",
 				    what);
 		osc_guard_remove(a);

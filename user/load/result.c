@@ -355,7 +355,7 @@ static void slos_text(const struct osc_load_result *r, FILE *out)
 			osc_format_ns((double)slo->limit_ns, limit,
 				      sizeof(limit)),
 			ns <= slo->limit_ns ? "met" : "NOT MET",
-			ns == UINT64_MAX ? "so many were not served" :
+			ns == UINT64_MAX ? "too many requests failed" :
 					   osc_format_ns((double)ns, value,
 							 sizeof(value)));
 	}

@@ -32,8 +32,7 @@ static const struct metric others[METRIC_NR - DOC_NR_COUNTERS] = {
 	  "Bytes copied between the kernel and the server, in and out; pages "
 	  "that were passed on are not." },
 	{ "calls", "empty_per_read", "EAGAIN", "per read", html_value, 1, false,
-	  METRIC_SERVER,
-	  "The share of the reads that found nothing: calls made in vain." },
+	  METRIC_SERVER, "The share of the reads that found nothing to read." },
 	{ "calls", "events_per_wait", "Events", "per wait", html_value, 1,
 	  false, METRIC_SERVER,
 	  "How much a return of select, poll or epoll_wait brings: more of "
@@ -44,11 +43,11 @@ static const struct metric others[METRIC_NR - DOC_NR_COUNTERS] = {
 	  "as another had been first." },
 	{ "calls", "wakes_per_accept", "Woken", "per connection accepted",
 	  html_value, 1, false, METRIC_SERVER,
-	  "Tasks that were told of a connection. More than 1 is a thundering "
+	  "Tasks woken for a connection. More than 1 is a thundering "
 	  "herd; less, that one takes several at once." },
-	{ "calls", "vain_per_accept_wake", "Woken in vain", "per task woken",
+	{ "calls", "vain_per_accept_wake", "Spurious wakeups", "per task woken",
 	  html_value, 1, false, METRIC_SERVER,
-	  "The share of those that were told and found none." },
+	  "The share of those woken that found no connection." },
 	{ NULL, "rps", "Requests per second", "as the client saw", html_value,
 	  1, false, METRIC_CLIENT,
 	  "What the load generator had answered, with the CPUs it left to "

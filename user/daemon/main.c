@@ -52,8 +52,8 @@ static void usage(FILE *out)
 	      "  -h, --help            show this help\n"
 	      "  -V, --version         show the version\n"
 	      "\n"
-	      "It stays in the foreground. SIGTERM and SIGINT end it and all it\n"
-	      "started.\n"
+	      "It stays in the foreground. SIGTERM, SIGINT and SIGHUP end it and\n"
+	      "all it started.\n"
 	      "\n"
 	      "Exit status: 0 ok, 1 failed, 2 usage, 77 something needed is\n"
 	      "missing here. See osconceptsd(8).\n",

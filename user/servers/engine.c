@@ -107,7 +107,7 @@ const struct osc_engine osc_engines[] = {
 		.name = "select",
 		LOOPS,
 		.family = "event",
-		.summary = "one loop over many connections, by bits of select",
+		.summary = "one event loop using select()",
 		.works_like = "thttpd, ircd of old",
 		.workers_default = 1,
 		.descriptors_max = OSC_ENGINE_SELECT_FDS,
@@ -120,8 +120,7 @@ const struct osc_engine osc_engines[] = {
 		.name = "poll",
 		LOOPS,
 		.family = "event",
-		.summary =
-			"one loop over many connections, by the list of poll",
+		.summary = "one event loop using poll()",
 		.works_like = "Squid's and lighttpd's portable fallback",
 		.workers_default = 1,
 		.listener_each = true,
@@ -205,8 +204,7 @@ const struct osc_engine osc_engines[] = {
 		.name = "prefork-epoll",
 		LOOPS,
 		.family = "hybrid",
-		.summary =
-			"a worker per CPU, one listener, connections by edges",
+		.summary = "a worker per CPU, one listener, edge-triggered",
 		.works_like = "nginx as it comes",
 		.backend = &osc_event_prefork_epoll,
 		.books_all_calls = true,

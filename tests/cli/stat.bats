@@ -327,6 +327,22 @@ while True:
 	[[ $(wc -l <"$json") == $(jq -s length "$json") ]]
 }
 
+@test "the last line of -I ends with the count, and the lines add up to the total" {
+	need_jq
+	for options in "-I 100 -d 300ms" "-I 300 -d 500ms" "-I 1s -d 200ms" "-I 100 -d 150ms -p $$" \
+		"-I 100 -- sleep 0.25" "-I 1s -- true"; do
+		$stat --json -o "$json" $options
+		jq -es 'last as $total | .[:-1] as $lines | ($lines | length) > 0 and
+			([$lines[].counters.page_faults_minor] | add) == $total.counters.page_faults_minor and
+			(([$lines[].interval_s] | add) - $total.elapsed_s | fabs) < 0.05 and
+			$total.elapsed_s - $lines[-1].time_s < 0.05 and
+			all($lines[]; .schema == "osconcepts-stat-interval/1" and .interval_s > 0)' "$json"
+	done
+	# A count of whole intervals has no shorter line.
+	$stat --json -I 200 -d 400ms >"$json"
+	jq -es '.[:-1] | map(.interval_s) | length <= 2 and min >= 0.1' "$json"
+}
+
 @test "a process that is not there is an error" {
 	sleep 0 &
 	pid=$!
@@ -406,7 +422,7 @@ while True:
 	for interval in 100ms 0.1s 100; do
 		run -0 $stat -I $interval -d 450ms
 		n=$(grep -cE '^ +0\.[0-9]{3} ' <<<"$output")
-		((n >= 1 && n <= 4))
+		((n >= 1 && n <= 5))
 	done
 	# No unit, and no whole number of milliseconds: seconds may be meant.
 	for interval in 0.5 1.0 100.5; do
@@ -554,8 +570,8 @@ while True:
 	sleep 1.1
 	kill -CONT "$watcher"
 	wait "$watcher"
-	# All of the time is in one interval, and in one only.
-	jq -es '[.[] | select(.interval_s)] | (map(.interval_s) | min >= 0.1 and max > 1) and
+	# All of the time is in one interval, and in one only. The last has what is left.
+	jq -es '[.[] | select(.interval_s)] | (map(.interval_s) | (.[:-1] | min >= 0.1) and max > 1) and
 		((map(.interval_s) | add) - .[-1].time_s | fabs < 0.001)' "$out"
 }
 

@@ -194,23 +194,38 @@ static int begin(struct session *s, struct osc_error *e)
 	return ret ? ret : read_counts(s, false, &s->known, e);
 }
 
-static int print_interval(struct session *s, struct osc_error *e)
+static int print_line(struct session *s, const struct osc_counts *now,
+		      struct osc_error *e)
 {
-	struct osc_counts now, delta;
+	struct osc_counts delta;
 	struct osc_stat_interval interval = { .delta = &delta };
-	int ret = read_counts(s, false, &now, e);
 
-	if (ret || s->cut)
-		return ret;
-	osc_counts_since(&now, &s->last, &delta);
+	osc_counts_since(now, &s->last, &delta);
 	interval.number = s->lines++;
-	interval.time_s = (double)(now.time_ns - s->start_ns) / OSC_NS_PER_S;
+	interval.time_s = (double)(now->time_ns - s->start_ns) / OSC_NS_PER_S;
 	/* Of the readings themselves: their rates are limited by it. */
 	interval.seconds =
-		(double)(now.time_ns - s->last.time_ns) / OSC_NS_PER_S;
-	s->last = now;
+		(double)(now->time_ns - s->last.time_ns) / OSC_NS_PER_S;
+	s->last = *now;
 	return osc_stat_print_interval(&interval, s->set->json, &s->notes,
 				       s->out, e);
+}
+
+static int print_interval(struct session *s, struct osc_error *e)
+{
+	struct osc_counts now;
+	int ret = read_counts(s, false, &now, e);
+
+	return ret || s->cut ? ret : print_line(s, &now, e);
+}
+
+/* From the counts of the result, so that the lines add up to it. */
+static int print_last_interval(struct session *s, const struct osc_counts *end,
+			       struct osc_error *e)
+{
+	if (!s->set->interval_ns || s->cut || end->time_ns <= s->last.time_ns)
+		return 0;
+	return print_line(s, end, e);
 }
 
 /*
@@ -385,6 +400,8 @@ static int finish(struct session *s, struct osc_error *e)
 	r.elapsed_s = seconds_of(s);
 	if (!ret && s->set->command)
 		osc_reaper_prove(&s->reaper, &s->child, &r.counts);
+	if (!ret)
+		ret = print_last_interval(s, &r.counts, e);
 	if (!ret && s->tasks.procfs)
 		ret = osc_stat_tasks_look(&s->tasks, e);
 	if (!ret)

@@ -356,6 +356,9 @@ PYTHON
 	[[ $stderr == *"--duration and --requests"* ]]
 	run -2 --separate-stderr timed -d 1s -n 5
 	[[ $stderr == *"--duration and --requests"* ]]
+	# No server is started that would refuse it.
+	run -2 --separate-stderr quick --models epoll,iterative --workers 7
+	[[ $stderr == "osconcepts compare: --workers 7: iterative takes up to 1; try --workers 1, or --models without iterative" ]]
 	run -2 --separate-stderr quick --models
 	[[ $stderr == "osconcepts compare: --models: its value is missing"* ]]
 	[[ $(find . -type f | wc -l) == 0 ]]

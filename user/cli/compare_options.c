@@ -2,6 +2,7 @@
 /* The options of `osconcepts compare`, and what stands in for those not given. */
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -413,6 +414,24 @@ static int check(const struct osc_compare_settings *s, struct osc_error *e)
 	return 0;
 }
 
+/* Before the first run: a server would refuse it only when its turn comes. */
+static int check_workers(const struct osc_compare_settings *s,
+			 struct osc_error *e)
+{
+	for (size_t i = 0; i < s->models.n; i++) {
+		const struct osc_engine *m = osc_engine_find(s->models.word[i]);
+
+		if (s->workers > m->workers_max)
+			return osc_error_set_exit(
+				e, OSC_EXIT_USAGE, EINVAL,
+				"--workers %" PRIu64 ": %s takes up to %u; try "
+				"--workers %u, or --models without %s",
+				s->workers, m->name, m->workers_max,
+				m->workers_max, m->name);
+	}
+	return 0;
+}
+
 static int complete(struct osc_compare_settings *s, struct osc_error *e)
 {
 	int ret = check(s, e);
@@ -421,6 +440,8 @@ static int complete(struct osc_compare_settings *s, struct osc_error *e)
 		s->duration_ns = 2 * OSC_NS_PER_S;
 	if (!ret && !s->models.n)
 		ret = take_models("fork,thread,epoll", s, e);
+	if (!ret)
+		ret = check_workers(s, e);
 	if (!ret && !s->modes.n)
 		ret = take_either("--modes", "keepalive,close", modes, modes,
 				  &s->modes, e);

@@ -38,7 +38,7 @@ wrong()
 	wrong "hist --source sched,foo" "--source 'foo': no such timing or histogram; try sched, "
 	wrong "hist --source ,sched" "--source '': no such timing"
 	wrong "hist -T foo" "--time 'foo': no such timing; try sched, "
-	wrong "hist -T sched=some" "--time 'sched=some': no such level; try sched=off, "
+	wrong "hist -T sched=some" "--time 'sched=some': no such level; try sched=targets or sched=all"
 	wrong "hist -T sched=off" "--time 'sched=off': nothing to time"
 	wrong "hist -T sched,fault,sched=all" "--time 'sched,fault,sched=all': sched was named before"
 	wrong "hist -d soon" "--duration 'soon'"

@@ -112,6 +112,12 @@ static void a_wish_has_a_name_and_a_level(void **state)
 	assert_int_equal(osc_timing_wish_parse("x", "epoll=", OSC_TIMING_ALL,
 					       &wish, &e),
 			 -EINVAL);
+	assert_string_equal(e.text, "x 'epoll=': no such level; try "
+				    "epoll=targets or epoll=all");
+	assert_int_equal(osc_timing_wish_parse("x", "epoll=of", OSC_TIMING_ALL,
+					       &wish, &e),
+			 -EINVAL);
+	assert_null(strstr(e.text, "=off"));
 	assert_int_equal(osc_timing_wish_parse("x", "=all", OSC_TIMING_ALL,
 					       &wish, &e),
 			 -EINVAL);

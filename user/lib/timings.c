@@ -179,7 +179,7 @@ static int find_level(const char *text)
 
 /* Of "fault=al": try fault=all; of "fault" and "fault=x" all levels. */
 static int no_level(const char *what, const char *text, const char *timing,
-		    struct osc_error *e)
+		    bool may_be_off, struct osc_error *e)
 {
 	const char *level = strchr(text, '=');
 	struct osc_nearest near;
@@ -187,13 +187,14 @@ static int no_level(const char *what, const char *text, const char *timing,
 
 	osc_nearest_begin(&near, level ? level + 1 : "",
 			  level ? strlen(level + 1) : 0);
-	for (size_t i = 0; i < NR_LEVELS; i++)
+	for (size_t i = may_be_off ? 0 : OSC_TIMING_OFF + 1; i < NR_LEVELS; i++)
 		osc_nearest_offer(&near, levels[i]);
 	if (near.best)
 		snprintf(hint, sizeof(hint), "%s=%s", timing, near.best);
 	else
-		snprintf(hint, sizeof(hint), "%s=off, %s=targets or %s=all",
-			 timing, timing, timing);
+		snprintf(hint, sizeof(hint), "%s%s%s=targets or %s=all",
+			 may_be_off ? timing : "", may_be_off ? "=off, " : "",
+			 timing, timing);
 	return osc_error_set_exit(e, OSC_EXIT_USAGE, EINVAL,
 				  "%s '%s': %s; try %s", what, text,
 				  level ? "no such level" : "no level", hint);
@@ -217,7 +218,7 @@ int osc_timing_wish_parse(const char *what, const char *text, int otherwise,
 							  known,
 							  sizeof(known)));
 	if (level < 0)
-		return no_level(what, text, out->kind->name, e);
+		return no_level(what, text, out->kind->name, otherwise < 0, e);
 	out->level = (enum osc_timing_level)level;
 	return 0;
 }

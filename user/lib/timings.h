@@ -89,7 +89,10 @@ struct osc_timing_wish {
 	enum osc_timing_level level;
 };
 
-/* No level typed is `otherwise`; where that is negative it is an error. */
+/*
+ * No level typed is `otherwise`; where that is negative it is an error. A default
+ * means that something is to be timed: then an error does not suggest "off".
+ */
 int osc_timing_wish_parse(const char *what, const char *text, int otherwise,
 			  struct osc_timing_wish *out, struct osc_error *e);
 

@@ -82,6 +82,7 @@ static void wrong_urls_are_usage_errors(void **unused)
 		"http://::1:80/",
 		"http://[a]/",
 		"http://[fe80::1%]/",
+		"http://[fe80::1%25]:1/",
 		"http://[%25eth0]/",
 		"http://a:0",
 		"http://a:65536",
@@ -127,7 +128,8 @@ static void a_zone_is_that_of_the_address(void **unused)
 	assert_int_equal(osc_url_parse("http://[fe80::1%25none0]/", &u, NULL),
 			 0);
 	assert_true(osc_url_resolve(&u, &addresses, &e) < 0);
-	assert_non_null(strstr(e.text, "'fe80::1%none0'"));
+	assert_non_null(strstr(e.text, "'fe80::1%none0': there is no interface "
+				       "'none0'; see 'ip link'"));
 }
 
 static void urls_have_their_weight_of_the_turns(void **unused)

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "load/url.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,7 +35,7 @@ static const char *take_zone(struct osc_url *url, size_t *size)
 	if (!zone)
 		return NULL;
 	zone++;
-	if (!strncmp(zone, "25", 2) && zone[2])
+	if (!strncmp(zone, "25", 2))
 		memmove(zone, zone + 2, strlen(zone + 2) + 1);
 	return *zone ? NULL : "there is no zone after the %";
 }
@@ -155,6 +157,37 @@ int osc_url_unix(const char *path, struct osc_addresses *out,
 	return 0;
 }
 
+/* The zone of an address where it is no interface of this machine, or NULL. */
+static const char *unknown_zone(const char *host)
+{
+	const char *zone = strchr(host, '%');
+	char address[INET6_ADDRSTRLEN];
+	struct in6_addr a;
+
+	if (!zone || (size_t)(zone - host) >= sizeof(address))
+		return NULL;
+	memcpy(address, host, (size_t)(zone - host));
+	address[zone - host] = '\0';
+	if (inet_pton(AF_INET6, address, &a) != 1 || if_nametoindex(zone + 1))
+		return NULL;
+	return zone + 1;
+}
+
+static int cannot_resolve(const char *host, int code, struct osc_error *e)
+{
+	int err = code == EAI_SYSTEM ? errno : EHOSTUNREACH;
+	const char *zone = unknown_zone(host);
+
+	if (zone)
+		return osc_error_set(e, ENODEV,
+				     "cannot resolve '%s': there is no "
+				     "interface '%s'; see 'ip link'",
+				     host, zone);
+	return osc_error_set(
+		e, err, "cannot resolve '%s': %s; try its address", host,
+		code == EAI_SYSTEM ? strerror(err) : gai_strerror(code));
+}
+
 int osc_url_resolve(const struct osc_url *url, struct osc_addresses *out,
 		    struct osc_error *e)
 {
@@ -170,12 +203,7 @@ int osc_url_resolve(const struct osc_url *url, struct osc_addresses *out,
 	snprintf(port, sizeof(port), "%u", (unsigned int)url->port);
 	ret = getaddrinfo(url->host, port, &hints, &list);
 	if (ret)
-		return osc_error_set(e,
-				     ret == EAI_SYSTEM ? errno : EHOSTUNREACH,
-				     "cannot resolve '%s': %s; try its address",
-				     url->host,
-				     ret == EAI_SYSTEM ? strerror(errno) :
-							 gai_strerror(ret));
+		return cannot_resolve(url->host, ret, e);
 	out->n = 0;
 	for (struct addrinfo *a = list; a && out->n < OSC_URL_ADDRESSES;
 	     a = a->ai_next) {

@@ -236,7 +236,9 @@ while True:
 	run -0 $stat -p "$sleeper" --per-thread -d 100ms
 	kill "$child" "$sleeper"
 	[[ $output == *"Counts of process $sleeper (python3), "* && $output == *" seconds user"* ]]
-	grep -qE "^ *$sleeper +python3 +[0-9.]+ " <<<"$output"
+	# A tick is 10 ms: two decimals.
+	[[ $(grep -cE "^ *[0-9]+ +python3 +[0-9]+\.[0-9]{2} +[0-9]+\.[0-9]{2} +[0-9.]+ " <<<"$output") == 3 ]]
+	grep -qE "^ *$sleeper +python3 " <<<"$output"
 	run -2 --separate-stderr $stat -d 100ms -p $$ --per-process --per-thread
 	[[ $stderr == *"--per-process and --per-thread: only one can be shown; try --per-thread"* ]]
 	run -2 $stat -d 100ms -p $$ --per-thread --per-process

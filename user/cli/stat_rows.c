@@ -10,6 +10,7 @@
 #include "lib/counters_output.h"
 #include "lib/error.h"
 #include "lib/output.h"
+#include "lib/standing.h"
 
 static int add_process(struct osc_procfs_tasks *r, pid_t pid)
 {
@@ -185,6 +186,15 @@ rows_of(const struct osc_stat_tasks *t, const struct osc_procfs_tasks **base)
 	return threads ? &t->thread : &t->process;
 }
 
+/* To a tick, which is 10 ms: there are no more digits. */
+static void add_ticks(struct osc_table *t, const char *key, uint64_t ticks)
+{
+	char text[OSC_STANDING_TEXT_SIZE];
+
+	snprintf(text, sizeof(text), "%.2f", seconds_of_ticks(ticks));
+	osc_table_text(t, key, text);
+}
+
 static void add_row(struct osc_table *t, const struct osc_procfs_task *task)
 {
 	const uint64_t *v = task->counts.value;
@@ -192,8 +202,8 @@ static void add_row(struct osc_table *t, const struct osc_procfs_task *task)
 	osc_table_row(t);
 	osc_table_u64(t, "id", (uint64_t)task->tid);
 	osc_table_text(t, "comm", task->comm);
-	osc_table_real(t, "user_s", seconds_of_ticks(task->user_ticks));
-	osc_table_real(t, "sys_s", seconds_of_ticks(task->system_ticks));
+	add_ticks(t, "user_s", task->user_ticks);
+	add_ticks(t, "sys_s", task->system_ticks);
 	if (osc_counts_have(&task->counts, OSC_CPU_NS))
 		osc_table_real(t, "cpu_s",
 			       (double)v[OSC_CPU_NS] / OSC_NS_PER_S);

@@ -246,6 +246,32 @@ while True:
 	[[ $output == *"only with --pid"* ]]
 }
 
+@test "a row of a task that has ended is a lower bound, of one that lives it is not" {
+	need_jq
+	command -v python3 >/dev/null || skip "no python3"
+	local per list out=$BATS_TEST_TMPDIR/rows
+	for per in --per-process --per-thread; do
+		list=processes
+		[[ $per == --per-process ]] || list=threads
+		python3 -c 'import time; end = time.monotonic() + 0.7
+while time.monotonic() < end: pass' 3>&- &
+		sleeper=$!
+		$stat -p "$sleeper" $per -d 200ms --json >"$json"
+		jq -e ".$list[0] | .pid == $sleeper and .standing.user_s == null and
+			.standing.page_faults_minor == null" "$json"
+		$stat -p "$sleeper" $per --json >"$json" 3>&- &
+		LC_ALL=C.UTF-8 $stat -p "$sleeper" $per >"$out"
+		wait $!
+		jq -e ".$list[0] | .pid == $sleeper and ([.standing | .user_s, .sys_s, .cpu_ns,
+			.page_faults_minor, .context_switches_voluntary] |
+			all(.standing == \"lower-bound\" and (.why | test(\"last look\"))))" "$json"
+		grep -qE "^ *$sleeper +python3 +≥[0-9]+\.[0-9]{2} +≥[0-9]+\.[0-9]{2}( +≥[0-9.,]+){4}" "$out"
+		grep -q "^≥ in a row: " "$out"
+		wait "$sleeper"
+		sleeper=
+	done
+}
+
 @test "a running process is counted until it ends" {
 	need_jq
 	sleep 976 &

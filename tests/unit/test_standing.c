@@ -77,6 +77,19 @@ what_a_module_that_has_gone_had_counted_is_a_lower_bound(void **state)
 	assert_non_null(strstr(osc_standing(&c, OSC_SWITCHES).why, "unloaded"));
 }
 
+static void what_a_task_that_has_ended_had_done_is_a_lower_bound(void **state)
+{
+	struct osc_counts c = counts_of(OSC_BACKEND_PROCFS);
+
+	(void)state;
+	c.task_ended = true;
+	for (int i = 0; i < OSC_NR_COUNTERS; i++)
+		assert_int_equal(osc_standing(&c, (enum osc_counter)i).kind,
+				 OSC_LOWER_BOUND);
+	assert_non_null(
+		strstr(osc_standing(&c, OSC_SWITCHES).why, "last look"));
+}
+
 static void callbacks_of_unknown_owners_make_an_interval(void **state)
 {
 	struct osc_counts c = counts_of(OSC_BACKEND_MODULE);
@@ -222,6 +235,8 @@ int main(void)
 			a_counter_that_missed_something_is_a_lower_bound),
 		cmocka_unit_test(
 			what_a_module_that_has_gone_had_counted_is_a_lower_bound),
+		cmocka_unit_test(
+			what_a_task_that_has_ended_had_done_is_a_lower_bound),
 		cmocka_unit_test(callbacks_of_unknown_owners_make_an_interval),
 		cmocka_unit_test(a_number_is_cut_to_its_column_and_stays_true),
 		cmocka_unit_test(what_the_rusage_proves_is_exact),

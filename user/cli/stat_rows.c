@@ -186,31 +186,75 @@ rows_of(const struct osc_stat_tasks *t, const struct osc_procfs_tasks **base)
 	return threads ? &t->thread : &t->process;
 }
 
+/*
+ * A row as it is shown. The rows are older than the end where the root has ended
+ * since, or the process is a zombie, which shows no switches of its threads.
+ */
+static struct osc_procfs_task row_of(const struct osc_stat_tasks *tasks,
+				     const struct osc_procfs_task *now,
+				     const struct osc_procfs_tasks *base)
+{
+	struct osc_procfs_task t = since(now, base);
+
+	t.counts.task_ended = tasks->root_ended || now->state == 'Z';
+	return t;
+}
+
+/* /proc shows user and system time where it shows faults. */
+static struct osc_standing standing_of_ticks(const struct osc_procfs_task *t)
+{
+	return osc_standing(&t->counts, OSC_FAULTS_MINOR);
+}
+
 /* To a tick, which is 10 ms: there are no more digits. */
-static void add_ticks(struct osc_table *t, const char *key, uint64_t ticks)
+static void add_ticks(struct osc_table *t, const char *key,
+		      const struct osc_procfs_task *task, uint64_t ticks)
 {
 	char text[OSC_STANDING_TEXT_SIZE];
 
-	snprintf(text, sizeof(text), "%.2f", seconds_of_ticks(ticks));
+	snprintf(text, sizeof(text), "%s%.2f",
+		 osc_standing_sign(standing_of_ticks(task).kind),
+		 seconds_of_ticks(ticks));
 	osc_table_text(t, key, text);
+}
+
+static void add_count(struct osc_table *t, const char *key,
+		      const struct osc_procfs_task *task, enum osc_counter n)
+{
+	char text[OSC_STANDING_TEXT_SIZE];
+
+	osc_table_text(t, key,
+		       osc_standing_text(&task->counts, n, text, sizeof(text)));
 }
 
 static void add_row(struct osc_table *t, const struct osc_procfs_task *task)
 {
-	const uint64_t *v = task->counts.value;
+	char text[OSC_STANDING_TEXT_SIZE];
 
 	osc_table_row(t);
 	osc_table_u64(t, "id", (uint64_t)task->tid);
 	osc_table_text(t, "comm", task->comm);
-	add_ticks(t, "user_s", task->user_ticks);
-	add_ticks(t, "sys_s", task->system_ticks);
-	if (osc_counts_have(&task->counts, OSC_CPU_NS))
-		osc_table_real(t, "cpu_s",
-			       (double)v[OSC_CPU_NS] / OSC_NS_PER_S);
-	osc_table_u64(t, "voluntary", v[OSC_SWITCHES_VOLUNTARY]);
-	osc_table_u64(t, "involuntary", v[OSC_SWITCHES_INVOLUNTARY]);
-	osc_table_u64(t, "minor", v[OSC_FAULTS_MINOR]);
-	osc_table_u64(t, "major", v[OSC_FAULTS_MAJOR]);
+	add_ticks(t, "user_s", task, task->user_ticks);
+	add_ticks(t, "sys_s", task, task->system_ticks);
+	osc_table_text(t, "cpu_s",
+		       osc_standing_scaled(&task->counts, OSC_CPU_NS,
+					   1.0 / OSC_NS_PER_S, text,
+					   sizeof(text)));
+	add_count(t, "voluntary", task, OSC_SWITCHES_VOLUNTARY);
+	add_count(t, "involuntary", task, OSC_SWITCHES_INVOLUNTARY);
+	add_count(t, "minor", task, OSC_FAULTS_MINOR);
+	add_count(t, "major", task, OSC_FAULTS_MAJOR);
+}
+
+static void print_row_notes(bool threads, const char *why, FILE *out)
+{
+	if (why)
+		fprintf(out, "\n%s in a row: %s.\n",
+			osc_standing_sign(OSC_LOWER_BOUND), why);
+	fprintf(out,
+		"\n%s that ended before the last look at /proc are in "
+		"the sums alone.\n",
+		threads ? "Threads" : "Processes");
 }
 
 int osc_stat_tasks_print(const struct osc_stat_tasks *tasks, FILE *out,
@@ -229,6 +273,7 @@ int osc_stat_tasks_print(const struct osc_stat_tasks *tasks, FILE *out,
 		{ "major", "MAJFLT", OSC_COLUMN_COUNT },
 	};
 	const struct osc_procfs_tasks *base, *r = rows_of(tasks, &base);
+	const char *why = NULL;
 	struct osc_table *t;
 	int ret;
 
@@ -239,19 +284,41 @@ int osc_stat_tasks_print(const struct osc_stat_tasks *tasks, FILE *out,
 		return osc_error_set(e, ENOMEM,
 				     "cannot print the tasks: out of memory");
 	for (size_t i = 0; i < r->n; i++) {
-		struct osc_procfs_task task = since(&r->task[i], base);
+		struct osc_procfs_task task = row_of(tasks, &r->task[i], base);
 
 		add_row(t, &task);
+		if (task.counts.task_ended)
+			why = standing_of_ticks(&task).why;
 	}
 	fputc('\n', out);
 	ret = osc_table_print(t, out, e);
 	osc_table_free(t);
 	if (!ret)
-		fprintf(out,
-			"\n%s that ended before the last look at /proc are in "
-			"the sums alone.\n",
-			threads ? "Threads" : "Processes");
+		print_row_notes(threads, why, out);
 	return ret;
+}
+
+static json_t *standing_json(const struct osc_procfs_task *t)
+{
+	struct osc_standing ticks = standing_of_ticks(t);
+	json_t *all = osc_standing_json(&t->counts);
+
+	if (all && (osc_standing_put(all, "user_s", ticks.kind, ticks.why) ||
+		    osc_standing_put(all, "sys_s", ticks.kind, ticks.why))) {
+		json_decref(all);
+		all = NULL;
+	}
+	return all;
+}
+
+static json_t *row_json(const struct osc_procfs_task *t)
+{
+	return json_pack("{s:i, s:o, s:f, s:f, s:o, s:o}", "pid", (int)t->pid,
+			 "comm", osc_json_text(t->comm), "user_s",
+			 seconds_of_ticks(t->user_ticks), "sys_s",
+			 seconds_of_ticks(t->system_ticks), "counters",
+			 osc_counts_json(&t->counts), "standing",
+			 standing_json(t));
 }
 
 json_t *osc_stat_tasks_json(const struct osc_stat_tasks *tasks)
@@ -264,13 +331,8 @@ json_t *osc_stat_tasks_json(const struct osc_stat_tasks *tasks)
 		return json_null();
 	all = json_array();
 	for (size_t i = 0; all && i < r->n; i++) {
-		struct osc_procfs_task t = since(&r->task[i], base);
-		json_t *row = json_pack("{s:i, s:o, s:f, s:f, s:o}", "pid",
-					(int)t.pid, "comm",
-					osc_json_text(t.comm), "user_s",
-					seconds_of_ticks(t.user_ticks), "sys_s",
-					seconds_of_ticks(t.system_ticks),
-					"counters", osc_counts_json(&t.counts));
+		struct osc_procfs_task t = row_of(tasks, &r->task[i], base);
+		json_t *row = row_json(&t);
 
 		/* Fails also on a NULL row. */
 		if ((threads &&

@@ -66,6 +66,7 @@ struct osc_counts {
 	uint64_t cpu_grain_ns, cpu_most_ns;
 	unsigned int cpus;
 	bool cut_short; /* read before the end: the module was unloaded */
+	bool task_ended; /* of a task: read before it, or its tree, ended */
 	uint32_t present; /* bit per counter; others are not counted here */
 	/* Bit per counter: the rusage of all tasks proves it, whatever the
 	 * looks at /proc missed.

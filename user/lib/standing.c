@@ -45,6 +45,9 @@ static const char *why_least(const struct osc_counts *c)
 	if (c->cut_short)
 		return "the module was unloaded before the end; what came "
 		       "after was not counted";
+	if (c->task_ended)
+		return "what a task that has ended did after the last look "
+		       "at it is missing";
 	if (c->backend == OSC_BACKEND_MODULE)
 		return "the module lost events or tasks";
 	if (c->children_discarded)
@@ -61,7 +64,7 @@ struct osc_standing osc_standing(const struct osc_counts *c, enum osc_counter n)
 	if (!osc_counts_have(c, n)) {
 		s = (struct osc_standing){ OSC_ABSENT, 0, UINT64_MAX,
 					   why_absent(c, n) };
-	} else if (c->cut_short ||
+	} else if (c->cut_short || c->task_ended ||
 		   ((c->missed[n] || c->unproved) && !(c->proved >> n & 1))) {
 		s.kind = OSC_LOWER_BOUND;
 		s.high = UINT64_MAX;

@@ -253,7 +253,7 @@ while True:
 	for per in --per-process --per-thread; do
 		list=processes
 		[[ $per == --per-process ]] || list=threads
-		python3 -c 'import time; end = time.monotonic() + 0.7
+		python3 -c 'import time; end = time.monotonic() + 1.5
 while time.monotonic() < end: pass' 3>&- &
 		sleeper=$!
 		$stat -p "$sleeper" $per -d 200ms --json >"$json"
@@ -362,13 +362,13 @@ while time.monotonic() < end: pass' 3>&- &
 		$stat --json -o "$json" $options
 		jq -es 'last as $total | .[:-1] as $lines | ($lines | length) > 0 and
 			([$lines[].counters.page_faults_minor] | add) == $total.counters.page_faults_minor and
-			(([$lines[].interval_s] | add) - $total.elapsed_s | fabs) < 0.05 and
-			$total.elapsed_s - $lines[-1].time_s < 0.05 and
+			(([$lines[].interval_s] | add) - $total.elapsed_s | fabs) < 0.09 and
+			$total.elapsed_s - $lines[-1].time_s < 0.09 and
 			all($lines[]; .schema == "osconcepts-stat-interval/1" and .interval_s > 0)' "$json"
 	done
 	# A count of whole intervals has no shorter line.
 	$stat --json -I 200 -d 400ms >"$json"
-	jq -es '.[:-1] | map(.interval_s) | length <= 2 and min >= 0.1' "$json"
+	jq -es '.[:-1] | map(.interval_s) | length <= 2 and min > 0.05' "$json"
 }
 
 @test "a process that is not there is an error" {

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "cli/compare.h"
@@ -25,6 +26,8 @@
 #define LOOK_NS (20 * OSC_NS_PER_MS)
 /* Of the requests that a rate asks for. */
 #define LOAD_MIN 0.9
+/* Of a process that holds the connections: what it has open beside them. */
+#define SPARE_FDS 64
 #define GRACE_NS (5 * OSC_NS_PER_S)
 
 volatile sig_atomic_t osc_lesson_load;
@@ -180,8 +183,9 @@ static int await_idle(struct bench *b, struct osc_child *holder,
 	}
 	return osc_error_set_exit(e, OSC_EXIT_MISSING, EMFILE,
 				  "cannot hold %u idle connections: only "
-				  "%" JSON_INTEGER_FORMAT " were opened; try a "
-				  "higher 'ulimit -n'",
+				  "%" JSON_INTEGER_FORMAT
+				  " were opened; see the "
+				  "message above, or try an idle machine",
 				  wanted, open);
 }
 
@@ -357,6 +361,29 @@ static int run_one(struct bench *b, const char *model,
 	return ret;
 }
 
+/* The client and the server raise their soft limits to the hard one. */
+static int check_descriptors(const struct osc_lesson *l, struct osc_error *e)
+{
+	rlim_t need = (rlim_t)l->idle + l->connections + SPARE_FDS;
+	struct rlimit limit;
+
+	if (!l->idle)
+		return 0;
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return osc_error_set(e, errno,
+				     "cannot read the limit of descriptors: %s",
+				     strerror(errno));
+	if (limit.rlim_max >= need)
+		return 0;
+	return osc_error_set_exit(
+		e, OSC_EXIT_MISSING, EMFILE,
+		"cannot hold %u idle connections: the limit "
+		"of descriptors (RLIMIT_NOFILE) is %llu, %llu "
+		"are needed; try 'ulimit -n %llu'",
+		l->idle, (unsigned long long)limit.rlim_max,
+		(unsigned long long)need, (unsigned long long)need);
+}
+
 static void say_run(const struct osc_lesson_settings *set, size_t done,
 		    size_t all, const char *model, uint64_t begun_ns)
 {
@@ -395,8 +422,10 @@ int osc_lesson_measure(struct osc_lesson_result *r,
 {
 	struct osc_compare_settings s = { 0 };
 	struct bench b = { .r = r, .session = { .stop = stop }, .stop = stop };
-	int ret = osc_compare_part_cpus(&s, e);
+	int ret = check_descriptors(r->set->lesson, e);
 
+	if (!ret)
+		ret = osc_compare_part_cpus(&s, e);
 	if (!ret)
 		ret = osc_session_open(&b.session, &s, e);
 	if (ret)

@@ -46,6 +46,26 @@ lesson()
 	LESSON_MARK=$BATS_TEST_TMPDIR exec osconcepts lesson "$@"
 }
 
+# judged FILTER: a directory with the programs, whose loads give what the jq filter
+# FILTER makes of their verdict; $n is the number of the load, from 1.
+judged()
+{
+	local real=${BUILD:-$top/build}
+	judged=$BATS_TEST_TMPDIR/judged
+	mkdir -p "$judged"
+	cp "$real/osconcepts" "$judged/lesson-of"
+	cp "$real/osconceptsd" "$judged/"
+	cat >"$judged/osconcepts" <<-END
+		#!/bin/bash
+		[[ \$1 == load && " \$* " != *" --idle "* ]] || exec "$real/osconcepts" "\$@"
+		echo >>"$judged/loads"
+		"$real/osconcepts" "\$@" | jq --argjson n "\$(wc -l <"$judged/loads")" '
+			(if $1 then "invalid" else "valid" end) as \$verdict
+			| .validity.verdict = \$verdict | .validity.why = ["made so"]'
+	END
+	chmod +x "$judged/osconcepts"
+}
+
 nothing_is_left()
 {
 	! grep -lF "LESSON_MARK=$BATS_TEST_TMPDIR" /proc/[0-9]*/environ 2>/dev/null
@@ -104,6 +124,40 @@ nothing_is_left()
 	# The commands stand as they can be pasted; all else fits a terminal.
 	! grep -v "^  [^ ]*osconcepts \|^  /" <<<"$output" | grep '.\{81\}'
 	nothing_is_left
+}
+
+@test "a cell of fewer runs says of how many, and only the model that lacks runs is named" {
+	# The second load is that of thread in the first round.
+	judged '$n == 2'
+	run -4 --separate-stderr "$judged/lesson-of" lesson slow-url -r 5 -d 500ms --no-progress
+	[[ $output =~ (^|$'\n')"thread "[^$'\n']*") n=4 "[^$'\n']*") n=4" ]]
+	[[ ! $output =~ (^|$'\n')"epoll"[^$'\n']*"n=" ]]
+	# Without the folds.
+	output=$(tr -s '\n ' ' ' <<<"$output")
+	[[ $output == *"Medians of 5 runs of 0.5 s each (of fewer where n= says so), and in brackets the range of the runs. "* ]]
+	[[ $output == *"Not valid, so not used: 1 of 15 runs, for instance: made so. "* ]]
+	[[ $output == *" Not known: only 4 of 5 runs of thread are valid, 5 are needed. "* ]]
+	[[ $output != *"Not known: "*"Not known: "* ]]
+}
+
+@test "idle-connections: the kernel counts, so a load that is not valid is not told" {
+	judged true
+	run --separate-stderr "$judged/lesson-of" lesson idle-connections -r 5 -d 500ms --no-progress
+	((status == 0 || status == 4 || status == 77))
+	((status != 77)) || skip "$stderr"
+	[[ $output != *"made so"* && $output != *latency* ]]
+}
+
+@test "idle-connections: a limit of descriptors is told before the first run, with what is needed" {
+	run -77 --separate-stderr bash -c 'ulimit -n 256; exec osconcepts lesson idle-connections'
+	[[ $stderr == "osconcepts lesson: cannot hold 900 idle connections: the limit of descriptors (RLIMIT_NOFILE) is 256, "*" are needed; try 'ulimit -n "*"'" ]]
+	((${#stderr_lines[@]} == 1))
+	# That many are enough.
+	[[ $stderr =~ "ulimit -n "([0-9]+) ]]
+	(($(ulimit -Hn) >= BASH_REMATCH[1])) || skip "the limit here is lower"
+	run --separate-stderr bash -c "ulimit -n ${BASH_REMATCH[1]}; exec osconcepts lesson idle-connections -r 5 -d 500ms"
+	((status == 0 || status == 4))
+	[[ $stderr == *"[15/15] "* ]]
 }
 
 @test "a signal ends a lesson at once, and leaves no server" {

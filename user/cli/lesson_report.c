@@ -70,6 +70,36 @@ static size_t model_at(const struct osc_lesson *l, const char *name)
 	return 0;
 }
 
+/* "4 of 5 runs of thread", or "". */
+static const char *lack(const struct osc_lesson_result *r,
+			const struct osc_spread *s, const char *model,
+			char *out, size_t size)
+{
+	*out = '\0';
+	if (s->n < OSC_LESSON_RUNS_MIN)
+		snprintf(out, size, "%zu of %zu runs of %s", s->n, r->runs,
+			 model);
+	return out;
+}
+
+static int describe_lack(const struct osc_lesson_result *r,
+			 const struct osc_spread *more,
+			 const struct osc_spread *less,
+			 const char *const pair[2], char **text)
+{
+	char a[64], b[64];
+	bool both;
+
+	lack(r, more, pair[0], a, sizeof(a));
+	lack(r, less, pair[1], b, sizeof(b));
+	both = *a && *b;
+	return asprintf(text,
+			"Not known: only %s%s%s %s valid, %d are needed%s.", a,
+			both ? " and " : "", b,
+			!both && (*a ? more : less)->n == 1 ? "is" : "are",
+			OSC_LESSON_RUNS_MIN, both ? " of each" : "");
+}
+
 /* What is seen of one pair, in a sentence that is to be freed. */
 static char *describe(const struct osc_lesson_result *r,
 		      const char *const pair[2], int *seen)
@@ -85,10 +115,7 @@ static char *describe(const struct osc_lesson_result *r,
 
 	*seen = osc_lesson_compare(&more, &less);
 	if (more.n < OSC_LESSON_RUNS_MIN || less.n < OSC_LESSON_RUNS_MIN)
-		ret = asprintf(&text,
-			       "Not known: fewer than %d runs of %s or %s are "
-			       "valid.",
-			       OSC_LESSON_RUNS_MIN, pair[0], pair[1]);
+		ret = describe_lack(r, &more, &less, pair, &text);
 	else if (*seen)
 		ret = asprintf(&text,
 			       "%s: %s is %.3g %s with %s and %.3g %s with %s, "
@@ -212,16 +239,19 @@ static json_t *document(const struct osc_lesson_result *r)
 		osc_json_text(l->question));
 }
 
-/* "35.1 (31-40.2)": the median and the interval of it. */
+/* "35.1 (31-40.2)": the median and the interval of it; "n=4": of fewer runs. */
 static void cell(struct osc_table *t, enum osc_lesson_metric metric,
-		 const struct osc_spread *s)
+		 const struct osc_spread *s, size_t runs)
 {
 	double scale = metrics[metric].scale;
-	char text[64] = "-";
+	char text[64] = "-", fewer[24] = "";
 
+	if (s->n < runs)
+		snprintf(fewer, sizeof(fewer), " n=%zu", s->n);
 	if (s->n)
-		snprintf(text, sizeof(text), "%.3g (%.3g-%.3g)",
-			 s->median * scale, s->low * scale, s->high * scale);
+		snprintf(text, sizeof(text), "%.3g (%.3g-%.3g)%s",
+			 s->median * scale, s->low * scale, s->high * scale,
+			 fewer);
 	osc_table_text(t, metrics[metric].key, text);
 }
 
@@ -249,7 +279,7 @@ static int print_table(const struct osc_lesson_result *r, struct osc_error *e)
 		for (size_t c = 0; c < OSC_LESSON_COLUMNS; c++) {
 			struct osc_spread s = spread_of(r, m, l->columns[c]);
 
-			cell(t, l->columns[c], &s);
+			cell(t, l->columns[c], &s, r->runs);
 		}
 	}
 	ret = osc_table_print(t, stdout, e);
@@ -257,36 +287,82 @@ static int print_table(const struct osc_lesson_result *r, struct osc_error *e)
 	return ret;
 }
 
-static void print_notes(const struct osc_lesson_result *r)
+/* The least of the runs that a cell is of, of those that have a number. */
+static size_t fewest_runs(const struct osc_lesson_result *r)
 {
-	const struct osc_lesson *l = r->set->lesson;
-	size_t invalid = 0;
+	size_t fewest = r->runs;
+
+	for (size_t m = 0; m < OSC_LESSON_MODELS; m++) {
+		for (size_t c = 0; c < OSC_LESSON_COLUMNS; c++) {
+			size_t n =
+				spread_of(r, m, r->set->lesson->columns[c]).n;
+
+			if (n && n < fewest)
+				fewest = n;
+		}
+	}
+	return fewest;
+}
+
+static void print_medians(const struct osc_lesson_result *r)
+{
+	size_t fewest = fewest_runs(r);
+	char line[320];
+
+	snprintf(
+		line, sizeof(line),
+		"Medians of %zu runs of %.3g s each%s, and in brackets the %s%s.",
+		r->runs, (double)r->set->duration_ns / OSC_NS_PER_S,
+		fewest < r->runs ? " (of fewer where n= says so)" : "",
+		r->runs < OSC_SPREAD_MIN ?
+			"range of the runs" :
+			"interval that holds the true median with a probability "
+			"of at least 95 %",
+		r->runs >= OSC_SPREAD_MIN && fewest < OSC_SPREAD_MIN ?
+			", or the range of too few runs for that" :
+			"");
+	osc_compare_fold(line, stdout);
+}
+
+/* What the kernel counts is used of a run whose latencies are not valid, too. */
+static bool is_unused(const struct osc_lesson_result *r,
+		      const struct osc_lesson_run *run)
+{
+	enum osc_lesson_metric judged = r->set->lesson->columns[0];
+
+	return !run->valid &&
+	       (metrics[judged].client || isnan(run->value[judged]));
+}
+
+static void print_unused(const struct osc_lesson_result *r)
+{
+	size_t unused = 0;
 	const char *why = "";
 	char line[320];
 
 	for (size_t m = 0; m < OSC_LESSON_MODELS; m++) {
 		for (size_t i = 0; i < r->runs; i++) {
-			if (r->run[m][i].valid)
+			if (!is_unused(r, &r->run[m][i]))
 				continue;
-			invalid++;
+			unused++;
 			why = r->run[m][i].why;
 		}
 	}
+	if (!unused)
+		return;
 	snprintf(line, sizeof(line),
-		 "Medians of %zu runs of %.3g s each, and in brackets the "
-		 "interval that holds the true median with a probability of %s "
-		 "95 %%.",
-		 r->runs, (double)r->set->duration_ns / OSC_NS_PER_S,
-		 r->runs < OSC_SPREAD_MIN ? "less than" : "at least");
+		 "Not valid, so not used: %zu of %zu runs, for instance: %s.",
+		 unused, r->runs * OSC_LESSON_MODELS, why);
 	osc_compare_fold(line, stdout);
-	if (invalid) {
-		snprintf(
-			line, sizeof(line),
-			"Not valid, so latency is not used: %zu of %zu runs, for "
-			"instance: %s.",
-			invalid, r->runs * OSC_LESSON_MODELS, why);
-		osc_compare_fold(line, stdout);
-	}
+}
+
+static void print_notes(const struct osc_lesson_result *r)
+{
+	const struct osc_lesson *l = r->set->lesson;
+	char line[320];
+
+	print_medians(r);
+	print_unused(r);
 	if (!*r->server_cpus)
 		osc_compare_fold("There is one CPU: server and client take "
 				 "time from each other.",

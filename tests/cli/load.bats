@@ -267,6 +267,13 @@ peers()
 	stop
 }
 
+@test "one request on one connection is told in the singular" {
+	start epoll
+	run -0 "$osconcepts" load "$url/" -n 1 -c 1
+	[[ $output == *" 1 connection, closed loop"*" 1 request in "*" 1 connection opened"* ]]
+	stop
+}
+
 @test "--hdr: a log that cannot be written does not take the result with it" {
 	[[ -w /dev/full ]] || skip "no /dev/full"
 	start epoll

@@ -242,7 +242,7 @@ ends_in_grace()
 	SECONDS=0
 	stop
 	((SECONDS < 30))
-	[[ $(<"$messages") == *"1 connections cut"*"; try a longer --grace"* ]]
+	[[ $(<"$messages") == *"1 connection cut"*"; try a longer --grace"* ]]
 	let_go
 }
 

@@ -195,21 +195,25 @@ static int print_end(const struct osc_server_report *r,
 	if (r->forced) {
 		osc_text_say(stderr,
 			     "osconcepts serve: stopped at once by a second "
-			     "signal: %" PRIu64 " connections cut",
-			     r->cut);
+			     "signal: %" PRIu64 " connection%s cut",
+			     r->cut, r->cut == 1 ? "" : "s");
 		return OSC_EXIT_FAILED;
 	}
 	if (r->cut)
 		osc_text_say(
 			stderr,
-			"osconcepts serve: %" PRIu64 " connections cut: not "
+			"osconcepts serve: %" PRIu64 " connection%s cut: not "
 			"finished %gs after the stop; try a longer --grace",
-			r->cut, (double)config->grace_ns / OSC_NS_PER_S);
+			r->cut, r->cut == 1 ? "" : "s",
+			(double)config->grace_ns / OSC_NS_PER_S);
 	if (!quiet)
 		osc_text_say(stderr,
 			     "osconcepts serve: answered %" PRIu64
-			     " requests on %" PRIu64 " connections",
-			     v[OSC_ACCOUNT_REQUESTS], v[OSC_ACCOUNT_ACCEPTS]);
+			     " request%s on %" PRIu64 " connection%s",
+			     v[OSC_ACCOUNT_REQUESTS],
+			     v[OSC_ACCOUNT_REQUESTS] == 1 ? "" : "s",
+			     v[OSC_ACCOUNT_ACCEPTS],
+			     v[OSC_ACCOUNT_ACCEPTS] == 1 ? "" : "s");
 	return osc_cli_end(NAME, ret, &e);
 }
 

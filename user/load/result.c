@@ -312,10 +312,20 @@ static void urls_text(const struct osc_load_result *r, unsigned int columns,
 		url_text(r, i, columns, out);
 }
 
+/* "1 request was", "2 requests were" */
+static const char *requests_were(uint64_t n, char *buf, size_t size)
+{
+	char count[32];
+
+	snprintf(buf, size, "%s %s", osc_format_count(n, count, sizeof(count)),
+		 n == 1 ? "request was" : "requests were");
+	return buf;
+}
+
 static void errors_text(const struct osc_load_result *r, FILE *out)
 {
 	const struct osc_failures *f = &r->stats.failures;
-	char name[64], count[32];
+	char name[64], count[32], were[64];
 
 	fprintf(out, "\nErrors: %s\n",
 		f->n ? osc_format_count(osc_failures_total(f), count,
@@ -328,19 +338,16 @@ static void errors_text(const struct osc_load_result *r, FILE *out)
 					 sizeof(count)),
 			osc_failure_hint(&f->rows[i]));
 	if (r->stats.unsent)
-		fprintf(out, "  %s requests were due and never sent\n",
-			osc_format_count(r->stats.unsent, count,
-					 sizeof(count)));
+		fprintf(out, "  %s due and never sent\n",
+			requests_were(r->stats.unsent, were, sizeof(were)));
 	if (r->stats.unanswered)
-		fprintf(out, "  %s requests were on their way at the end\n",
-			osc_format_count(r->stats.unanswered, count,
-					 sizeof(count)));
+		fprintf(out, "  %s on the way at the end\n",
+			requests_were(r->stats.unanswered, were, sizeof(were)));
 	if (r->stats.resent)
 		fprintf(out,
-			"  %s requests were sent again: the server closed the "
-			"connection first\n",
-			osc_format_count(r->stats.resent, count,
-					 sizeof(count)));
+			"  %s sent again: the server closed the connection "
+			"first\n",
+			requests_were(r->stats.resent, were, sizeof(were)));
 }
 
 static void slos_text(const struct osc_load_result *r, FILE *out)
@@ -391,7 +398,8 @@ static void head_text(const struct osc_load_result *r, FILE *out)
 
 	fprintf(out, "%s %s\n", c->method,
 		osc_load_url_text(c, url, sizeof(url)));
-	fprintf(out, "  %" PRIu32 " connections, ", c->connections);
+	fprintf(out, "  %" PRIu32 " connection%s, ", c->connections,
+		c->connections == 1 ? "" : "s");
 	if (osc_load_is_open(c))
 		fprintf(out, "open loop %s",
 			osc_arrivals_text(&c->arrivals, arrivals,
@@ -405,12 +413,14 @@ static void head_text(const struct osc_load_result *r, FILE *out)
 			c->requests_per_connection);
 	if (c->pipeline > 1)
 		fprintf(out, ", pipelined %" PRIu32 " deep", c->pipeline);
-	fprintf(out, "\n\n  %s requests in %.2f s: %s requests/s, %.2f MB/s\n",
-		osc_format_count(s->requests, a, sizeof(a)), r->duration_s,
+	fprintf(out, "\n\n  %s request%s in %.2f s: %s requests/s, %.2f MB/s\n",
+		osc_format_count(s->requests, a, sizeof(a)),
+		s->requests == 1 ? "" : "s", r->duration_s,
 		osc_format_real(r->rps, b, sizeof(b)),
 		r->duration_s > 0 ? (double)s->bytes / 1e6 / r->duration_s : 0);
-	fprintf(out, "  %s connections opened",
-		osc_format_count(s->connections_opened, a, sizeof(a)));
+	fprintf(out, "  %s connection%s opened",
+		osc_format_count(s->connections_opened, a, sizeof(a)),
+		s->connections_opened == 1 ? "" : "s");
 	addresses_text(r, out);
 	if (c->idle)
 		fprintf(out, ", %s held to the end",

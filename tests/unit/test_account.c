@@ -135,7 +135,7 @@ static void a_cut_file_is_an_error_not_a_crash(void **state)
 	assert_int_equal(truncate(path, 0), 0);
 	assert_int_equal(truncate(path, sizeof(struct osc_account)), 0);
 	assert_true(osc_account_open(path, &reader, &e) < 0);
-	assert_non_null(strstr(e.text, "not the books"));
+	assert_non_null(strstr(e.text, "not the account"));
 }
 
 /* In the writer, whose other processes have it mapped, too. */

@@ -68,8 +68,8 @@ struct osc_counts {
 	bool cut_short; /* read before the end: the module was unloaded */
 	bool task_ended; /* of a task: read before it, or its tree, ended */
 	uint32_t present; /* bit per counter; others are not counted here */
-	/* Bit per counter: the rusage of all tasks proves it, whatever the
-	 * looks at /proc missed.
+	/* Bit per counter: the rusage of all tasks proves it, see
+	 * osc_reaper_prove().
 	 */
 	uint32_t proved;
 	uint32_t withheld; /* counted, and no rate: osc_counts_check_times() */

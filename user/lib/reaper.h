@@ -62,9 +62,9 @@ void osc_reaper_times(const struct osc_reaper *r, double *user_s,
 
 /*
  * What looks at /proc found of the child and of all it started is completed by
- * what was waited for, which the looks may have missed. It is all that there is,
- * and proves the counts, when every task has ended and has been waited for: no
- * process was seen to ignore SIGCHLD, and the looks found no more than that.
+ * what was waited for. That proves the counts when every task has ended and has
+ * been waited for, the kernel made no task that no look saw, no process was seen to
+ * ignore SIGCHLD, and the looks found no more.
  */
 void osc_reaper_prove(const struct osc_reaper *r, const struct osc_child *child,
 		      struct osc_counts *c);
